@@ -1,0 +1,197 @@
+//! What a step asks of its driver, shaped so that it cannot be done in the wrong order.
+//!
+//! A step yields [`Effects`]: a [`Record`] to make durable, and messages that may leave only after it. The messages
+//! are private until [`Batch::persist`] has written the record:
+//!
+//! ```compile_fail
+//! # use figure2_core::*;
+//! fn reply_too_early(effects: Effects<u8, u8>) -> Option<Envelope<u8, u8>> {
+//!     effects.reply // private: a reply before the write is durable does not compile
+//! }
+//! ```
+//!
+//! The one exception is explicit, [`Effects::take_early`]: a leader may send entries while its own write is under way
+//! (thesis, section 10.2.1). It counts itself only when told [`Input::Persisted`](crate::Input::Persisted).
+
+use crate::input::{Outcome, Persisted};
+use crate::message::Envelope;
+use crate::persistent::{Change, Record};
+use crate::rule::{Rule, RuleSet};
+use crate::types::ServerId;
+use alloc::vec::Vec;
+
+/// What one step asks of its driver.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use = "effects not carried out lose messages and durability"]
+pub struct Effects<C, S> {
+    record: Record<C, S>,
+    persisted: Option<Persisted>,
+    early: Vec<Envelope<C, S>>,
+    reply: Option<Envelope<C, S>>,
+    messages: Vec<Envelope<C, S>>,
+    reset_election_timer: bool,
+    leader: Option<ServerId>,
+    rules: RuleSet,
+    outcome: Outcome,
+}
+
+impl<C, S> Default for Effects<C, S> {
+    fn default() -> Self {
+        Effects {
+            record: Record::default(),
+            persisted: None,
+            early: Vec::new(),
+            reply: None,
+            messages: Vec::new(),
+            reset_election_timer: false,
+            leader: None,
+            rules: RuleSet::EMPTY,
+            outcome: Outcome::Done,
+        }
+    }
+}
+
+impl<C, S> Effects<C, S> {
+    /// What the step answers to its caller: the lab's return values, or why the input was rejected.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// The rules that fired in the step.
+    pub fn rules(&self) -> RuleSet {
+        self.rules
+    }
+
+    /// Whether the election timer starts anew, with a new random timeout.
+    pub fn reset_election_timer(&self) -> bool {
+        self.reset_election_timer
+    }
+
+    /// The leader of the current term, when this step heard from it: where a service sends its clients (section 8).
+    pub fn leader(&self) -> Option<ServerId> {
+        self.leader
+    }
+
+    /// What must become durable; to look at, not to write: writing is [`Batch::persist`].
+    pub fn record(&self) -> &Record<C, S> {
+        &self.record
+    }
+
+    /// A leader's AppendEntries and InstallSnapshot: they may leave before the leader's own write is durable. What
+    /// is not taken leaves with the rest, after it.
+    pub fn take_early(&mut self) -> Vec<Envelope<C, S>> {
+        core::mem::take(&mut self.early)
+    }
+
+    /// A rule fired. For rules, the mutants' included; not for drivers.
+    pub fn fired(&mut self, rule: Rule) {
+        self.rules.insert(rule);
+    }
+
+    pub(crate) fn set_outcome(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
+    pub(crate) fn restart_election_timer(&mut self) {
+        self.reset_election_timer = true;
+    }
+
+    pub(crate) fn heard_leader(&mut self, leader: ServerId) {
+        self.leader = Some(leader);
+    }
+
+    pub(crate) fn push_change(&mut self, change: Change<C, S>) {
+        self.record.push(change);
+    }
+
+    pub(crate) fn push_early(&mut self, envelope: Envelope<C, S>) {
+        self.early.push(envelope);
+    }
+
+    pub(crate) fn push_message(&mut self, envelope: Envelope<C, S>) {
+        self.messages.push(envelope);
+    }
+
+    pub(crate) fn set_reply(&mut self, envelope: Envelope<C, S>) {
+        self.reply = Some(envelope);
+    }
+
+    /// Notes how far the server had come when the record was complete.
+    pub(crate) fn seal(&mut self, persisted: Persisted) {
+        if !self.record.is_empty() {
+            self.persisted = Some(persisted);
+        }
+    }
+}
+
+/// Effects of several steps that wait for one write. `T` is the driver's: it names whom a reply goes back to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Batch<C, S, T> {
+    record: Record<C, S>,
+    persisted: Option<Persisted>,
+    waiting: Vec<Released<C, S, T>>,
+}
+
+impl<C, S, T> Default for Batch<C, S, T> {
+    fn default() -> Self {
+        Batch { record: Record::default(), persisted: None, waiting: Vec::new() }
+    }
+}
+
+impl<C, S, T> Batch<C, S, T> {
+    /// Adds the effects of the next step. Call it in the order of the steps: that is the order of the lock.
+    pub fn push(&mut self, tag: T, effects: Effects<C, S>) {
+        self.record.merge(effects.record);
+        self.persisted = effects.persisted.or(self.persisted);
+        let mut messages = effects.early;
+        messages.extend(effects.messages);
+        self.waiting.push(Released { tag, reply: effects.reply, messages });
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// What [`persist`](Self::persist) will write.
+    pub fn record(&self) -> &Record<C, S> {
+        &self.record
+    }
+
+    /// Writes the merged record, all of it or nothing, and only then hands out what waited for it. `write` is not
+    /// called when there is nothing to write.
+    ///
+    /// # Errors
+    /// The error of `write`. Nothing is released then: the server must stop, for what it holds in memory is no longer
+    /// what its disk holds.
+    pub fn persist<E>(
+        self,
+        write: impl FnOnce(Record<C, S>) -> Result<(), E>,
+    ) -> Result<Durable<C, S, T>, E> {
+        if !self.record.is_empty() {
+            write(self.record)?;
+        }
+        Ok(Durable { released: self.waiting, persisted: self.persisted })
+    }
+}
+
+/// What may happen now that the record is durable.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use = "what is released must be sent"]
+pub struct Durable<C, S, T> {
+    /// Messages per step, in the order of the steps.
+    pub released: Vec<Released<C, S, T>>,
+    /// To be told to the server, before the messages are sent; none when nothing was written.
+    pub persisted: Option<Persisted>,
+}
+
+/// One step's messages, after its record is durable (in a [`Batch`], they are out of reach until then).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Released<C, S, T> {
+    /// What the driver gave with the step.
+    pub tag: T,
+    /// The reply to the request that the step handled.
+    pub reply: Option<Envelope<C, S>>,
+    /// All other messages.
+    pub messages: Vec<Envelope<C, S>>,
+}

@@ -1,0 +1,158 @@
+//! The identifiers of the rules, and where each stands in the paper. Every step says which rules fired; coverage, the
+//! "why" of a trace and the rule table all read this list.
+
+macro_rules! rules {
+    ($($variant:ident $id:literal $function:literal $place:literal $text:literal)*) => {
+        /// A rule of Figure 2 (or of section 7's snapshots), by its place in the paper.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        #[repr(u8)]
+        pub enum Rule {
+            $(#[doc = concat!($place, ": ", $text)] $variant,)*
+        }
+
+        impl Rule {
+            /// All rules, in the order of the paper.
+            pub const ALL: &[Rule] = &[$(Rule::$variant),*];
+
+            /// A short stable identifier, such as `AE3`.
+            pub const fn id(self) -> &'static str {
+                match self { $(Rule::$variant => $id),* }
+            }
+
+            /// The function that is the rule: `Trait::method` in `figure2_core::rules`.
+            pub const fn function(self) -> &'static str {
+                match self { $(Rule::$variant => $function),* }
+            }
+
+            /// Where the paper states the rule.
+            pub const fn place(self) -> &'static str {
+                match self { $(Rule::$variant => $place),* }
+            }
+
+            /// The rule in one sentence.
+            pub const fn text(self) -> &'static str {
+                match self { $(Rule::$variant => $text),* }
+            }
+        }
+    };
+}
+
+rules! {
+    P1 "P1" "Persistence::restart" "Figure 2, State; section 5.1"
+        "a server starts from its persistent state; commit_index and last_applied start at the snapshot"
+    P2 "P2" "Persistence::save" "Figure 2, Persistent state"
+        "what is persistent changes in memory and in the record that precedes every reply"
+    P3 "P3" "Candidates::persisted" "Figure 2, Persistent state; thesis 10.2.1"
+        "a candidate counts its own vote, and a leader its own entries, only when its disk has them"
+    A1 "A1" "AllServers::applied" "Figure 2, Rules for Servers, All 1; section 5.3"
+        "if commit_index > last_applied: apply the entries between, in order"
+    A2 "A2" "AllServers::observe_term" "Figure 2, Rules for Servers, All 2; section 5.1"
+        "a message with a newer term: adopt the term, forget the vote, become follower"
+    F2 "F2" "Candidates::election_timeout" "Figure 2, Rules for Servers, Followers 2; section 5.2"
+        "election timeout elapses without AppendEntries of the current leader or a granted vote: become candidate"
+    C1 "C1" "Candidates::start_election" "Figure 2, Rules for Servers, Candidates 1; section 5.2"
+        "increment current_term, vote for self, reset the election timer, ask all others for their vote"
+    C1R "C1R" "Candidates::retry_votes" "sections 5.2 and 5.5"
+        "requests are retried: ask again whoever has not granted the vote"
+    C2 "C2" "Candidates::count_vote" "Figure 2, Rules for Servers, Candidates 2; section 5.2"
+        "votes of a majority: become leader"
+    C3 "C3" "AllServers::recognise_leader" "Figure 2, Rules for Servers, Candidates 3; section 5.2"
+        "AppendEntries from the term's leader: a candidate becomes follower"
+    C4 "C4" "Candidates::election_timeout" "Figure 2, Rules for Servers, Candidates 4; section 5.2"
+        "a candidate's election timeout elapses: start another election"
+    L1 "L1" "Leaders::become_leader" "Figure 2, Rules for Servers, Leaders 1; section 5.2"
+        "upon election: next_index past the log's end, match_index 0, heartbeats to all"
+    L1R "L1R" "Leaders::heartbeat" "Figure 2, Rules for Servers, Leaders 1; section 5.2"
+        "repeat AppendEntries during idle periods"
+    L2 "L2" "Leaders::propose" "Figure 2, Rules for Servers, Leaders 2; section 5.3"
+        "a command from a client: append it to the own log"
+    L3 "L3" "Leaders::replicate" "Figure 2, Rules for Servers, Leaders 3; section 5.3, thesis 10.2.2"
+        "last log index >= next_index of a follower: send it the entries from next_index on"
+    L3S "L3S" "Leaders::append_accepted" "Figure 2, Rules for Servers, Leaders 3; section 5.3"
+        "AppendEntries succeeded: update next_index and match_index of the follower"
+    L3F "L3F" "Leaders::append_refused" "Figure 2, Rules for Servers, Leaders 3; section 5.3"
+        "AppendEntries refused because of inconsistency: move next_index back and try again"
+    L4 "L4" "Leaders::advance_commit_index" "Figure 2, Rules for Servers, Leaders 4; sections 5.3, 5.4"
+        "a majority holds N > commit_index and the entry at N is of the current term: commit_index = N"
+    RV1 "RV1" "RequestVoteReceiver::request_vote" "Figure 2, RequestVote, receiver 1; section 5.1"
+        "refuse the vote if the candidate's term is older"
+    RV2 "RV2" "RequestVoteReceiver::grant_vote" "Figure 2, RequestVote, receiver 2; sections 5.2, 5.4"
+        "grant it if the vote is free and the candidate's log is at least as up-to-date"
+    RV2F "RV2F" "RequestVoteReceiver::vote_is_free" "Figure 2, RequestVote, receiver 2; section 5.2"
+        "refuse it if the vote of this term went to another"
+    RV2U "RV2U" "RequestVoteReceiver::candidate_is_up_to_date" "Figure 2, RequestVote, receiver 2; section 5.4.1"
+        "refuse it if the candidate's log is less up-to-date"
+    AE1 "AE1" "AppendEntriesReceiver::append_entries" "Figure 2, AppendEntries, receiver 1; section 5.1"
+        "refuse if the leader's term is older"
+    AE2 "AE2" "AppendEntriesReceiver::find_mismatch" "Figure 2, AppendEntries, receiver 2; section 5.3"
+        "refuse if the log has no entry at prev_log_index whose term is prev_log_term"
+    AE3 "AE3" "AppendEntriesReceiver::first_conflict" "Figure 2, AppendEntries, receiver 3; section 5.3"
+        "an existing entry conflicts with a new one (same index, other term): delete it and all that follow"
+    AE4 "AE4" "AppendEntriesReceiver::new_entries" "Figure 2, AppendEntries, receiver 4; section 5.3"
+        "append any entries not already in the log"
+    AE5 "AE5" "AppendEntriesReceiver::follower_commit_index" "Figure 2, AppendEntries, receiver 5; section 5.3"
+        "leader_commit > commit_index: commit_index = min(leader_commit, index of last new entry)"
+    R1 "R1" "AllServers::reply_is_stale" "section 5.1; Students' Guide, term confusion"
+        "a reply of an older term is dropped"
+    S1 "S1" "Snapshots::snapshot_taken" "section 7, Figure 12"
+        "the service's snapshot takes the place of the prefix it covers"
+    S2 "S2" "Leaders::send_snapshot" "section 7, Figure 13"
+        "the next entry to send is already discarded: send the snapshot instead"
+    S3 "S3" "Leaders::snapshot_reply" "section 7, Figure 13"
+        "the follower took the snapshot in: continue after it"
+    IS1 "IS1" "Snapshots::install_snapshot" "Figure 13, InstallSnapshot, receiver 1"
+        "refuse if the leader's term is older"
+    IS5 "IS5" "Snapshots::offer_snapshot" "Figure 13, InstallSnapshot, receiver 5"
+        "offer the snapshot to the service unless it is covered already; discard one with a smaller index"
+    IS6 "IS6" "Snapshots::keeps_suffix" "Figure 13, InstallSnapshot, receiver 6"
+        "the log has the snapshot's last entry: keep the entries that follow it"
+    IS7 "IS7" "Snapshots::keeps_suffix" "Figure 13, InstallSnapshot, receiver 7"
+        "otherwise discard the entire log"
+    IS8 "IS8" "Snapshots::cond_install_snapshot" "Figure 13, InstallSnapshot, receiver 8; the lab's CondInstallSnapshot"
+        "the service switches to the snapshot: log, commit_index and last_applied switch with it"
+    IS8R "IS8R" "Snapshots::snapshot_is_old" "the lab's CondInstallSnapshot"
+        "a snapshot that covers nothing beyond commit_index is old, and refused"
+    V1 "V1" "Validation::validate" "section 5.1 (a crash-failure protocol); figure2"
+        "a message that no correct peer could have sent to this server is rejected and changes nothing"
+}
+
+/// A set of rules: those that fired in a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RuleSet(u64);
+
+// A RuleSet is one word; the build stops here if the list outgrows it.
+const _: () = assert!(Rule::ALL.len() <= 64);
+
+impl RuleSet {
+    /// No rule.
+    pub const EMPTY: RuleSet = RuleSet(0);
+
+    /// Adds a rule.
+    pub fn insert(&mut self, rule: Rule) {
+        self.0 |= 1 << (rule as u8);
+    }
+
+    /// Whether the rule is in the set.
+    #[must_use]
+    pub fn contains(self, rule: Rule) -> bool {
+        self.0 & (1 << (rule as u8)) != 0
+    }
+
+    /// The union of two sets.
+    #[must_use]
+    pub fn union(self, other: RuleSet) -> RuleSet {
+        RuleSet(self.0 | other.0)
+    }
+
+    /// Whether no rule fired.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The rules, in the order of the paper.
+    pub fn iter(self) -> impl Iterator<Item = Rule> {
+        Rule::ALL.iter().copied().filter(move |rule| self.contains(*rule))
+    }
+}

@@ -1,0 +1,109 @@
+//! The rules: one small method each, named for what it does, with its place in the paper.
+//!
+//! They are traits whose default bodies are Figure 2, and [`Figure2`] takes every default. Whoever wants to see what
+//! a rule is good for implements the traits for a type of their own and overrides that one method: that is how the
+//! mutants of the model checker are made, and why no `if` for them stands here.
+//!
+//! | trait | box of Figure 2 | file |
+//! |---|---|---|
+//! | [`Persistence`] | State: persistent state on all servers | `persistence.rs` |
+//! | [`AllServers`] | Rules for Servers: All Servers | `all_servers.rs` |
+//! | [`RequestVoteReceiver`] | RequestVote RPC, receiver implementation | `request_vote.rs` |
+//! | [`AppendEntriesReceiver`] | AppendEntries RPC, receiver implementation | `append_entries.rs` |
+//! | [`Leaders`] | Rules for Servers: Leaders | `leaders.rs` |
+//! | [`Candidates`] | Rules for Servers: Followers, Candidates | `candidates.rs` |
+//! | [`Snapshots`] | Figure 13, InstallSnapshot; section 7 | `snapshots.rs` |
+//! | [`Validation`] | (what a correct peer never sends) | `validation.rs` |
+//!
+//! In their bodies, `s` is the server and `fx` the effects of the step.
+
+mod all_servers;
+mod append_entries;
+mod candidates;
+mod leaders;
+mod persistence;
+mod request_vote;
+mod snapshots;
+mod validation;
+
+pub use all_servers::AllServers;
+pub use append_entries::AppendEntriesReceiver;
+pub use candidates::Candidates;
+pub use leaders::Leaders;
+pub use persistence::Persistence;
+pub use request_vote::RequestVoteReceiver;
+pub use snapshots::Snapshots;
+pub use validation::Validation;
+
+use crate::effects::Effects;
+use crate::input::{Input, Outcome, Persisted};
+use crate::message::{Envelope, Message};
+use crate::rule::Rule;
+use crate::server::Server;
+
+/// All rules together, and the one entry point: a step.
+pub trait Rules<C: Clone, S: Clone>:
+    Candidates<C, S>
+    + RequestVoteReceiver<C, S>
+    + AppendEntriesReceiver<C, S>
+    + Snapshots<C, S>
+    + Validation<C, S>
+{
+    /// One step: the server takes the input, changes, and says what must follow.
+    fn step(&self, s: &mut Server<C, S>, input: Input<C, S>) -> Effects<C, S> {
+        let mut fx = Effects::default();
+        match input {
+            Input::ElectionTimeout => self.election_timeout(s, &mut fx),
+            Input::HeartbeatTimeout => self.heartbeat_timeout(s, &mut fx),
+            Input::Receive(envelope) => self.receive(s, &mut fx, envelope),
+            Input::Propose(command) => self.propose(s, &mut fx, command),
+            Input::Replicate => self.replicate(s, &mut fx),
+            Input::Persisted(persisted) => self.persisted(s, &mut fx, persisted),
+            Input::Applied { index } => self.applied(s, &mut fx, index),
+            Input::SnapshotTaken { index, data } => self.snapshot_taken(s, &mut fx, index, data),
+            Input::CondInstallSnapshot(snapshot) => self.cond_install_snapshot(s, &mut fx, snapshot),
+        }
+        fx.seal(Persisted { current_term: s.current_term(), last_log_index: s.log().last_index() });
+        fx
+    }
+
+    /// The heartbeat interval elapsed: a leader repeats its AppendEntries, a candidate its RequestVote.
+    fn heartbeat_timeout(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
+        self.heartbeat(s, fx);
+        self.retry_votes(s, fx);
+    }
+
+    /// A message arrives: it is validated, then its term observed (All Servers 2, *before* anything else), then
+    /// handled.
+    fn receive(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>, envelope: Envelope<C, S>) {
+        if let Err(rejection) = self.validate(s, &envelope) {
+            fx.fired(Rule::V1);
+            fx.set_outcome(Outcome::Rejected(rejection));
+            return;
+        }
+        let from = envelope.from;
+        self.observe_term(s, fx, envelope.message.term());
+        match envelope.message {
+            Message::RequestVote(m) => self.request_vote(s, fx, from, &m),
+            Message::RequestVoteReply(m) => self.count_vote(s, fx, from, &m),
+            Message::AppendEntries(m) => self.append_entries(s, fx, from, m),
+            Message::AppendEntriesReply(m) => self.append_reply(s, fx, from, &m),
+            Message::InstallSnapshot(m) => self.install_snapshot(s, fx, from, m),
+            Message::InstallSnapshotReply(m) => self.snapshot_reply(s, fx, from, &m),
+        }
+    }
+}
+
+/// The rules as the paper states them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Figure2;
+
+impl<C: Clone, S: Clone> Persistence<C, S> for Figure2 {}
+impl<C: Clone, S: Clone> AllServers<C, S> for Figure2 {}
+impl<C: Clone, S: Clone> RequestVoteReceiver<C, S> for Figure2 {}
+impl<C: Clone, S: Clone> AppendEntriesReceiver<C, S> for Figure2 {}
+impl<C: Clone, S: Clone> Leaders<C, S> for Figure2 {}
+impl<C: Clone, S: Clone> Candidates<C, S> for Figure2 {}
+impl<C: Clone, S: Clone> Snapshots<C, S> for Figure2 {}
+impl<C: Clone, S: Clone> Validation<C, S> for Figure2 {}
+impl<C: Clone, S: Clone> Rules<C, S> for Figure2 {}
