@@ -1,1 +1,29 @@
-//! The node.
+//! # figure2
+//!
+//! Raft on tokio. The rules are those of [`figure2_core`], the very ones that the model checker explores; here are the
+//! lock, the timers, the encoding and the tasks around them.
+
+pub mod codec;
+mod error;
+mod options;
+mod peer;
+mod persister;
+mod raft;
+mod status;
+mod storage;
+mod sync;
+
+pub use error::{Failure, MakeError, StorageError};
+pub use figure2_core::{Change, Index, Persistent, Record, ServerId, Term};
+pub use options::{Install, Options};
+pub use peer::{Peer, Replies};
+pub use persister::Persister;
+pub use raft::Raft;
+pub use status::{ApplyMsg, RoleName, Started, Status};
+pub use storage::Storage;
+
+/// A command of the service, as the service wrote it: Raft never looks inside.
+pub type Command = bytes::Bytes;
+
+/// A snapshot of the service's state, as the service wrote it.
+pub type SnapshotData = bytes::Bytes;

@@ -1,0 +1,95 @@
+//! What a node tells its service.
+
+use crate::{Command, SnapshotData};
+use core::fmt;
+use figure2_core::{Index, Role, ServerId, Term};
+
+/// What the service gets, in order, without a gap and without a repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApplyMsg {
+    /// A committed command.
+    Command {
+        /// Its place in the log.
+        index: Index,
+        /// The term in which a leader received it.
+        term: Term,
+        /// The command.
+        command: Command,
+    },
+    /// A snapshot from the leader, which stands for all commands up to and including `index`.
+    ///
+    /// With [`Install::Conditional`](crate::Install::Conditional) it is an offer, to be answered by
+    /// [`Raft::cond_install_snapshot`](crate::Raft::cond_install_snapshot); with
+    /// [`Install::Automatic`](crate::Install::Automatic) the service must switch to it.
+    Snapshot {
+        /// Index of the last entry the snapshot covers.
+        index: Index,
+        /// Term of that entry.
+        term: Term,
+        /// The service's state.
+        data: SnapshotData,
+    },
+}
+
+/// The answer of [`Raft::start`](crate::Raft::start).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// Where the command will stand if it is ever committed; 0 when this server is not the leader.
+    pub index: Index,
+    /// This server's current term.
+    pub term: Term,
+    /// Whether this server believes it is the leader. If not, the command was not taken.
+    pub is_leader: bool,
+}
+
+/// What a server is at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleName {
+    /// Responds to candidates and leaders.
+    Follower,
+    /// Runs for leader.
+    Candidate,
+    /// Leads the current term.
+    Leader,
+}
+
+impl From<&Role> for RoleName {
+    fn from(role: &Role) -> Self {
+        match role {
+            Role::Follower => RoleName::Follower,
+            Role::Candidate { .. } => RoleName::Candidate,
+            Role::Leader { .. } => RoleName::Leader,
+        }
+    }
+}
+
+impl fmt::Display for RoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RoleName::Follower => "follower",
+            RoleName::Candidate => "candidate",
+            RoleName::Leader => "leader",
+        })
+    }
+}
+
+/// A node at one moment: all fields are read together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// This server.
+    pub id: ServerId,
+    /// What it is; follower once it is killed or has failed.
+    pub role: RoleName,
+    /// Its current term.
+    pub term: Term,
+    /// The leader of `term`, if this server has heard from it (or is it).
+    pub leader: Option<ServerId>,
+    /// Index of the highest log entry known to be committed.
+    pub commit_index: Index,
+    /// Index of the highest log entry handed to the service.
+    pub last_applied: Index,
+    /// Index of the last log entry.
+    pub last_log_index: Index,
+    /// Index of the last entry that the server's own snapshot covers; 0 without one.
+    pub snapshot_index: Index,
+}

@@ -1,0 +1,21 @@
+//! What a node asks of its storage.
+
+use crate::{Command, SnapshotData, StorageError};
+use figure2_core::{Persistent, Record};
+
+/// Where a server keeps what must survive a crash (Figure 2, "Persistent state on all servers", and the snapshot).
+///
+/// One task of the node calls it, one call at a time.
+pub trait Storage: Send + 'static {
+    /// The state after all records saved so far; the default state if there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not what a server wrote. The node is not made then.
+    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError>;
+
+    /// Makes a record durable: all of its changes or, after a crash, none. When it returns `Ok`, they are durable.
+    ///
+    /// # Errors
+    /// When they may not be durable. The node stops then, for good: nothing that waited for this write leaves.
+    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError>;
+}
