@@ -72,6 +72,11 @@ impl<C, S> Effects<C, S> {
         self.leader
     }
 
+    /// Whether nothing is to be written and nothing to be sent: then no batch needs to wait for a write.
+    pub fn is_empty(&self) -> bool {
+        self.record.is_empty() && self.early.is_empty() && self.reply.is_none() && self.messages.is_empty()
+    }
+
     /// What must become durable; to look at, not to write: writing is [`Batch::persist`].
     pub fn record(&self) -> &Record<C, S> {
         &self.record

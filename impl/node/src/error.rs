@@ -46,7 +46,9 @@ pub enum MakeError {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StorageError {
     /// What is stored is not what a server wrote.
-    #[error("the stored state is damaged ({0}): do not start this server on it; restore it from a sound copy")]
+    #[error(
+        "the stored state is damaged ({0}): do not start this server on it; restore it from a sound copy"
+    )]
     Damaged(#[from] CodecError),
     /// A snapshot is missing, or one is there that the state does not speak of.
     #[error(

@@ -4,6 +4,7 @@
 //! lock, the timers, the encoding and the tasks around them.
 
 pub mod codec;
+mod engine;
 mod error;
 mod options;
 mod peer;
@@ -12,6 +13,7 @@ mod raft;
 mod status;
 mod storage;
 mod sync;
+mod timer;
 
 pub use error::{Failure, MakeError, StorageError};
 pub use figure2_core::{Change, Index, Persistent, Record, ServerId, Term};

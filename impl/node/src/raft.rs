@@ -1,31 +1,186 @@
-//! The node.
-use crate::error::MakeError;
-use crate::peer::Peer;
-use crate::status::*;
-use crate::storage::Storage;
-use crate::{Command, Options, SnapshotData, Failure};
+//! The node: the engine, run by tokio.
+
+use crate::engine::{Envelope, Link, Monitor, Service, Snapshot, applier, writer};
+use crate::sync::Arc;
+use crate::timer::{self, Deadlines};
+use crate::{
+    ApplyMsg, Command, Failure, MakeError, Options, Peer, Replies, SnapshotData, Started, Status, Storage,
+    codec,
+};
 use bytes::Bytes;
-use figure2_core::{Index, ServerId, Term};
+use figure2_core::{Config, Index, Server, ServerId, Term};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-/// A node.
+/// A server of the cluster: a handle to it, cheap to clone.
+///
+/// The server runs until it is [killed](Self::kill), or fails; dropping the handles does not end it.
 #[derive(Clone)]
-pub struct Raft {}
+pub struct Raft {
+    monitor: Arc<Monitor<Deadlines>>,
+}
 
-#[allow(unused, missing_docs)]
 impl Raft {
-    pub fn make<P: Peer>(peers: Vec<P>, me: ServerId, storage: impl Storage, apply: mpsc::Sender<ApplyMsg>, options: Options) -> Result<Raft, MakeError> {
+    /// Starts the server `me` from what `storage` holds (the lab's Make). Must be called inside a tokio runtime, whose
+    /// time is enabled; returns at once.
+    ///
+    /// `peers` has one per server of the cluster, in the order of their ids; the place of `me` is unused. What is
+    /// committed goes to `apply`. If there is a snapshot, the service starts from it by itself: the first message is
+    /// for the entry after it.
+    ///
+    /// # Errors
+    /// When the cluster, the id or the options make no sense, the state cannot be loaded or is damaged, or there is no
+    /// runtime.
+    pub fn make<P: Peer>(
+        peers: Vec<P>,
+        me: ServerId,
+        mut storage: impl Storage,
+        apply: mpsc::Sender<ApplyMsg>,
+        options: Options,
+    ) -> Result<Raft, MakeError> {
+        let runtime = Handle::try_current().map_err(|_| MakeError::NoRuntime)?;
         options.check()?;
-        Ok(Raft {})
+        let servers = u8::try_from(peers.len()).map_err(|_| MakeError::BadClusterSize(peers.len()))?;
+        let config = Config { servers, max_entries_per_message: options.max_entries_per_message };
+        let server = Server::new(me, config, storage.load()?)?;
+
+        let monitor = Arc::new(Monitor::new(server, Deadlines::new(me, &options)));
+        let raft = Raft { monitor };
+        let wire = Wire { peers, replies: Replies { raft: raft.clone() } };
+        let monitor = raft.monitor.clone();
+        runtime.spawn(async move { writer::run(&monitor, storage, wire).await });
+        let monitor = raft.monitor.clone();
+        runtime.spawn(async move { applier::run(&monitor, options.install, Channel(apply)).await });
+        let monitor = raft.monitor.clone();
+        runtime.spawn(async move { timer::run(&monitor).await });
+        Ok(raft)
     }
-    pub fn start(&self, command: Command) -> Started { Started { index: Index::ZERO, term: Term::ZERO, is_leader: false } }
-    pub fn get_state(&self) -> (Term, bool) { (Term::ZERO, false) }
-    pub fn snapshot(&self, index: Index, data: SnapshotData) {}
-    pub async fn cond_install_snapshot(&self, last_included_term: Term, last_included_index: Index, data: SnapshotData) -> bool { false }
-    pub fn kill(&self) {}
-    pub fn is_killed(&self) -> bool { false }
-    pub async fn call(&self, request: &[u8]) -> Option<Bytes> { None }
-    pub fn status(&self) -> Status { Status { id: ServerId(0), role: RoleName::Follower, term: Term::ZERO, leader: None, commit_index: Index::ZERO, last_applied: Index::ZERO, last_log_index: Index::ZERO, snapshot_index: Index::ZERO } }
-    pub fn failure(&self) -> Option<Failure> { None }
-    pub(crate) fn deliver(&self, reply: &[u8]) {}
+
+    /// Hands a command to the leader (the lab's Start). Returns at once: the command is committed when it arrives in
+    /// the apply channel at the index named here, and lost if another one arrives there.
+    pub fn start(&self, command: Command) -> Started {
+        self.monitor.start(command)
+    }
+
+    /// The current term, and whether this server believes it is its leader: one atomic read (the lab's GetState).
+    pub fn get_state(&self) -> (Term, bool) {
+        self.monitor.term_and_leadership()
+    }
+
+    /// The service's state after the entry at `index` (the lab's Snapshot): the log up to there is discarded. Never
+    /// waits. Without effect if a snapshot of this or a later index exists, or the entry is not committed.
+    pub fn snapshot(&self, index: Index, data: SnapshotData) {
+        self.monitor.snapshot(index, data);
+    }
+
+    /// The service, offered a snapshot, asks whether it may switch to it (the lab's CondInstallSnapshot). True, and
+    /// only once that is durable: it must switch, and the next message is for the entry after the snapshot. False: the
+    /// snapshot is old (or the server stopped), and the service must stay as it is.
+    ///
+    /// Each offer must be answered, for nothing else is handed over meanwhile. Not for
+    /// [`Install::Automatic`](crate::Install::Automatic), where Raft has already switched.
+    pub async fn cond_install_snapshot(
+        &self,
+        last_included_term: Term,
+        last_included_index: Index,
+        data: SnapshotData,
+    ) -> bool {
+        let snapshot = Snapshot { last_included_index, last_included_term, data };
+        self.monitor.install(snapshot).await.unwrap_or(false)
+    }
+
+    /// Stops the server (the lab's Kill). Returns at once; its tasks end soon after. A write, a send or a delivery
+    /// under way may finish, nothing more begins.
+    pub fn kill(&self) {
+        self.monitor.kill();
+    }
+
+    /// Whether the server was killed, or failed.
+    pub fn is_killed(&self) -> bool {
+        self.monitor.is_stopped()
+    }
+
+    /// Why the server stopped, if it did so by itself.
+    pub fn failure(&self) -> Option<Failure> {
+        self.monitor.failure()
+    }
+
+    /// An RPC from a peer: an encoded request. Answers the encoded reply, once all that it says is durable; none when
+    /// the server is killed, or the request is rejected or cannot be decoded.
+    pub async fn call(&self, request: &[u8]) -> Option<Bytes> {
+        let request = self.decode(request)?;
+        if !request.message.is_request() {
+            self.misplaced(&request);
+            return None;
+        }
+        let reply = self.monitor.request(request).await?;
+        self.encode(&reply)
+    }
+
+    /// The server at one moment: one atomic read.
+    pub fn status(&self) -> Status {
+        self.monitor.status()
+    }
+
+    /// Takes in a reply from a peer.
+    pub(crate) fn deliver(&self, reply: &[u8]) {
+        match self.decode(reply) {
+            Some(request) if request.message.is_request() => self.misplaced(&request),
+            Some(reply) => self.monitor.reply(reply),
+            None => {}
+        }
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Option<Envelope> {
+        if self.is_killed() {
+            return None;
+        }
+        codec::decode_message(bytes)
+            .inspect_err(|error| {
+                let Status { id: server, term, last_log_index: index, .. } = self.status();
+                tracing::warn!(target: "figure2", %server, %term, %index, %error, "undecodable message");
+            })
+            .ok()
+    }
+
+    fn encode(&self, envelope: &Envelope) -> Option<Bytes> {
+        codec::encode_message(envelope)
+            .inspect_err(|error| {
+                let (server, term, to) = (envelope.from, envelope.message.term(), envelope.to);
+                let message = envelope.message.name();
+                tracing::error!(target: "figure2", %server, %term, %to, message, %error, "message not sent");
+            })
+            .ok()
+    }
+
+    /// A request where a reply was expected, or the other way round.
+    fn misplaced(&self, envelope: &Envelope) {
+        let Status { id: server, term, last_log_index: index, .. } = self.status();
+        let (from, message) = (envelope.from, envelope.message.name());
+        tracing::warn!(target: "figure2", %server, %term, %index, %from, message, "message dropped: out of place");
+    }
+}
+
+/// The engine's link: encodes, and hands to the caller's transport.
+struct Wire<P> {
+    peers: Vec<P>,
+    replies: Replies,
+}
+
+impl<P: Peer> Link for Wire<P> {
+    fn send(&self, envelope: Envelope) {
+        let peer = self.peers.get(usize::from(envelope.to.0));
+        if let (Some(peer), Some(request)) = (peer, self.replies.raft.encode(&envelope)) {
+            peer.send(request, &self.replies);
+        }
+    }
+}
+
+/// The engine's way to the service: the apply channel.
+struct Channel(mpsc::Sender<ApplyMsg>);
+
+impl Service for Channel {
+    async fn deliver(&mut self, message: ApplyMsg) -> bool {
+        self.0.send(message).await.is_ok()
+    }
 }

@@ -1,0 +1,84 @@
+//! The applier: the only task that hands entries and snapshots to the service. It holds no lock while it does: the
+//! service may call the node from there, and may be slow.
+
+use super::signal::Signal;
+use super::{Apply, Monitor, Snapshot, Timers};
+use crate::{ApplyMsg, Failure, Install};
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
+
+/// The way to the service.
+pub(crate) trait Service: Send {
+    /// Hands over a message; waits while the service is busy. False when the service is gone.
+    fn deliver(&mut self, message: ApplyMsg) -> impl Future<Output = bool> + Send;
+}
+
+/// How a delivery ended without the message being delivered.
+enum Undelivered {
+    ServiceGone,
+    Stopped,
+}
+
+/// Hands over what is committed, in order, until the node stops.
+pub(crate) async fn run<T: Timers>(monitor: &Monitor<T>, install: Install, mut service: impl Service) {
+    let _stop_at_end = monitor.stop_at_end();
+    while !monitor.is_stopped() {
+        while let Some(apply) = monitor.next_apply(install) {
+            match hand_over(monitor, install, &mut service, apply).await {
+                Ok(()) => {}
+                Err(Undelivered::ServiceGone) => return monitor.fail(Failure::ServiceGone),
+                Err(Undelivered::Stopped) => return,
+            }
+        }
+        monitor.applier.wait().await;
+    }
+}
+
+async fn hand_over<T: Timers>(
+    monitor: &Monitor<T>,
+    install: Install,
+    service: &mut impl Service,
+    apply: Apply,
+) -> Result<(), Undelivered> {
+    let stop = &monitor.applier_stop;
+    match (apply, install) {
+        (Apply::Entries { first_index, entries }, _) => {
+            let mut index = first_index.prev();
+            for entry in entries {
+                index = index.next();
+                let message = ApplyMsg::Command { index, term: entry.term, command: entry.command };
+                deliver(stop, service, message).await?;
+            }
+            // Only now: last_applied never runs ahead of the service.
+            monitor.applied(index);
+            Ok(())
+        }
+        (Apply::Snapshot(snapshot), Install::Conditional) => {
+            deliver(stop, service, snapshot_message(snapshot)).await
+        }
+        (Apply::Snapshot(snapshot), Install::Automatic) => match monitor.install(snapshot.clone()).await {
+            Some(true) => deliver(stop, service, snapshot_message(snapshot)).await,
+            Some(false) => Ok(()),
+            None => Err(Undelivered::Stopped),
+        },
+    }
+}
+
+fn snapshot_message(snapshot: Snapshot) -> ApplyMsg {
+    let Snapshot { last_included_index: index, last_included_term: term, data } = snapshot;
+    ApplyMsg::Snapshot { index, term, data }
+}
+
+/// Waits for the service or for the stop, whichever comes first; after the stop nothing is delivered.
+async fn deliver(stop: &Signal, service: &mut impl Service, message: ApplyMsg) -> Result<(), Undelivered> {
+    let mut stopped = pin!(stop.wait());
+    let mut delivered = pin!(service.deliver(message));
+    poll_fn(|cx| {
+        if stopped.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(Undelivered::Stopped));
+        }
+        delivered.as_mut().poll(cx).map(|alive| if alive { Ok(()) } else { Err(Undelivered::ServiceGone) })
+    })
+    .await
+}

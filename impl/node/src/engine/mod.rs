@@ -1,0 +1,40 @@
+//! The lock, the outbox, the writer and the applier: what must be right under every interleaving.
+//!
+//! It stands on [`crate::sync`] and on plain futures alone. Storage, the way to the peers, the way to the service and
+//! the timers are traits, so the same code runs as tokio tasks, on threads, and under an explorer of interleavings.
+//!
+//! ```text
+//!  handlers ──lock, step──> outbox ──> writer: save ──> Persisted (lock) ──> send, answer
+//!                 │
+//!                 └── commit_index moved ──> applier: next_apply (lock) ──> deliver (no lock) ──> Applied (lock)
+//! ```
+
+pub(crate) mod applier;
+mod monitor;
+mod observe;
+pub(crate) mod oneshot;
+mod signal;
+pub(crate) mod writer;
+
+pub(crate) use applier::Service;
+pub(crate) use monitor::{Due, Monitor, Timers};
+pub(crate) use writer::Link;
+
+use crate::{Command, SnapshotData};
+
+pub(crate) type Server = figure2_core::Server<Command, SnapshotData>;
+pub(crate) type Input = figure2_core::Input<Command, SnapshotData>;
+pub(crate) type Envelope = figure2_core::Envelope<Command, SnapshotData>;
+pub(crate) type Apply = figure2_core::Apply<Command, SnapshotData>;
+pub(crate) type Snapshot = figure2_core::Snapshot<SnapshotData>;
+type Batch = figure2_core::Batch<Command, SnapshotData, Tag>;
+
+/// Who waits for the outcome of a step to be durable. Dropped without an answer, it tells them that there is none.
+pub(crate) enum Tag {
+    /// Nobody.
+    Nobody,
+    /// The caller of an RPC, for the reply.
+    Caller(oneshot::Sender<Envelope>),
+    /// Whoever asked to install the snapshot that ends at `index`.
+    Installer { index: figure2_core::Index, installed: bool, answer: oneshot::Sender<bool> },
+}

@@ -1,0 +1,377 @@
+//! The lock and what it guards: the server, its timers, and the outbox.
+
+use super::observe::Facts;
+use super::signal::Signal;
+use super::{Apply, Batch, Envelope, Input, Server, Snapshot, Tag, oneshot};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+use crate::{Command, Failure, Install, RoleName, SnapshotData, Started, Status};
+use figure2_core::{Index, Outcome, Persisted, Released, ServerId, Term};
+
+/// Most entries handed to the applier at a time: it comes back for more.
+const APPLY_LIMIT: usize = 64;
+
+/// The two timers of a server. Their deadlines move under the lock, in the step that says so.
+pub(crate) trait Timers: Send {
+    /// A moment.
+    type Instant;
+
+    /// A new random election timeout begins now.
+    fn restart_election(&mut self);
+
+    /// A heartbeat interval begins now.
+    fn restart_heartbeat(&mut self);
+
+    /// What a server in this role must do now, or until when it has time.
+    fn due(&self, role: RoleName) -> Due<Self::Instant>;
+}
+
+/// What the timers ask for.
+pub(crate) enum Due<Instant> {
+    /// The election timer elapsed.
+    Election,
+    /// The heartbeat interval elapsed.
+    Heartbeat,
+    /// Nothing before that moment.
+    At(Instant),
+}
+
+/// Why a node does not go on.
+enum Stop {
+    Killed,
+    Failed(Failure),
+}
+
+/// The server behind its lock, with the wake-ups of the tasks around it.
+///
+/// Each method takes the lock once, for the whole of what it does, and never while it waits. Once the node is
+/// stopped, none of them changes anything.
+pub(crate) struct Monitor<T> {
+    state: Mutex<State<T>>,
+    stopped: AtomicBool,
+    /// The outbox has something.
+    pub(super) writer: Signal,
+    /// There may be something to hand to the service.
+    pub(super) applier: Signal,
+    /// The node stopped, while the applier waits for the service.
+    pub(super) applier_stop: Signal,
+    /// The node stopped, while the timer sleeps.
+    pub(crate) timer_stop: Signal,
+}
+
+struct State<T> {
+    server: Server,
+    timers: T,
+    /// What waits for the next write, in the order of the steps.
+    outbox: Batch,
+    /// What need not wait for it, in the order of the steps.
+    early: Vec<Envelope>,
+    /// Commands were proposed, and Replicate is still to be stepped: once for all of them.
+    proposed: bool,
+    /// Index of the snapshot that the service was offered and has yet to answer.
+    unanswered: Option<Index>,
+    /// The leader of the current term, if known.
+    leader: Option<ServerId>,
+    stop: Option<Stop>,
+}
+
+impl<T: Timers> Monitor<T> {
+    pub(crate) fn new(server: Server, mut timers: T) -> Self {
+        timers.restart_election();
+        let state = State {
+            server,
+            timers,
+            outbox: Batch::default(),
+            early: Vec::new(),
+            proposed: false,
+            unanswered: None,
+            leader: None,
+            stop: None,
+        };
+        Monitor {
+            state: Mutex::new(state),
+            stopped: AtomicBool::new(false),
+            writer: Signal::default(),
+            applier: Signal::default(),
+            applier_stop: Signal::default(),
+            timer_stop: Signal::default(),
+        }
+    }
+
+    /// The lab's Start: the command goes into the leader's log, and the answer does not wait for anything.
+    pub(crate) fn start(&self, command: Command) -> Started {
+        let outcome = self.update(|state| {
+            let outcome = state.step(Tag::Nobody, Input::Propose(command));
+            state.proposed |= matches!(outcome, Outcome::Proposed { .. });
+            outcome
+        });
+        match outcome {
+            Some(Outcome::Proposed { index, term }) => Started { index, term, is_leader: true },
+            Some(Outcome::NotLeader { term }) => Started { index: Index::ZERO, term, is_leader: false },
+            _ => Started { index: Index::ZERO, term: self.status().term, is_leader: false },
+        }
+    }
+
+    /// A request from a peer. The reply arrives once what it says is durable.
+    pub(crate) fn request(&self, envelope: Envelope) -> oneshot::Receiver<Envelope> {
+        let (caller, reply) = oneshot::channel();
+        self.update(|state| state.step(Tag::Caller(caller), Input::Receive(envelope)));
+        reply
+    }
+
+    /// A reply from a peer.
+    pub(crate) fn reply(&self, envelope: Envelope) {
+        self.update(|state| state.step(Tag::Nobody, Input::Receive(envelope)));
+    }
+
+    /// The lab's Snapshot.
+    pub(crate) fn snapshot(&self, index: Index, data: SnapshotData) {
+        self.update(|state| state.step(Tag::Nobody, Input::SnapshotTaken { index, data }));
+    }
+
+    /// The lab's CondInstallSnapshot: whether the snapshot is installed, once it is durable.
+    pub(crate) fn install(&self, snapshot: Snapshot) -> oneshot::Receiver<bool> {
+        let (answer, installed) = oneshot::channel();
+        let index = snapshot.last_included_index;
+        self.update(|state| {
+            state.step_tagged(Input::CondInstallSnapshot(snapshot), |outcome| Tag::Installer {
+                index,
+                installed: *outcome == Outcome::Installed,
+                answer,
+            })
+        });
+        installed
+    }
+
+    /// Steps what the timers ask for, and says when to look again; none once stopped.
+    pub(crate) fn timeout(&self) -> Option<T::Instant> {
+        self.update(|state| {
+            loop {
+                match state.timers.due(state.server.role().into()) {
+                    Due::At(moment) => return moment,
+                    Due::Election => state.step(Tag::Nobody, Input::ElectionTimeout),
+                    Due::Heartbeat => {
+                        state.timers.restart_heartbeat();
+                        state.step(Tag::Nobody, Input::HeartbeatTimeout)
+                    }
+                };
+            }
+        })
+    }
+
+    /// For the writer: all that waits, if anything does. Commands proposed since the last time share one
+    /// AppendEntries.
+    pub(super) fn take_outbox(&self) -> Option<(Vec<Envelope>, Batch)> {
+        self.update(|state| {
+            if core::mem::take(&mut state.proposed) {
+                state.step(Tag::Nobody, Input::Replicate);
+            }
+            let (early, batch) = (core::mem::take(&mut state.early), core::mem::take(&mut state.outbox));
+            (!early.is_empty() || !batch.is_empty()).then_some((early, batch))
+        })
+        .flatten()
+    }
+
+    /// For the writer: a batch is durable. False once stopped: then nothing of it may leave.
+    pub(super) fn persisted(
+        &self,
+        persisted: Option<Persisted>,
+        released: &[Released<Command, SnapshotData, Tag>],
+    ) -> bool {
+        self.update(|state| {
+            if let Some(persisted) = persisted {
+                state.step(Tag::Nobody, Input::Persisted(persisted));
+            }
+            for answered in released.iter().filter_map(|released| released.tag.installer_index()) {
+                state.unanswered = state.unanswered.filter(|offered| *offered > answered);
+            }
+        })
+        .is_some()
+    }
+
+    /// For the applier: what the service gets next. Nothing while an offer is unanswered.
+    pub(super) fn next_apply(&self, install: Install) -> Option<Apply> {
+        self.update(|state| {
+            if state.unanswered.is_some() {
+                return None;
+            }
+            let apply = state.server.next_apply(APPLY_LIMIT);
+            if let (Install::Conditional, Some(Apply::Snapshot(snapshot))) = (install, &apply) {
+                // Before it is delivered: the answer may come sooner than the delivery returns.
+                state.unanswered = Some(snapshot.last_included_index);
+            }
+            apply
+        })
+        .flatten()
+    }
+
+    /// For the applier: the service has everything up to `index`.
+    pub(super) fn applied(&self, index: Index) {
+        self.update(|state| state.step(Tag::Nobody, Input::Applied { index }));
+    }
+
+    /// Term and leadership, read together.
+    pub(crate) fn term_and_leadership(&self) -> (Term, bool) {
+        let state = self.lock();
+        (state.server.current_term(), state.stop.is_none() && state.server.is_leader())
+    }
+
+    /// Everything about the node, read together.
+    pub(crate) fn status(&self) -> Status {
+        let state = self.lock();
+        let (server, stopped) = (&state.server, state.stop.is_some());
+        Status {
+            id: server.id(),
+            role: if stopped { RoleName::Follower } else { server.role().into() },
+            term: server.current_term(),
+            leader: state.leader.filter(|_| !stopped),
+            commit_index: server.commit_index(),
+            last_applied: server.last_applied(),
+            last_log_index: server.log().last_index(),
+            snapshot_index: server.log().base_index(),
+        }
+    }
+
+    /// Why the node stopped, if nobody killed it.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        match &self.lock().stop {
+            Some(Stop::Failed(failure)) => Some(failure.clone()),
+            Some(Stop::Killed) | None => None,
+        }
+    }
+
+    /// Whether the node was killed or failed.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// The lab's Kill.
+    pub(crate) fn kill(&self) {
+        self.halt(&mut self.lock(), Stop::Killed);
+    }
+
+    /// Stops the node because it cannot go on.
+    pub(crate) fn fail(&self, failure: Failure) {
+        self.halt(&mut self.lock(), Stop::Failed(failure));
+    }
+
+    /// Stops the node when dropped: held by each task, so that a panic of one ends them all.
+    pub(crate) fn stop_at_end(&self) -> StopAtEnd<'_, T> {
+        StopAtEnd { monitor: self }
+    }
+
+    /// Changes the state, and wakes whom the change concerns. None once stopped.
+    fn update<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> Option<R> {
+        let (result, wake_writer, wake_applier) = {
+            let mut state = self.lock();
+            if state.stop.is_some() {
+                return None;
+            }
+            let before = state.apply_position();
+            let result = change(&mut state);
+            (result, state.has_work(), state.apply_position() != before)
+        };
+        if wake_writer {
+            self.writer.notify();
+        }
+        if wake_applier {
+            self.applier.notify();
+        }
+        Some(result)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        match self.state.lock() {
+            Ok(state) => state,
+            Err(poisoned) => {
+                // A step broke off half-way: what is in memory is no server any more.
+                let mut state = poisoned.into_inner();
+                self.halt(&mut state, Stop::Failed(Failure::TaskEnded));
+                state
+            }
+        }
+    }
+
+    /// From here on nothing is delivered, sent or saved; whoever waits for an answer gets none.
+    fn halt(&self, state: &mut State<T>, stop: Stop) {
+        if state.stop.is_some() {
+            return;
+        }
+        let (server, term) = (state.server.id(), state.server.current_term());
+        match &stop {
+            Stop::Killed => tracing::debug!(target: "figure2", %server, %term, "killed"),
+            Stop::Failed(failure) => tracing::error!(target: "figure2", %server, %term, %failure, "stopped"),
+        }
+        state.stop = Some(stop);
+        state.outbox = Batch::default();
+        state.early = Vec::new();
+        self.stopped.store(true, Ordering::Release);
+        for task in [&self.writer, &self.applier, &self.applier_stop, &self.timer_stop] {
+            task.notify();
+        }
+    }
+}
+
+impl<T: Timers> State<T> {
+    fn step(&mut self, tag: Tag, input: Input) -> Outcome {
+        self.step_tagged(input, |_| tag)
+    }
+
+    /// One step of the server: its effects go to the timers and the outbox before the lock is let go.
+    fn step_tagged(&mut self, input: Input, tag: impl FnOnce(&Outcome) -> Tag) -> Outcome {
+        let before = Facts::of(&self.server);
+        let mut effects = self.server.step(input);
+        let after = Facts::of(&self.server);
+        after.log_changes_since(&before, effects.outcome());
+
+        if effects.reset_election_timer() {
+            self.timers.restart_election();
+        }
+        if after.role != RoleName::Follower && (after.role, after.term) != (before.role, before.term) {
+            // Its first messages are those of this step.
+            self.timers.restart_heartbeat();
+        }
+        if after.term != before.term {
+            self.leader = None;
+        }
+        self.leader = effects.leader().or(self.leader);
+
+        let outcome = effects.outcome().clone();
+        self.early.extend(effects.take_early());
+        let tag = tag(&outcome);
+        if !(effects.is_empty() && matches!(tag, Tag::Nobody)) {
+            self.outbox.push(tag, effects);
+        }
+        outcome
+    }
+
+    /// Whether the writer has something to do.
+    fn has_work(&self) -> bool {
+        self.proposed || !self.early.is_empty() || !self.outbox.is_empty()
+    }
+
+    /// When one of these moves, the applier looks for work.
+    fn apply_position(&self) -> (Index, Option<Index>, Option<Index>) {
+        let offered = self.server.offered().map(|snapshot| snapshot.last_included_index);
+        (self.server.commit_index(), offered, self.unanswered)
+    }
+}
+
+impl Tag {
+    fn installer_index(&self) -> Option<Index> {
+        match self {
+            Tag::Installer { index, .. } => Some(*index),
+            Tag::Nobody | Tag::Caller(_) => None,
+        }
+    }
+}
+
+/// See [`Monitor::stop_at_end`].
+pub(crate) struct StopAtEnd<'a, T: Timers> {
+    monitor: &'a Monitor<T>,
+}
+
+impl<T: Timers> Drop for StopAtEnd<'_, T> {
+    fn drop(&mut self) {
+        self.monitor.fail(Failure::TaskEnded);
+    }
+}

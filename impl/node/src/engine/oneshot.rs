@@ -1,0 +1,62 @@
+//! One answer from the writer to whoever waits for it.
+
+use crate::sync::{Arc, Mutex, lock};
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+struct Slot<T> {
+    value: Option<T>,
+    closed: bool,
+    waker: Option<Waker>,
+}
+
+/// Where the answer is given. Dropped without one, it answers `None`.
+pub(crate) struct Sender<T>(Arc<Mutex<Slot<T>>>);
+
+/// Where the answer arrives: a future.
+#[must_use = "futures do nothing unless awaited"]
+pub(crate) struct Receiver<T>(Arc<Mutex<Slot<T>>>);
+
+/// A place for one answer.
+pub(crate) fn channel<T>() -> (Sender<T>, Receiver<T>) {
+    let slot = Arc::new(Mutex::new(Slot { value: None, closed: false, waker: None }));
+    (Sender(slot.clone()), Receiver(slot))
+}
+
+impl<T> Sender<T> {
+    /// Answers. Whether anybody still waits does not matter.
+    pub(crate) fn send(self, value: T) {
+        lock(&self.0).value = Some(value);
+        // Dropping self wakes the receiver.
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let waker = {
+            let mut slot = lock(&self.0);
+            slot.closed = true;
+            slot.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<T> Future for Receiver<T> {
+    type Output = Option<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut slot = lock(&self.0);
+        if slot.closed {
+            return Poll::Ready(slot.value.take());
+        }
+        match &mut slot.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}

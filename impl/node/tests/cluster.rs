@@ -1,0 +1,271 @@
+//! Three servers in virtual time: elections, commits, restarts, snapshots.
+
+mod common;
+
+use bytes::Bytes;
+use common::{Cluster, Net, make};
+use figure2::{ApplyMsg, Index, Install, Options, Persister, RoleName, ServerId};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+const ALL: [ServerId; 3] = [ServerId(0), ServerId(1), ServerId(2)];
+
+fn command(n: u64) -> Bytes {
+    Bytes::from(n.to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_leader_is_elected_and_stays() {
+    let cluster = Cluster::new(3);
+    let leader = cluster.leader().await;
+    let (term, is_leader) = cluster.node(leader).raft.get_state();
+    assert!(is_leader);
+    sleep(Duration::from_secs(3)).await;
+    for id in ALL {
+        let status = cluster.node(id).raft.status();
+        assert_eq!((status.term, status.leader), (term, Some(leader)), "{id}");
+        assert_eq!(status.role == RoleName::Leader, id == leader);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_are_applied_everywhere_in_order() {
+    let cluster = Cluster::new(3);
+    let leader = cluster.leader().await;
+    for n in 1..=20 {
+        let started = cluster.node(leader).raft.start(command(n));
+        assert_eq!((started.index, started.is_leader), (Index(n), true));
+    }
+    cluster.wait_applied(Index(20), &command(20), &ALL).await;
+    let expected: Vec<(u64, Bytes)> = (1..=20).map(|n| (n, command(n))).collect();
+    for id in ALL {
+        assert_eq!(cluster.node(id).commands(), expected, "{id}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn concurrent_commands_share_a_message() {
+    let cluster = Cluster::new(3);
+    cluster.commit("first").await;
+    let leader = cluster.leader().await;
+    sleep(Duration::from_millis(1)).await;
+    let before = cluster.net.count_sent();
+    for n in 0..50 {
+        cluster.node(leader).raft.start(command(n));
+    }
+    sleep(Duration::from_millis(10)).await;
+    let sent = cluster.net.count_sent() - before;
+    assert!((2..=4).contains(&sent), "{sent} messages for 50 commands to 2 followers");
+    assert_eq!(cluster.node(leader).raft.status().commit_index, Index(51));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_takes_no_command() {
+    let cluster = Cluster::new(3);
+    let leader = cluster.leader().await;
+    let follower = ServerId((leader.0 + 1) % 3);
+    let started = cluster.node(follower).raft.start(command(1));
+    let (term, _) = cluster.node(leader).raft.get_state();
+    assert_eq!((started.index, started.term, started.is_leader), (Index::ZERO, term, false));
+    sleep(Duration::from_secs(1)).await;
+    assert!(ALL.iter().all(|id| cluster.node(*id).raft.status().last_log_index == Index::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_follows_a_killed_one() {
+    let cluster = Cluster::new(3);
+    cluster.commit("first").await;
+    let old = cluster.leader().await;
+    let (old_term, _) = cluster.node(old).raft.get_state();
+    cluster.crash(old);
+    let new = cluster.leader().await;
+    assert_ne!(new, old);
+    assert!(cluster.node(new).raft.get_state().0 > old_term);
+    assert_eq!(cluster.commit("second").await, Index(2));
+    assert_eq!(cluster.node(old).commands().len(), 1, "nothing is delivered after a kill");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_minority_elects_and_commits_nothing() {
+    let cluster = Cluster::new(3);
+    let leader = cluster.leader().await;
+    let others: Vec<ServerId> = ALL.into_iter().filter(|id| *id != leader).collect();
+    for id in &others {
+        cluster.net.connect(*id, false);
+    }
+    cluster.node(leader).raft.start(command(1));
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(cluster.node(leader).raft.status().commit_index, Index::ZERO);
+    assert!(others.iter().all(|id| !cluster.node(*id).raft.get_state().1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_keeps_log_term_and_vote() {
+    let mut cluster = Cluster::new(3);
+    for n in 1..=5 {
+        cluster.commit(&n.to_string()).await;
+    }
+    let terms: Vec<_> = ALL.iter().map(|id| cluster.node(*id).raft.get_state().0).collect();
+    for id in ALL {
+        cluster.crash(id);
+    }
+    for id in ALL {
+        cluster.restart(id);
+        let status = cluster.node(id).raft.status();
+        assert_eq!((status.last_log_index, status.commit_index), (Index(5), Index::ZERO));
+        assert_eq!(status.term, terms[usize::from(id.0)]);
+    }
+    assert_eq!(cluster.commit("6").await, Index(6));
+    let expected: Vec<(u64, Bytes)> = (1..=6).map(|n| (n, command(n))).collect();
+    assert!(ALL.iter().all(|id| cluster.node(*id).commands() == expected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_after_a_snapshot_delivers_what_follows_it() {
+    let mut cluster = Cluster::new(3);
+    for n in 1..=5 {
+        cluster.commit(&n.to_string()).await;
+    }
+    for id in ALL {
+        cluster.node(id).raft.snapshot(Index(3), Bytes::from_static(b"state after 3"));
+    }
+    sleep(Duration::from_millis(10)).await;
+    for id in ALL {
+        cluster.crash(id);
+    }
+    for id in ALL {
+        cluster.restart(id);
+        assert_eq!(cluster.node(id).persister.read_snapshot(), "state after 3");
+        assert_eq!(cluster.node(id).raft.status().snapshot_index, Index(3));
+    }
+    cluster.commit("6").await;
+    let expected: Vec<(u64, Bytes)> = (4..=6).map(|n| (n, command(n))).collect();
+    for id in ALL {
+        assert_eq!(cluster.node(id).commands(), expected, "{id}");
+        assert!(cluster.node(id).snapshots().is_empty(), "its service has the snapshot already");
+    }
+}
+
+async fn a_lagging_follower_gets_the_snapshot(install: Install) {
+    let cluster = Cluster::with(3, Options { install, ..Options::default() });
+    cluster.commit("1").await;
+    let leader = cluster.leader().await;
+    let lagging = ServerId((leader.0 + 1) % 3);
+    cluster.net.connect(lagging, false);
+    for n in 2..=10 {
+        cluster.commit(&n.to_string()).await;
+    }
+    for id in ALL.into_iter().filter(|id| *id != lagging) {
+        cluster.node(id).raft.snapshot(Index(8), Bytes::from_static(b"state after 8"));
+    }
+    cluster.net.connect(lagging, true);
+    cluster.commit("11").await;
+    let node = cluster.node(lagging);
+    assert_eq!(node.snapshots(), [(8, Bytes::from_static(b"state after 8"))]);
+    let indexes: Vec<u64> = node.commands().iter().map(|(index, _)| *index).collect();
+    assert_eq!(indexes, [1, 9, 10, 11], "what the snapshot covers is not delivered again");
+    assert_eq!(node.persister.read_snapshot(), "state after 8");
+    assert_eq!(node.raft.status().snapshot_index, Index(8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lagging_follower_gets_the_snapshot_if_its_service_says_so() {
+    a_lagging_follower_gets_the_snapshot(Install::Conditional).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lagging_follower_gets_the_snapshot_by_itself() {
+    a_lagging_follower_gets_the_snapshot(Install::Automatic).await;
+}
+
+/// A laggard whose apply channel is the test's own, cut off while the others trimmed their logs to index 8 of 10.
+async fn offered_snapshot() -> (Cluster, figure2::Raft, tokio::sync::mpsc::Receiver<ApplyMsg>, ServerId) {
+    let cluster = Cluster::new(3);
+    let leader = cluster.leader().await;
+    let lagging = ServerId((leader.0 + 1) % 3);
+    cluster.crash(lagging);
+    for n in 1..=10 {
+        cluster.commit(&n.to_string()).await;
+    }
+    for id in ALL.into_iter().filter(|id| *id != lagging) {
+        cluster.node(id).raft.snapshot(Index(8), Bytes::from_static(b"state after 8"));
+    }
+    let (raft, messages) = make(&cluster.net, 3, lagging, Persister::new(), &cluster.options, 16);
+    cluster.net.connect(lagging, true);
+    (cluster, raft, messages, lagging)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_follows_an_offer_before_its_answer() {
+    let (_cluster, raft, mut messages, _) = offered_snapshot().await;
+    let Some(ApplyMsg::Snapshot { index, term, data }) = messages.recv().await else { panic!("an offer") };
+    assert_eq!(index, Index(8));
+    let silence = timeout(Duration::from_secs(5), messages.recv()).await;
+    assert!(silence.is_err(), "{silence:?}");
+    assert_eq!(raft.status().snapshot_index, Index::ZERO, "not installed before the service says so");
+    assert!(raft.cond_install_snapshot(term, index, data).await);
+    assert_eq!(raft.status().snapshot_index, Index(8));
+    for expected in 9..=10 {
+        let next = timeout(Duration::from_secs(5), messages.recv()).await.unwrap();
+        assert!(
+            matches!(next, Some(ApplyMsg::Command { index, .. }) if index == Index(expected)),
+            "{next:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offer_may_be_answered_by_kill() {
+    let (_cluster, raft, mut messages, _) = offered_snapshot().await;
+    let Some(ApplyMsg::Snapshot { index, term, data }) = messages.recv().await else { panic!("an offer") };
+    raft.kill();
+    assert!(!raft.cond_install_snapshot(term, index, data).await);
+    assert_eq!(messages.recv().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn equal_seeds_give_equal_runs() {
+    async fn run(seed: u64) -> Vec<(Duration, ServerId, ServerId, Bytes)> {
+        let mut cluster = Cluster::with(3, Options { seed, ..Options::default() });
+        for n in 0..5 {
+            cluster.commit(&n.to_string()).await;
+        }
+        let leader = cluster.leader().await;
+        cluster.crash(leader);
+        cluster.commit("without the old leader").await;
+        cluster.restart(leader);
+        cluster.commit("with it").await;
+        let trace = cluster.net.trace();
+        for id in ALL {
+            cluster.crash(id);
+        }
+        trace
+    }
+    let (first, again, other) = (run(7).await, run(7).await, run(8).await);
+    assert!(first.len() > 30, "{} messages", first.len());
+    assert!(first == again, "the same seed gave another run");
+    assert!(first != other, "the seed does not matter");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_server_is_its_own_majority() {
+    let net = Net::new(1);
+    let (raft, mut messages) = make(&net, 1, ServerId(0), Persister::new(), &Options::default(), 1);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(raft.start(command(1)).index, Index(1));
+    let message = messages.recv().await;
+    assert!(matches!(message, Some(ApplyMsg::Command { index: Index(1), .. })), "{message:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_keep_their_interval() {
+    let cluster = Cluster::new(3);
+    let leader = cluster.leader().await;
+    sleep(Duration::from_secs(1)).await;
+    let (before, start) = (cluster.net.count_sent(), Instant::now());
+    sleep(Duration::from_secs(10)).await;
+    let per_follower_and_second =
+        (cluster.net.count_sent() - before) as f64 / 2.0 / start.elapsed().as_secs_f64();
+    assert!(cluster.node(leader).raft.get_state().1);
+    assert!((8.0..=8.4).contains(&per_follower_and_second), "{per_follower_and_second}, expected 1 / 0.12");
+}

@@ -1,0 +1,249 @@
+//! Servers in one process, on tokio's paused clock: messages take a millisecond each way, or do not arrive.
+
+#![allow(dead_code)] // each test file uses its part
+
+use bytes::Bytes;
+use figure2::{
+    ApplyMsg, Command, Index, Install, Options, Peer, Persister, Raft, Replies, ServerId, Storage, Term,
+};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+pub const LATENCY: Duration = Duration::from_millis(1);
+
+/// What the network knows: the servers, who is cut off, and every request that was sent.
+pub struct Net {
+    servers: Vec<Mutex<Option<Raft>>>,
+    connected: Vec<Mutex<bool>>,
+    sent: Mutex<Vec<(Instant, ServerId, ServerId, Bytes)>>,
+}
+
+impl Net {
+    pub fn new(servers: u8) -> Arc<Net> {
+        Arc::new(Net {
+            servers: (0..servers).map(|_| Mutex::new(None)).collect(),
+            connected: (0..servers).map(|_| Mutex::new(true)).collect(),
+            sent: Mutex::default(),
+        })
+    }
+
+    pub fn plug_in(&self, id: ServerId, raft: &Raft) {
+        *self.servers[usize::from(id.0)].lock().unwrap() = Some(raft.clone());
+    }
+
+    pub fn connect(&self, id: ServerId, connected: bool) {
+        *self.connected[usize::from(id.0)].lock().unwrap() = connected;
+    }
+
+    pub fn is_connected(&self, id: ServerId) -> bool {
+        *self.connected[usize::from(id.0)].lock().unwrap()
+    }
+
+    /// Every request so far: when (since the first), from whom, to whom, and its bytes.
+    pub fn trace(&self) -> Vec<(Duration, ServerId, ServerId, Bytes)> {
+        let sent = self.sent.lock().unwrap();
+        let start = sent.first().map_or_else(Instant::now, |first| first.0);
+        sent.iter().map(|(at, from, to, bytes)| (*at - start, *from, *to, bytes.clone())).collect()
+    }
+
+    pub fn count_sent(&self) -> usize {
+        self.sent.lock().unwrap().len()
+    }
+}
+
+/// The way from one server to another.
+pub struct Wire {
+    pub net: Arc<Net>,
+    pub from: ServerId,
+    pub to: ServerId,
+    /// Lives as long as the node keeps its peers.
+    pub token: Arc<()>,
+}
+
+impl Peer for Wire {
+    fn send(&self, request: Bytes, replies: &Replies) {
+        let (net, from, to, replies) = (self.net.clone(), self.from, self.to, replies.clone());
+        net.sent.lock().unwrap().push((Instant::now(), from, to, request.clone()));
+        tokio::spawn(async move {
+            sleep(LATENCY).await;
+            let target = net.servers[usize::from(to.0)].lock().unwrap().clone();
+            let Some(target) = target.filter(|_| net.is_connected(from) && net.is_connected(to)) else {
+                return;
+            };
+            let Some(reply) = target.call(&request).await else { return };
+            sleep(LATENCY).await;
+            if net.is_connected(from) && net.is_connected(to) {
+                replies.deliver(&reply);
+            }
+        });
+    }
+}
+
+/// One server, and what its service received.
+pub struct Node {
+    pub id: ServerId,
+    pub raft: Raft,
+    pub persister: Persister,
+    pub applied: Arc<Mutex<Vec<ApplyMsg>>>,
+}
+
+impl Node {
+    pub fn commands(&self) -> Vec<(u64, Command)> {
+        let applied = self.applied.lock().unwrap();
+        applied
+            .iter()
+            .filter_map(|message| match message {
+                ApplyMsg::Command { index, command, .. } => Some((index.0, command.clone())),
+                ApplyMsg::Snapshot { .. } => None,
+            })
+            .collect()
+    }
+
+    pub fn snapshots(&self) -> Vec<(u64, Bytes)> {
+        let applied = self.applied.lock().unwrap();
+        applied
+            .iter()
+            .filter_map(|message| match message {
+                ApplyMsg::Command { .. } => None,
+                ApplyMsg::Snapshot { index, data, .. } => Some((index.0, data.clone())),
+            })
+            .collect()
+    }
+}
+
+/// A cluster whose services only record what they receive, and answer offers as they come.
+pub struct Cluster {
+    pub net: Arc<Net>,
+    pub options: Options,
+    pub nodes: Vec<Node>,
+}
+
+impl Cluster {
+    pub fn new(servers: u8) -> Cluster {
+        Cluster::with(servers, Options::default())
+    }
+
+    pub fn with(servers: u8, options: Options) -> Cluster {
+        let net = Net::new(servers);
+        let nodes =
+            (0..servers).map(|id| start(&net, servers, ServerId(id), Persister::new(), &options)).collect();
+        Cluster { net, options, nodes }
+    }
+
+    pub fn node(&self, id: ServerId) -> &Node {
+        &self.nodes[usize::from(id.0)]
+    }
+
+    /// Cuts a server off and kills it.
+    pub fn crash(&self, id: ServerId) {
+        self.net.connect(id, false);
+        self.node(id).raft.kill();
+    }
+
+    /// Starts a crashed server from a copy of what it had stored.
+    pub fn restart(&mut self, id: ServerId) {
+        let persister = self.node(id).persister.copy();
+        self.nodes[usize::from(id.0)] =
+            start(&self.net, self.nodes.len() as u8, id, persister, &self.options);
+        self.net.connect(id, true);
+    }
+
+    /// The one leader among the connected servers, within 5 seconds.
+    pub async fn leader(&self) -> ServerId {
+        for _ in 0..50 {
+            sleep(Duration::from_millis(100)).await;
+            let leaders: Vec<(Term, ServerId)> = self
+                .nodes
+                .iter()
+                .filter(|node| self.net.is_connected(node.id))
+                .filter_map(|node| {
+                    let (term, is_leader) = node.raft.get_state();
+                    is_leader.then_some((term, node.id))
+                })
+                .collect();
+            if let Some((term, leader)) = leaders.iter().max() {
+                assert_eq!(
+                    leaders.iter().filter(|(t, _)| t == term).count(),
+                    1,
+                    "two leaders in term {term}"
+                );
+                return *leader;
+            }
+        }
+        panic!("no leader within 5 s");
+    }
+
+    /// Waits until the services of these servers have the command at that index.
+    pub async fn wait_applied(&self, index: Index, command: &Command, ids: &[ServerId]) {
+        for _ in 0..500 {
+            if ids.iter().all(|id| self.node(*id).commands().contains(&(index.0, command.clone()))) {
+                return;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("not applied at {index} by all of {ids:?} within 5 s");
+    }
+
+    /// Commits a command through the present leader; all connected servers must apply it.
+    pub async fn commit(&self, command: &str) -> Index {
+        let leader = self.leader().await;
+        let command = Bytes::copy_from_slice(command.as_bytes());
+        let started = self.node(leader).raft.start(command.clone());
+        assert!(started.is_leader);
+        let ids: Vec<ServerId> =
+            self.nodes.iter().map(|node| node.id).filter(|id| self.net.is_connected(*id)).collect();
+        self.wait_applied(started.index, &command, &ids).await;
+        started.index
+    }
+}
+
+/// Starts a server with a recording service.
+pub fn start(net: &Arc<Net>, servers: u8, id: ServerId, persister: Persister, options: &Options) -> Node {
+    let (raft, messages) = make(net, servers, id, persister.clone(), options, 16);
+    let applied = Arc::default();
+    tokio::spawn(record(raft.clone(), messages, Arc::clone(&applied), options.install));
+    Node { id, raft, persister, applied }
+}
+
+/// Starts a server whose apply channel is the caller's, of that capacity.
+pub fn make(
+    net: &Arc<Net>,
+    servers: u8,
+    id: ServerId,
+    storage: impl Storage,
+    options: &Options,
+    capacity: usize,
+) -> (Raft, mpsc::Receiver<ApplyMsg>) {
+    let (apply, messages) = mpsc::channel(capacity);
+    let raft = Raft::make(wires(net, servers, id), id, storage, apply, options.clone()).unwrap();
+    net.plug_in(id, &raft);
+    (raft, messages)
+}
+
+/// The peers of a server.
+pub fn wires(net: &Arc<Net>, servers: u8, from: ServerId) -> Vec<Wire> {
+    let token = Arc::new(());
+    let wire = |to| Wire { net: net.clone(), from, to: ServerId(to), token: token.clone() };
+    (0..servers).map(wire).collect()
+}
+
+async fn record(
+    raft: Raft,
+    mut messages: mpsc::Receiver<ApplyMsg>,
+    applied: Arc<Mutex<Vec<ApplyMsg>>>,
+    install: Install,
+) {
+    while let Some(message) = messages.recv().await {
+        let taken = match (&message, install) {
+            (ApplyMsg::Snapshot { index, term, data }, Install::Conditional) => {
+                raft.cond_install_snapshot(*term, *index, data.clone()).await
+            }
+            _ => true,
+        };
+        if taken {
+            applied.lock().unwrap().push(message);
+        }
+    }
+}
