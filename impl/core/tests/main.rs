@@ -1,0 +1,25 @@
+//! The tests of the core, one file for each subject.
+//!
+//! A test that guards rules says so in its doc comment, `Rules: AE3, AE4. Pitfall 3.`, and the tables of
+//! `docs/rules.md` are made from these lines (see `rules_doc.rs`).
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod append_entries;
+mod backtracking;
+mod cluster;
+mod commit;
+mod common;
+mod coverage;
+mod effects;
+mod elections;
+mod histories;
+mod leader;
+mod overriding;
+mod pitfalls;
+mod restart;
+mod rules_doc;
+mod snapshots;
+mod snapshots_sent;
+mod validation;
+mod votes;
