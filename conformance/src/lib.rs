@@ -1,1 +1,11 @@
-//! Conformance.
+//! # figure2-conformance
+//!
+//! Whether what runs is what was checked. Here is the lab: MIT's Raft tests against the real node, on a simulated
+//! network ([`labrpc`]), with the tester's checks ([`tester`]) and every scenario with its thresholds ([`suite`]).
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod lab_cmd;
+pub mod labrpc;
+pub mod suite;
+pub mod tester;

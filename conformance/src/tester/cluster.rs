@@ -1,0 +1,418 @@
+//! The cluster under test, and what a scenario can do to it.
+
+use super::applier::{self, Applier};
+use super::checks::Claim;
+use super::failure::Failure;
+use super::logs::AppliedLogs;
+use super::peers::{LabPeer, Service, end_name, id, mix};
+use super::trace::{Trace, TraceSummary};
+use crate::labrpc::Network;
+use bytes::Bytes;
+use figure2::{Index, Install, Options, Persister, Raft, ServerId, Started};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{MutexGuard, mpsc, watch};
+use tokio::time::{Instant, timeout};
+
+/// How a test's service applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applying {
+    /// Without snapshots.
+    Plain,
+    /// With snapshots as in the 2021 edition: the service is asked before a snapshot is installed.
+    Conditional,
+    /// With snapshots as in the editions since 2023: Raft switches by itself.
+    Automatic,
+}
+
+/// How a test wants its cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How many servers.
+    pub servers: usize,
+    /// Whether the network starts reliable.
+    pub reliable: bool,
+    /// How the service applies.
+    pub applying: Applying,
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// Whether to keep the trace's text, beside its digest.
+    pub keep_trace: bool,
+}
+
+/// The figures of the lab's line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Time since the test started, on the test's own clock.
+    pub took: Duration,
+    /// Calls made, failed ones included.
+    pub rpcs: u64,
+    /// Bytes of requests and delivered replies.
+    pub bytes: u64,
+    /// The highest index that was applied as an entry.
+    pub commits: u64,
+}
+
+/// A cluster under test; a cheap handle to it.
+#[derive(Clone)]
+pub struct Cluster(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    network: Network,
+    trace: Arc<Trace>,
+    started: Instant,
+    random: Mutex<StdRng>,
+    warnings: Mutex<Vec<String>>,
+    failure: watch::Sender<Option<Failure>>,
+    /// The tester's own lock. The 2021 service holds it while it waits for Raft, hence not a blocking one.
+    state: tokio::sync::Mutex<State>,
+}
+
+pub(super) struct State {
+    pub(super) members: Vec<Member>,
+    pub(super) logs: AppliedLogs,
+}
+
+/// One server of the cluster.
+pub(super) struct Member {
+    /// None while it is down.
+    pub(super) raft: Option<Raft>,
+    /// How often it was started.
+    pub(super) generation: u32,
+    /// Later editions: the last index its service has.
+    pub(super) last_applied: Index,
+    connected: bool,
+    persister: Persister,
+}
+
+/// What the seed is mixed with, so that the parts of a run do not draw the same numbers.
+mod purpose {
+    pub const NETWORK: u64 = 1;
+    pub const SCENARIO: u64 = 2;
+    pub const SERVER: u64 = 3;
+}
+
+impl Cluster {
+    /// Makes the cluster, starts all servers and connects them.
+    ///
+    /// # Errors
+    /// [`Failure::Make`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn new(settings: Settings) -> Result<Cluster, Failure> {
+        let trace = Arc::new(Trace::new(settings.servers, settings.keep_trace));
+        let network = Network::new(mix(&[settings.seed, purpose::NETWORK]), trace.clone());
+        network.set_reliable(settings.reliable);
+        network.set_long_delays(true);
+        let member = || Member {
+            raft: None,
+            generation: 0,
+            last_applied: Index::ZERO,
+            connected: false,
+            persister: Persister::new(),
+        };
+        let cluster = Cluster(Arc::new(Inner {
+            settings,
+            network,
+            trace,
+            started: Instant::now(),
+            random: Mutex::new(StdRng::seed_from_u64(mix(&[settings.seed, purpose::SCENARIO]))),
+            warnings: Mutex::default(),
+            failure: watch::Sender::new(None),
+            state: tokio::sync::Mutex::new(State {
+                members: (0..settings.servers).map(|_| member()).collect(),
+                logs: AppliedLogs::new(settings.servers),
+            }),
+        }));
+        for server in 0..settings.servers {
+            cluster.start(server).await?;
+        }
+        for server in 0..settings.servers {
+            cluster.connect(server).await;
+        }
+        Ok(cluster)
+    }
+
+    /// How many servers there are, up or down.
+    #[must_use]
+    pub fn servers(&self) -> usize {
+        self.0.settings.servers
+    }
+
+    /// How the service applies.
+    #[must_use]
+    pub fn applying(&self) -> Applying {
+        self.0.settings.applying
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.0.network
+    }
+
+    /// A random number from 0 to `below` - 1, for the scenario's choices; 0 when `below` is 0.
+    #[must_use]
+    pub fn random(&self, below: u64) -> u64 {
+        let mut random = self.0.random.lock().unwrap_or_else(PoisonError::into_inner);
+        if below == 0 { 0 } else { random.random_range(0..below) }
+    }
+
+    /// A random server.
+    #[must_use]
+    pub fn random_server(&self) -> usize {
+        usize::try_from(self.random(self.servers() as u64)).unwrap_or_default()
+    }
+
+    /// A random number as a command, so many that no two are alike.
+    #[must_use]
+    pub fn random_command(&self) -> Bytes {
+        self.random(1 << 63).to_string().into()
+    }
+
+    /// Adds a line to the trace.
+    pub fn record(&self, what: fmt::Arguments<'_>) {
+        self.0.trace.record(what);
+    }
+
+    /// Notes something worth a look that is no failure.
+    pub fn warn(&self, warning: impl Into<String>) {
+        self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning.into());
+    }
+
+    /// What was noted with [`warn`](Self::warn).
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Fails the test, from outside the scenario. The first failure counts.
+    pub fn fail(&self, failure: Failure) {
+        self.record(format_args!("failure: {failure}"));
+        self.0.failure.send_if_modified(|first| {
+            let is_first = first.is_none();
+            first.get_or_insert(failure);
+            is_first
+        });
+    }
+
+    /// Waits until the test is failed from outside the scenario.
+    pub async fn failed(&self) -> Failure {
+        let mut failure = self.0.failure.subscribe();
+        loop {
+            if let Some(failure) = failure.borrow_and_update().clone() {
+                return failure;
+            }
+            // The sender lives as long as the cluster, which `self` keeps alive.
+            let _ = failure.changed().await;
+        }
+    }
+
+    pub(super) async fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().await
+    }
+
+    /// Stops a server: cuts it off and kills it. Its successor finds what was durable at this moment.
+    pub async fn crash(&self, server: usize) {
+        self.disconnect(server).await;
+        self.0.network.delete_server(id(server));
+        let mut state = self.lock().await;
+        let member = &mut state.members[server];
+        // A copy: what the killed server may still write is lost, as after a real crash.
+        member.persister = member.persister.copy();
+        if let Some(raft) = member.raft.take() {
+            self.record(format_args!("tester: crash S{server}"));
+            self.0.trace.watch(server, None);
+            raft.kill();
+        }
+    }
+
+    /// Starts a server, or restarts it: with what its predecessor had made durable, and with fresh ends, so that the
+    /// predecessor's calls fail. It is not connected yet.
+    ///
+    /// # Errors
+    /// [`Failure::Make`]; [`Failure::BadSnapshot`] when the service cannot read the snapshot it starts from.
+    pub async fn start(&self, server: usize) -> Result<(), Failure> {
+        self.crash(server).await;
+        let mut state = self.lock().await;
+        let member = &mut state.members[server];
+        member.generation += 1;
+        member.last_applied = Index::ZERO;
+        member.persister = member.persister.copy();
+        let (generation, persister) = (member.generation, member.persister.clone());
+        self.record(format_args!("tester: start S{server}.{generation}"));
+        if self.applying() == Applying::Automatic && persister.snapshot_size() > 0 {
+            applier::load(&mut state, server, &persister.read_snapshot(), None)?;
+        }
+        let peers = (0..self.servers()).map(|target| {
+            let end = end_name(server, generation, target);
+            let peer = LabPeer(self.0.network.make_end(end));
+            self.0.network.connect(end, id(target));
+            peer
+        });
+        // As the lab's channel: a server waits until its service has taken what it delivers.
+        let (apply, messages) = mpsc::channel(1);
+        let options = Options {
+            install: match self.applying() {
+                Applying::Automatic => Install::Automatic,
+                Applying::Plain | Applying::Conditional => Install::Conditional,
+            },
+            seed: mix(&[self.0.settings.seed, purpose::SERVER, server as u64, generation.into()]),
+            ..Options::default()
+        };
+        let me = ServerId(u8::try_from(server).unwrap_or(u8::MAX));
+        let raft = Raft::make(peers.collect(), me, persister, apply, options)
+            .map_err(|cause| Failure::Make { server, cause })?;
+        state.members[server].raft = Some(raft.clone());
+        self.0.trace.watch(server, Some(raft.clone()));
+        self.0.network.add_server(id(server), Arc::new(Service(raft.clone())));
+        let applier =
+            Applier { cluster: self.clone(), server, generation, raft, last_applied: Index::ZERO };
+        tokio::spawn(applier.run(messages));
+        Ok(())
+    }
+
+    /// Connects a server with all servers that are connected.
+    pub async fn connect(&self, server: usize) {
+        let mut state = self.lock().await;
+        self.record(format_args!("tester: connect S{server}"));
+        state.members[server].connected = true;
+        for (other, member) in state.members.iter().enumerate() {
+            if member.connected {
+                self.enable(&state, server, other, true);
+            }
+        }
+    }
+
+    /// Cuts a server off, in both directions.
+    pub async fn disconnect(&self, server: usize) {
+        let mut state = self.lock().await;
+        if state.members[server].connected {
+            self.record(format_args!("tester: disconnect S{server}"));
+        }
+        state.members[server].connected = false;
+        for other in 0..self.servers() {
+            self.enable(&state, server, other, false);
+        }
+    }
+
+    fn enable(&self, state: &State, one: usize, other: usize, enabled: bool) {
+        for (from, to) in [(one, other), (other, one)] {
+            let end = end_name(from, state.members[from].generation, to);
+            self.0.network.enable(end, enabled);
+        }
+    }
+
+    /// Whether the network is reliable from now on.
+    pub fn set_reliable(&self, reliable: bool) {
+        self.record(format_args!("tester: reliable {reliable}"));
+        self.0.network.set_reliable(reliable);
+    }
+
+    /// The running server; none while it is down.
+    pub async fn raft(&self, server: usize) -> Option<Raft> {
+        self.lock().await.members[server].raft.clone()
+    }
+
+    /// Whether the server is up.
+    pub async fn is_up(&self, server: usize) -> bool {
+        self.lock().await.members[server].raft.is_some()
+    }
+
+    /// Whether the server is connected.
+    pub async fn is_connected(&self, server: usize) -> bool {
+        self.lock().await.members[server].connected
+    }
+
+    /// Gives a command to one server, leader or not.
+    ///
+    /// # Errors
+    /// [`Failure::ServerDown`].
+    pub async fn submit(&self, server: usize, command: impl Into<Bytes>) -> Result<Started, Failure> {
+        let raft = self.raft(server).await.ok_or(Failure::ServerDown { server })?;
+        Ok(raft.start(command.into()))
+    }
+
+    /// What the servers that are up say of themselves.
+    pub async fn claims(&self) -> Vec<Claim> {
+        self.claims_where(|_| true).await
+    }
+
+    /// What the connected servers say of themselves.
+    pub async fn connected_claims(&self) -> Vec<Claim> {
+        self.claims_where(|member| member.connected).await
+    }
+
+    async fn claims_where(&self, wanted: impl Fn(&Member) -> bool) -> Vec<Claim> {
+        let state = self.lock().await;
+        let members = state.members.iter().enumerate().filter(|(_, member)| wanted(member));
+        members
+            .filter_map(|(server, member)| {
+                let (term, is_leader) = member.raft.as_ref()?.get_state();
+                Some(Claim { server, term, is_leader })
+            })
+            .collect()
+    }
+
+    /// Bytes of the largest persisted Raft state over all servers, up or down.
+    pub async fn log_size(&self) -> usize {
+        let state = self.lock().await;
+        state.members.iter().map(|member| member.persister.raft_state_size()).max().unwrap_or(0)
+    }
+
+    /// Calls handed to the server since it was last started.
+    #[must_use]
+    pub fn server_calls(&self, server: usize) -> u64 {
+        self.0.network.server_calls(id(server))
+    }
+
+    /// Time since the test started.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    /// The figures so far.
+    pub async fn figures(&self) -> Figures {
+        Figures {
+            took: self.elapsed(),
+            rpcs: self.0.network.total_calls(),
+            bytes: self.0.network.total_bytes(),
+            commits: self.lock().await.logs.highest().0,
+        }
+    }
+
+    /// Checks that every server that should be up is.
+    ///
+    /// # Errors
+    /// [`Failure::ServerStopped`].
+    pub async fn none_stopped(&self) -> Result<(), Failure> {
+        let state = self.lock().await;
+        for (server, member) in state.members.iter().enumerate() {
+            if let Some(cause) = member.raft.as_ref().and_then(Raft::failure) {
+                return Err(Failure::ServerStopped { server, cause: cause.to_string() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the simulation: closes the network, kills the servers unless the tester's lock stays taken for
+    /// `patience`, and closes the trace.
+    pub async fn shut_down(&self, patience: Duration) -> TraceSummary {
+        self.0.network.close();
+        let summary = self.0.trace.finish();
+        if let Ok(mut state) = timeout(patience, self.lock()).await {
+            for member in &mut state.members {
+                if let Some(raft) = member.raft.take() {
+                    raft.kill();
+                }
+            }
+        }
+        summary
+    }
+}
