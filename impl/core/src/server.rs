@@ -6,7 +6,7 @@ use crate::log::{Log, Snapshot};
 use crate::persistent::Persistent;
 use crate::rules::{AllServers, Figure2, Persistence, Rules};
 use crate::types::{Index, ServerId, ServerSet, Term};
-use crate::{MAX_SERVERS, MAX_TERM};
+use crate::{MAX_INDEX, MAX_SERVERS, MAX_TERM};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -48,8 +48,8 @@ pub enum StartError {
     NotAMember(ServerId),
     /// `max_entries_per_message` is 0: nothing could ever be replicated.
     NoEntriesPerMessage,
-    /// The recovered state cannot have been written by a server: terms in the log go back or exceed current_term, or
-    /// the snapshot has no index or no term.
+    /// The recovered state cannot have been written by a server: terms in the log go back or exceed current_term, the
+    /// snapshot has no index or no term, or a term or index is beyond [`MAX_TERM`] or [`MAX_INDEX`].
     DamagedState,
 }
 
@@ -152,7 +152,8 @@ fn is_sound<C, S>(persistent: &Persistent<C, S>) -> bool {
         term = entry.term;
         grows
     });
-    snapshot_is_sound && terms_grow && term <= persistent.current_term && persistent.current_term <= MAX_TERM
+    let numbers_are_possible = persistent.current_term <= MAX_TERM && log.last_index() <= MAX_INDEX;
+    snapshot_is_sound && terms_grow && term <= persistent.current_term && numbers_are_possible
 }
 
 impl<C, S> Server<C, S> {

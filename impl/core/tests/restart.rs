@@ -1,7 +1,10 @@
 //! Starting from what survived a crash: Figure 2, State.
 
 use crate::common::*;
-use figure2_core::{Apply, Config, Index, Input, MAX_TERM, Outcome, Role, ServerId, StartError, Term};
+use figure2_core::{
+    Apply, Change, Config, Index, Input, MAX_INDEX, MAX_TERM, Outcome, Role, ServerId, Snapshot, StartError,
+    Term,
+};
 
 /// Rules: P1. Pitfall 42.
 #[test]
@@ -63,6 +66,11 @@ fn a_cluster_needs_servers_members_and_room_for_an_entry() {
 /// Rules: P1. Pitfall 48.
 #[test]
 fn a_state_that_no_server_can_have_written_is_refused() {
+    let snapshot_at = |last_included_index| Snapshot { last_included_index, ..snapshot(4, 2) };
+    let absurd_snapshot = disk_after(3, snapshot_at(MAX_INDEX.next()), &[]);
+    let mut absurd_entry = disk_after(3, snapshot_at(MAX_INDEX), &[]);
+    assert!(Server::new(S0, Config::new(3), absurd_entry.clone()).is_ok());
+    absurd_entry.apply(Change::Append { entries: entries(5, &[3]) });
     let damaged = [
         ("terms go back", disk(3, None, &[1, 2, 1])),
         ("an entry without a term", disk(3, None, &[0, 1])),
@@ -71,6 +79,8 @@ fn a_state_that_no_server_can_have_written_is_refused() {
         ("a snapshot of nothing", disk_after(3, snapshot(0, 1), &[])),
         ("a snapshot without a term", disk_after(3, snapshot(4, 0), &[])),
         ("a snapshot of a term not seen yet", disk_after(3, snapshot(4, 4), &[])),
+        ("a snapshot at an absurd index", absurd_snapshot),
+        ("entries up to an absurd index", absurd_entry),
         ("an entry older than the snapshot", disk_after(3, snapshot(4, 2), &[1])),
     ];
     for (what, state) in damaged {
