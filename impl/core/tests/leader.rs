@@ -20,6 +20,7 @@ fn a_new_leader_guesses_next_index_knows_no_match_and_sends_heartbeats_to_all() 
     for peer in [S1, S2] {
         assert_eq!(progress(&server, peer), (3, 0, false));
     }
+    assert_eq!(progress(&server, S0).1, 2, "its own log was durable before it asked for votes");
     let heartbeats: Vec<_> = sent(effects).into_iter().map(|e| (e.to, e.message)).collect();
     let heartbeat = append(5, (2, 2), &[], 0);
     assert_eq!(heartbeats, [(S1, heartbeat.clone()), (S2, heartbeat)]);
@@ -130,6 +131,11 @@ fn match_index_and_next_index_never_go_back_on_a_late_success() {
     let mut server = leader_with_match(4);
     let _ = receive(&mut server, S1, success(2, 1));
     assert_eq!(progress(&server, S1), (5, 4, true));
+    propose_durably(&mut server, command(2, 5));
+    let _ = server.step(Input::Replicate);
+    let effects = receive(&mut server, S1, success(2, 4));
+    assert_eq!(progress(&server, S1), (6, 4, true));
+    assert!(sent(effects).is_empty(), "what is on its way is not sent again");
 }
 
 /// Rules: A2. Pitfalls 14, 16.
