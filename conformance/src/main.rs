@@ -1,2 +1,30 @@
-//! The command.
-fn main() {}
+//! The command `figure2`: one place for everything the project can show.
+
+use clap::{Parser, Subcommand};
+use figure2_conformance::lab_cmd;
+use std::process::ExitCode;
+
+/// Raft's Figure 2, to the letter: one set of rules, exhaustively checked and run.
+///
+/// Exit codes of all commands: 0 holds, 1 violated or failed, 2 unfinished or unusable.
+#[derive(Parser)]
+#[command(name = "figure2", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Lab(lab_cmd::LabArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Lab(args) => lab_cmd::run(&args),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("figure2: {error:#}");
+        ExitCode::from(2)
+    })
+}
