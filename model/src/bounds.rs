@@ -1,0 +1,126 @@
+//! Bounds: what makes the space finite. They are budgets of the model, so that a search never has to be cut off: it
+//! ends when there is nothing left to do.
+
+use crate::prefix::MAX_LOG;
+use std::fmt;
+
+/// How often something may happen along one execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Budget {
+    /// At most so often.
+    AtMost(u8),
+    /// Any number of times; then it need not be counted, which can make the space smaller.
+    Unlimited,
+}
+
+impl Budget {
+    /// Whether it may happen once more, after `used` times.
+    pub fn allows(self, used: u8) -> bool {
+        match self {
+            Budget::AtMost(most) => used < most,
+            Budget::Unlimited => true,
+        }
+    }
+
+    /// The counter after it happened once more; it stands still where nothing is counted.
+    pub fn count(self, used: u8) -> u8 {
+        match self {
+            Budget::AtMost(_) => used.saturating_add(1),
+            Budget::Unlimited => used,
+        }
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Budget::AtMost(most) => write!(f, "{most}"),
+            Budget::Unlimited => write!(f, "any"),
+        }
+    }
+}
+
+/// When a service gets committed entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Apply {
+    /// In the step that commits them. A reduction: see the model's book page for why it loses nothing without snapshots.
+    AtOnce,
+    /// By an action of its own, one entry at a time: the finest interleaving.
+    Separately,
+}
+
+/// The bounds of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Bounds {
+    /// Number of servers, 1 to 7.
+    pub servers: u8,
+    /// Highest term in which an election may start.
+    pub terms: u8,
+    /// How many commands clients give, in all.
+    pub client_requests: u8,
+    /// How many times a server crashes, in all. A crashed server may restart at any time.
+    pub crashes: u8,
+    /// How many messages are lost.
+    pub losses: Budget,
+    /// How many deliveries leave a copy of the message behind.
+    pub duplications: Budget,
+    /// How many snapshots services take, in all.
+    pub snapshots: u8,
+    /// Most messages on their way at a time. A step whose messages find no room waits until there is room; with
+    /// losses there always can be.
+    pub in_flight: u8,
+    /// Most entries in one AppendEntries.
+    pub entries_per_message: u32,
+    /// When services get committed entries.
+    pub apply: Apply,
+}
+
+impl Bounds {
+    /// What is wrong with these bounds, if anything.
+    pub fn problem(&self) -> Option<String> {
+        if self.servers == 0 || self.servers > 7 {
+            return Some(format!("servers: {} (1 to 7 are possible)", self.servers));
+        }
+        if usize::from(self.client_requests) > MAX_LOG {
+            return Some(format!("client requests: {} (0 to {MAX_LOG} are possible)", self.client_requests));
+        }
+        if self.in_flight.saturating_add(1) < self.servers {
+            let least = self.servers - 1;
+            return Some(format!("in flight: {} (a broadcast alone needs {least})", self.in_flight));
+        }
+        if self.entries_per_message == 0 {
+            return Some("entries per message: 0 (at least 1)".to_owned());
+        }
+        if self.apply == Apply::AtOnce && self.snapshots > 0 {
+            return Some("applying at once does not go with snapshots".to_owned());
+        }
+        None
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} servers, {} terms, {} client requests, {} crashes, {} snapshots, {} messages in flight, \
+             losses: {}, duplications: {}, entries per message: {}, applied {}",
+            self.servers,
+            self.terms,
+            self.client_requests,
+            self.crashes,
+            self.snapshots,
+            self.in_flight,
+            self.losses,
+            self.duplications,
+            if self.entries_per_message >= u32::from(self.client_requests) {
+                "all".to_owned()
+            } else {
+                self.entries_per_message.to_string()
+            },
+            match self.apply {
+                Apply::AtOnce => "when committed",
+                Apply::Separately => "one by one, at any time",
+            }
+        )
+    }
+}

@@ -1,0 +1,297 @@
+//! Checking a profile: the search, its limits, and the conclusion. The conclusion is drawn here, from what the model
+//! itself counted: a checker that stopped early looks to stateright like one that is done.
+
+use crate::cluster::{Action, Cluster};
+use crate::control::{Control, Limit};
+use crate::memory;
+use crate::prefix::{Command, Prefix};
+use crate::profiles::Profile;
+use crate::properties::Safety;
+use crate::report::{Outcome, Report, Unfinished, Verdict};
+use crate::script::{ScriptError, play};
+use crate::trace::Trace;
+use figure2_core::{Figure2, Rule, Rules};
+use stateright::{Checker, Model};
+use std::any::Any;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How a check is carried out. Nothing here changes what is explored, only how far a search may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// Threads of the search; at least 1.
+    pub threads: usize,
+    /// Longest time for the search.
+    pub time_limit: Option<Duration>,
+    /// Most distinct states.
+    pub max_states: Option<u64>,
+    /// Most memory of the process, in bytes. Where the system does not tell, what the set of seen states takes is
+    /// estimated.
+    pub max_memory: Option<u64>,
+    /// Most states that the search for a shortest trace may take; it keeps whole states, about 1 KB each.
+    pub max_trace_states: u64,
+}
+
+impl Default for CheckOptions {
+    fn default() -> Self {
+        CheckOptions {
+            threads: 2,
+            time_limit: None,
+            max_states: None,
+            max_memory: None,
+            max_trace_states: 2_000_000,
+        }
+    }
+}
+
+/// How a search is getting on.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Which of the searches.
+    pub phase: Phase,
+    /// Since the search began.
+    pub elapsed: Duration,
+    /// States generated, repeats included.
+    pub generated: u64,
+    /// Distinct states.
+    pub distinct: u64,
+    /// The longest path so far.
+    pub depth: u64,
+    /// Resident memory of the process, in bytes.
+    pub memory: Option<u64>,
+}
+
+/// The searches of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Through the whole space.
+    Search,
+    /// After a violation: for the shortest way to one.
+    ShortestTrace,
+}
+
+/// Why a check could not begin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckError {
+    /// No thread would do the search.
+    #[error("0 threads: at least 1 is needed")]
+    NoThreads,
+    /// The bounds make no sense.
+    #[error("bounds of profile {profile}: {problem}")]
+    Bounds {
+        /// The profile.
+        profile: String,
+        /// What is wrong with them.
+        problem: String,
+    },
+    /// The scripted beginning does not fit.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+}
+
+/// How often the state of a search is looked at.
+const POLL: Duration = Duration::from_millis(10);
+
+/// How often progress is told.
+const TELL: Duration = Duration::from_millis(500);
+
+/// Checks a profile under the rules of Figure 2.
+///
+/// # Errors
+/// When the options or the profile make no sense; nothing was searched then.
+pub fn check(
+    profile: &Profile,
+    options: &CheckOptions,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Report, CheckError> {
+    check_rules(Figure2, profile, options, progress)
+}
+
+/// Checks a profile under any rules.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_rules<R>(
+    rules: R,
+    profile: &Profile,
+    options: &CheckOptions,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Report, CheckError>
+where
+    R: Rules<Command, Prefix> + Clone + Send + Sync + 'static,
+{
+    if options.threads == 0 {
+        return Err(CheckError::NoThreads);
+    }
+    if let Some(problem) = profile.bounds.problem() {
+        return Err(CheckError::Bounds { profile: profile.name.clone(), problem });
+    }
+    let control = Arc::new(Control::new(options.max_states));
+    let cluster = Cluster::new(rules, profile.bounds, Arc::clone(&control));
+    let start = play(&cluster, &profile.script)?;
+    let cluster = cluster.starting_in(start).checking(&profile.always, &profile.sometimes);
+
+    let mut checker = cluster.clone().checker().threads(options.threads).spawn_dfs();
+    let handles = checker.handles();
+    let ended = watch(&checker, handles, &control, options, Phase::Search, progress);
+
+    let broken: Vec<Safety> = profile.always.iter().copied().filter(|s| control.is_broken(*s)).collect();
+    let rules = control.rule_counts();
+    let verdict = if !broken.is_empty() {
+        control.replay();
+        let found = actions_to_violation(&checker, &broken);
+        drop(checker);
+        Verdict::Violated(shortest_trace(&cluster, profile, &found, options, progress))
+    } else if let Some(message) = ended.panic.clone() {
+        Verdict::Unfinished(Unfinished::Panicked(message))
+    } else if let Some(limit) = control.limit() {
+        Verdict::Unfinished(Unfinished::Limit(limit.clone()))
+    } else if control.expanded() != ended.distinct {
+        let (distinct, expanded) = (ended.distinct, control.expanded());
+        Verdict::Unfinished(Unfinished::NotExpanded { distinct, expanded })
+    } else {
+        conclude_exhausted(profile, &control, &rules)
+    };
+
+    let exhausted = matches!(verdict, Verdict::Holds | Verdict::Vacuous { .. });
+    let always = profile.always.iter().map(|safety| {
+        let outcome = match control.is_broken(*safety) {
+            true => Outcome::Broken,
+            false if exhausted => Outcome::Holds,
+            false => Outcome::Open,
+        };
+        (*safety, outcome)
+    });
+    let sometimes = profile.sometimes.iter().map(|witness| {
+        let outcome = match control.has_found(*witness) {
+            true => Outcome::Found,
+            false if exhausted => Outcome::NotFound,
+            false => Outcome::Open,
+        };
+        (*witness, outcome)
+    });
+    Ok(Report {
+        profile: profile.name.clone(),
+        bounds: profile.bounds,
+        generated: ended.generated,
+        distinct: ended.distinct,
+        depth: ended.depth,
+        elapsed: ended.elapsed,
+        peak_memory: ended.peak_memory,
+        always: always.collect(),
+        sometimes: sometimes.collect(),
+        rules,
+        verdict,
+    })
+}
+
+/// The verdict on a space that was searched through without a violation.
+fn conclude_exhausted(profile: &Profile, control: &Control, counts: &[(Rule, u64)]) -> Verdict {
+    let witnesses: Vec<_> = profile.sometimes.iter().copied().filter(|w| !control.has_found(*w)).collect();
+    let fired = |rule: &Rule| counts.iter().any(|(other, count)| other == rule && *count > 0);
+    let rules: Vec<_> = profile.rules.iter().copied().filter(|rule| !fired(rule)).collect();
+    if witnesses.is_empty() && rules.is_empty() { Verdict::Holds } else { Verdict::Vacuous { witnesses, rules } }
+}
+
+/// How a search ended.
+struct Ended {
+    generated: u64,
+    distinct: u64,
+    depth: u64,
+    elapsed: Duration,
+    peak_memory: Option<u64>,
+    panic: Option<String>,
+}
+
+/// Waits for the threads of a search, enforces the limits meanwhile, and tells how it is getting on.
+fn watch<M: Model>(
+    checker: &impl Checker<M>,
+    handles: Vec<JoinHandle<()>>,
+    control: &Control,
+    options: &CheckOptions,
+    phase: Phase,
+    progress: &mut dyn FnMut(&Progress),
+) -> Ended {
+    let begin = Instant::now();
+    let mut told = begin;
+    let mut peak_memory = None;
+    while !handles.iter().all(JoinHandle::is_finished) {
+        thread::sleep(POLL);
+        let elapsed = begin.elapsed();
+        if let Some(limit) = options.time_limit.filter(|limit| elapsed >= *limit) {
+            control.hit(Limit::Time(limit));
+        }
+        let memory = memory::resident();
+        peak_memory = peak_memory.max(memory);
+        let distinct = checker.unique_state_count() as u64;
+        let taken = memory.unwrap_or(distinct * BYTES_PER_SEEN_STATE);
+        if let Some(limit) = options.max_memory.filter(|limit| taken > *limit) {
+            control.hit(Limit::Memory(limit));
+        }
+        if told.elapsed() >= TELL {
+            told = Instant::now();
+            let (generated, depth) = (checker.state_count() as u64, checker.max_depth() as u64);
+            progress(&Progress { phase, elapsed, generated, distinct, depth, memory });
+        }
+    }
+    let elapsed = begin.elapsed();
+    let mut panic = None;
+    for handle in handles {
+        if let Err(payload) = handle.join() {
+            panic = Some(panic_message(&*payload));
+        }
+    }
+    Ended {
+        generated: checker.state_count() as u64,
+        distinct: checker.unique_state_count() as u64,
+        depth: checker.max_depth() as u64,
+        elapsed,
+        peak_memory: peak_memory.max(memory::resident()),
+        panic,
+    }
+}
+
+/// What stateright's set of seen states takes at most for one state: 8 bytes of fingerprint and 1 of hash table, in
+/// a table that is at least 7/16 full.
+const BYTES_PER_SEEN_STATE: u64 = 21;
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+/// The actions on the way to a violation that a search found.
+fn actions_to_violation<R>(checker: &impl Checker<Cluster<R>>, broken: &[Safety]) -> Vec<Action>
+where
+    R: Rules<Command, Prefix>,
+{
+    let mut discoveries = checker.discoveries();
+    let paths = broken.iter().filter_map(|safety| discoveries.remove(safety.name()));
+    paths.map(stateright::Path::into_actions).min_by_key(Vec::len).unwrap_or_default()
+}
+
+/// Searches breadth first, with one thread, for the shortest way to any violation. `found` is the way that is known.
+fn shortest_trace<R>(
+    cluster: &Cluster<R>,
+    profile: &Profile,
+    found: &[Action],
+    options: &CheckOptions,
+    progress: &mut dyn FnMut(&Progress),
+) -> Trace
+where
+    R: Rules<Command, Prefix> + Clone + Send + Sync + 'static,
+{
+    let control = Arc::new(Control::new(Some(options.max_trace_states)));
+    let searched = cluster.clone().controlled_by(Arc::clone(&control)).checking(&profile.always, &[]);
+    let mut checker = searched.checker().threads(1).spawn_bfs();
+    let handles = checker.handles();
+    let no_limits = CheckOptions { time_limit: None, max_memory: None, ..*options };
+    watch(&checker, handles, &control, &no_limits, Phase::ShortestTrace, progress);
+    let broken: Vec<Safety> = profile.always.iter().copied().filter(|s| control.is_broken(*s)).collect();
+    control.replay();
+    if broken.is_empty() {
+        return Trace::follow(cluster, found, &profile.always, false);
+    }
+    Trace::follow(cluster, &actions_to_violation(&checker, &broken), &profile.always, true)
+}

@@ -1,0 +1,80 @@
+//! A scripted beginning: real steps of the core, taken in a fixed order, so that a search can start in the middle of
+//! a history that would otherwise be out of its reach.
+
+use crate::cluster::{Action, Cluster};
+use crate::prefix::{Command, Prefix};
+use crate::state::{State, Used};
+use figure2_core::{Rules, ServerId};
+
+/// One scene of a script. Servers are named by their ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scene {
+    /// The election timer of a server elapses.
+    Timeout(u8),
+    /// A client gives a leader a command.
+    Request(u8),
+    /// All messages between two servers arrive, and the answers to them, until none is left between the two.
+    Exchange(u8, u8),
+    /// All messages on their way are lost.
+    LoseAll,
+    /// A machine stops.
+    Crash(u8),
+    /// A machine starts again.
+    Restart(u8),
+}
+
+/// A scene that could not be played: the script does not fit the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("scene {number} of the script, {scene:?}, cannot be played under these rules")]
+pub struct ScriptError {
+    /// The scene's number, from 1.
+    pub number: usize,
+    /// The scene.
+    pub scene: Scene,
+}
+
+/// Most deliveries in one exchange: far more than any two servers have to say, and an end if rules make them go on
+/// forever.
+const LONGEST_EXCHANGE: usize = 100;
+
+/// Plays a script from the cluster's start. What the bounds count starts anew afterwards, except client requests,
+/// whose count names the commands.
+pub fn play<R: Rules<Command, Prefix>>(cluster: &Cluster<R>, script: &[Scene]) -> Result<State, ScriptError> {
+    let mut state = cluster.start().clone();
+    for (i, scene) in script.iter().enumerate() {
+        state = play_scene(cluster, state, *scene).ok_or(ScriptError { number: i + 1, scene: *scene })?;
+    }
+    state.used = Used { client_requests: state.used.client_requests, ..Used::default() };
+    Ok(state)
+}
+
+fn play_scene<R: Rules<Command, Prefix>>(cluster: &Cluster<R>, mut state: State, scene: Scene) -> Option<State> {
+    let action = match scene {
+        Scene::Timeout(id) => Action::ElectionTimeout(ServerId(id)),
+        Scene::Request(id) => Action::ClientRequest(ServerId(id)),
+        Scene::Crash(id) => Action::Crash(ServerId(id)),
+        Scene::Restart(id) => Action::Restart(ServerId(id)),
+        Scene::LoseAll => {
+            state.network.clear();
+            return Some(state);
+        }
+        Scene::Exchange(a, b) => return exchange(cluster, state, ServerId(a), ServerId(b)),
+    };
+    cluster.perform(&state, action).map(|(next, _)| next)
+}
+
+fn exchange<R: Rules<Command, Prefix>>(
+    cluster: &Cluster<R>,
+    mut state: State,
+    a: ServerId,
+    b: ServerId,
+) -> Option<State> {
+    for _ in 0..LONGEST_EXCHANGE {
+        let between = |(from, to)| (from, to) == (a, b) || (from, to) == (b, a);
+        let found = state.network.packets().iter().position(|packet| between((packet.from, packet.to)));
+        let Some(position) = found else { return Some(state) };
+        let position = u8::try_from(position).ok()?;
+        (state, _) = cluster.perform(&state, Action::Deliver(position))?;
+    }
+    None
+}
