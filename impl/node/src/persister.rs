@@ -87,6 +87,10 @@ impl Storage for Persister {
         contents.snapshot = contents.mirror.log.snapshot().map(|s| s.data.clone());
         Ok(())
     }
+
+    fn blocks(&self) -> bool {
+        false
+    }
 }
 
 impl Contents {

@@ -5,12 +5,13 @@ use crate::sync::Arc;
 use crate::timer::{self, Deadlines};
 use crate::{
     ApplyMsg, Command, Failure, MakeError, Options, Peer, Replies, SnapshotData, Started, Status, Storage,
-    codec,
+    StorageError, codec,
 };
 use bytes::Bytes;
-use figure2_core::{Config, Index, Server, ServerId, Term};
-use tokio::runtime::Handle;
+use figure2_core::{Config, Index, Persistent, Record, Server, ServerId, Term};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
+use tokio::task::block_in_place;
 
 /// A server of the cluster: a handle to it, cheap to clone.
 ///
@@ -47,6 +48,8 @@ impl Raft {
         let monitor = Arc::new(Monitor::new(server, Deadlines::new(me, &options)));
         let raft = Raft { monitor };
         let wire = Wire { peers, replies: Replies { raft: raft.clone() } };
+        let in_place = storage.blocks() && runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
+        let storage = Disk { storage, in_place };
         let monitor = raft.monitor.clone();
         runtime.spawn(async move { writer::run(&monitor, storage, wire).await });
         let monitor = raft.monitor.clone();
@@ -158,6 +161,22 @@ impl Raft {
         let Status { id: server, term, last_log_index: index, .. } = self.status();
         let (from, message) = (envelope.from, envelope.message.name());
         tracing::warn!(target: "figure2", %server, %term, %index, %from, message, "message dropped: out of place");
+    }
+}
+
+/// The engine's storage: the caller's, kept from blocking the runtime.
+struct Disk<S> {
+    storage: S,
+    in_place: bool,
+}
+
+impl<S: Storage> Storage for Disk<S> {
+    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
+        self.storage.load()
+    }
+
+    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        if self.in_place { block_in_place(|| self.storage.save(record)) } else { self.storage.save(record) }
     }
 }
 

@@ -18,4 +18,11 @@ pub trait Storage: Send + 'static {
     /// # Errors
     /// When they may not be durable. The node stops then, for good: nothing that waited for this write leaves.
     fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError>;
+
+    /// Whether [`save`](Self::save) may block its thread, as a disk does. Then, on a multi-threaded runtime, the node
+    /// first hands the thread's other tasks to another thread: on a thread that blocks, they and even the runtime's
+    /// timers can be stuck.
+    fn blocks(&self) -> bool {
+        true
+    }
 }

@@ -1,0 +1,239 @@
+//! The interface toward the service and the peers: nothing blocks, nothing lingers, nothing is torn.
+
+mod common;
+
+use bytes::Bytes;
+use common::{Cluster, Net, make, start, wires};
+use figure2::codec::{decode_message, encode_message};
+use figure2::{
+    ApplyMsg, Failure, Index, Options, Peer, Persister, Raft, Replies, RoleName, ServerId, Storage, Term,
+};
+use figure2_core::{Envelope, Message, RequestVote, RequestVoteReply};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+
+const ME: ServerId = ServerId(0);
+
+/// Options of a server that leaves the election to another.
+fn patient() -> Options {
+    Options { election_timeout: Duration::from_secs(600)..Duration::from_secs(601), ..Options::default() }
+}
+
+fn request_vote(from: u8, to: u8, term: u64) -> Bytes {
+    let last_log_index = Index::ZERO;
+    let vote = RequestVote { term: Term(term), last_log_index, last_log_term: Term::ZERO };
+    let message = Message::RequestVote(vote);
+    encode_message(&Envelope { from: ServerId(from), to: ServerId(to), message }).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_does_not_listen_blocks_nobody() {
+    let net = Net::new(3);
+    // One message fits the channel, and nobody takes it out.
+    let (raft, mut messages) = make(&net, 3, ME, Persister::new(), &Options::default(), 1);
+    let _others = [1, 2].map(|id| start(&net, 3, ServerId(id), Persister::new(), &patient()));
+    sleep(Duration::from_secs(1)).await;
+    for n in 1..=200 {
+        assert_eq!(raft.start(Bytes::from(vec![n])).index, Index(u64::from(n)));
+    }
+    let (before, term) = (net.count_sent(), raft.get_state().0);
+    sleep(Duration::from_secs(10)).await;
+    assert!(net.count_sent() - before > 100, "heartbeats go on");
+    let status = raft.status();
+    assert_eq!((status.term, status.role, status.commit_index), (term, RoleName::Leader, Index(200)));
+    assert_eq!(status.last_applied, Index::ZERO, "it counts only when the service has it");
+    assert!(raft.call(&request_vote(1, 0, term.0 + 1)).await.is_some(), "calls are answered");
+    // Once it listens, it gets everything.
+    for n in 1..=200 {
+        let Some(ApplyMsg::Command { index, command, .. }) = messages.recv().await else {
+            panic!("a command")
+        };
+        assert_eq!((index, command), (Index(u64::from(n)), Bytes::from(vec![n])));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reader_of_the_apply_channel_may_take_snapshots() {
+    let net = Net::new(3);
+    let (raft, mut messages) = make(&net, 3, ME, Persister::new(), &Options::default(), 1);
+    let _others = [1, 2].map(|id| start(&net, 3, ServerId(id), Persister::new(), &patient()));
+    sleep(Duration::from_secs(1)).await;
+    for n in 1..=100 {
+        raft.start(Bytes::from(vec![n]));
+    }
+    for n in 1..=100 {
+        let message = timeout(Duration::from_secs(5), messages.recv()).await.unwrap();
+        let Some(ApplyMsg::Command { index, .. }) = message else { panic!("{message:?}") };
+        assert_eq!(index, Index(n));
+        if n % 10 == 0 {
+            raft.snapshot(index, Bytes::from(n.to_string()));
+            assert_eq!(raft.status().snapshot_index, index);
+        }
+    }
+    // Beyond what is committed, or again: without effect.
+    raft.snapshot(Index(101), Bytes::new());
+    raft.snapshot(Index(50), Bytes::new());
+    assert_eq!(raft.status().snapshot_index, Index(100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_ends_every_task() {
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let net = Net::new(3);
+    let peers = wires(&net, 3, ME);
+    let token = Arc::downgrade(&peers[0].token);
+    let (apply, mut messages) = mpsc::channel(1);
+    let raft = Raft::make(peers, ME, Persister::new(), apply, Options::default()).unwrap();
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(tasks() - before, 3, "writer, applier, timer");
+    let kill_at = Instant::now();
+    raft.kill();
+    raft.kill();
+    assert!(raft.is_killed() && raft.failure().is_none());
+    assert_eq!(messages.recv().await, None, "the applier let go of the channel");
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(tasks(), before);
+    assert!(token.upgrade().is_none(), "the writer let go of the peers");
+    assert!(kill_at.elapsed() < Duration::from_millis(10), "without waiting for a timer");
+
+    let (term, _) = raft.get_state();
+    let started = raft.start(Bytes::from_static(b"x"));
+    assert_eq!((started.index, started.term, started.is_leader), (Index::ZERO, term, false));
+    assert_eq!(raft.call(&request_vote(1, 0, 1000)).await, None);
+    raft.snapshot(Index(1), Bytes::new());
+    assert_eq!(raft.get_state(), (term, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_ends_an_applier_that_waits_for_its_service() {
+    let net = Net::new(1);
+    let before = Handle::current().metrics().num_alive_tasks();
+    let (raft, mut messages) = make(&net, 1, ME, Persister::new(), &Options::default(), 1);
+    sleep(Duration::from_secs(1)).await;
+    for n in 0..10 {
+        assert!(raft.start(Bytes::from(vec![n])).is_leader);
+    }
+    sleep(Duration::from_secs(1)).await;
+    raft.kill();
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), before);
+    assert!(messages.recv().await.is_some(), "it was in the channel before");
+    assert_eq!(messages.recv().await, None, "nothing is delivered after the kill");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_without_its_service_stops() {
+    let net = Net::new(1);
+    let (raft, messages) = make(&net, 1, ME, Persister::new(), &Options::default(), 1);
+    sleep(Duration::from_secs(1)).await;
+    drop(messages);
+    assert!(raft.start(Bytes::from_static(b"x")).is_leader);
+    sleep(Duration::from_secs(1)).await;
+    assert!(matches!(raft.failure(), Some(Failure::ServiceGone)), "{:?}", raft.failure());
+    assert!(!raft.get_state().1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_for_us_changes_nothing() {
+    let net = Net::new(3);
+    let persister = Persister::new();
+    let (raft, _messages) = make(&net, 3, ME, persister.clone(), &patient(), 1);
+    let reply = Message::RequestVoteReply(RequestVoteReply { term: Term(9), vote_granted: true });
+    let reply = encode_message(&Envelope { from: ServerId(1), to: ME, message: reply }).unwrap();
+    for (what, bytes) in [
+        ("for another server", request_vote(1, 2, 9)),
+        ("from ourselves", request_vote(0, 0, 9)),
+        ("from a stranger", request_vote(7, 0, 9)),
+        ("of no term", request_vote(1, 0, 0)),
+        ("a reply", reply),
+        ("nothing", Bytes::new()),
+        ("noise", Bytes::from_static(b"\x11\xFF\xFF\xFF")),
+    ] {
+        assert_eq!(raft.call(&bytes).await, None, "{what}");
+    }
+    assert_eq!(raft.status().term, Term::ZERO);
+    assert_eq!(persister.raft_state_size(), 0, "nothing was written");
+    assert!(raft.call(&request_vote(1, 0, 9)).await.is_some(), "it is still well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_persister_is_read_whole_and_copied_apart() {
+    let cluster = Cluster::new(3);
+    cluster.commit("1").await;
+    let leader = cluster.leader().await;
+    let node = cluster.node(leader);
+    let copy = node.persister.copy();
+    cluster.commit("2").await;
+    node.raft.snapshot(Index(2), Bytes::from_static(b"both"));
+    sleep(Duration::from_millis(5)).await;
+    assert_eq!(
+        (node.persister.read_snapshot(), node.persister.snapshot_size()),
+        (Bytes::from_static(b"both"), 4)
+    );
+    assert_eq!(node.persister.raft_state_size(), node.persister.read_raft_state().len());
+    let loaded = node.persister.clone().load().unwrap();
+    assert_eq!((loaded.log.base_index(), loaded.log.last_index()), (Index(2), Index(2)));
+    let before = copy.clone().load().unwrap();
+    assert_eq!((before.log.base_index(), before.log.last_index()), (Index::ZERO, Index(1)));
+    assert!(copy.read_snapshot().is_empty());
+}
+
+/// A peer that grants every vote before `send` returns: the node may be called from there.
+struct Grants {
+    id: ServerId,
+}
+
+impl Peer for Grants {
+    fn send(&self, request: Bytes, replies: &Replies) {
+        let request = decode_message(&request).unwrap();
+        if let Message::RequestVote(vote) = request.message {
+            let granted = RequestVoteReply { term: vote.term, vote_granted: true };
+            let reply =
+                Envelope { from: self.id, to: request.from, message: Message::RequestVoteReply(granted) };
+            replies.deliver(&encode_message(&reply).unwrap());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn term_and_leadership_are_read_together() {
+    let options = Options {
+        election_timeout: Duration::from_millis(2)..Duration::from_millis(3),
+        heartbeat_interval: Duration::from_millis(1),
+        ..Options::default()
+    };
+    let peers = (0..3).map(|id| Grants { id: ServerId(id) }).collect();
+    let (apply, _messages) = mpsc::channel(1);
+    let raft = Raft::make(peers, ME, Persister::new(), apply, options).unwrap();
+    let reader = raft.clone();
+    let reader = std::thread::spawn(move || {
+        let (mut led, mut torn) = (BTreeSet::new(), Vec::new());
+        while !reader.is_killed() {
+            match reader.get_state() {
+                // The rounds below bring in terms that end in 000: this server can lead none of them.
+                (term, true) if term.0 % 1000 == 0 => torn.push(term),
+                (term, true) => drop(led.insert(term)),
+                (_, false) => {}
+            }
+        }
+        (led, torn)
+    });
+    for round in 1..=40 {
+        raft.call(&request_vote(1, 0, round * 1000)).await;
+        for _ in 0..200 {
+            if raft.get_state().1 {
+                break;
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    raft.kill();
+    let (led, torn) = reader.join().unwrap();
+    assert!(led.len() >= 10, "led only {led:?}");
+    assert!(torn.is_empty(), "leadership of one term was read with another: {torn:?}");
+}
