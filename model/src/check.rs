@@ -130,7 +130,7 @@ where
     let control = Arc::new(Control::new(options.max_states));
     let cluster = Cluster::new(rules, profile.bounds, Arc::clone(&control));
     let start = play(&cluster, &profile.script)?;
-    let cluster = cluster.starting_in(start).checking(&profile.always, &profile.sometimes);
+    let cluster = cluster.starting_in(start).checking(&profile.always, &profile.sometimes).with_symmetry(profile.symmetry);
 
     let mut checker = cluster.clone().checker().threads(options.threads).spawn_dfs();
     let handles = checker.handles();

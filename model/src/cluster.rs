@@ -5,7 +5,8 @@ use crate::control::Control;
 use crate::hashed::Hashed;
 use crate::prefix::{Command, Prefix};
 use crate::properties::{Safety, Witness};
-use crate::state::{Committed, Election, History, Host, Network, Packet, State, Used};
+use crate::state::{Committed, Election, History, Host, Machine, Network, State, Used};
+use crate::symmetry::canonical_key;
 use crate::steps::{Stepped, Stepper};
 use figure2_core::{Config, Envelope, Index, Input, Rule, RuleSet, Rules, Server, ServerId, Term};
 use stateright::{Model, Property};
@@ -47,6 +48,7 @@ pub struct Cluster<R> {
     start: State,
     always: Arc<[Safety]>,
     sometimes: Arc<[Witness]>,
+    symmetry: bool,
     control: Arc<Control>,
 }
 
@@ -56,7 +58,7 @@ impl<R: Rules<Command, Prefix>> Cluster<R> {
         let config =
             Config { servers: bounds.servers, max_entries_per_message: bounds.entries_per_message };
         let stepper = Stepper { rules: &rules, config, apply_at_once: false };
-        let hosts = (0..bounds.servers).map(ServerId).map(|id| Arc::new(Hashed::new(stepper.first_start(id))));
+        let hosts = (0..bounds.servers).map(ServerId).map(|id| Arc::new(Machine::new(id, stepper.first_start(id))));
         let start = State {
             hosts: hosts.collect(),
             network: Network::default(),
@@ -64,7 +66,7 @@ impl<R: Rules<Command, Prefix>> Cluster<R> {
             used: Used::default(),
         };
         let (always, sometimes) = (Arc::from(Safety::ALL), Arc::from([]));
-        Cluster { rules, bounds, config, start, always, sometimes, control }
+        Cluster { rules, bounds, config, start, always, sometimes, symmetry: false, control }
     }
 
     /// The same cluster, starting in another state.
@@ -77,6 +79,12 @@ impl<R: Rules<Command, Prefix>> Cluster<R> {
     #[must_use]
     pub fn checking(self, always: &[Safety], sometimes: &[Witness]) -> Self {
         Cluster { always: Arc::from(always), sometimes: Arc::from(sometimes), ..self }
+    }
+
+    /// The same cluster, with states that differ only in the servers' names taken for one, or not.
+    #[must_use]
+    pub fn with_symmetry(self, symmetry: bool) -> Self {
+        Cluster { symmetry, ..self }
     }
 
     /// The same cluster for another search.
@@ -225,14 +233,14 @@ impl<R: Rules<Command, Prefix>> Cluster<R> {
 }
 
 impl<R: Rules<Command, Prefix>> Model for Cluster<R> {
-    type State = State;
+    type State = Hashed<State>;
     type Action = Action;
 
-    fn init_states(&self) -> Vec<State> {
-        vec![self.start.clone()]
+    fn init_states(&self) -> Vec<Hashed<State>> {
+        vec![self.keyed(self.start.clone())]
     }
 
-    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+    fn actions(&self, state: &Hashed<State>, actions: &mut Vec<Action>) {
         if !self.control.may_expand() {
             return;
         }
@@ -242,10 +250,10 @@ impl<R: Rules<Command, Prefix>> Model for Cluster<R> {
         }
     }
 
-    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+    fn next_state(&self, state: &Hashed<State>, action: Action) -> Option<Hashed<State>> {
         let (next, rules) = self.act(state, action)?;
         self.control.count_rules(rules);
-        Some(next)
+        Some(self.keyed(next))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -258,7 +266,7 @@ impl<R: Rules<Command, Prefix>> Model for Cluster<R> {
 macro_rules! property {
     ($kind:ident, $method:ident, $value:expr, $type:ident: $($variant:ident)*) => {
         match $value {
-            $($type::$variant => Property::$kind($value.name(), |cluster: &Cluster<R>, state: &State| {
+            $($type::$variant => Property::$kind($value.name(), |cluster: &Cluster<R>, state: &Hashed<State>| {
                 cluster.$method($type::$variant, state)
             }),)*
         }
@@ -278,6 +286,16 @@ fn witness_property<R: Rules<Command, Prefix>>(witness: Witness) -> Property<Clu
 }
 
 impl<R> Cluster<R> {
+    /// The state as the checker tells it from others.
+    fn keyed(&self, state: State) -> Hashed<State> {
+        if self.symmetry {
+            let key = canonical_key(&state);
+            Hashed::with_key(state, key)
+        } else {
+            Hashed::new(state)
+        }
+    }
+
     fn upholds(&self, safety: Safety, state: &State) -> bool {
         safety.holds(state) || !self.control.broken(safety)
     }
@@ -288,13 +306,12 @@ impl<R> Cluster<R> {
 }
 
 fn envelope_at(state: &State, position: u8) -> Option<Envelope<Command, Prefix>> {
-    let packet: &Packet = state.network.packets().get(usize::from(position))?;
-    Some((***packet).clone())
+    state.network.packets().get(usize::from(position)).map(|packet| packet.envelope())
 }
 
 fn set_host(state: &mut State, id: ServerId, host: Host) {
     if let Some(place) = state.hosts.get_mut(usize::from(id.0)) {
-        *place = Arc::new(Hashed::new(host));
+        *place = Arc::new(Machine::new(id, host));
     }
 }
 

@@ -26,6 +26,11 @@ impl<T: Hash> Hashed<T> {
 }
 
 impl<T> Hashed<T> {
+    /// Takes the value in with a key of the caller's, which must be a function of the content.
+    pub fn with_key(value: T, key: u64) -> Self {
+        Hashed { hash: key, value }
+    }
+
     /// The hash of the content.
     pub fn digest(&self) -> u64 {
         self.hash

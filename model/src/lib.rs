@@ -15,12 +15,14 @@ mod report;
 mod script;
 mod state;
 mod steps;
+mod symmetry;
 mod trace;
 
 pub use bounds::{Apply, Bounds, Budget};
 pub use check::{CheckError, CheckOptions, Phase, Progress, check, check_rules};
 pub use cluster::{Action, Cluster};
 pub use control::{Control, Limit};
+pub use hashed::Hashed;
 pub use prefix::{Command, Prefix};
 pub use profiles::{Profile, UNREACHABLE, profile, profiles};
 pub use properties::{Safety, Witness};

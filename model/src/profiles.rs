@@ -14,6 +14,8 @@ pub struct Profile {
     pub description: String,
     /// What makes the space finite.
     pub bounds: Bounds,
+    /// Whether states that differ only in the servers' names are taken for one.
+    pub symmetry: bool,
     /// Steps before the search starts; empty when it starts with servers that never ran.
     pub script: Vec<Scene>,
     /// What must hold in every state.
@@ -102,6 +104,7 @@ fn new(name: &str, description: &str, bounds: Bounds) -> Profile {
         name: name.to_owned(),
         description: description.to_owned(),
         bounds,
+        symmetry: true,
         script: Vec::new(),
         always: Safety::ALL.to_vec(),
         sometimes: vec![Witness::Leader],

@@ -4,18 +4,45 @@
 use crate::hashed::Hashed;
 use crate::prefix::{Command, Prefix};
 use crate::properties::Breaches;
-use figure2_core::{Envelope, Index, Persistent, Server, ServerId, Snapshot, Term};
+use crate::symmetry::RENAMINGS_OF_3;
+use figure2_core::{Envelope, Index, Message, Persistent, Server, ServerId, Snapshot, Term};
 use smallvec::SmallVec;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A message on its way, shared between the states in which it is.
-pub type Packet = Arc<Hashed<Envelope<Command, Prefix>>>;
+pub type Packet = Arc<Hashed<Letter>>;
+
+/// A message with its addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Letter {
+    /// The sender.
+    pub from: ServerId,
+    /// The addressee.
+    pub to: ServerId,
+    /// What is said. No server is named in it.
+    pub message: Hashed<Message<Command, Prefix>>,
+}
+
+impl Letter {
+    /// The hash of what is said, whoever says it to whom.
+    pub fn content_digest(&self) -> u64 {
+        self.message.digest()
+    }
+
+    /// The message as the core takes it.
+    pub fn envelope(&self) -> Envelope<Command, Prefix> {
+        Envelope { from: self.from, to: self.to, message: Message::clone(&self.message) }
+    }
+}
 
 /// The whole cluster at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// The machines, by server id.
-    pub hosts: SmallVec<[Arc<Hashed<Host>>; 5]>,
+    pub hosts: SmallVec<[Arc<Machine>; 5]>,
     /// The messages on their way.
     pub network: Network,
     /// What happened and must not be contradicted later.
@@ -27,7 +54,63 @@ pub struct State {
 impl State {
     /// The machine of a server.
     pub fn host(&self, id: ServerId) -> Option<&Host> {
-        self.hosts.get(usize::from(id.0)).map(|host| &***host)
+        self.hosts.get(usize::from(id.0)).map(|machine| &****machine)
+    }
+}
+
+/// A machine as states share it: its content, and hashes of that content, each computed when first asked for.
+#[derive(Debug)]
+pub struct Machine {
+    id: ServerId,
+    host: Hashed<Host>,
+    hashes: [AtomicU64; 1 + RENAMINGS_OF_3],
+}
+
+impl Machine {
+    /// The machine of server `id`.
+    pub fn new(id: ServerId, host: Host) -> Machine {
+        Machine { id, host: Hashed::new(host), hashes: Default::default() }
+    }
+
+    /// Whose machine it is.
+    pub fn id(&self) -> ServerId {
+        self.id
+    }
+
+    /// A hash of the content that is computed once. Two threads may both compute it; they get the same.
+    pub(crate) fn remembered(&self, place: usize, compute: impl FnOnce(&Host) -> u64) -> u64 {
+        let Some(place) = self.hashes.get(place) else { return compute(&self.host) };
+        // Relaxed: the hash is all there is, nothing else is published with it. 0 means "not yet".
+        match place.load(Ordering::Relaxed) {
+            0 => {
+                let hash = compute(&self.host);
+                place.store(hash, Ordering::Relaxed);
+                hash
+            }
+            hash => hash,
+        }
+    }
+}
+
+impl Deref for Machine {
+    type Target = Hashed<Host>;
+
+    fn deref(&self) -> &Hashed<Host> {
+        &self.host
+    }
+}
+
+impl PartialEq for Machine {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, &self.host) == (other.id, &other.host)
+    }
+}
+
+impl Eq for Machine {}
+
+impl Hash for Machine {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.host.hash(state); // the id is the machine's place in the state
     }
 }
 
@@ -143,7 +226,8 @@ impl Network {
 
     /// Puts a message on its way, unless an equal one is.
     pub fn insert(&mut self, envelope: Envelope<Command, Prefix>) {
-        let packet = Hashed::new(envelope);
+        let Envelope { from, to, message } = envelope;
+        let packet = Hashed::new(Letter { from, to, message: Hashed::new(message) });
         let start = self.0.partition_point(|other| other.digest() < packet.digest());
         let same_hash = self.0.iter().skip(start).take_while(|other| other.digest() == packet.digest());
         if !same_hash.into_iter().any(|other| **other == packet) {

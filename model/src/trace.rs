@@ -81,7 +81,7 @@ impl fmt::Display for Trace {
 fn describe(state: &State, action: Action) -> String {
     let message = |position: u8| {
         let packet = state.network.packets().get(usize::from(position));
-        packet.map_or_else(|| "a message".to_owned(), |packet| describe_envelope(packet))
+        packet.map_or_else(|| "a message".to_owned(), |packet| describe_envelope(&packet.envelope()))
     };
     match action {
         Action::Deliver(position) => format!("arrives: {}", message(position)),
@@ -234,5 +234,5 @@ fn changes(before: &State, after: &State) -> Vec<String> {
 fn sent(before: &State, after: &State) -> Vec<String> {
     let known = before.network.packets();
     let new = after.network.packets().iter().filter(|packet| !known.contains(packet));
-    new.map(|packet| describe_envelope(packet)).collect()
+    new.map(|packet| describe_envelope(&packet.envelope())).collect()
 }
