@@ -7,19 +7,24 @@ pub mod codec;
 mod engine;
 mod error;
 mod options;
+#[cfg(not(loom))]
 mod peer;
 mod persister;
+#[cfg(not(loom))]
 mod raft;
 mod status;
 mod storage;
 mod sync;
+#[cfg(not(loom))]
 mod timer;
 
 pub use error::{Failure, MakeError, StorageError};
 pub use figure2_core::{Change, Index, Persistent, Record, ServerId, Term};
 pub use options::{Install, Options};
+#[cfg(not(loom))]
 pub use peer::{Peer, Replies};
 pub use persister::Persister;
+#[cfg(not(loom))]
 pub use raft::Raft;
 pub use status::{ApplyMsg, RoleName, Started, Status};
 pub use storage::Storage;

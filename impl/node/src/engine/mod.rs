@@ -38,3 +38,6 @@ pub(crate) enum Tag {
     /// Whoever asked to install the snapshot that ends at `index`.
     Installer { index: figure2_core::Index, installed: bool, answer: oneshot::Sender<bool> },
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

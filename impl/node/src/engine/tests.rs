@@ -1,0 +1,280 @@
+//! The engine without tokio: threads, and futures run by hand.
+
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
+use super::signal::Signal;
+use super::*;
+use crate::{ApplyMsg, Failure, Install, Persister, RoleName, Storage, StorageError};
+use bytes::Bytes;
+use core::future::Future;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use figure2_core::{Config, Index, Message, Persistent, Record, RequestVote, ServerId, Term};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Wake;
+use std::thread::{self, Thread};
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Runs a future on this thread.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        thread::park();
+    }
+}
+
+/// Whether a future is ready at once.
+fn is_ready<F: Future>(future: F) -> bool {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+#[test]
+fn a_notification_before_the_wait_is_kept_once() {
+    let signal = Signal::default();
+    assert!(!is_ready(signal.wait()));
+    signal.notify();
+    signal.notify();
+    assert!(is_ready(signal.wait()));
+    assert!(!is_ready(signal.wait()));
+}
+
+#[test]
+fn no_notification_between_threads_is_lost() {
+    let (ping, pong) = (Arc::new(Signal::default()), Arc::new(Signal::default()));
+    let (their_ping, their_pong) = (ping.clone(), pong.clone());
+    let rounds = 10_000;
+    let other = thread::spawn(move || {
+        for _ in 0..rounds {
+            block_on(their_ping.wait());
+            their_pong.notify();
+        }
+    });
+    for _ in 0..rounds {
+        ping.notify();
+        block_on(pong.wait());
+    }
+    other.join().unwrap();
+}
+
+#[test]
+fn an_answer_arrives_or_is_known_not_to() {
+    let (sender, receiver) = oneshot::channel();
+    sender.send(1);
+    assert_eq!(block_on(receiver), Some(1));
+    let (sender, receiver) = oneshot::channel::<u8>();
+    drop(sender);
+    assert_eq!(block_on(receiver), None);
+    let (sender, receiver) = oneshot::channel();
+    let other = thread::spawn(move || sender.send(2));
+    assert_eq!(block_on(receiver), Some(2));
+    other.join().unwrap();
+}
+
+/// Timers whose election timeout elapses once, at once.
+struct ElectAtOnce;
+
+impl Timers for ElectAtOnce {
+    type Instant = ();
+
+    fn restart_election(&mut self) {}
+    fn restart_heartbeat(&mut self) {}
+
+    fn due(&self, role: RoleName) -> Due<()> {
+        if role == RoleName::Follower { Due::Election } else { Due::At(()) }
+    }
+}
+
+fn monitor(servers: u8) -> Arc<Monitor<ElectAtOnce>> {
+    let server = Server::new(ServerId(0), Config::new(servers), Persistent::default()).unwrap();
+    Arc::new(Monitor::new(server, ElectAtOnce))
+}
+
+/// Storage that says how far it has come.
+struct Disk {
+    persister: Persister,
+    durable: Arc<AtomicU64>,
+}
+
+impl Storage for Disk {
+    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
+        self.persister.load()
+    }
+
+    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        self.persister.save(record)?;
+        let last = self.persister.load()?.log.last_index();
+        self.durable.store(last.0, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+/// A service that compares what it gets with what is durable.
+struct Witness {
+    durable: Arc<AtomicU64>,
+    delivered: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Service for Witness {
+    async fn deliver(&mut self, message: ApplyMsg) -> bool {
+        let ApplyMsg::Command { index, .. } = message else { return false };
+        assert!(index.0 <= self.durable.load(Ordering::SeqCst), "delivered before it was durable");
+        self.delivered.lock().unwrap().push(index.0);
+        true
+    }
+}
+
+/// Requests that were sent, as the message's name and its term.
+#[derive(Clone, Default)]
+struct Sent(Arc<Mutex<Vec<(&'static str, Term)>>>);
+
+impl Link for Sent {
+    fn send(&self, envelope: Envelope) {
+        self.0.lock().unwrap().push((envelope.message.name(), envelope.message.term()));
+    }
+}
+
+#[test]
+fn commands_of_many_threads_are_delivered_in_order_once_durable() {
+    let monitor = monitor(1);
+    let (durable, delivered) = (Arc::<AtomicU64>::default(), Arc::<Mutex<Vec<u64>>>::default());
+    let disk = Disk { persister: Persister::new(), durable: durable.clone() };
+    let service = Witness { durable, delivered: delivered.clone() };
+    let (for_writer, for_applier) = (monitor.clone(), monitor.clone());
+    let writer = thread::spawn(move || block_on(writer::run(&for_writer, disk, Sent::default())));
+    let applier = thread::spawn(move || block_on(applier::run(&for_applier, Install::Conditional, service)));
+
+    monitor.timeout();
+    while !monitor.term_and_leadership().1 {
+        thread::yield_now();
+    }
+    let (clients, each) = (4, 50);
+    thread::scope(|scope| {
+        for _ in 0..clients {
+            scope.spawn(|| {
+                for _ in 0..each {
+                    assert!(monitor.start(Bytes::from_static(b"x")).is_leader);
+                }
+            });
+        }
+    });
+    while monitor.status().last_applied < Index(clients * each) {
+        thread::yield_now();
+    }
+    monitor.kill();
+    writer.join().unwrap();
+    applier.join().unwrap();
+    assert!(monitor.failure().is_none(), "{:?}", monitor.failure());
+    assert_eq!(*delivered.lock().unwrap(), (1..=clients * each).collect::<Vec<_>>());
+}
+
+/// Storage that notes how many messages had been sent when it was called.
+struct Notes {
+    sent: Sent,
+    at_save: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Storage for Notes {
+    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
+        Ok(Persistent::default())
+    }
+
+    fn save(&mut self, _: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        self.at_save.lock().unwrap().push(self.sent.0.lock().unwrap().len());
+        Ok(())
+    }
+}
+
+fn vote_granted(monitor: &Monitor<ElectAtOnce>) {
+    let term = monitor.status().term;
+    let reply = figure2_core::RequestVoteReply { term, vote_granted: true };
+    monitor.reply(Envelope { from: ServerId(1), to: ServerId(0), message: Message::RequestVoteReply(reply) });
+}
+
+#[test]
+fn votes_wait_for_the_write_and_a_leaders_entries_do_not() {
+    let (monitor, sent, at_save) = (monitor(3), Sent::default(), Arc::<Mutex<Vec<usize>>>::default());
+    let notes = Notes { sent: sent.clone(), at_save: at_save.clone() };
+    let mut writer = pin!(writer::run(&monitor, notes, sent.clone()));
+    let mut run = || {
+        for _ in 0..10 {
+            assert!(writer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    };
+    monitor.timeout();
+    run();
+    assert_eq!(*at_save.lock().unwrap(), [0], "one write, before anything was sent");
+    assert_eq!(*sent.0.lock().unwrap(), [("RequestVote", Term(1)), ("RequestVote", Term(1))]);
+
+    vote_granted(&monitor);
+    run();
+    assert_eq!(sent.0.lock().unwrap().len(), 4, "the first heartbeats");
+    assert_eq!(at_save.lock().unwrap().len(), 1, "nothing to write");
+
+    // A follower that is known to match gets the entry before the leader's own write.
+    let result = figure2_core::AppendResult::Success { match_index: Index::ZERO };
+    let reply = figure2_core::AppendEntriesReply { term: Term(1), result };
+    let message = Message::AppendEntriesReply(reply);
+    monitor.reply(Envelope { from: ServerId(1), to: ServerId(0), message });
+    for _ in 0..3 {
+        assert!(monitor.start(Bytes::from_static(b"x")).is_leader);
+    }
+    run();
+    assert_eq!(
+        *at_save.lock().unwrap(),
+        [0, 5],
+        "the entries of three commands left in one message, before the write"
+    );
+    assert_eq!(sent.0.lock().unwrap().len(), 5);
+}
+
+#[test]
+fn a_stopped_node_neither_steps_nor_saves() {
+    let (monitor, sent, at_save) = (monitor(3), Sent::default(), Arc::<Mutex<Vec<usize>>>::default());
+    monitor.timeout();
+    let vote = RequestVote { term: Term(9), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
+    let envelope = Envelope { from: ServerId(1), to: ServerId(0), message: Message::RequestVote(vote) };
+    let reply = monitor.request(envelope.clone());
+    monitor.kill();
+    assert_eq!(block_on(reply), None, "who waited gets no answer");
+    assert_eq!(block_on(monitor.request(envelope)), None);
+    assert!(monitor.timeout().is_none());
+    let notes = Notes { sent: sent.clone(), at_save: at_save.clone() };
+    block_on(writer::run(&monitor, notes, sent.clone()));
+    assert!(at_save.lock().unwrap().is_empty() && sent.0.lock().unwrap().is_empty());
+    monitor.fail(Failure::TaskEnded);
+    assert!(monitor.failure().is_none(), "the first reason stands");
+}
+
+#[test]
+fn a_panic_under_the_lock_stops_the_node() {
+    struct PanicsAtHeartbeat;
+    impl Timers for PanicsAtHeartbeat {
+        type Instant = ();
+        fn restart_election(&mut self) {}
+        fn restart_heartbeat(&mut self) {
+            panic!("on purpose");
+        }
+        fn due(&self, _: RoleName) -> Due<()> {
+            Due::Election
+        }
+    }
+    let server = Server::new(ServerId(0), Config::new(3), Persistent::default()).unwrap();
+    let monitor = Arc::new(Monitor::new(server, PanicsAtHeartbeat));
+    let other = monitor.clone();
+    assert!(thread::spawn(move || other.timeout()).join().is_err());
+    assert!(monitor.timeout().is_none());
+    assert!(matches!(monitor.failure(), Some(Failure::TaskEnded)));
+    assert!(monitor.is_stopped() && is_ready(monitor.timer_stop.wait()));
+}
