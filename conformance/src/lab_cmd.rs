@@ -172,7 +172,10 @@ impl Printer<'_> {
         }
         if self.batch.repeat > 1 && state.finished.is_multiple_of(self.batch.tests.len()) {
             let rounds = state.finished / self.batch.tests.len();
-            println!("round {rounds} of {}: {} runs, {} failed", self.batch.repeat, state.finished, state.failed);
+            println!(
+                "round {rounds} of {}: {} runs, {} failed",
+                self.batch.repeat, state.finished, state.failed
+            );
         }
         if let Some(Err(error)) = self.directory.map(|directory| write_trace(directory, report)) {
             state.error.get_or_insert(error);
@@ -194,8 +197,12 @@ fn write_trace(directory: &Path, report: &Report) -> anyhow::Result<()> {
 fn print_means(batch: &Batch, summary: &Summary) {
     println!("\n{:<6} {:<58} {:>7} {:>15} {:>8}", "part", "test", "passed", "seconds", "RPCs");
     for test in &batch.tests {
-        let runs: Vec<&Report> =
-            summary.runs.iter().map(|run| &run.report).filter(|report| report.test.id() == test.id()).collect();
+        let runs: Vec<&Report> = summary
+            .runs
+            .iter()
+            .map(|run| &run.report)
+            .filter(|report| report.test.id() == test.id())
+            .collect();
         let passed = runs.iter().filter(|report| report.outcome.is_ok()).count();
         let seconds = || runs.iter().map(|report| report.figures.took.as_secs_f64());
         let rpcs = runs.iter().map(|report| report.figures.rpcs).sum::<u64>() / runs.len().max(1) as u64;

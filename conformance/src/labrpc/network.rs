@@ -187,10 +187,10 @@ impl Shared {
     /// Counts a call that is handed to its server.
     pub(super) fn count_handed(&self, route: &Route) {
         let mut state = self.lock();
-        if let Some(server) = state.servers.get_mut(&route.server) {
-            if server.registration == route.registration {
-                server.calls += 1;
-            }
+        if let Some(server) = state.servers.get_mut(&route.server)
+            && server.registration == route.registration
+        {
+            server.calls += 1;
         }
     }
 

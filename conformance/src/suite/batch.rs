@@ -1,7 +1,7 @@
 //! Many runs: a selection of tests, once or often, several at a time.
 
-use super::run::{Mode, Report, RunOptions, run};
 use super::LabTest;
+use super::run::{Mode, Report, RunOptions, run};
 use crate::tester::{Digest, mix};
 use cpu_time::ProcessTime;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -107,7 +107,8 @@ impl Batch {
 
     fn run_next(&self, next: &AtomicUsize) -> Option<(usize, Progress)> {
         let place = next.fetch_add(1, Ordering::Relaxed);
-        let round = u32::try_from(place / self.tests.len().max(1)).ok().filter(|round| *round < self.repeat)?;
+        let round =
+            u32::try_from(place / self.tests.len().max(1)).ok().filter(|round| *round < self.repeat)?;
         let test = self.tests.get(place % self.tests.len())?;
         let seed = seed_of_round(self.seed, round);
         let options = RunOptions { mode: self.mode, seed, keep_trace: self.keep_trace };

@@ -32,8 +32,7 @@ pub(super) async fn unreliable_agreement(c: Cluster) -> Result<(), Failure> {
 /// at the end.
 pub(super) async fn churn(c: Cluster) -> Result<(), Failure> {
     let stop = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> =
-        (0..3).map(|id| tokio::spawn(client(c.clone(), id, Arc::clone(&stop)))).collect();
+    let clients: Vec<_> = (0..3).map(|id| tokio::spawn(client(c.clone(), id, Arc::clone(&stop)))).collect();
     for _ in 0..20 {
         if c.random(1000) < 200 {
             c.disconnect(c.random_server()).await;

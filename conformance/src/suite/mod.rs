@@ -105,45 +105,96 @@ pub static TESTS: &[LabTest] = &[
     test!("2B" = "3B", "BasicAgree", 3, "basic agreement", replication::basic_agreement),
     test!("2B", "BasicAgreeFive", 5, "basic agreement, five servers", replication::basic_agreement),
     test!("2B" = "3B", "RPCBytes", 3, "RPC byte count", replication::rpc_bytes),
-    test!("2B" = "3B", "FailAgree", 3, "agreement despite follower disconnection", replication::follower_disconnection),
-    test!("2B" = "3B", "FailNoAgree", 5, "no agreement if too many followers disconnect", replication::too_many_disconnected),
+    test!(
+        "2B" = "3B",
+        "FailAgree",
+        3,
+        "agreement despite follower disconnection",
+        replication::follower_disconnection
+    ),
+    test!(
+        "2B" = "3B",
+        "FailNoAgree",
+        5,
+        "no agreement if too many followers disconnect",
+        replication::too_many_disconnected
+    ),
     test!("2B" = "3B", "ConcurrentStarts", 3, "concurrent Start()s", stable_leader::concurrent_starts),
     test!("2B" = "3B", "Rejoin", 3, "rejoin of partitioned leader", replication::rejoin),
-    test!("2B" = "3B", "Backup", 5, "leader backs up quickly over incorrect follower logs", replication::backup),
+    test!(
+        "2B" = "3B",
+        "Backup",
+        5,
+        "leader backs up quickly over incorrect follower logs",
+        replication::backup
+    ),
     test!("2B" = "3B", "Count", 3, "RPC counts aren't too high", stable_leader::rpc_counts),
     test!("3B", "FollowerFailure", 3, "progressive failure of followers", replication::failure_of_followers),
     test!("3B", "LeaderFailure", 3, "failure of leaders", replication::failure_of_leaders),
     test!("2C" = "3C", "Persist1", 3, "basic persistence", persistence::basic_persistence),
     test!("2C" = "3C", "Persist2", 5, "more persistence", persistence::more_persistence),
-    test!("2C" = "3C", "Persist3", 3, "partitioned leader and one follower crash, leader restarts", persistence::leader_and_follower_crash),
+    test!(
+        "2C" = "3C",
+        "Persist3",
+        3,
+        "partitioned leader and one follower crash, leader restarts",
+        persistence::leader_and_follower_crash
+    ),
     test!("2C" = "3C", "Figure8", 5, "Figure 8", persistence::figure_8),
-    test!("2C" = "3C", "UnreliableAgree", 5, "unreliable agreement", clients::unreliable_agreement).unreliable(),
-    test!("2C" = "3C", "Figure8Unreliable", 5, "Figure 8 (unreliable)", persistence::figure_8_unreliable).unreliable(),
+    test!("2C" = "3C", "UnreliableAgree", 5, "unreliable agreement", clients::unreliable_agreement)
+        .unreliable(),
+    test!("2C" = "3C", "Figure8Unreliable", 5, "Figure 8 (unreliable)", persistence::figure_8_unreliable)
+        .unreliable(),
     test!("2C" = "3C", "ReliableChurn", 5, "churn", clients::churn),
     test!("2C" = "3C", "UnreliableChurn", 5, "unreliable churn", clients::churn).unreliable(),
     test!("2D", "SnapshotBasic", 3, "snapshots basic", snapshots::basic).applying(Applying::Conditional),
     test!("2D", "SnapshotInstall", 3, "install snapshots (disconnect)", snapshots::install_after_cut)
         .applying(Applying::Conditional),
-    test!("2D", "SnapshotInstallUnreliable", 3, "install snapshots (disconnect+unreliable)", snapshots::install_after_cut)
-        .applying(Applying::Conditional)
-        .unreliable(),
+    test!(
+        "2D",
+        "SnapshotInstallUnreliable",
+        3,
+        "install snapshots (disconnect+unreliable)",
+        snapshots::install_after_cut
+    )
+    .applying(Applying::Conditional)
+    .unreliable(),
     test!("2D", "SnapshotInstallCrash", 3, "install snapshots (crash)", snapshots::install_after_crash)
         .applying(Applying::Conditional),
-    test!("2D", "SnapshotInstallUnCrash", 3, "install snapshots (unreliable+crash)", snapshots::install_after_crash)
-        .applying(Applying::Conditional)
-        .unreliable(),
+    test!(
+        "2D",
+        "SnapshotInstallUnCrash",
+        3,
+        "install snapshots (unreliable+crash)",
+        snapshots::install_after_crash
+    )
+    .applying(Applying::Conditional)
+    .unreliable(),
     test!("3D", "SnapshotBasic", 3, "snapshots basic", snapshots::basic).applying(Applying::Automatic),
     test!("3D", "SnapshotInstall", 3, "install snapshots (disconnect)", snapshots::install_after_cut)
         .applying(Applying::Automatic),
-    test!("3D", "SnapshotInstallUnreliable", 3, "install snapshots (disconnect+unreliable)", snapshots::install_after_cut)
-        .applying(Applying::Automatic)
-        .unreliable(),
+    test!(
+        "3D",
+        "SnapshotInstallUnreliable",
+        3,
+        "install snapshots (disconnect+unreliable)",
+        snapshots::install_after_cut
+    )
+    .applying(Applying::Automatic)
+    .unreliable(),
     test!("3D", "SnapshotInstallCrash", 3, "install snapshots (crash)", snapshots::install_after_crash)
         .applying(Applying::Automatic),
-    test!("3D", "SnapshotInstallUnCrash", 3, "install snapshots (unreliable+crash)", snapshots::install_after_crash)
-        .applying(Applying::Automatic)
-        .unreliable(),
-    test!("3D", "SnapshotAllCrash", 3, "crash and restart all servers", snapshots::all_crash).applying(Applying::Automatic),
+    test!(
+        "3D",
+        "SnapshotInstallUnCrash",
+        3,
+        "install snapshots (unreliable+crash)",
+        snapshots::install_after_crash
+    )
+    .applying(Applying::Automatic)
+    .unreliable(),
+    test!("3D", "SnapshotAllCrash", 3, "crash and restart all servers", snapshots::all_crash)
+        .applying(Applying::Automatic),
     test!("3D", "SnapshotInit", 3, "snapshot initialization after crash", snapshots::initialization)
         .applying(Applying::Automatic),
     test!("limits", "HeartbeatRate", 3, "at most ten heartbeats a second", limits::heartbeat_rate),

@@ -104,10 +104,10 @@ pub(super) async fn figure_8(c: Cluster) -> Result<(), Failure> {
     for _ in 0..1000 {
         let mut leader = None;
         for server in 0..n {
-            if let Some(raft) = c.raft(server).await {
-                if raft.start(c.random_command()).is_leader {
-                    leader = Some(server);
-                }
+            if let Some(raft) = c.raft(server).await
+                && raft.start(c.random_command()).is_leader
+            {
+                leader = Some(server);
             }
         }
         figure_8_pause(&c).await;
@@ -151,11 +151,11 @@ pub(super) async fn figure_8_unreliable(c: Cluster) -> Result<(), Failure> {
             }
         }
         figure_8_pause(&c).await;
-        if let Some(leader) = leader {
-            if c.random(1000) < 500 {
-                c.disconnect(leader).await;
-                connected -= 1;
-            }
+        if let Some(leader) = leader
+            && c.random(1000) < 500
+        {
+            c.disconnect(leader).await;
+            connected -= 1;
         }
         if connected < 3 {
             let server = c.random_server();

@@ -151,3 +151,32 @@ async fn simulate(test: &'static LabTest, options: RunOptions) -> Report {
         cpu: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tester::Applying;
+
+    /// A node that never answers its service makes the service hold the tester's lock for ever; so does this scenario.
+    static DEADLOCK: LabTest = LabTest {
+        name: "Deadlock",
+        part: "none",
+        later_part: None,
+        title: "a scenario that keeps the tester's lock",
+        servers: 3,
+        reliable: true,
+        applying: Applying::Plain,
+        scenario: |cluster| {
+            Box::pin(async move {
+                std::mem::forget(cluster.lock().await);
+                cluster.one_leader().await.map(|_| ())
+            })
+        },
+    };
+
+    #[test]
+    fn a_deadlock_is_a_failure_and_does_not_hang_the_runner() {
+        let report = run(&DEADLOCK, RunOptions { mode: Mode::Virtual, seed: 1, keep_trace: false });
+        assert!(matches!(report.outcome, Err(Failure::TimeLimit { .. })), "{:?}", report.outcome);
+    }
+}

@@ -59,10 +59,10 @@ impl Cluster {
             if pause < WAIT_DOUBLING {
                 pause *= 2;
             }
-            if let Some(term) = term {
-                if self.claims().await.iter().any(|claim| claim.term > term) {
-                    return Ok(Waited::TermPassed);
-                }
+            if let Some(term) = term
+                && self.claims().await.iter().any(|claim| claim.term > term)
+            {
+                return Ok(Waited::TermPassed);
             }
         }
         match self.committed(index).await? {

@@ -174,3 +174,6 @@ pub(super) fn load(
     state.members[server].last_applied = index;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

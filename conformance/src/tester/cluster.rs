@@ -5,7 +5,7 @@ use super::checks::Claim;
 use super::failure::Failure;
 use super::logs::AppliedLogs;
 use super::peers::{LabPeer, Service, end_name, id, mix};
-use super::trace::{Trace, TraceSummary};
+use super::trace::{STORM, Trace, TraceSummary};
 use crate::labrpc::Network;
 use bytes::Bytes;
 use figure2::{Index, Install, Options, Persister, Raft, ServerId, Started};
@@ -72,13 +72,13 @@ struct Inner {
     state: tokio::sync::Mutex<State>,
 }
 
-pub(super) struct State {
+pub(crate) struct State {
     pub(super) members: Vec<Member>,
     pub(super) logs: AppliedLogs,
 }
 
 /// One server of the cluster.
-pub(super) struct Member {
+pub(crate) struct Member {
     /// None while it is down.
     pub(super) raft: Option<Raft>,
     /// How often it was started.
@@ -201,19 +201,26 @@ impl Cluster {
         });
     }
 
-    /// Waits until the test is failed from outside the scenario.
+    /// Waits until the test is failed from outside the scenario, or nothing but messages happens any more.
     pub async fn failed(&self) -> Failure {
         let mut failure = self.0.failure.subscribe();
-        loop {
-            if let Some(failure) = failure.borrow_and_update().clone() {
-                return failure;
+        let told = async {
+            loop {
+                if let Some(failure) = failure.borrow_and_update().clone() {
+                    return failure;
+                }
+                // The sender lives as long as the cluster, which `self` keeps alive.
+                let _ = failure.changed().await;
             }
-            // The sender lives as long as the cluster, which `self` keeps alive.
-            let _ = failure.changed().await;
+        };
+        tokio::select! {
+            biased;
+            failure = told => failure,
+            () = self.0.trace.storm() => Failure::Storm { events: STORM },
         }
     }
 
-    pub(super) async fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) async fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().await
     }
 
@@ -271,8 +278,7 @@ impl Cluster {
         state.members[server].raft = Some(raft.clone());
         self.0.trace.watch(server, Some(raft.clone()));
         self.0.network.add_server(id(server), Arc::new(Service(raft.clone())));
-        let applier =
-            Applier { cluster: self.clone(), server, generation, raft, last_applied: Index::ZERO };
+        let applier = Applier { cluster: self.clone(), server, generation, raft, last_applied: Index::ZERO };
         tokio::spawn(applier.run(messages));
         Ok(())
     }

@@ -27,7 +27,9 @@ pub enum Failure {
         term: Term,
     },
     /// Connected servers are in different terms.
-    #[error("servers disagree on the term: server {first} is in term {first_term}, server {second} in {second_term}")]
+    #[error(
+        "servers disagree on the term: server {first} is in term {first_term}, server {second} in {second_term}"
+    )]
     TermsDiffer {
         /// A server.
         first: usize,
@@ -174,6 +176,12 @@ pub enum Failure {
         took: Duration,
         /// The limit.
         limit: Duration,
+    },
+    /// The servers exchange messages without end while no time passes.
+    #[error("a storm: more than {events} events at one instant")]
+    Storm {
+        /// How many.
+        events: u64,
     },
     /// The test, or a task of a node, panicked.
     #[error("panic: {message}")]

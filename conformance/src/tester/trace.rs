@@ -2,21 +2,30 @@
 //!
 //! A digest of it is always kept; the text on demand. In virtual time equal seeds give equal traces, byte for byte.
 
+use super::messages::ShownMessage;
 use crate::labrpc::{CallEvent, CallId, Observer};
 use figure2::{Raft, RoleName, Status, Term};
 use std::fmt::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// More events at one instant than any sound run has: the servers keep each other busy and time stands still.
+pub const STORM: u64 = 200_000;
 
 /// The trace of one run.
 pub struct Trace {
     state: Mutex<State>,
+    storm: Notify,
 }
 
 struct State {
     started: Instant,
     digest: Digest,
     events: u64,
+    last_at: Duration,
+    at_this_instant: u64,
     line: String,
     text: Option<String>,
     watched: Vec<Option<Watched>>,
@@ -46,16 +55,32 @@ impl Trace {
             started: Instant::now(),
             digest: Digest::default(),
             events: 0,
+            last_at: Duration::ZERO,
+            at_this_instant: 0,
             line: String::new(),
             text: keep_text.then(String::new),
             watched: (0..servers).map(|_| None).collect(),
         };
-        Trace { state: Mutex::new(state) }
+        Trace { state: Mutex::new(state), storm: Notify::new() }
     }
 
     /// Adds a line.
     pub fn record(&self, what: fmt::Arguments<'_>) {
-        self.lock().record(what);
+        self.write(what, None);
+    }
+
+    /// Waits until [`STORM`] events have happened at one instant.
+    pub async fn storm(&self) {
+        self.storm.notified().await;
+    }
+
+    fn write(&self, what: fmt::Arguments<'_>, message: Option<&[u8]>) {
+        let mut state = self.lock();
+        state.record_roles();
+        state.write(what, message);
+        if state.at_this_instant == STORM {
+            self.storm.notify_one();
+        }
     }
 
     /// Watches a server's role from now on; with none, no longer.
@@ -82,11 +107,6 @@ impl Trace {
 }
 
 impl State {
-    fn record(&mut self, what: fmt::Arguments<'_>) {
-        self.record_roles();
-        self.write(what);
-    }
-
     /// Roles are sampled at each event: a server changes its role on a message or on a timer that makes it send one.
     fn record_roles(&mut self) {
         for server in 0..self.watched.len() {
@@ -94,20 +114,27 @@ impl State {
             let Status { term, role, .. } = watched.raft.status();
             if (term, role) != watched.last {
                 watched.last = (term, role);
-                self.write(format_args!("S{server} {role} in term {term}"));
+                self.write(format_args!("S{server} {role} in term {term}"), None);
             }
         }
     }
 
-    fn write(&mut self, what: fmt::Arguments<'_>) {
+    /// Adds a line, and to the text what the encoded message says.
+    fn write(&mut self, what: fmt::Arguments<'_>, message: Option<&[u8]>) {
         self.line.clear();
         let at = self.started.elapsed();
+        self.at_this_instant = if at == self.last_at { self.at_this_instant + 1 } else { 0 };
+        self.last_at = at;
         // Writing to a String cannot fail.
-        let _ = writeln!(self.line, "{:4}.{:06} {what}", at.as_secs(), at.subsec_micros());
+        let _ = write!(self.line, "{:4}.{:06} {what}", at.as_secs(), at.subsec_micros());
         self.digest.add(self.line.as_bytes());
         self.events += 1;
         if let Some(text) = &mut self.text {
             text.push_str(&self.line);
+            if let Some(message) = message {
+                let _ = write!(text, " {}", ShownMessage(message));
+            }
+            text.push('\n');
         }
     }
 }
@@ -115,8 +142,11 @@ impl State {
 impl Observer for Trace {
     fn observe(&self, call: CallId, event: CallEvent<'_>) {
         let CallId { number, end } = call;
-        let what = ShownEvent(event);
-        self.record(format_args!("#{number} {end} {what}"));
+        let message = match event {
+            CallEvent::Called { request: message } | CallEvent::Replied { reply: message } => Some(message),
+            _ => None,
+        };
+        self.write(format_args!("#{number} {end} {}", ShownEvent(event)), message);
     }
 }
 
