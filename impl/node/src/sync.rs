@@ -1,8 +1,13 @@
-//! The one place that names the primitives of synchronisation: std's, or loom's when interleavings are explored.
-//! What stands on this module alone is what is explored, and what ships.
+//! The one place that names the primitives of synchronisation: std's, or loom's or shuttle's when interleavings are
+//! explored. What stands on this module alone is what is explored, and what ships.
 
-#[cfg(loom)]
+#[cfg(all(loom, not(shuttle)))]
 pub(crate) use loom::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
+};
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::{
     Arc, Mutex, MutexGuard,
     atomic::{AtomicBool, Ordering},
 };

@@ -1,4 +1,4 @@
-//! Three servers in virtual time: elections, commits, restarts, snapshots.
+//! Three servers in virtual time: elections, commits, restarts.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
@@ -6,9 +6,11 @@ mod common;
 
 use bytes::Bytes;
 use common::{Cluster, Net, make};
-use figure2::{ApplyMsg, Index, Install, Options, Persister, RoleName, ServerId};
+use figure2::codec::decode_message;
+use figure2::{ApplyMsg, Index, Options, Persister, RoleName, ServerId};
+use figure2_core::Message;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 const ALL: [ServerId; 3] = [ServerId(0), ServerId(1), ServerId(2)];
 
@@ -148,83 +150,6 @@ async fn a_restart_after_a_snapshot_delivers_what_follows_it() {
     }
 }
 
-async fn a_lagging_follower_gets_the_snapshot(install: Install) {
-    let cluster = Cluster::with(3, Options { install, ..Options::default() });
-    cluster.commit("1").await;
-    let leader = cluster.leader().await;
-    let lagging = ServerId((leader.0 + 1) % 3);
-    cluster.net.connect(lagging, false);
-    for n in 2..=10 {
-        cluster.commit(&n.to_string()).await;
-    }
-    for id in ALL.into_iter().filter(|id| *id != lagging) {
-        cluster.node(id).raft.snapshot(Index(8), Bytes::from_static(b"state after 8"));
-    }
-    cluster.net.connect(lagging, true);
-    cluster.commit("11").await;
-    let node = cluster.node(lagging);
-    assert_eq!(node.snapshots(), [(8, Bytes::from_static(b"state after 8"))]);
-    let indexes: Vec<u64> = node.commands().iter().map(|(index, _)| *index).collect();
-    assert_eq!(indexes, [1, 9, 10, 11], "what the snapshot covers is not delivered again");
-    assert_eq!(node.persister.read_snapshot(), "state after 8");
-    assert_eq!(node.raft.status().snapshot_index, Index(8));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lagging_follower_gets_the_snapshot_if_its_service_says_so() {
-    a_lagging_follower_gets_the_snapshot(Install::Conditional).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lagging_follower_gets_the_snapshot_by_itself() {
-    a_lagging_follower_gets_the_snapshot(Install::Automatic).await;
-}
-
-/// A laggard whose apply channel is the test's own, cut off while the others trimmed their logs to index 8 of 10.
-async fn offered_snapshot() -> (Cluster, figure2::Raft, tokio::sync::mpsc::Receiver<ApplyMsg>, ServerId) {
-    let cluster = Cluster::new(3);
-    let leader = cluster.leader().await;
-    let lagging = ServerId((leader.0 + 1) % 3);
-    cluster.crash(lagging);
-    for n in 1..=10 {
-        cluster.commit(&n.to_string()).await;
-    }
-    for id in ALL.into_iter().filter(|id| *id != lagging) {
-        cluster.node(id).raft.snapshot(Index(8), Bytes::from_static(b"state after 8"));
-    }
-    let (raft, messages) = make(&cluster.net, 3, lagging, Persister::new(), &cluster.options, 16);
-    cluster.net.connect(lagging, true);
-    (cluster, raft, messages, lagging)
-}
-
-#[tokio::test(start_paused = true)]
-async fn nothing_follows_an_offer_before_its_answer() {
-    let (_cluster, raft, mut messages, _) = offered_snapshot().await;
-    let Some(ApplyMsg::Snapshot { index, term, data }) = messages.recv().await else { panic!("an offer") };
-    assert_eq!(index, Index(8));
-    let silence = timeout(Duration::from_secs(5), messages.recv()).await;
-    assert!(silence.is_err(), "{silence:?}");
-    assert_eq!(raft.status().snapshot_index, Index::ZERO, "not installed before the service says so");
-    assert!(raft.cond_install_snapshot(term, index, data).await);
-    assert_eq!(raft.status().snapshot_index, Index(8));
-    for expected in 9..=10 {
-        let next = timeout(Duration::from_secs(5), messages.recv()).await.unwrap();
-        assert!(
-            matches!(next, Some(ApplyMsg::Command { index, .. }) if index == Index(expected)),
-            "{next:?}"
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_offer_may_be_answered_by_kill() {
-    let (_cluster, raft, mut messages, _) = offered_snapshot().await;
-    let Some(ApplyMsg::Snapshot { index, term, data }) = messages.recv().await else { panic!("an offer") };
-    raft.kill();
-    assert!(!raft.cond_install_snapshot(term, index, data).await);
-    assert_eq!(messages.recv().await, None);
-}
-
 #[tokio::test(start_paused = true)]
 async fn equal_seeds_give_equal_runs() {
     async fn run(seed: u64) -> Vec<(Duration, ServerId, ServerId, Bytes)> {
@@ -270,4 +195,27 @@ async fn heartbeats_keep_their_interval() {
         (cluster.net.count_sent() - before) as f64 / 2.0 / start.elapsed().as_secs_f64();
     assert!(cluster.node(leader).raft.get_state().1);
     assert!((8.0..=8.4).contains(&per_follower_and_second), "{per_follower_and_second}, expected 1 / 0.12");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_leaders_next_heartbeat_comes_an_interval_later() {
+    let cluster = Cluster::new(3);
+    let leader = cluster.leader().await;
+    sleep(Duration::from_secs(1)).await;
+    let follower = ServerId((leader.0 + 1) % 3);
+    let heartbeats: Vec<Duration> = cluster
+        .net
+        .trace()
+        .into_iter()
+        .filter(|(_, from, to, bytes)| {
+            let message = decode_message(bytes).unwrap().message;
+            (*from, *to) == (leader, follower) && matches!(message, Message::AppendEntries(_))
+        })
+        .map(|(at, ..)| at)
+        .collect();
+    assert!(heartbeats.len() > 5, "{heartbeats:?}");
+    assert!(
+        heartbeats.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(120)),
+        "{heartbeats:?}"
+    );
 }

@@ -9,7 +9,7 @@ use core::pin::pin;
 use core::task::Poll;
 
 /// The way to the service.
-pub(crate) trait Service: Send {
+pub trait Service: Send {
     /// Hands over a message; waits while the service is busy. False when the service is gone.
     fn deliver(&mut self, message: ApplyMsg) -> impl Future<Output = bool> + Send;
 }
@@ -21,7 +21,7 @@ enum Undelivered {
 }
 
 /// Hands over what is committed, in order, until the node stops.
-pub(crate) async fn run<T: Timers>(monitor: &Monitor<T>, install: Install, mut service: impl Service) {
+pub async fn run<T: Timers>(monitor: &Monitor<T>, install: Install, mut service: impl Service) {
     let _stop_at_end = monitor.stop_at_end();
     while !monitor.is_stopped() {
         while let Some(apply) = monitor.next_apply(install) {

@@ -9,28 +9,28 @@
 //!                 └── commit_index moved ──> applier: next_apply (lock) ──> deliver (no lock) ──> Applied (lock)
 //! ```
 
-pub(crate) mod applier;
+pub mod applier;
 mod monitor;
 mod observe;
-pub(crate) mod oneshot;
+pub mod oneshot;
 mod signal;
-pub(crate) mod writer;
+pub mod writer;
 
-pub(crate) use applier::Service;
-pub(crate) use monitor::{Due, Monitor, Timers};
-pub(crate) use writer::Link;
+pub use applier::Service;
+pub use monitor::{Due, Monitor, Timers};
+pub use writer::Link;
 
 use crate::{Command, SnapshotData};
 
-pub(crate) type Server = figure2_core::Server<Command, SnapshotData>;
-pub(crate) type Input = figure2_core::Input<Command, SnapshotData>;
-pub(crate) type Envelope = figure2_core::Envelope<Command, SnapshotData>;
-pub(crate) type Apply = figure2_core::Apply<Command, SnapshotData>;
-pub(crate) type Snapshot = figure2_core::Snapshot<SnapshotData>;
+pub type Server = figure2_core::Server<Command, SnapshotData>;
+pub type Input = figure2_core::Input<Command, SnapshotData>;
+pub type Envelope = figure2_core::Envelope<Command, SnapshotData>;
+pub type Apply = figure2_core::Apply<Command, SnapshotData>;
+pub type Snapshot = figure2_core::Snapshot<SnapshotData>;
 type Batch = figure2_core::Batch<Command, SnapshotData, Tag>;
 
 /// Who waits for the outcome of a step to be durable. Dropped without an answer, it tells them that there is none.
-pub(crate) enum Tag {
+pub enum Tag {
     /// Nobody.
     Nobody,
     /// The caller of an RPC, for the reply.

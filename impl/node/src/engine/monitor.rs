@@ -11,7 +11,7 @@ use figure2_core::{Index, Outcome, Persisted, Released, ServerId, Term};
 const APPLY_LIMIT: usize = 64;
 
 /// The two timers of a server. Their deadlines move under the lock, in the step that says so.
-pub(crate) trait Timers: Send {
+pub trait Timers: Send {
     /// A moment.
     type Instant;
 
@@ -26,7 +26,7 @@ pub(crate) trait Timers: Send {
 }
 
 /// What the timers ask for.
-pub(crate) enum Due<Instant> {
+pub enum Due<Instant> {
     /// The election timer elapsed.
     Election,
     /// The heartbeat interval elapsed.
@@ -45,7 +45,7 @@ enum Stop {
 ///
 /// Each method takes the lock once, for the whole of what it does, and never while it waits. Once the node is
 /// stopped, none of them changes anything.
-pub(crate) struct Monitor<T> {
+pub struct Monitor<T> {
     state: Mutex<State<T>>,
     stopped: AtomicBool,
     /// The outbox has something.
@@ -55,7 +55,7 @@ pub(crate) struct Monitor<T> {
     /// The node stopped, while the applier waits for the service.
     pub(super) applier_stop: Signal,
     /// The node stopped, while the timer sleeps.
-    pub(crate) timer_stop: Signal,
+    pub timer_stop: Signal,
 }
 
 struct State<T> {
@@ -75,7 +75,7 @@ struct State<T> {
 }
 
 impl<T: Timers> Monitor<T> {
-    pub(crate) fn new(server: Server, mut timers: T) -> Self {
+    pub fn new(server: Server, mut timers: T) -> Self {
         timers.restart_election();
         let state = State {
             server,
@@ -98,7 +98,7 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// The lab's Start: the command goes into the leader's log, and the answer does not wait for anything.
-    pub(crate) fn start(&self, command: Command) -> Started {
+    pub fn start(&self, command: Command) -> Started {
         let outcome = self.update(|state| {
             let outcome = state.step(Tag::Nobody, Input::Propose(command));
             state.proposed |= matches!(outcome, Outcome::Proposed { .. });
@@ -112,24 +112,24 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// A request from a peer. The reply arrives once what it says is durable.
-    pub(crate) fn request(&self, envelope: Envelope) -> oneshot::Receiver<Envelope> {
+    pub fn request(&self, envelope: Envelope) -> oneshot::Receiver<Envelope> {
         let (caller, reply) = oneshot::channel();
         self.update(|state| state.step(Tag::Caller(caller), Input::Receive(envelope)));
         reply
     }
 
     /// A reply from a peer.
-    pub(crate) fn reply(&self, envelope: Envelope) {
+    pub fn reply(&self, envelope: Envelope) {
         self.update(|state| state.step(Tag::Nobody, Input::Receive(envelope)));
     }
 
     /// The lab's Snapshot.
-    pub(crate) fn snapshot(&self, index: Index, data: SnapshotData) {
+    pub fn snapshot(&self, index: Index, data: SnapshotData) {
         self.update(|state| state.step(Tag::Nobody, Input::SnapshotTaken { index, data }));
     }
 
     /// The lab's CondInstallSnapshot: whether the snapshot is installed, once it is durable.
-    pub(crate) fn install(&self, snapshot: Snapshot) -> oneshot::Receiver<bool> {
+    pub fn install(&self, snapshot: Snapshot) -> oneshot::Receiver<bool> {
         let (answer, installed) = oneshot::channel();
         let index = snapshot.last_included_index;
         self.update(|state| {
@@ -143,7 +143,7 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// Steps what the timers ask for, and says when to look again; none once stopped.
-    pub(crate) fn timeout(&self) -> Option<T::Instant> {
+    pub fn timeout(&self) -> Option<T::Instant> {
         self.update(|state| {
             loop {
                 match state.timers.due(state.server.role().into()) {
@@ -210,13 +210,13 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// Term and leadership, read together.
-    pub(crate) fn term_and_leadership(&self) -> (Term, bool) {
+    pub fn term_and_leadership(&self) -> (Term, bool) {
         let state = self.lock();
         (state.server.current_term(), state.stop.is_none() && state.server.is_leader())
     }
 
     /// Everything about the node, read together.
-    pub(crate) fn status(&self) -> Status {
+    pub fn status(&self) -> Status {
         let state = self.lock();
         let (server, stopped) = (&state.server, state.stop.is_some());
         Status {
@@ -232,7 +232,7 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// Why the node stopped, if nobody killed it.
-    pub(crate) fn failure(&self) -> Option<Failure> {
+    pub fn failure(&self) -> Option<Failure> {
         match &self.lock().stop {
             Some(Stop::Failed(failure)) => Some(failure.clone()),
             Some(Stop::Killed) | None => None,
@@ -240,22 +240,22 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// Whether the node was killed or failed.
-    pub(crate) fn is_stopped(&self) -> bool {
+    pub fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
     }
 
     /// The lab's Kill.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         self.halt(&mut self.lock(), Stop::Killed);
     }
 
     /// Stops the node because it cannot go on.
-    pub(crate) fn fail(&self, failure: Failure) {
+    pub fn fail(&self, failure: Failure) {
         self.halt(&mut self.lock(), Stop::Failed(failure));
     }
 
     /// Stops the node when dropped: held by each task, so that a panic of one ends them all.
-    pub(crate) fn stop_at_end(&self) -> StopAtEnd<'_, T> {
+    pub fn stop_at_end(&self) -> StopAtEnd<'_, T> {
         StopAtEnd { monitor: self }
     }
 
@@ -366,7 +366,7 @@ impl Tag {
 }
 
 /// See [`Monitor::stop_at_end`].
-pub(crate) struct StopAtEnd<'a, T: Timers> {
+pub struct StopAtEnd<'a, T: Timers> {
     monitor: &'a Monitor<T>,
 }
 

@@ -12,21 +12,21 @@ struct Slot<T> {
 }
 
 /// Where the answer is given. Dropped without one, it answers `None`.
-pub(crate) struct Sender<T>(Arc<Mutex<Slot<T>>>);
+pub struct Sender<T>(Arc<Mutex<Slot<T>>>);
 
 /// Where the answer arrives: a future.
 #[must_use = "futures do nothing unless awaited"]
-pub(crate) struct Receiver<T>(Arc<Mutex<Slot<T>>>);
+pub struct Receiver<T>(Arc<Mutex<Slot<T>>>);
 
 /// A place for one answer.
-pub(crate) fn channel<T>() -> (Sender<T>, Receiver<T>) {
+pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let slot = Arc::new(Mutex::new(Slot { value: None, closed: false, waker: None }));
     (Sender(slot.clone()), Receiver(slot))
 }
 
 impl<T> Sender<T> {
     /// Answers. Whether anybody still waits does not matter.
-    pub(crate) fn send(self, value: T) {
+    pub fn send(self, value: T) {
         lock(&self.0).value = Some(value);
         // Dropping self wakes the receiver.
     }

@@ -8,7 +8,7 @@ use core::task::{Context, Poll, Waker};
 /// Wakes one waiting task. A notification before the wait is kept, so none is lost; several before it count as one,
 /// so whoever waits looks for all there is to do.
 #[derive(Default)]
-pub(crate) struct Signal {
+pub struct Signal {
     inner: Mutex<Inner>,
 }
 
@@ -20,7 +20,7 @@ struct Inner {
 
 impl Signal {
     /// Ends the present wait, or the next one.
-    pub(crate) fn notify(&self) {
+    pub fn notify(&self) {
         let waker = {
             let mut inner = lock(&self.inner);
             inner.set = true;
@@ -32,14 +32,14 @@ impl Signal {
     }
 
     /// Ends when notified. For one task at a time: a second one would take the first one's place.
-    pub(crate) fn wait(&self) -> Wait<'_> {
+    pub fn wait(&self) -> Wait<'_> {
         Wait { signal: self }
     }
 }
 
 /// The future of [`Signal::wait`].
 #[must_use = "futures do nothing unless awaited"]
-pub(crate) struct Wait<'a> {
+pub struct Wait<'a> {
     signal: &'a Signal,
 }
 
@@ -62,7 +62,7 @@ impl Future for Wait<'_> {
 }
 
 /// Lets the other tasks run once: for a task that may find work without end.
-pub(crate) async fn yield_now() {
+pub async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {
         if core::mem::replace(&mut yielded, true) {

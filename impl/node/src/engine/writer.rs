@@ -6,7 +6,7 @@ use crate::{Command, Failure, SnapshotData, Storage};
 use figure2_core::Released;
 
 /// The way to the peers.
-pub(crate) trait Link: Send {
+pub trait Link: Send {
     /// Sends a request to its addressee. Must not block.
     fn send(&self, envelope: Envelope);
 }
@@ -17,7 +17,7 @@ pub(crate) trait Link: Send {
 /// A leader's AppendEntries leave before the save that they overlap with: they carry no promise of this server (see
 /// [`figure2_core::Effects::take_early`]). Heartbeats wait for the save before them, though: a leader whose disk hangs
 /// falls silent, and the others elect one whose disk works.
-pub(crate) async fn run<T: Timers>(monitor: &Monitor<T>, mut storage: impl Storage, link: impl Link) {
+pub async fn run<T: Timers>(monitor: &Monitor<T>, mut storage: impl Storage, link: impl Link) {
     let _stop_at_end = monitor.stop_at_end();
     while !monitor.is_stopped() {
         while let Some((early, batch)) = monitor.take_outbox() {
