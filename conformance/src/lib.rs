@@ -5,7 +5,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod check;
 pub mod lab_cmd;
 pub mod labrpc;
+pub mod linear;
+pub mod linear_cmd;
 pub mod suite;
 pub mod tester;
