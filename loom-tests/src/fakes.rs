@@ -1,0 +1,329 @@
+//! A disk, a way to the peers, a service and a clock, as small as can be, on the explored primitives; and what each of
+//! them asserts of what the engine does to it.
+
+use crate::explore::{Condvar, Mutex, lock, wait_until};
+use crate::setup::{ME, S1, append_succeeded, command};
+use core::future::poll_fn;
+use core::task::{Poll, Waker};
+use figure2::engine::{Due, Envelope, Link, Service, Snapshot, Timers};
+use figure2::{ApplyMsg, Command, Persistent, Record, RoleName, SnapshotData, Storage, StorageError};
+use figure2_core::{AppendResult, Index, Message};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// The engine, as explored.
+pub type Monitor = figure2::engine::Monitor<Clock>;
+
+/// A clock by which the election timer elapses at most once.
+pub struct Clock {
+    elapsed: bool,
+    started: bool,
+}
+
+impl Clock {
+    /// Nothing ever elapses.
+    pub fn still() -> Clock {
+        Clock { elapsed: false, started: false }
+    }
+
+    /// The election timer has elapsed.
+    pub fn election_due() -> Clock {
+        Clock { elapsed: true, started: false }
+    }
+}
+
+impl Timers for Clock {
+    type Instant = ();
+
+    fn restart_election(&mut self) {
+        // The first start is that of the node itself.
+        self.elapsed &= !core::mem::replace(&mut self.started, true);
+    }
+
+    fn restart_heartbeat(&mut self) {}
+
+    fn due(&self, role: RoleName) -> Due<()> {
+        if self.elapsed && role != RoleName::Leader { Due::Election } else { Due::At(()) }
+    }
+}
+
+/// A disk. Clones are the same disk.
+#[derive(Clone)]
+pub struct Disk(Arc<Mutex<Platter>>);
+
+struct Platter {
+    durable: Persistent<Command, SnapshotData>,
+    broken: bool,
+}
+
+impl Disk {
+    pub fn new(durable: Persistent<Command, SnapshotData>) -> Disk {
+        Disk(Arc::new(Mutex::new(Platter { durable, broken: false })))
+    }
+
+    /// One on which every write fails.
+    pub fn broken(durable: Persistent<Command, SnapshotData>) -> Disk {
+        Disk(Arc::new(Mutex::new(Platter { durable, broken: true })))
+    }
+
+    /// Looks at what is durable.
+    pub fn read<R>(&self, look: impl FnOnce(&Persistent<Command, SnapshotData>) -> R) -> R {
+        look(&lock(&self.0).durable)
+    }
+
+    /// Asserts that all which the reply says is durable.
+    pub fn assert_holds(&self, reply: &Envelope) {
+        self.read(|durable| assert_durable(durable, reply));
+    }
+}
+
+impl Storage for Disk {
+    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
+        Ok(self.read(Persistent::clone))
+    }
+
+    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        let mut platter = lock(&self.0);
+        if platter.broken {
+            return Err(StorageError::failed("the disk is broken"));
+        }
+        platter.durable.apply_record(record);
+        Ok(())
+    }
+}
+
+/// Asserts that what a message says of its sender is durable there.
+pub fn assert_durable(durable: &Persistent<Command, SnapshotData>, envelope: &Envelope) {
+    let term = envelope.message.term();
+    assert!(durable.current_term >= term, "sent before its term was durable: {envelope:?}");
+    match &envelope.message {
+        Message::RequestVote(_) => {
+            assert!(durable.voted_for == Some(ME), "asked for votes before the own one was durable");
+        }
+        Message::RequestVoteReply(reply) if reply.vote_granted && durable.current_term == term => {
+            assert!(durable.voted_for == Some(envelope.to), "a vote was sent before it was durable");
+        }
+        Message::AppendEntriesReply(reply) => {
+            if let AppendResult::Success { match_index } = reply.result {
+                assert!(durable.log.last_index() >= match_index, "acknowledged before it was durable");
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The way to the peers: S1 answers, within the call that sends, that it has what it was sent.
+pub struct Wire {
+    pub monitor: Arc<Monitor>,
+    pub disk: Disk,
+    /// Last index sent to S1. (Only the writer locks it: nothing to explore.)
+    pub sent: std::sync::Mutex<u64>,
+}
+
+impl Link for Wire {
+    fn send(&self, envelope: Envelope) {
+        self.disk.assert_holds(&envelope);
+        if envelope.to != S1 {
+            return;
+        }
+        if let (Message::AppendEntries(message), Ok(mut sent)) = (&envelope.message, self.sent.lock()) {
+            assert!(message.prev_log_index.0 == *sent, "sent in another order than that of the lock");
+            *sent += message.entries.len() as u64;
+            self.monitor.reply(append_succeeded(*sent));
+        }
+    }
+}
+
+/// What the service has, and who waits for it.
+#[derive(Default)]
+pub struct Book {
+    page: Mutex<Page>,
+    turned: Condvar,
+}
+
+/// The service's state.
+#[derive(Default)]
+pub struct Page {
+    /// It has all commands up to this index.
+    pub index: u64,
+    /// The commands themselves, and `None` for those that came in a snapshot.
+    pub commands: Vec<Option<Command>>,
+    /// A snapshot that it was offered, and has not yet answered.
+    pub offered: Option<Index>,
+}
+
+impl Book {
+    /// The service's own lock.
+    pub fn lock(&self) -> crate::explore::MutexGuard<'_, Page> {
+        lock(&self.page)
+    }
+
+    /// Waits until the service has all up to `index`: forever, if a wake-up is lost.
+    pub fn wait_for(&self, index: u64) {
+        wait_until(&self.page, &self.turned, |page| page.index >= index);
+    }
+}
+
+/// A service.
+#[derive(Clone)]
+pub struct Shop {
+    pub monitor: Arc<Monitor>,
+    pub disk: Disk,
+    pub book: Arc<Book>,
+    /// The server leads, and no other server but S1 has its entries: what is committed must be on its own disk.
+    pub leads: bool,
+    /// Raft installs snapshots without asking.
+    pub automatic: bool,
+    /// A snapshot is taken after this index.
+    pub snapshot_at: Option<u64>,
+}
+
+impl Shop {
+    /// Takes in a message, and answers it if it is an offer.
+    pub async fn take(&self, message: ApplyMsg) {
+        match message {
+            ApplyMsg::Command { index, command, .. } => self.run(index, command),
+            ApplyMsg::Snapshot { index, data, .. } if self.automatic => {
+                let installed = self.monitor.status().snapshot_index;
+                assert!(installed >= index, "a snapshot was handed over before Raft installed it");
+                self.switch_to(index, &data);
+            }
+            ApplyMsg::Snapshot { index: last_included_index, term: last_included_term, data } => {
+                self.consider(Snapshot { last_included_index, last_included_term, data }).await;
+            }
+        }
+    }
+
+    fn run(&self, index: Index, run: Command) {
+        {
+            let mut page = self.book.lock();
+            let status = self.monitor.status();
+            assert!(page.offered.is_none(), "an entry came before the offer was answered");
+            assert!(index.0 == page.index + 1, "applied {index} after {}", page.index);
+            assert!(index <= status.commit_index, "applied {index}, committed {}", status.commit_index);
+            assert!(status.last_applied.0 <= page.index, "last_applied ran ahead of the service");
+            if self.leads {
+                let durable = self.disk.read(|durable| durable.log.last_index());
+                assert!(index <= durable, "counted before it was durable");
+            } else {
+                assert!(run == command(index.0), "another command at {index}");
+            }
+            page.index = index.0;
+            page.commands.push(Some(run));
+        }
+        self.book.turned.notify_all();
+        if self.snapshot_at == Some(index.0) {
+            self.monitor.snapshot(index, crate::setup::state_after(index.0));
+        }
+    }
+
+    /// The lab's CondInstallSnapshot, from the service's side.
+    async fn consider(&self, snapshot: Snapshot) {
+        let (index, data) = (snapshot.last_included_index, snapshot.data.clone());
+        {
+            let mut page = self.book.lock();
+            assert!(page.offered.is_none(), "an offer came before the last one was answered");
+            assert!(index.0 > page.index, "an old snapshot, or the same one again, was offered");
+            page.offered = Some(index);
+        }
+        let answer = self.monitor.install(snapshot).await;
+        self.book.lock().offered = None;
+        if answer == Some(true) {
+            let durable = self.disk.read(|durable| durable.log.base_index());
+            assert!(durable >= index, "the service was told to switch before the snapshot was durable");
+            self.switch_to(index, &data);
+        }
+    }
+
+    fn switch_to(&self, index: Index, data: &SnapshotData) {
+        {
+            let mut page = self.book.lock();
+            assert!(index.0 > page.index, "a snapshot took the service back");
+            assert!(*data == crate::setup::state_after(index.0), "another state than that of {index}");
+            page.index = index.0;
+            page.commands.resize(index.0 as usize, None);
+        }
+        self.book.turned.notify_all();
+    }
+}
+
+impl Service for Shop {
+    async fn deliver(&mut self, message: ApplyMsg) -> bool {
+        self.take(message).await;
+        true
+    }
+}
+
+/// An apply channel with a service behind it that reads when it likes.
+pub struct Channel {
+    capacity: usize,
+    queue: Mutex<Queue>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    messages: VecDeque<ApplyMsg>,
+    sender: Option<Waker>,
+    sender_gone: bool,
+    receiver_gone: bool,
+}
+
+/// The applier's end.
+pub struct Sender(Arc<Channel>);
+
+impl Channel {
+    pub fn new(capacity: usize) -> (Sender, Arc<Channel>) {
+        let channel = Arc::new(Channel { capacity, queue: Mutex::default(), filled: Condvar::new() });
+        (Sender(channel.clone()), channel)
+    }
+
+    /// The next message; none when the applier is gone.
+    pub fn receive(&self) -> Option<ApplyMsg> {
+        wait_until(&self.queue, &self.filled, |queue| !queue.messages.is_empty() || queue.sender_gone);
+        let (message, sender) = {
+            let mut queue = lock(&self.queue);
+            (queue.messages.pop_front(), queue.sender.take())
+        };
+        sender.into_iter().for_each(Waker::wake);
+        message
+    }
+
+    /// The service is gone.
+    pub fn close(&self) {
+        let sender = {
+            let mut queue = lock(&self.queue);
+            queue.receiver_gone = true;
+            queue.sender.take()
+        };
+        sender.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Service for Sender {
+    async fn deliver(&mut self, message: ApplyMsg) -> bool {
+        let mut message = Some(message);
+        poll_fn(|context| {
+            let mut queue = lock(&self.0.queue);
+            if queue.receiver_gone {
+                return Poll::Ready(false);
+            }
+            if queue.messages.len() >= self.0.capacity {
+                queue.sender = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+            queue.messages.extend(message.take());
+            drop(queue);
+            self.0.filled.notify_one();
+            Poll::Ready(true)
+        })
+        .await
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        lock(&self.0.queue).sender_gone = true;
+        self.0.filled.notify_one();
+    }
+}

@@ -1,0 +1,120 @@
+//! A node of a scenario: the engine with fakes around it, and its tasks on threads.
+
+use crate::explore::{Task, block_on, spawn};
+use crate::fakes::{Book, Clock, Disk, Monitor, Shop, Wire};
+use crate::setup::Start;
+use figure2::engine::{Envelope, Service, applier, writer};
+use figure2::{Install, Storage};
+use std::sync::Arc;
+
+/// The engine, and what its tasks work on.
+pub struct Node {
+    pub monitor: Arc<Monitor>,
+    pub disk: Disk,
+    pub book: Arc<Book>,
+    tasks: Vec<Task>,
+}
+
+impl Node {
+    /// A node, none of whose tasks runs yet.
+    pub fn new(start: Start) -> Node {
+        let disk = Disk::new(start.durable.clone());
+        Node::with(start, disk, Clock::still())
+    }
+
+    /// The same, with another disk or clock.
+    pub fn with(start: Start, disk: Disk, clock: Clock) -> Node {
+        let monitor = Arc::new(Monitor::new(start.server, clock));
+        Node { monitor, disk, book: Arc::new(Book::default()), tasks: Vec::new() }
+    }
+
+    /// Starts a thread that ends when the node does, or before.
+    pub fn spawn(&mut self, body: impl FnOnce() + Send + 'static) {
+        self.tasks.push(spawn(body));
+    }
+
+    /// Starts the writer.
+    pub fn spawn_writer(&mut self) {
+        let disk = self.disk.clone();
+        self.spawn_writer_on(disk);
+    }
+
+    /// Starts the writer on another storage.
+    pub fn spawn_writer_on(&mut self, storage: impl Storage) {
+        let (monitor, disk) = (self.monitor.clone(), self.disk.clone());
+        let wire = Wire { monitor: monitor.clone(), disk, sent: std::sync::Mutex::new(0) };
+        self.spawn(move || block_on(writer::run(&monitor, storage, wire)));
+    }
+
+    /// Starts the applier, with the service behind it on the same thread.
+    pub fn spawn_applier(&mut self, shop: Shop) {
+        let install = if shop.automatic { Install::Automatic } else { Install::Conditional };
+        self.spawn_applier_to(install, shop);
+    }
+
+    /// Starts the applier, with another way to the service.
+    pub fn spawn_applier_to(&mut self, install: Install, service: impl Service + 'static) {
+        let monitor = self.monitor.clone();
+        self.spawn(move || block_on(applier::run(&monitor, install, service)));
+    }
+
+    /// The service of a follower.
+    pub fn shop(&self) -> Shop {
+        Shop {
+            monitor: self.monitor.clone(),
+            disk: self.disk.clone(),
+            book: self.book.clone(),
+            leads: false,
+            automatic: false,
+            snapshot_at: None,
+        }
+    }
+
+    /// Starts a thread with the engine and the disk at hand: a handler, or a client.
+    pub fn spawn_handler(&mut self, body: impl FnOnce(&Handler) + Send + 'static) {
+        let handler = self.handler();
+        self.spawn(move || body(&handler));
+    }
+
+    /// What a handler needs.
+    pub fn handler(&self) -> Handler {
+        Handler { monitor: self.monitor.clone(), disk: self.disk.clone(), book: self.book.clone() }
+    }
+
+    /// Stops the node, and waits for the end of all its threads.
+    pub fn end(self) {
+        self.monitor.kill();
+        self.join();
+    }
+
+    /// Waits for the end of all threads of a node that stops, or has stopped.
+    pub fn join(self) {
+        self.join_and(|_| {});
+    }
+
+    /// The same, and looks at what is left.
+    pub fn join_and(self, look: impl FnOnce(&Monitor)) {
+        self.tasks.into_iter().for_each(Task::join);
+        assert!(self.monitor.is_stopped(), "the tasks ended, and the node goes on");
+        assert!(Arc::strong_count(&self.monitor) == 1, "something still holds the engine: a task leaked");
+        look(&self.monitor);
+    }
+}
+
+/// A thread's view of the node.
+pub struct Handler {
+    pub monitor: Arc<Monitor>,
+    pub disk: Disk,
+    pub book: Arc<Book>,
+}
+
+impl Handler {
+    /// An RPC: the request is handled, the reply awaited, and all it says must be durable.
+    pub fn call(&self, request: Envelope) -> Option<Envelope> {
+        let reply = block_on(self.monitor.request(request));
+        if let Some(reply) = &reply {
+            self.disk.assert_holds(reply);
+        }
+        reply
+    }
+}

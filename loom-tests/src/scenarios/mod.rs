@@ -1,0 +1,137 @@
+//! What is explored. Each scenario takes the number of threads beyond the least it needs, so that loom explores it small
+//! and shuttle draws from it large.
+
+mod applying;
+mod proposing;
+mod snapshots;
+mod stopping;
+
+/// A scenario.
+pub struct Scenario {
+    /// Its name on the command line and in the tables.
+    pub name: &'static str,
+    /// What happens at once in it.
+    pub about: &'static str,
+    /// Extra threads under loom, which can explore five in all.
+    pub extra: usize,
+    /// Runs one interleaving of it.
+    pub run: fn(usize),
+}
+
+/// All of them.
+pub const ALL: &[Scenario] = &[
+    Scenario {
+        name: "propose",
+        about: "two proposers, the writer (S1 answers as it sends) and the applier",
+        extra: 0,
+        run: proposing::propose,
+    },
+    Scenario {
+        name: "four-way",
+        about: "clients that call start under the service's own lock, the writer, the applier",
+        extra: 0,
+        run: proposing::four_way,
+    },
+    Scenario {
+        name: "get-state",
+        about: "a reader of the state, a handler that ends the leadership, the writer",
+        extra: 0,
+        run: proposing::get_state,
+    },
+    Scenario {
+        name: "append",
+        about: "two handlers of AppendEntries, the writer, the applier",
+        extra: 0,
+        run: applying::append,
+    },
+    Scenario {
+        name: "slow-service",
+        about: "a full apply channel, its reader, the applier, the writer",
+        extra: 0,
+        run: applying::slow_service,
+    },
+    Scenario {
+        name: "snapshot",
+        about: "the service takes a snapshot while a handler commits, the writer, the applier",
+        extra: 0,
+        run: snapshots::snapshot,
+    },
+    Scenario {
+        name: "snapshot-inline",
+        about: "the service takes a snapshot within the delivery, the writer, the applier",
+        extra: 0,
+        run: snapshots::snapshot_inline,
+    },
+    Scenario {
+        name: "install-entries",
+        about: "an offered snapshot against the entries it covers, the writer, the applier, the service",
+        extra: 0,
+        run: snapshots::install_entries,
+    },
+    Scenario {
+        name: "install-newer",
+        about: "an offered snapshot against a newer one, the writer, the applier",
+        extra: 0,
+        run: snapshots::install_newer,
+    },
+    Scenario {
+        name: "install-automatic",
+        about: "a snapshot that Raft installs by itself against entries, the writer, the applier",
+        extra: 0,
+        run: snapshots::install_automatic,
+    },
+    Scenario {
+        name: "kill-propose",
+        about: "kill against a proposer, the writer, the applier",
+        extra: 0,
+        run: stopping::kill_propose,
+    },
+    Scenario {
+        name: "kill-append",
+        about: "kill against a handler that waits for its reply, the writer, the applier",
+        extra: 0,
+        run: stopping::kill_append,
+    },
+    Scenario {
+        name: "kill-snapshot",
+        about: "kill against a snapshot taken within the delivery, the writer, the applier",
+        extra: 0,
+        run: stopping::kill_snapshot,
+    },
+    Scenario {
+        name: "kill-install",
+        about: "kill against a service that waits for the answer to its CondInstallSnapshot, the writer, the applier",
+        extra: 0,
+        run: stopping::kill_install,
+    },
+    Scenario {
+        name: "kill-slow-service",
+        about: "kill against an applier before a full channel that nobody reads, the writer",
+        extra: 0,
+        run: stopping::kill_slow_service,
+    },
+    Scenario {
+        name: "kill-timer",
+        about: "kill against an election by the timer, the writer",
+        extra: 0,
+        run: stopping::kill_timer,
+    },
+    Scenario {
+        name: "restart",
+        about: "kill, and a restart from a copy of the disk, against the old handler and the old writer",
+        extra: 0,
+        run: stopping::restart,
+    },
+    Scenario {
+        name: "storage-fails",
+        about: "a write that fails, against two handlers and the applier",
+        extra: 0,
+        run: stopping::storage_fails,
+    },
+    Scenario {
+        name: "service-gone",
+        about: "a service that goes away, against a handler, the writer and the applier",
+        extra: 0,
+        run: stopping::service_gone,
+    },
+];

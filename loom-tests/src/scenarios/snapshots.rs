@@ -1,0 +1,102 @@
+//! Snapshots: taken by the service, and sent by the leader.
+
+use crate::explore::block_on;
+use crate::fakes::Channel;
+use crate::node::Node;
+use crate::setup::{append_entries, follower, snapshot_from_leader, state_after};
+use figure2::{Index, Install};
+
+/// A thread of the service takes a snapshot of what it has, while more is committed and applied.
+pub fn snapshot(extra: usize) {
+    let mut node = Node::new(follower(2));
+    node.spawn_writer();
+    node.spawn_applier(node.shop());
+    for _ in 0..=extra {
+        node.spawn_handler(|handler| {
+            handler.book.wait_for(1);
+            handler.monitor.snapshot(Index(1), state_after(1));
+        });
+    }
+    let handler = node.handler();
+    assert!(handler.call(append_entries(0, 2, 2)).is_some(), "a running node gave no reply");
+    node.book.wait_for(2);
+    node.end();
+}
+
+/// The service takes a snapshot within the delivery of the entry that it ends with.
+pub fn snapshot_inline(extra: usize) {
+    let mut node = Node::new(follower(2));
+    node.spawn_writer();
+    let mut shop = node.shop();
+    shop.snapshot_at = Some(1);
+    node.spawn_applier(shop);
+    for _ in 0..extra {
+        node.spawn_handler(|handler| {
+            handler.call(append_entries(0, 2, 1));
+        });
+    }
+    let handler = node.handler();
+    assert!(handler.call(append_entries(0, 2, 2)).is_some(), "a running node gave no reply");
+    node.book.wait_for(2);
+    // Its reply comes after the record of the snapshot: the outbox keeps the order of the lock.
+    assert!(handler.call(append_entries(2, 2, 2)).is_some(), "a running node gave no reply");
+    let durable = node.disk.read(|durable| (durable.log.base_index(), durable.log.last_index()));
+    assert!(durable == (Index(1), Index(2)), "the disk holds {durable:?}");
+    node.end();
+}
+
+/// A snapshot through 2 arrives while the entries it covers are committed; the service, behind a channel, has to
+/// answer. Whoever comes first, it gets entry 3 after them.
+pub fn install_entries(extra: usize) {
+    let mut node = Node::new(follower(3));
+    node.spawn_writer();
+    let (sender, channel) = Channel::new(2);
+    node.spawn_applier_to(Install::Conditional, sender);
+    for n in 0..=extra {
+        let commit = 3 - (n % 3) as u64;
+        node.spawn_handler(move |handler| drop(handler.monitor.request(append_entries(3, 3, commit))));
+    }
+    drop(node.monitor.request(snapshot_from_leader(2)));
+    let shop = node.shop();
+    while node.book.lock().index < 3 {
+        match channel.receive() {
+            Some(message) => block_on(shop.take(message)),
+            None => panic!("the applier ended by itself"),
+        }
+    }
+    drop(shop);
+    node.end();
+}
+
+/// A snapshot and a newer one, each from a handler of its own.
+pub fn install_newer(extra: usize) {
+    let mut node = Node::new(follower(0));
+    node.spawn_writer();
+    node.spawn_applier(node.shop());
+    for n in 0..=extra {
+        let index = 2 + n as u64;
+        node.spawn_handler(move |handler| drop(handler.monitor.request(snapshot_from_leader(index))));
+    }
+    let newest = 3 + extra as u64;
+    drop(node.monitor.request(snapshot_from_leader(newest)));
+    node.book.wait_for(newest);
+    let durable = node.disk.read(|durable| durable.log.base_index());
+    assert!(durable == Index(newest), "the service is at {newest}, the disk at {durable}");
+    node.end();
+}
+
+/// The same as with entries, where Raft installs by itself and then tells the service.
+pub fn install_automatic(extra: usize) {
+    let mut node = Node::new(follower(3));
+    node.spawn_writer();
+    let mut shop = node.shop();
+    shop.automatic = true;
+    node.spawn_applier(shop);
+    for n in 0..=extra {
+        let commit = 3 - (n % 3) as u64;
+        node.spawn_handler(move |handler| drop(handler.monitor.request(append_entries(3, 3, commit))));
+    }
+    drop(node.monitor.request(snapshot_from_leader(2)));
+    node.book.wait_for(3);
+    node.end();
+}

@@ -1,0 +1,182 @@
+//! Kill, restart, and what makes a node stop by itself. Each ends with the join of all threads: a task that does not
+//! end, or a caller that is left waiting, is a deadlock, and found.
+
+use crate::explore::block_on;
+use crate::fakes::{Channel, Clock, Disk};
+use crate::node::Node;
+use crate::setup::{
+    S1, S2, append_entries, follower, leader_of_three, restarted, snapshot_from_leader, vote_request,
+};
+use bytes::Bytes;
+use core::task::{Context, Waker};
+use figure2::engine::{Envelope, Link, writer};
+use figure2::{Failure, Install, Persister, Storage};
+use figure2_core::Message;
+use std::sync::Arc;
+
+pub fn kill_propose(extra: usize) {
+    let mut node = Node::new(leader_of_three());
+    node.spawn_writer();
+    let mut shop = node.shop();
+    shop.leads = true;
+    node.spawn_applier(shop);
+    for _ in 0..=extra {
+        node.spawn_handler(|handler| {
+            let started = handler.monitor.start(Bytes::from_static(b"a client's"));
+            assert!(started.is_leader || handler.monitor.is_stopped(), "the leader refused a command");
+        });
+    }
+    node.end();
+}
+
+pub fn kill_append(extra: usize) {
+    let mut node = Node::new(follower(0));
+    node.spawn_writer();
+    node.spawn_applier(node.shop());
+    for _ in 0..=extra {
+        node.spawn_handler(|handler| {
+            let reply = handler.call(append_entries(0, 2, 2));
+            assert!(reply.is_some() || handler.monitor.is_stopped(), "a running node gave no reply");
+        });
+    }
+    node.end();
+}
+
+pub fn kill_snapshot(extra: usize) {
+    let mut node = Node::new(follower(2));
+    node.spawn_writer();
+    let mut shop = node.shop();
+    shop.snapshot_at = Some(1);
+    node.spawn_applier(shop);
+    for _ in 0..=extra {
+        node.spawn_handler(|handler| drop(handler.monitor.request(append_entries(0, 2, 2))));
+    }
+    node.end();
+}
+
+pub fn kill_install(extra: usize) {
+    let mut node = Node::new(follower(0));
+    node.spawn_writer();
+    node.spawn_applier(node.shop());
+    for n in 0..=extra {
+        let index = 2 + n as u64;
+        node.spawn_handler(move |handler| drop(handler.monitor.request(snapshot_from_leader(index))));
+    }
+    node.end();
+}
+
+pub fn kill_slow_service(extra: usize) {
+    let mut node = Node::new(follower(2));
+    node.spawn_writer();
+    let (sender, channel) = Channel::new(1);
+    node.spawn_applier_to(Install::Conditional, sender);
+    for _ in 0..extra {
+        node.spawn_handler(|handler| drop(handler.monitor.request(append_entries(0, 2, 2))));
+    }
+    drop(node.monitor.request(append_entries(0, 2, 2)));
+    node.end();
+    drop(channel);
+}
+
+pub fn kill_timer(extra: usize) {
+    let start = restarted(3, follower(0).durable);
+    let disk = Disk::new(start.durable.clone());
+    let mut node = Node::with(start, disk, Clock::election_due());
+    node.spawn_writer();
+    node.spawn_handler(|handler| {
+        // As the node's timer task does, whose deadline never comes again.
+        let _stop_at_end = handler.monitor.stop_at_end();
+        while handler.monitor.timeout().is_some() {
+            block_on(handler.monitor.timer_stop.wait());
+        }
+    });
+    for _ in 0..extra {
+        node.spawn_handler(|handler| drop(handler.call(vote_request(S1))));
+    }
+    node.end();
+}
+
+/// The way to no peers.
+struct NoPeers;
+
+impl Link for NoPeers {
+    fn send(&self, _: Envelope) {}
+}
+
+/// A candidate of term 2 gets the server's vote, or not, while it is killed and restarted from a copy of its disk; then
+/// another candidate of term 2 asks. The old writer may still be writing: what it acknowledges is in the copy, so no
+/// two of them get the vote.
+pub fn restart(extra: usize) {
+    let mut persister = Persister::new();
+    let start = match persister.load() {
+        Ok(empty) => restarted(3, empty),
+        Err(error) => panic!("{error}"),
+    };
+    let disk = Disk::new(start.durable.clone());
+    let mut old = Node::with(start, disk, Clock::still());
+    let votes = Arc::new(crate::explore::Mutex::new(0));
+    old.spawn_writer_on(persister.clone());
+    for _ in 0..=extra {
+        let votes = votes.clone();
+        old.spawn_handler(move |handler| {
+            let reply = block_on(handler.monitor.request(vote_request(S1)));
+            *crate::explore::lock(&votes) += u32::from(grants(reply.as_ref()));
+        });
+    }
+    old.monitor.kill();
+    let mut copy = persister.copy();
+    let durable = match copy.load() {
+        Ok(durable) => durable,
+        Err(error) => panic!("a copy of the disk cannot be read: {error}"),
+    };
+    let new = Node::new(restarted(3, durable.clone()));
+    let reply = {
+        let request = new.monitor.request(vote_request(S2));
+        let mut new_writer = Box::pin(writer::run(&new.monitor, copy, NoPeers));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(new_writer.as_mut().poll(&mut context).is_pending(), "the new writer ended");
+        block_on(request)
+    };
+    old.join();
+    let of_the_old = *crate::explore::lock(&votes) > 0;
+    assert!(!(of_the_old && grants(reply.as_ref())), "two candidates got this server's vote in term 2");
+    assert!(!of_the_old || durable.voted_for == Some(S1), "the vote that was sent is not on the disk");
+}
+
+fn grants(reply: Option<&Envelope>) -> bool {
+    matches!(reply.map(|reply| &reply.message), Some(Message::RequestVoteReply(reply)) if reply.vote_granted)
+}
+
+/// The first write fails. Nothing that waited for it is answered, sent, or counted; all tasks end by themselves.
+pub fn storage_fails(extra: usize) {
+    let start = follower(0);
+    let disk = Disk::broken(start.durable.clone());
+    let mut node = Node::with(start, disk, Clock::still());
+    node.spawn_writer();
+    node.spawn_applier(node.shop());
+    for _ in 0..=extra {
+        node.spawn_handler(|handler| {
+            assert!(handler.call(append_entries(0, 2, 0)).is_none(), "answered after a failed write");
+        });
+    }
+    assert!(node.handler().call(append_entries(0, 1, 0)).is_none(), "answered after a failed write");
+    let failure = node.monitor.failure();
+    assert!(matches!(failure, Some(Failure::Storage(_))), "{failure:?}");
+    node.join();
+}
+
+/// The service drops its end of the channel: the node stops, for it could not run what it commits.
+pub fn service_gone(extra: usize) {
+    let mut node = Node::new(follower(2));
+    node.spawn_writer();
+    let (sender, channel) = Channel::new(1);
+    node.spawn_applier_to(Install::Conditional, sender);
+    for _ in 0..=extra {
+        node.spawn_handler(|handler| drop(handler.call(append_entries(0, 2, 2))));
+    }
+    channel.close();
+    node.join_and(|monitor| {
+        let failure = monitor.failure();
+        assert!(matches!(failure, Some(Failure::ServiceGone)), "{failure:?}");
+    });
+}
