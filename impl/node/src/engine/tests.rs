@@ -9,7 +9,10 @@ use bytes::Bytes;
 use core::future::Future;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
-use figure2_core::{Config, Index, Message, Persistent, Record, RequestVote, ServerId, Term};
+use figure2_core::{
+    AppendEntries, Config, Entry, Index, InstallSnapshot, Message, Persistent, Record, RequestVote, ServerId,
+    Term,
+};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
@@ -277,4 +280,38 @@ fn a_panic_under_the_lock_stops_the_node() {
     assert!(monitor.timeout().is_none());
     assert!(matches!(monitor.failure(), Some(Failure::TaskEnded)));
     assert!(monitor.is_stopped() && is_ready(monitor.timer_stop.wait()));
+}
+
+#[test]
+fn nothing_follows_an_offer_before_its_answer_is_durable() {
+    let monitor = monitor(3);
+    let from_leader = |message| Envelope { from: ServerId(1), to: ServerId(0), message };
+    let snapshot = || Snapshot {
+        last_included_index: Index(5),
+        last_included_term: Term(1),
+        data: Bytes::from_static(b"state after 5"),
+    };
+    let offer = InstallSnapshot { term: Term(1), snapshot: snapshot() };
+    let _reply = monitor.request(from_leader(Message::InstallSnapshot(offer)));
+    assert_eq!(monitor.next_apply(Install::Conditional), Some(Apply::Snapshot(snapshot())));
+    assert_eq!(monitor.next_apply(Install::Conditional), None, "offered once");
+
+    let installed = monitor.install(snapshot());
+    let entries = vec![Entry { term: Term(1), command: Bytes::from_static(b"x") }];
+    let append = AppendEntries {
+        term: Term(1),
+        prev_log_index: Index(5),
+        prev_log_term: Term(1),
+        entries: entries.clone(),
+        leader_commit: Index(6),
+    };
+    let _reply = monitor.request(from_leader(Message::AppendEntries(append)));
+    assert_eq!(monitor.status().commit_index, Index(6));
+    assert_eq!(monitor.next_apply(Install::Conditional), None, "the answer is not durable yet");
+
+    let mut writer = pin!(writer::run(&monitor, Persister::new(), Sent::default()));
+    assert!(writer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(block_on(installed), Some(true));
+    let first_index = Index(6);
+    assert_eq!(monitor.next_apply(Install::Conditional), Some(Apply::Entries { first_index, entries }));
 }
