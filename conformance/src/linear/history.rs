@@ -1,0 +1,194 @@
+//! Histories: what clients asked of a key/value store, what they were told, and in which order.
+
+use std::collections::BTreeMap;
+
+/// What a client asked for. Values are text; a key that was never written has no value at all (`None`), which is not
+/// the empty text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Reads the value.
+    Get,
+    /// Replaces the value.
+    Put(String),
+    /// Adds text at the end of the value; a missing value counts as empty.
+    Append(String),
+    /// Replaces the value by `new` if it is `expected` (compare-and-set, Jepsen's `cas`).
+    Cas {
+        /// The value that must be there; `None` if the key must have none.
+        expected: Option<String>,
+        /// The value put in its place.
+        new: String,
+    },
+}
+
+/// What a client was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done. For a get, `read` is the value it returned; other actions return nothing.
+    Ok {
+        /// The value a get returned.
+        read: Option<String>,
+    },
+    /// It was not done and never will be. A compare-and-set that found another value ends so too; what it found is
+    /// not taken as an observation.
+    Failed,
+    /// Nobody knows: it may take effect at any time after its invocation, or never.
+    Unknown,
+}
+
+/// One operation of one client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The client; it has one operation at a time.
+    pub process: u64,
+    /// The key. Keys are independent of each other.
+    pub key: String,
+    /// What was asked.
+    pub action: Action,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Place of the invocation in the history: a line number, or a count of events. No two events share a place.
+    pub invoked: u64,
+    /// Place of the completion, if the history has one.
+    pub completed: Option<u64>,
+}
+
+impl Operation {
+    /// The place by which the operation must have taken effect: its completion if it was done, else never.
+    pub(crate) fn deadline(&self) -> u64 {
+        match (&self.outcome, self.completed) {
+            (Outcome::Ok { .. }, Some(place)) => place,
+            _ => u64::MAX,
+        }
+    }
+
+    /// The value this operation saw: what a get returned or a compare-and-set found. `None` if it saw nothing for
+    /// certain. (A compare-and-set of unknown outcome would have had to see its `expected`.)
+    pub(crate) fn observed(&self) -> Option<Option<&str>> {
+        match (&self.action, &self.outcome) {
+            (Action::Get, Outcome::Ok { read }) => Some(read.as_deref()),
+            (Action::Cas { expected, .. }, _) => Some(expected.as_deref()),
+            _ => None,
+        }
+    }
+
+    /// False for an operation that says nothing: one that failed, and a get that nobody saw the result of.
+    pub(crate) fn matters(&self) -> bool {
+        match self.outcome {
+            Outcome::Failed => false,
+            Outcome::Unknown => self.action != Action::Get,
+            Outcome::Ok { .. } => true,
+        }
+    }
+}
+
+/// A client used in a way that no history allows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misuse {
+    /// A process invoked an operation while its previous one, invoked at `since`, had not completed.
+    #[error("process {process} invokes an operation, but the one it invoked at {since} has not completed")]
+    InvokedTwice {
+        /// The process.
+        process: u64,
+        /// Place of the open invocation.
+        since: u64,
+    },
+    /// A process completed an operation without having invoked one.
+    #[error("process {process} completes an operation, but has invoked none")]
+    NothingToComplete {
+        /// The process.
+        process: u64,
+    },
+    /// An event was recorded at a place that is not after the previous one.
+    #[error("the event at {place} does not come after the previous one, at {previous}")]
+    OutOfOrder {
+        /// The place given.
+        place: u64,
+        /// The place of the event before it.
+        previous: u64,
+    },
+}
+
+/// Builds a history event by event. For concurrent clients, put it behind a lock, record an invocation before the
+/// request leaves and a completion after the answer came: the order of the calls is the order of the history.
+#[derive(Clone, Debug, Default)]
+pub struct Recorder {
+    operations: Vec<Operation>,
+    open: BTreeMap<u64, usize>,
+    place: u64,
+}
+
+impl Recorder {
+    /// An empty history.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Records that `process` asks for `action` on `key`.
+    ///
+    /// # Errors
+    /// [`Misuse::InvokedTwice`] if its previous operation has not completed.
+    pub fn invoke(&mut self, process: u64, key: &str, action: Action) -> Result<(), Misuse> {
+        self.invoke_at(self.place + 1, process, key, action)
+    }
+
+    /// Records what the open operation of `process` came to.
+    ///
+    /// # Errors
+    /// [`Misuse::NothingToComplete`] if it has none open.
+    pub fn complete(&mut self, process: u64, outcome: Outcome) -> Result<(), Misuse> {
+        self.complete_at(self.place + 1, process, outcome)
+    }
+
+    /// [`Recorder::invoke`] at a place of the caller's choice, such as a line number.
+    ///
+    /// # Errors
+    /// As [`Recorder::invoke`]; [`Misuse::OutOfOrder`] unless places increase.
+    pub fn invoke_at(&mut self, place: u64, process: u64, key: &str, action: Action) -> Result<(), Misuse> {
+        self.advance(place)?;
+        if let Some(&open) = self.open.get(&process) {
+            return Err(Misuse::InvokedTwice { process, since: self.operations[open].invoked });
+        }
+        self.open.insert(process, self.operations.len());
+        let key = key.to_owned();
+        let outcome = Outcome::Unknown;
+        self.operations.push(Operation { process, key, action, outcome, invoked: place, completed: None });
+        Ok(())
+    }
+
+    /// [`Recorder::complete`] at a place of the caller's choice, such as a line number.
+    ///
+    /// # Errors
+    /// As [`Recorder::complete`]; [`Misuse::OutOfOrder`] unless places increase.
+    pub fn complete_at(&mut self, place: u64, process: u64, outcome: Outcome) -> Result<(), Misuse> {
+        self.advance(place)?;
+        let open = self.open.remove(&process).ok_or(Misuse::NothingToComplete { process })?;
+        let operation = &mut self.operations[open];
+        operation.outcome = outcome;
+        operation.completed = Some(place);
+        Ok(())
+    }
+
+    /// The operation that `process` has open.
+    pub fn open_operation(&self, process: u64) -> Option<&Operation> {
+        self.open.get(&process).map(|&open| &self.operations[open])
+    }
+
+    /// The operations so far, in the order of their invocations. Those still open have an unknown outcome.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The history: every operation in the order of the invocations.
+    pub fn into_operations(self) -> Vec<Operation> {
+        self.operations
+    }
+
+    fn advance(&mut self, place: u64) -> Result<(), Misuse> {
+        if place <= self.place {
+            return Err(Misuse::OutOfOrder { place, previous: self.place });
+        }
+        self.place = place;
+        Ok(())
+    }
+}

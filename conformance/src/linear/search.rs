@@ -1,0 +1,394 @@
+//! The search for an order: just-in-time linearization over the operations in flight. docs/linearizability.md says
+//! why it is sound and complete.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::classes::Classes;
+use super::configuration::{Configuration, Configurations, Order, Value, in_order};
+use super::digest::Digest;
+use super::history::{Action, Operation, Outcome};
+use super::horizon::Horizon;
+
+/// At most this many operations of one key may be in flight at once, those of unknown outcome not counted.
+pub(crate) const IN_FLIGHT: usize = u128::BITS as usize;
+/// A forced beginning is noted once in so many completions, and so many are kept.
+const CUT_EVERY: usize = 64;
+const CUTS: usize = 4;
+
+/// What one search may spend.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// Configurations held at once.
+    pub(crate) configurations: usize,
+    /// When to give up.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// What a search found. Operations are named by their places in the list that was searched.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// This order explains everything. It leaves out operations of unknown outcome that took no effect.
+    Order(Vec<u32>),
+    /// No order does. If `forced` is there, then whatever order there could be begins with these operations, or with
+    /// others that leave the same behind: without them, and from the value that they leave, it is violated too.
+    Violation { forced: Option<Vec<u32>> },
+    /// The budget was spent first.
+    Unfinished(String),
+}
+
+/// An operation as the search sees it.
+#[derive(Clone, Copy, Debug)]
+struct Condensed {
+    kind: Kind,
+    /// What a put or an append writes, or a compare-and-set puts in place.
+    text: Digest,
+    /// What a get or a compare-and-set must find.
+    sees: Value,
+    /// From when on it can only make values that cannot be observed.
+    unseen_from: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Get,
+    Put,
+    Append,
+    Cas,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Event {
+    place: u64,
+    operation: u32,
+    completes: bool,
+}
+
+/// Looks for an order of the operations of one key, given in the order of their invocations, none of which says
+/// nothing ([`Operation::matters`]), from the value `initial`.
+pub(crate) fn search(operations: &[&Operation], initial: Option<&str>, budget: Budget) -> Found {
+    let classes = Classes::new(operations);
+    let horizon = Horizon::new(operations, initial, classes.puts());
+    let condensed = operations.iter().map(|operation| condense(operation, &horizon)).collect();
+    let mut search = Search {
+        operations,
+        condensed,
+        horizon,
+        classes,
+        budget,
+        now: 0,
+        in_flight: Vec::new(),
+        free: u128::MAX,
+        configurations: Configurations::default(),
+        forced: VecDeque::new(),
+        completions: 0,
+        steps: 0,
+    };
+    search.run(initial)
+}
+
+fn condense(operation: &Operation, horizon: &Horizon<'_>) -> Condensed {
+    let (kind, text) = match &operation.action {
+        Action::Get => (Kind::Get, Digest::EMPTY),
+        Action::Put(text) => (Kind::Put, Digest::of(text.as_bytes())),
+        Action::Append(piece) => (Kind::Append, Digest::of(piece.as_bytes())),
+        Action::Cas { new, .. } => (Kind::Cas, Digest::of(new.as_bytes())),
+    };
+    let sees = operation.observed().map_or(Value::Unseen, Value::of);
+    Condensed { kind, text, sees, unseen_from: horizon.unseen_from(operation) }
+}
+
+struct Search<'a, 'b> {
+    operations: &'b [&'a Operation],
+    condensed: Vec<Condensed>,
+    horizon: Horizon<'a>,
+    classes: Classes,
+    budget: Budget,
+    /// The place of the last event.
+    now: u64,
+    /// The operations in flight that must take effect, each with its bit, in the order of their invocations.
+    in_flight: Vec<(u128, u32)>,
+    /// Bits not in use.
+    free: u128,
+    configurations: Configurations,
+    /// Forced beginnings: the count of completions, and the order.
+    forced: VecDeque<(usize, Order)>,
+    completions: usize,
+    steps: usize,
+}
+
+impl Search<'_, '_> {
+    fn run(&mut self, initial: Option<&str>) -> Found {
+        let events = self.events();
+        let mut start = Configurations::default();
+        if let Some(first) = self.normal(Configuration::start(Value::of(initial))) {
+            start.insert(first);
+        }
+        self.configurations = start;
+        for (count, event) in events.into_iter().enumerate() {
+            if count.is_multiple_of(1024)
+                && let Err(reason) = self.check_time()
+            {
+                return Found::Unfinished(reason);
+            }
+            if self.now >= self.horizon.end() {
+                break;
+            }
+            if event.completes {
+                if let Err(reason) = self.complete(event.operation) {
+                    return Found::Unfinished(reason);
+                }
+                self.move_on(event);
+                self.note_forced();
+            } else {
+                self.move_on(event);
+                if let Err(reason) = self.invoke(event.operation) {
+                    return Found::Unfinished(reason);
+                }
+            }
+            if self.configurations.is_empty() {
+                return self.violation();
+            }
+        }
+        match self.configurations.iter().next() {
+            Some(one) => Found::Order(self.finish(in_order(&one.order))),
+            None => self.violation(),
+        }
+    }
+
+    fn events(&self) -> Vec<Event> {
+        let mut events = Vec::with_capacity(2 * self.operations.len());
+        for (at, operation) in self.operations.iter().enumerate() {
+            let operation_at = at as u32;
+            events.push(Event { place: operation.invoked, operation: operation_at, completes: false });
+            if operation.deadline() < u64::MAX {
+                events.push(Event { place: operation.deadline(), operation: operation_at, completes: true });
+            }
+        }
+        events.sort_unstable_by_key(|event| event.place);
+        events
+    }
+
+    /// Moves to the place of an event. When an observation is over, values that only it could see become one.
+    fn move_on(&mut self, event: Event) {
+        self.now = event.place;
+        self.horizon.advance(event.place);
+        if event.completes && matches!(self.condensed[event.operation as usize].kind, Kind::Get | Kind::Cas) {
+            self.normalise();
+        }
+    }
+
+    fn normalise(&mut self) {
+        let mut normal = Configurations::default();
+        for one in std::mem::take(&mut self.configurations).into_vec() {
+            if let Some(one) = self.normal(one) {
+                normal.insert(one);
+            }
+        }
+        self.configurations = normal;
+    }
+
+    fn invoke(&mut self, operation: u32) -> Result<(), String> {
+        let source = self.operations[operation as usize];
+        if source.outcome == Outcome::Unknown {
+            self.classes.invoke(source, &self.horizon);
+            return Ok(());
+        }
+        if self.free == 0 {
+            return Err(format!("more than {IN_FLIGHT} operations in flight at place {}", source.invoked));
+        }
+        let bit = 1 << self.free.trailing_zeros();
+        self.free &= !bit;
+        self.in_flight.push((bit, operation));
+        self.normalise();
+        Ok(())
+    }
+
+    /// Keeps the configurations in which the operation has taken effect, after letting it, and whatever of the other
+    /// operations in flight may go before it, take effect in the others.
+    fn complete(&mut self, operation: u32) -> Result<(), String> {
+        let Some(at) = self.in_flight.iter().position(|entry| entry.1 == operation) else { return Ok(()) };
+        let bit = self.in_flight[at].0;
+        let mut survivors = Configurations::default();
+        let mut reached = Configurations::default();
+        for mut one in std::mem::take(&mut self.configurations).into_vec() {
+            if one.done & bit == 0 {
+                reached.insert(one);
+            } else {
+                one.done &= !bit;
+                survivors.insert(one);
+            }
+        }
+        let mut next = 0;
+        while let Some(from) = reached.get(next) {
+            next += 1;
+            let Some(from) = from.cloned() else { continue };
+            for step in self.successors(&from, operation) {
+                let Some(mut one) = self.normal(step) else { continue };
+                if one.done & bit == 0 {
+                    reached.insert(one);
+                } else {
+                    one.done &= !bit;
+                    survivors.insert(one);
+                }
+            }
+            self.spend(reached.held() + survivors.held())?;
+        }
+        self.in_flight.remove(at);
+        self.free |= bit;
+        self.completions += 1;
+        if self.classes.is_empty() {
+            self.configurations = survivors;
+        } else {
+            let mut survivors = survivors.into_vec();
+            self.classes.settle(&mut survivors);
+            for one in survivors {
+                self.configurations.insert(one);
+            }
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, held: usize) -> Result<(), String> {
+        if held > self.budget.configurations {
+            let most = self.budget.configurations;
+            return Err(format!("more than {most} configurations at once, at place {}", self.now));
+        }
+        self.steps += 1;
+        if self.steps.is_multiple_of(256) { self.check_time() } else { Ok(()) }
+    }
+
+    fn check_time(&self) -> Result<(), String> {
+        let late = self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if late { Err(format!("out of time at place {}", self.now)) } else { Ok(()) }
+    }
+
+    /// What `from` becomes if one more operation takes effect.
+    fn successors(&self, from: &Configuration, completing: u32) -> Vec<Configuration> {
+        let mut results = Vec::new();
+        if !self.classes.is_empty() {
+            let mut before_put = from.clone();
+            self.take_unseen(&mut before_put, 0);
+            results = self.classes.successors(from, &before_put, &self.horizon);
+        }
+        for &(bit, operation) in &self.in_flight {
+            let condensed = &self.condensed[operation as usize];
+            // Before the completing operation, one that makes nothing observable can wait for the next put: see `put`.
+            let can_wait = operation != completing && condensed.unseen_from <= self.now;
+            if from.done & bit != 0 || can_wait {
+                continue;
+            }
+            let value = match (condensed.kind, from.value) {
+                // A get takes effect as soon as its value is there: see `normal`.
+                (Kind::Get, _) => continue,
+                (Kind::Put, _) => Value::Text(condensed.text),
+                (Kind::Append, Value::Absent) => Value::Text(condensed.text),
+                (Kind::Append, Value::Text(before)) => Value::Text(before.then(&condensed.text)),
+                (Kind::Append, Value::Unseen) => Value::Unseen,
+                (Kind::Cas, found) if found == condensed.sees => Value::Text(condensed.text),
+                (Kind::Cas, _) => continue,
+            };
+            let mut next = from.clone();
+            if condensed.kind == Kind::Put {
+                self.take_unseen(&mut next, bit);
+            }
+            next.take(operation);
+            next.done |= bit;
+            next.value = value;
+            results.push(next);
+        }
+        results.retain(|next| self.keeps_what_is_needed(from.value, next));
+        results
+    }
+
+    /// Whether `next`, the step from the value `before`, leaves every operation that only that value could serve
+    /// served, or able to be.
+    fn keeps_what_is_needed(&self, before: Value, next: &Configuration) -> bool {
+        let is_done = |operation: u32| {
+            self.in_flight.iter().any(|&(bit, one)| one == operation && next.done & bit != 0)
+        };
+        self.horizon.keeps(before, next.value, is_done)
+    }
+
+    /// Lets the writes in flight that can only make values that cannot be observed take effect, but for the one with
+    /// the bit `but`: right before a put, or when the value cannot be observed anyway, it costs nothing.
+    fn take_unseen(&self, one: &mut Configuration, but: u128) {
+        for &(bit, operation) in &self.in_flight {
+            if bit != but && one.done & bit == 0 && self.condensed[operation as usize].unseen_from <= self.now
+            {
+                one.take(operation);
+                one.done |= bit;
+            }
+        }
+    }
+
+    /// The configuration with everything done that costs nothing, and a value that cannot be observed replaced by
+    /// [`Value::Unseen`]. `None` if an operation that has to see another value will not.
+    fn normal(&self, mut one: Configuration) -> Option<Configuration> {
+        if !self.horizon.may_be_observed(one.value) {
+            one.value = Value::Unseen;
+            self.take_unseen(&mut one, 0);
+            return (!self.is_doomed(&one)).then_some(one);
+        }
+        for &(bit, operation) in &self.in_flight {
+            let condensed = &self.condensed[operation as usize];
+            if one.done & bit == 0 && condensed.kind == Kind::Get && condensed.sees == one.value {
+                one.take(operation);
+                one.done |= bit;
+            }
+        }
+        Some(one)
+    }
+
+    /// For a value that cannot be observed: whether the next observation completes before a put can come.
+    fn is_doomed(&self, one: &Configuration) -> bool {
+        let mut deadline = self.horizon.next_observed();
+        for &(_, operation) in self.in_flight.iter().filter(|entry| one.done & entry.0 == 0) {
+            match self.condensed[operation as usize].kind {
+                Kind::Get | Kind::Cas => {
+                    deadline = deadline.min(self.operations[operation as usize].deadline())
+                }
+                Kind::Put => return false,
+                Kind::Append => {}
+            }
+        }
+        deadline < u64::MAX
+            && self.horizon.next_put() >= deadline
+            && self.classes.puts_seen_until() <= self.now
+    }
+
+    /// With one configuration left, what it has done is forced.
+    fn note_forced(&mut self) {
+        if !self.completions.is_multiple_of(CUT_EVERY) {
+            return;
+        }
+        if let Some(one) = self.configurations.single() {
+            self.forced.push_back((self.completions, one.order.clone()));
+            if self.forced.len() > CUTS {
+                self.forced.pop_front();
+            }
+        }
+    }
+
+    fn violation(&self) -> Found {
+        // Enough of the past stays in the window for it to be likely to show what went wrong.
+        let early = |entry: &&(usize, Order)| entry.0 + 2 * CUT_EVERY <= self.completions;
+        let cut = self.forced.iter().rev().find(early).or(self.forced.front());
+        Found::Violation { forced: cut.map(|entry| in_order(&entry.1)) }
+    }
+
+    /// Once nothing is observed any more, the writes that are left take effect in the order of their completions.
+    fn finish(&self, mut order: Vec<u32>) -> Vec<u32> {
+        let mut taken = vec![false; self.operations.len()];
+        for &operation in &order {
+            taken[operation as usize] = true;
+        }
+        let mut left: Vec<(u64, u32)> = (0..self.operations.len())
+            .filter(|&at| !taken[at] && self.operations[at].deadline() < u64::MAX)
+            .map(|at| (self.operations[at].deadline(), at as u32))
+            .collect();
+        left.sort_unstable();
+        order.extend(left.iter().map(|entry| entry.1));
+        order
+    }
+}
