@@ -8,6 +8,7 @@ mod applier;
 mod checks;
 mod cluster;
 mod failure;
+mod lifecycle;
 mod logs;
 mod messages;
 mod peers;
