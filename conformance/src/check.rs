@@ -59,14 +59,39 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let options = options(args)?;
+    let checked = explore(&selected, &options(args)?)?;
+    println!("\nagain: {}", command_to_repeat(args));
+    Ok(ExitCode::from(checked.exit_code()))
+}
+
+/// What came out of checking some profiles.
+pub struct Checked {
+    /// A report for each profile.
+    pub reports: Vec<Report>,
+    /// Rules that no profile reached, though all profiles together should have; empty when only some were checked.
+    pub never_fired: Vec<Rule>,
+}
+
+impl Checked {
+    /// 0 holds, 1 violated or vacuous, 2 unfinished.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        exit_code(&self.reports, &self.never_fired)
+    }
+}
+
+/// Checks the profiles one after the other, and prints as it goes.
+///
+/// # Errors
+/// When a check could not begin.
+pub fn explore(selected: &[Profile], options: &CheckOptions) -> anyhow::Result<Checked> {
     let is_whole = selected.len() == profiles().len();
     let begin = Instant::now();
     let mut reports = Vec::new();
-    for profile in &selected {
+    for profile in selected {
         print_heading(profile);
         let mut teller = Teller::new(&profile.name);
-        let report = check(profile, &options, &mut |progress| teller.tell(progress))?;
+        let report = check(profile, options, &mut |progress| teller.tell(progress))?;
         teller.end();
         print_report(profile, &report);
         reports.push(report);
@@ -74,8 +99,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let never_fired = if is_whole { unreached(&reports) } else { Vec::new() };
     print_coverage(&reports, is_whole, &never_fired);
     print_summary(&reports, begin.elapsed());
-    println!("\nagain: {}", command_to_repeat(args));
-    Ok(ExitCode::from(exit_code(&reports, &never_fired)))
+    Ok(Checked { reports, never_fired })
 }
 
 fn select(names: &[String]) -> anyhow::Result<Vec<Profile>> {

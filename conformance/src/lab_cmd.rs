@@ -53,24 +53,40 @@ pub fn run(args: &LabArgs) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let batch = batch(args, tests)?;
-    if let Some(directory) = &args.trace {
+    let passed = run_batch(&batch(args, tests)?, args.trace.as_deref())?.passed;
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// What came out of a batch.
+pub struct LabOutcome {
+    /// All runs.
+    pub summary: Summary,
+    /// Whether every run passed, within the lab's limits.
+    pub passed: bool,
+}
+
+/// Runs a batch, and prints as it goes; the traces go into the directory, if one is given.
+///
+/// # Errors
+/// When a trace cannot be written.
+pub fn run_batch(batch: &Batch, traces: Option<&Path>) -> anyhow::Result<LabOutcome> {
+    if let Some(directory) = traces {
         fs::create_dir_all(directory)
             .with_context(|| format!("--trace {}: the directory cannot be made", directory.display()))?;
     }
-    print_heading(&batch);
-    let printer = Printer { batch: &batch, directory: args.trace.as_deref(), state: Mutex::default() };
+    print_heading(batch);
+    let printer = Printer { batch, directory: traces, state: Mutex::default() };
     let summary = batch.run(&|progress| printer.finished(progress));
     let unwritten = printer.into_error();
     if batch.repeat > 1 {
-        print_means(&batch, &summary);
+        print_means(batch, &summary);
     }
-    let exceeded = print_totals(&batch, &summary);
+    let exceeded = print_totals(batch, &summary);
     if let Some(error) = unwritten {
         return Err(error);
     }
     let passed = summary.failures() == 0 && !exceeded;
-    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(LabOutcome { summary, passed })
 }
 
 fn batch(args: &LabArgs, tests: Vec<&'static LabTest>) -> anyhow::Result<Batch> {

@@ -12,3 +12,4 @@ pub mod linear;
 pub mod linear_cmd;
 pub mod suite;
 pub mod tester;
+pub mod verify;

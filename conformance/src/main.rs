@@ -1,7 +1,7 @@
 //! The command `figure2`: one place for everything the project can show.
 
 use clap::{Parser, Subcommand};
-use figure2_conformance::{check, lab_cmd};
+use figure2_conformance::{check, lab_cmd, verify};
 use std::process::ExitCode;
 
 /// Raft's Figure 2, to the letter: one set of rules, exhaustively checked and run.
@@ -18,12 +18,14 @@ struct Cli {
 enum Command {
     Check(check::CheckArgs),
     Lab(lab_cmd::LabArgs),
+    Verify(verify::VerifyArgs),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Check(args) => check::run(&args),
         Command::Lab(args) => lab_cmd::run(&args),
+        Command::Verify(args) => verify::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("figure2: {error:#}");
