@@ -1,13 +1,18 @@
 //! Threads, and the explorers of their interleavings: loom, or with `--cfg shuttle` shuttle.
 
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::future::poll_fn;
+use core::pin::pin;
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::task::{Context, Poll};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 #[cfg(not(shuttle))]
-pub use loom::sync::{Condvar, Mutex, MutexGuard};
+pub use loom::sync::{Mutex, MutexGuard};
 #[cfg(shuttle)]
-pub use shuttle::sync::{Condvar, Mutex, MutexGuard};
+pub use shuttle::sync::{Mutex, MutexGuard};
 
 #[cfg(not(shuttle))]
 use loom::thread;
@@ -115,61 +120,78 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     }
 }
 
-/// Waits until the condition holds.
-pub fn wait_until<T>(mutex: &Mutex<T>, changed: &Condvar, condition: impl Fn(&T) -> bool) {
-    let mut guard = lock(mutex);
-    while !condition(&guard) {
-        guard = match changed.wait(guard) {
-            Ok(guard) => guard,
-            Err(poisoned) => poisoned.into_inner(),
-        };
+/// Those who wait for a change of what a mutex guards, in it.
+#[derive(Default)]
+pub struct Waiters(Vec<Waker>);
+
+impl Waiters {
+    /// This task waits.
+    pub fn add(&mut self, context: &Context<'_>) {
+        self.0.push(context.waker().clone());
+    }
+
+    /// To be woken after the lock is let go.
+    pub fn take(&mut self) -> Vec<Waker> {
+        core::mem::take(&mut self.0)
     }
 }
 
-#[cfg(shuttle)]
-pub use shuttle::future::block_on;
+/// Wakes those who waited.
+pub fn wake(waiters: Vec<Waker>) {
+    waiters.into_iter().for_each(Waker::wake);
+}
 
-#[cfg(not(shuttle))]
-pub use parker::block_on;
-
-/// Runs a future on a thread. loom's own `block_on` wakes spuriously once a wait, which doubles the interleavings with
-/// each task and says nothing about futures: they may be polled at any time.
-#[cfg(not(shuttle))]
-mod parker {
-    use super::{Condvar, Mutex, lock, wait_until};
-    use core::pin::pin;
-    use core::task::{Context, Poll};
-    use std::sync::Arc;
-    use std::task::{Wake, Waker};
-
-    #[derive(Default)]
-    struct Parker {
-        woken: Mutex<bool>,
-        changed: Condvar,
-    }
-
-    impl Wake for Parker {
-        fn wake(self: Arc<Self>) {
-            self.wake_by_ref();
-        }
-
-        fn wake_by_ref(self: &Arc<Self>) {
-            *lock(&self.woken) = true;
-            self.changed.notify_one();
-        }
-    }
-
-    pub fn block_on<F: Future>(future: F) -> F::Output {
-        let parker = Arc::new(Parker::default());
-        let waker = Waker::from(parker.clone());
-        let mut context = Context::from_waker(&waker);
-        let mut future = pin!(future);
-        loop {
-            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-                return output;
+/// Waits until `look` finds something; it is asked again whenever the waiters are woken.
+pub fn wait_for<T, R>(
+    mutex: &Mutex<T>,
+    waiters: impl Fn(&mut T) -> &mut Waiters,
+    look: impl Fn(&mut T) -> Option<R>,
+) -> R {
+    block_on(poll_fn(|context| {
+        let mut guard = lock(mutex);
+        match look(&mut guard) {
+            Some(found) => Poll::Ready(found),
+            None => {
+                waiters(&mut guard).add(context);
+                Poll::Pending
             }
-            wait_until(&parker.woken, &parker.changed, |woken| *woken);
-            *lock(&parker.woken) = false;
         }
+    }))
+}
+
+/// Runs a future on a thread of the scenario.
+///
+/// The explorers have a `block_on` of their own. loom's wakes spuriously once, which doubles the interleavings with each
+/// wait and says nothing about futures, for they may be polled at any time. This one adds no point at which threads
+/// switch: the wake-up commutes with whatever the woken thread does before it looks.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let parker = Arc::new(Parker { thread: thread::current(), woken: AtomicBool::new(false) });
+    let waker = Waker::from(parker.clone());
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        // The flag, and not the parking alone: under loom a thread that waits for a lock can lose its token.
+        while !parker.woken.swap(false, Ordering::Relaxed) {
+            thread::park();
+        }
+    }
+}
+
+struct Parker {
+    thread: thread::Thread,
+    woken: AtomicBool,
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Relaxed);
+        self.thread.unpark();
     }
 }

@@ -13,6 +13,7 @@ pub struct Node {
     pub disk: Disk,
     pub book: Arc<Book>,
     tasks: Vec<Task>,
+    handlers: Vec<Task>,
 }
 
 impl Node {
@@ -25,7 +26,7 @@ impl Node {
     /// The same, with another disk or clock.
     pub fn with(start: Start, disk: Disk, clock: Clock) -> Node {
         let monitor = Arc::new(Monitor::new(start.server, clock));
-        Node { monitor, disk, book: Arc::new(Book::default()), tasks: Vec::new() }
+        Node { monitor, disk, book: Arc::new(Book::default()), tasks: Vec::new(), handlers: Vec::new() }
     }
 
     /// Starts a thread that ends when the node does, or before.
@@ -66,6 +67,7 @@ impl Node {
             book: self.book.clone(),
             leads: false,
             automatic: false,
+            asks_status: false,
             snapshot_at: None,
         }
     }
@@ -73,7 +75,12 @@ impl Node {
     /// Starts a thread with the engine and the disk at hand: a handler, or a client.
     pub fn spawn_handler(&mut self, body: impl FnOnce(&Handler) + Send + 'static) {
         let handler = self.handler();
-        self.spawn(move || body(&handler));
+        self.handlers.push(spawn(move || body(&handler)));
+    }
+
+    /// Waits for the end of the handlers, while the node goes on.
+    pub fn join_handlers(&mut self) {
+        self.handlers.drain(..).for_each(Task::join);
     }
 
     /// What a handler needs.
@@ -94,7 +101,7 @@ impl Node {
 
     /// The same, and looks at what is left.
     pub fn join_and(self, look: impl FnOnce(&Monitor)) {
-        self.tasks.into_iter().for_each(Task::join);
+        self.tasks.into_iter().chain(self.handlers).for_each(Task::join);
         assert!(self.monitor.is_stopped(), "the tasks ended, and the node goes on");
         assert!(Arc::strong_count(&self.monitor) == 1, "something still holds the engine: a task leaked");
         look(&self.monitor);
@@ -109,8 +116,15 @@ pub struct Handler {
 }
 
 impl Handler {
+    /// An RPC of which nobody awaits the reply.
+    pub fn tell(&self, request: Envelope) {
+        self.book.expect(&request);
+        drop(self.monitor.request(request));
+    }
+
     /// An RPC: the request is handled, the reply awaited, and all it says must be durable.
     pub fn call(&self, request: Envelope) -> Option<Envelope> {
+        self.book.expect(&request);
         let reply = block_on(self.monitor.request(request));
         if let Some(reply) = &reply {
             self.disk.assert_holds(reply);

@@ -19,6 +19,7 @@ pub fn append(extra: usize) {
     }
     let reply = node.handler().call(append_entries(0, 1, 1));
     assert!(reply.is_some(), "a running node gave no reply");
+    node.join_handlers();
     node.book.wait_for(2);
     node.end();
 }

@@ -1,18 +1,9 @@
 //! A leader and its clients.
 
 use crate::node::{Handler, Node};
-use crate::setup::{Start, heartbeat_of_term_2, leader_alone, leader_of_three};
+use crate::setup::{heartbeat_of_term_2, leader_alone, leader_of_three};
 use bytes::Bytes;
 use figure2::{Index, ServerId, Term};
-
-fn node(start: Start) -> Node {
-    let mut node = Node::new(start);
-    node.spawn_writer();
-    let mut shop = node.shop();
-    shop.leads = true;
-    node.spawn_applier(shop);
-    node
-}
 
 /// Proposes a command of its own, and asserts that it is what the service got at the index named.
 fn propose_one(handler: &Handler, name: String, total: u64) {
@@ -28,7 +19,11 @@ fn propose_one(handler: &Handler, name: String, total: u64) {
 /// Two proposers and more, the writer, the applier. Each command is committed at the index that start named, and the
 /// disk has them in that order.
 pub fn propose(extra: usize) {
-    let mut node = node(leader_of_three());
+    let mut node = Node::new(leader_of_three());
+    node.spawn_writer();
+    let mut shop = node.shop();
+    shop.leads = true;
+    node.spawn_applier(shop);
     let total = 2 + extra as u64;
     for n in 1..total {
         node.spawn_handler(move |handler| propose_one(handler, format!("of {n}"), total));
@@ -38,13 +33,18 @@ pub fn propose(extra: usize) {
     let page = node.book.lock().commands.clone();
     assert!(page.len() as u64 == total, "{} commands of {total}", page.len());
     assert!(page.iter().zip(&disk).all(|(run, entry)| run.as_ref() == Some(&entry.command)), "disk and service differ");
+    node.join_handlers();
     node.end();
 }
 
 /// The service has a lock of its own, and calls start under it (pitfall 28): app lock, start, raft lock against raft
 /// lock, apply, app lock.
 pub fn four_way(extra: usize) {
-    let mut node = node(leader_alone());
+    let mut node = Node::new(leader_alone());
+    node.spawn_writer();
+    let mut shop = node.shop();
+    (shop.leads, shop.asks_status) = (true, true);
+    node.spawn_applier(shop);
     let total = 1 + extra as u64;
     let client = |handler: &Handler| {
         let service = handler.book.lock();
@@ -57,7 +57,7 @@ pub fn four_way(extra: usize) {
         node.spawn_handler(client);
     }
     client(&node.handler());
-    node.book.wait_for(total);
+    node.join_handlers();
     node.end();
 }
 
@@ -73,6 +73,7 @@ pub fn get_state(extra: usize) {
         node.spawn_handler(read);
     }
     read(&node.handler());
+    node.join_handlers();
     node.end();
 }
 
@@ -86,7 +87,8 @@ fn read(handler: &Handler) {
         assert!(state == before || state == after, "get_state is torn: {state:?}");
     }
     assert!(first.0 <= status.term && status.term <= last.0, "terms went back");
-    let leaders = [(Term(1), Some(ServerId(0))), (Term(2), Some(ServerId(2)))];
+    // A server that is made as a leader has not heard from one.
+    let leaders = [(Term(1), None), (Term(2), Some(ServerId(2)))];
     assert!(leaders.contains(&(status.term, status.leader)), "the status is torn: {status:?}");
     assert!(status.last_applied <= status.commit_index && status.commit_index == Index::ZERO, "{status:?}");
 }

@@ -17,8 +17,8 @@ pub fn snapshot(extra: usize) {
             handler.monitor.snapshot(Index(1), state_after(1));
         });
     }
-    let handler = node.handler();
-    assert!(handler.call(append_entries(0, 2, 2)).is_some(), "a running node gave no reply");
+    assert!(node.handler().call(append_entries(0, 2, 2)).is_some(), "a running node gave no reply");
+    node.join_handlers();
     node.book.wait_for(2);
     node.end();
 }
@@ -28,18 +28,18 @@ pub fn snapshot_inline(extra: usize) {
     let mut node = Node::new(follower(2));
     node.spawn_writer();
     let mut shop = node.shop();
-    shop.snapshot_at = Some(1);
+    (shop.snapshot_at, shop.asks_status) = (Some(1), true);
     node.spawn_applier(shop);
     for _ in 0..extra {
         node.spawn_handler(|handler| {
             handler.call(append_entries(0, 2, 1));
         });
     }
-    let handler = node.handler();
-    assert!(handler.call(append_entries(0, 2, 2)).is_some(), "a running node gave no reply");
+    assert!(node.handler().call(append_entries(0, 2, 2)).is_some(), "a running node gave no reply");
     node.book.wait_for(2);
+    node.join_handlers();
     // Its reply comes after the record of the snapshot: the outbox keeps the order of the lock.
-    assert!(handler.call(append_entries(2, 2, 2)).is_some(), "a running node gave no reply");
+    assert!(node.handler().call(append_entries(2, 2, 2)).is_some(), "a running node gave no reply");
     let durable = node.disk.read(|durable| (durable.log.base_index(), durable.log.last_index()));
     assert!(durable == (Index(1), Index(2)), "the disk holds {durable:?}");
     node.end();
@@ -54,9 +54,9 @@ pub fn install_entries(extra: usize) {
     node.spawn_applier_to(Install::Conditional, sender);
     for n in 0..=extra {
         let commit = 3 - (n % 3) as u64;
-        node.spawn_handler(move |handler| drop(handler.monitor.request(append_entries(3, 3, commit))));
+        node.spawn_handler(move |handler| handler.tell(append_entries(3, 3, commit)));
     }
-    drop(node.monitor.request(snapshot_from_leader(2)));
+    node.handler().tell(snapshot_from_leader(2));
     let shop = node.shop();
     while node.book.lock().index < 3 {
         match channel.receive() {
@@ -65,6 +65,7 @@ pub fn install_entries(extra: usize) {
         }
     }
     drop(shop);
+    node.join_handlers();
     node.end();
 }
 
@@ -75,10 +76,11 @@ pub fn install_newer(extra: usize) {
     node.spawn_applier(node.shop());
     for n in 0..=extra {
         let index = 2 + n as u64;
-        node.spawn_handler(move |handler| drop(handler.monitor.request(snapshot_from_leader(index))));
+        node.spawn_handler(move |handler| handler.tell(snapshot_from_leader(index)));
     }
     let newest = 3 + extra as u64;
-    drop(node.monitor.request(snapshot_from_leader(newest)));
+    node.handler().tell(snapshot_from_leader(newest));
+    node.join_handlers();
     node.book.wait_for(newest);
     let durable = node.disk.read(|durable| durable.log.base_index());
     assert!(durable == Index(newest), "the service is at {newest}, the disk at {durable}");
@@ -94,9 +96,10 @@ pub fn install_automatic(extra: usize) {
     node.spawn_applier(shop);
     for n in 0..=extra {
         let commit = 3 - (n % 3) as u64;
-        node.spawn_handler(move |handler| drop(handler.monitor.request(append_entries(3, 3, commit))));
+        node.spawn_handler(move |handler| handler.tell(append_entries(3, 3, commit)));
     }
-    drop(node.monitor.request(snapshot_from_leader(2)));
+    node.handler().tell(snapshot_from_leader(2));
+    node.join_handlers();
     node.book.wait_for(3);
     node.end();
 }

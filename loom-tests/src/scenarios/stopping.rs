@@ -49,7 +49,7 @@ pub fn kill_snapshot(extra: usize) {
     shop.snapshot_at = Some(1);
     node.spawn_applier(shop);
     for _ in 0..=extra {
-        node.spawn_handler(|handler| drop(handler.monitor.request(append_entries(0, 2, 2))));
+        node.spawn_handler(|handler| handler.tell(append_entries(0, 2, 2)));
     }
     node.end();
 }
@@ -60,7 +60,7 @@ pub fn kill_install(extra: usize) {
     node.spawn_applier(node.shop());
     for n in 0..=extra {
         let index = 2 + n as u64;
-        node.spawn_handler(move |handler| drop(handler.monitor.request(snapshot_from_leader(index))));
+        node.spawn_handler(move |handler| handler.tell(snapshot_from_leader(index)));
     }
     node.end();
 }
@@ -71,9 +71,9 @@ pub fn kill_slow_service(extra: usize) {
     let (sender, channel) = Channel::new(1);
     node.spawn_applier_to(Install::Conditional, sender);
     for _ in 0..extra {
-        node.spawn_handler(|handler| drop(handler.monitor.request(append_entries(0, 2, 2))));
+        node.spawn_handler(|handler| handler.tell(append_entries(0, 2, 2)));
     }
-    drop(node.monitor.request(append_entries(0, 2, 2)));
+    node.handler().tell(append_entries(0, 2, 2));
     node.end();
     drop(channel);
 }

@@ -302,9 +302,10 @@ impl<T: Timers> Monitor<T> {
             Stop::Failed(failure) => tracing::error!(target: "figure2", %server, %term, %failure, "stopped"),
         }
         state.stop = Some(stop);
+        // First the flag: whoever learns that there is no answer, by the outbox's end, finds the node stopped.
+        self.stopped.store(true, Ordering::Release);
         state.outbox = Batch::default();
         state.early = Vec::new();
-        self.stopped.store(true, Ordering::Release);
         for task in [&self.writer, &self.applier, &self.applier_stop, &self.timer_stop] {
             task.notify();
         }

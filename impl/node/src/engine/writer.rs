@@ -22,10 +22,11 @@ pub async fn run<T: Timers>(monitor: &Monitor<T>, mut storage: impl Storage, lin
     while !monitor.is_stopped() {
         while let Some((early, batch)) = monitor.take_outbox() {
             send_all(monitor, &link, early);
-            let durable = match batch.persist(|record| storage.save(record)) {
-                Ok(durable) => durable,
-                Err(error) => return monitor.fail(Failure::Storage(error)),
+            // The node stops before the batch goes: whoever waits for an answer of it then finds out why.
+            let save = |record| {
+                storage.save(record).inspect_err(|error| monitor.fail(Failure::Storage(error.clone())))
             };
+            let Ok(durable) = batch.persist(save) else { return };
             if !monitor.persisted(durable.persisted, &durable.released) {
                 return;
             }
