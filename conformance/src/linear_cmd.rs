@@ -82,11 +82,11 @@ fn print(history: &History, report: &Report) {
             Verdict::Holds => {}
             Verdict::Unfinished(reason) => println!("{}: unfinished: {reason}", title(key)),
             Verdict::Violated(window) => {
-                println!(
-                    "{}: violated: no order explains these {} operations",
-                    title(key),
-                    window.operations.len()
-                );
+                let count = match window.operations.len() {
+                    1 => "this operation".to_owned(),
+                    count => format!("these {count} operations"),
+                };
+                println!("{}: violated: no order explains {count}", title(key));
                 print!("{}", draw(window, "line"));
                 println!("  {}", strength(window.minimal, window.confirmed));
             }
@@ -96,9 +96,9 @@ fn print(history: &History, report: &Report) {
 
 fn strength(minimal: bool, confirmed: Option<bool>) -> &'static str {
     match (minimal, confirmed.is_some()) {
-        (true, true) => "none of them can be left out; every order of them was tried",
-        (true, false) => "none of them can be left out",
-        (false, true) => "every order of them was tried; fewer may do: time for reducing was up",
+        (true, true) => "none can be left out; every order was tried",
+        (true, false) => "none can be left out",
+        (false, true) => "every order was tried; fewer may do: time for reducing was up",
         (false, false) => "fewer may do: time for reducing was up",
     }
 }

@@ -30,9 +30,9 @@ pub fn draw(window: &Window, place: &str) -> String {
         let _ =
             writeln!(text, "{:>4}  process {}: {}", at + 1, operation.process, described(operation, place));
     }
-    for operation in &window.failed {
+    for operation in &window.outside {
         let described = described(operation, place);
-        let _ = writeln!(text, "      but process {}: {described}", operation.process);
+        let _ = writeln!(text, "      outside, process {}: {described}", operation.process);
     }
     text
 }

@@ -143,7 +143,7 @@ fn decide(all: &[&Operation], initial: Option<&str>, budget: Budget) -> Verdict 
                 let reason = "the window of the violation has an order after all: a defect of the checker";
                 return Verdict::Unfinished(reason.to_owned());
             }
-            window.note_failed(all);
+            window.note_outside(all);
             Verdict::Violated(window)
         }
         Found::Unfinished(reason) => Verdict::Unfinished(reason),

@@ -24,7 +24,7 @@ const TIME: Duration = Duration::from_secs(10);
 /// Memory for the second opinion, in bytes.
 const SECOND_OPINION: usize = 64 << 20;
 
-/// At most this many failed operations are named.
+/// At most this many operations outside the window are named.
 const HINTS: usize = 3;
 
 /// Operations of one key that no order explains.
@@ -35,9 +35,9 @@ pub struct Window {
     /// The operations, in the order of their invocations. Those that complete after the window have an unknown
     /// outcome here.
     pub operations: Vec<Operation>,
-    /// Operations that failed but would have written what the window's operations saw: the first few, as a hint. They
+    /// Operations outside the window that wrote what its operations saw, or failed to: the first few, as a hint. They
     /// are no part of the argument.
-    pub failed: Vec<Operation>,
+    pub outside: Vec<Operation>,
     /// Whether none of the operations can be left out, by the steps of the reduction; false if its time was up first.
     pub minimal: bool,
     /// Whether trying out every order, without the search's shortcuts, finds none either; `None` if there are too
@@ -68,20 +68,23 @@ pub(crate) fn window(
     Window {
         initial,
         operations: left,
-        failed: Vec::new(),
+        outside: Vec::new(),
         minimal: Instant::now() < deadline,
         confirmed: order.map(|linearizable| !linearizable),
     }
 }
 
 impl Window {
-    /// Notes which of `all` failed and would have written what was seen here.
-    pub(crate) fn note_failed(&mut self, all: &[&Operation]) {
-        let suspect = |operation: &&&Operation| {
-            operation.outcome == Outcome::Failed
-                && self.operations.iter().any(|seer| may_see(seer, operation))
+    /// Notes which of `all`, outside the window, would have written what was seen in it.
+    pub(crate) fn note_outside(&mut self, all: &[&Operation]) {
+        let is_outside =
+            |operation: &Operation| self.operations.iter().all(|one| one.invoked != operation.invoked);
+        let is_telling = |operation: &Operation| {
+            operation.outcome == Outcome::Failed || !matches!(operation.action, Action::Append(_))
         };
-        self.failed = all.iter().filter(suspect).take(HINTS).map(|&operation| operation.clone()).collect();
+        let is_seen = |operation: &Operation| self.operations.iter().any(|seer| may_see(seer, operation));
+        let hints = all.iter().filter(|one| is_telling(one) && is_seen(one) && is_outside(one));
+        self.outside = hints.take(HINTS).map(|&operation| operation.clone()).collect();
     }
 }
 

@@ -129,8 +129,8 @@ fn a_value_from_the_future() {
 #[test]
 fn a_failed_operation_that_is_seen() {
     let window = violated(&in_turn(&[put("a"), failed(put("b")), get("b")]), 1);
-    assert_eq!(window.failed.len(), 1);
-    assert_eq!(window.failed[0].process, 1);
+    assert_eq!(window.outside.len(), 1);
+    assert_eq!(window.outside[0].process, 1);
     holds(&in_turn(&[put("a"), failed(put("b")), get("a")]));
 }
 
@@ -213,6 +213,21 @@ fn an_unknown_put_hides_an_append_that_overlaps_it() {
     holds(&operations(unknown(put("b"))));
     holds(&operations(unknown(put("a"))).into_iter().filter(|one| one.process != 5).collect::<Vec<_>>());
     violated(&operations(unknown(put("c"))), 1);
+}
+
+#[test]
+fn an_unknown_put_of_the_value_that_is_there_hides_a_put_that_overlaps_it() {
+    let operations = |unknown_put| {
+        history(&[
+            (1, 1, 2, put("a")),
+            (2, 3, 8, put("z")),
+            (3, 4, 0, unknown_put),
+            (4, 5, 6, cas("a", "b")),
+            (5, 9, 10, get("b")),
+        ])
+    };
+    holds(&operations(unknown(put("a"))));
+    violated(&operations(unknown(put("c"))), 4);
 }
 
 #[test]
