@@ -1,7 +1,6 @@
 //! Threads, and the explorers of their interleavings: loom, or with `--cfg shuttle` shuttle.
 
 use core::future::poll_fn;
-use core::pin::pin;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use core::task::{Context, Poll};
 use std::path::PathBuf;
@@ -142,12 +141,12 @@ pub fn wake(waiters: Vec<Waker>) {
 }
 
 /// Waits until `look` finds something; it is asked again whenever the waiters are woken.
-pub fn wait_for<T, R>(
+pub async fn wait_for<T, R>(
     mutex: &Mutex<T>,
     waiters: impl Fn(&mut T) -> &mut Waiters,
     look: impl Fn(&mut T) -> Option<R>,
 ) -> R {
-    block_on(poll_fn(|context| {
+    poll_fn(|context| {
         let mut guard = lock(mutex);
         match look(&mut guard) {
             Some(found) => Poll::Ready(found),
@@ -156,26 +155,119 @@ pub fn wait_for<T, R>(
                 Poll::Pending
             }
         }
-    }))
+    })
+    .await
 }
 
 /// Runs a future on a thread of the scenario.
 ///
 /// The explorers have a `block_on` of their own. loom's wakes spuriously once, which doubles the interleavings with each
 /// wait and says nothing about futures, for they may be polled at any time. This one adds no point at which threads
-/// switch: the wake-up commutes with whatever the woken thread does before it looks.
+/// switch: a wake-up commutes with whatever the woken thread does before it looks.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    let parker = Arc::new(Parker { thread: thread::current(), woken: AtomicBool::new(false) });
+    let alone = Arc::<Rest>::default();
+    alone.begin_task();
+    match run(future, &alone) {
+        Some(output) => output,
+        None => unreachable!("nobody calls for a rest of this future alone"),
+    }
+}
+
+/// Runs the future of a task that [`Rest::begin_task`] announced, until it ends or all tasks rest. Then it is forgotten as it is: what a task does when it
+/// is stopped is explored where nodes are killed.
+pub fn run_until_rest<F: Future>(future: F, tasks: &Arc<Rest>) {
+    run(future, tasks);
+}
+
+fn run<F: Future>(future: F, tasks: &Arc<Rest>) -> Option<F::Output> {
+    let parker = Arc::new(Parker {
+        thread: thread::current(),
+        woken: AtomicBool::new(false),
+        parked: AtomicBool::new(false),
+        tasks: tasks.clone(),
+    });
     let waker = Waker::from(parker.clone());
     let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
+    let mut future = Box::pin(future);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
+            tasks.sleeps();
+            return Some(output);
         }
-        // The flag, and not the parking alone: under loom a thread that waits for a lock can lose its token.
-        while !parker.woken.swap(false, Ordering::Relaxed) {
-            thread::park();
+        if !parker.woken.swap(false, Ordering::Relaxed) {
+            parker.parked.store(true, Ordering::Relaxed);
+            tasks.enter(&parker.thread);
+            // The flag, and not the parking alone: under loom a thread that waits for a lock can lose its token.
+            while !parker.woken.swap(false, Ordering::Relaxed) {
+                if tasks.is_over() {
+                    core::mem::forget(future);
+                    return None;
+                }
+                thread::park();
+            }
+            parker.parked.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How many tasks have something to do. When none has and none will get anything, the scenario is over.
+///
+/// None of this is explored: it takes no part in what the tasks do.
+#[derive(Default)]
+pub struct Rest {
+    awake: AtomicUsize,
+    /// Handlers that have not ended.
+    handlers: AtomicUsize,
+    /// No more handlers will come.
+    called: AtomicBool,
+    parked: std::sync::Mutex<Vec<thread::Thread>>,
+}
+
+impl Rest {
+    /// A task will run.
+    pub fn begin_task(&self) {
+        self.awake.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A handler will run.
+    pub fn begin_handler(&self) {
+        self.handlers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A handler has ended.
+    pub fn end_handler(&self) {
+        self.handlers.fetch_sub(1, Ordering::Relaxed);
+        self.end_if_over();
+    }
+
+    /// From now on no new handler comes: once those that run have ended and no task is awake, all tasks end.
+    pub fn call(&self) {
+        self.called.store(true, Ordering::Relaxed);
+        self.end_if_over();
+    }
+
+    fn is_over(&self) -> bool {
+        self.called.load(Ordering::Relaxed)
+            && self.handlers.load(Ordering::Relaxed) == 0
+            && self.awake.load(Ordering::Relaxed) == 0
+    }
+
+    fn sleeps(&self) {
+        self.awake.fetch_sub(1, Ordering::Relaxed);
+        self.end_if_over();
+    }
+
+    fn enter(&self, thread: &thread::Thread) {
+        if let Ok(mut parked) = self.parked.lock() {
+            parked.push(thread.clone());
+        }
+        self.sleeps();
+    }
+
+    fn end_if_over(&self) {
+        if self.is_over() {
+            let parked = self.parked.lock().map(|mut parked| core::mem::take(&mut *parked));
+            parked.into_iter().flatten().for_each(|thread| thread.unpark());
         }
     }
 }
@@ -183,6 +275,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 struct Parker {
     thread: thread::Thread,
     woken: AtomicBool,
+    parked: AtomicBool,
+    tasks: Arc<Rest>,
 }
 
 impl Wake for Parker {
@@ -191,7 +285,9 @@ impl Wake for Parker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Relaxed);
+        if !self.woken.swap(true, Ordering::Relaxed) && self.parked.load(Ordering::Relaxed) {
+            self.tasks.awake.fetch_add(1, Ordering::Relaxed);
+        }
         self.thread.unpark();
     }
 }

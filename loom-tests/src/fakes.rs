@@ -1,7 +1,7 @@
 //! A disk, a way to the peers, a service and a clock, as small as can be, on the explored primitives; and what each of
 //! them asserts of what the engine does to it.
 
-use crate::explore::{Mutex, MutexGuard, Waiters, lock, wait_for, wake};
+use crate::explore::{Mutex, MutexGuard, Waiters, block_on, lock, wait_for, wake};
 use crate::setup::{ME, S1, append_succeeded, command};
 use core::future::poll_fn;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -174,7 +174,7 @@ impl Book {
 
     /// Waits until the service has all up to `index`: forever, if a wake-up is lost.
     pub fn wait_for(&self, index: u64) {
-        wait_for(&self.page, |page| &mut page.waiters, |page| (page.index >= index).then_some(()));
+        block_on(wait_for(&self.page, |page| &mut page.waiters, |page| (page.index >= index).then_some(())));
     }
 }
 
@@ -301,7 +301,7 @@ impl Channel {
     }
 
     /// The next message; none when the applier is gone.
-    pub fn receive(&self) -> Option<ApplyMsg> {
+    async fn receive(&self) -> Option<ApplyMsg> {
         let (message, sender) = wait_for(
             &self.queue,
             |queue| &mut queue.receiver,
@@ -309,9 +309,17 @@ impl Channel {
                 let message = queue.messages.pop_front();
                 (message.is_some() || queue.sender_gone).then(|| (message, queue.sender.take()))
             },
-        );
+        )
+        .await;
         wake(sender);
         message
+    }
+
+    /// A service that takes in what the channel brings, until the applier is gone.
+    pub async fn serve(&self, shop: Shop) {
+        while let Some(message) = self.receive().await {
+            shop.take(message).await;
+        }
     }
 
     /// The service is gone.

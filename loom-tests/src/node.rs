@@ -1,6 +1,6 @@
 //! A node of a scenario: the engine with fakes around it, and its tasks on threads.
 
-use crate::explore::{Task, block_on, spawn};
+use crate::explore::{Rest, Task, block_on, run_until_rest, spawn};
 use crate::fakes::{Book, Clock, Disk, Monitor, Shop, Wire};
 use crate::setup::Start;
 use figure2::engine::{Envelope, Service, applier, writer};
@@ -12,6 +12,7 @@ pub struct Node {
     pub monitor: Arc<Monitor>,
     pub disk: Disk,
     pub book: Arc<Book>,
+    rest: Arc<Rest>,
     tasks: Vec<Task>,
     handlers: Vec<Task>,
 }
@@ -26,12 +27,14 @@ impl Node {
     /// The same, with another disk or clock.
     pub fn with(start: Start, disk: Disk, clock: Clock) -> Node {
         let monitor = Arc::new(Monitor::new(start.server, clock));
-        Node { monitor, disk, book: Arc::new(Book::default()), tasks: Vec::new(), handlers: Vec::new() }
+        Node { monitor, disk, book: Arc::new(Book::default()), rest: Arc::default(), tasks: Vec::new(), handlers: Vec::new() }
     }
 
-    /// Starts a thread that ends when the node does, or before.
-    pub fn spawn(&mut self, body: impl FnOnce() + Send + 'static) {
-        self.tasks.push(spawn(body));
+    /// Starts a task of the node or of its service, on a thread of its own.
+    pub fn spawn_task<F: Future>(&mut self, task: impl FnOnce() -> F + Send + 'static) {
+        let rest = self.rest.clone();
+        rest.begin_task();
+        self.tasks.push(spawn(move || run_until_rest(task(), &rest)));
     }
 
     /// Starts the writer.
@@ -44,7 +47,7 @@ impl Node {
     pub fn spawn_writer_on(&mut self, storage: impl Storage) {
         let (monitor, disk) = (self.monitor.clone(), self.disk.clone());
         let wire = Wire { monitor: monitor.clone(), disk, sent: std::sync::Mutex::new(0) };
-        self.spawn(move || block_on(writer::run(&monitor, storage, wire)));
+        self.spawn_task(move || async move { writer::run(&monitor, storage, wire).await });
     }
 
     /// Starts the applier, with the service behind it on the same thread.
@@ -56,7 +59,7 @@ impl Node {
     /// Starts the applier, with another way to the service.
     pub fn spawn_applier_to(&mut self, install: Install, service: impl Service + 'static) {
         let monitor = self.monitor.clone();
-        self.spawn(move || block_on(applier::run(&monitor, install, service)));
+        self.spawn_task(move || async move { applier::run(&monitor, install, service).await });
     }
 
     /// The service of a follower.
@@ -75,17 +78,42 @@ impl Node {
     /// Starts a thread with the engine and the disk at hand: a handler, or a client.
     pub fn spawn_handler(&mut self, body: impl FnOnce(&Handler) + Send + 'static) {
         let handler = self.handler();
-        self.handlers.push(spawn(move || body(&handler)));
-    }
-
-    /// Waits for the end of the handlers, while the node goes on.
-    pub fn join_handlers(&mut self) {
-        self.handlers.drain(..).for_each(Task::join);
+        let rest = self.rest.clone();
+        rest.begin_handler();
+        self.handlers.push(spawn(move || {
+            body(&handler);
+            drop(handler);
+            rest.end_handler();
+        }));
     }
 
     /// What a handler needs.
     pub fn handler(&self) -> Handler {
         Handler { monitor: self.monitor.clone(), disk: self.disk.clone(), book: self.book.clone() }
+    }
+
+    /// Waits until the handlers have ended and no task has anything to do; then the service must have all up to `index`,
+    /// and the disk what the server has in memory. A wake-up that is lost leaves something undone.
+    pub fn settle(self, index: u64) {
+        self.settle_beside(index, async {});
+    }
+
+    /// The same, while this thread runs a task.
+    pub fn settle_beside(mut self, index: u64, task: impl Future) {
+        self.rest.begin_task();
+        self.rest.call();
+        run_until_rest(task, &self.rest);
+        self.join_threads();
+        let (status, service) = (self.monitor.status(), self.book.lock().index);
+        assert!(!self.monitor.is_stopped(), "the node stopped: {:?}", self.monitor.failure());
+        assert!(status.commit_index.0 == index, "committed {}, expected {index}", status.commit_index);
+        assert!(service == index, "all rest, and the service has only {service} of {index}: a wake-up was lost");
+        assert!(status.last_applied.0 == index, "the service has {index}, last_applied is {}", status.last_applied);
+        self.disk.read(|durable| {
+            let on_disk = (durable.current_term, durable.log.base_index(), durable.log.last_index());
+            let in_memory = (status.term, status.snapshot_index, status.last_log_index);
+            assert!(on_disk == in_memory, "all rest, and the disk holds {on_disk:?} of {in_memory:?}");
+        });
     }
 
     /// Stops the node, and waits for the end of all its threads.
@@ -100,11 +128,15 @@ impl Node {
     }
 
     /// The same, and looks at what is left.
-    pub fn join_and(self, look: impl FnOnce(&Monitor)) {
-        self.tasks.into_iter().chain(self.handlers).for_each(Task::join);
+    pub fn join_and(mut self, look: impl FnOnce(&Monitor)) {
+        self.join_threads();
         assert!(self.monitor.is_stopped(), "the tasks ended, and the node goes on");
         assert!(Arc::strong_count(&self.monitor) == 1, "something still holds the engine: a task leaked");
         look(&self.monitor);
+    }
+
+    fn join_threads(&mut self) {
+        self.handlers.drain(..).chain(self.tasks.drain(..)).for_each(Task::join);
     }
 }
 

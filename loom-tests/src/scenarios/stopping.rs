@@ -83,11 +83,12 @@ pub fn kill_timer(extra: usize) {
     let disk = Disk::new(start.durable.clone());
     let mut node = Node::with(start, disk, Clock::election_due());
     node.spawn_writer();
-    node.spawn_handler(|handler| {
+    let monitor = node.monitor.clone();
+    node.spawn_task(move || async move {
         // As the node's timer task does, whose deadline never comes again.
-        let _stop_at_end = handler.monitor.stop_at_end();
-        while handler.monitor.timeout().is_some() {
-            block_on(handler.monitor.timer_stop.wait());
+        let _stop_at_end = monitor.stop_at_end();
+        while monitor.timeout().is_some() {
+            monitor.timer_stop.wait().await;
         }
     });
     for _ in 0..extra {
