@@ -130,7 +130,10 @@ where
     let control = Arc::new(Control::new(options.max_states));
     let cluster = Cluster::new(rules, profile.bounds, Arc::clone(&control));
     let start = play(&cluster, &profile.script)?;
-    let cluster = cluster.starting_in(start).checking(&profile.always, &profile.sometimes).with_symmetry(profile.symmetry);
+    let cluster = cluster
+        .starting_in(start)
+        .checking(&profile.always, &profile.sometimes)
+        .with_symmetry(profile.symmetry);
 
     let mut checker = cluster.clone().checker().threads(options.threads).spawn_dfs();
     let handles = checker.handles();
@@ -191,7 +194,11 @@ fn conclude_exhausted(profile: &Profile, control: &Control, counts: &[(Rule, u64
     let witnesses: Vec<_> = profile.sometimes.iter().copied().filter(|w| !control.has_found(*w)).collect();
     let fired = |rule: &Rule| counts.iter().any(|(other, count)| other == rule && *count > 0);
     let rules: Vec<_> = profile.rules.iter().copied().filter(|rule| !fired(rule)).collect();
-    if witnesses.is_empty() && rules.is_empty() { Verdict::Holds } else { Verdict::Vacuous { witnesses, rules } }
+    if witnesses.is_empty() && rules.is_empty() {
+        Verdict::Holds
+    } else {
+        Verdict::Vacuous { witnesses, rules }
+    }
 }
 
 /// How a search ended.

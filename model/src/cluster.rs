@@ -6,8 +6,8 @@ use crate::hashed::Hashed;
 use crate::prefix::{Command, Prefix};
 use crate::properties::{Safety, Witness};
 use crate::state::{Committed, Election, History, Host, Machine, Network, State, Used};
-use crate::symmetry::canonical_key;
 use crate::steps::{Stepped, Stepper};
+use crate::symmetry::canonical_key;
 use figure2_core::{Config, Envelope, Index, Input, Rule, RuleSet, Rules, Server, ServerId, Term};
 use stateright::{Model, Property};
 use std::sync::Arc;
@@ -55,10 +55,10 @@ pub struct Cluster<R> {
 impl<R: Rules<Command, Prefix>> Cluster<R> {
     /// A cluster that has never run.
     pub fn new(rules: R, bounds: Bounds, control: Arc<Control>) -> Self {
-        let config =
-            Config { servers: bounds.servers, max_entries_per_message: bounds.entries_per_message };
+        let config = Config { servers: bounds.servers, max_entries_per_message: bounds.entries_per_message };
         let stepper = Stepper { rules: &rules, config, apply_at_once: false };
-        let hosts = (0..bounds.servers).map(ServerId).map(|id| Arc::new(Machine::new(id, stepper.first_start(id))));
+        let hosts =
+            (0..bounds.servers).map(ServerId).map(|id| Arc::new(Machine::new(id, stepper.first_start(id))));
         let start = State {
             hosts: hosts.collect(),
             network: Network::default(),
@@ -203,7 +203,7 @@ impl<R: Rules<Command, Prefix>> Cluster<R> {
             if host.answering.is_some() {
                 actions.push(Action::AnswerSnapshot(id));
             } else {
-                if server.offered().is_some() || server.commit_index() > server.last_applied() {
+                if self.rules.next_apply(server, 1).is_some() {
                     actions.push(Action::Apply(id));
                 }
                 if state.used.snapshots < self.bounds.snapshots
@@ -277,7 +277,7 @@ macro_rules! property {
 fn safety_property<R: Rules<Command, Prefix>>(safety: Safety) -> Property<Cluster<R>> {
     property!(always, upholds, safety, Safety:
         ElectionSafety LeaderAppendOnly LogMatching LeaderCompleteness StateMachineSafety OneVote CommittedAgree
-        NothingGoesBack AppliedInOrder SnapshotIsPrefix Recoverable NoRejection)
+        CommittedOnMajority NothingGoesBack AppliedInOrder SnapshotIsPrefix Recoverable FollowersAccept NoRejection)
 }
 
 fn witness_property<R: Rules<Command, Prefix>>(witness: Witness) -> Property<Cluster<R>> {

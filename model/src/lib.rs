@@ -8,6 +8,7 @@ mod cluster;
 mod control;
 mod hashed;
 mod memory;
+pub mod mutants;
 mod prefix;
 mod profiles;
 mod properties;

@@ -2,7 +2,7 @@
 
 use crate::prefix::{Command, Prefix};
 use crate::state::{Host, State};
-use figure2_core::{Index, Log, Server};
+use figure2_core::{Entry, Index, Log, Server};
 
 type ModelLog = Log<Command, Prefix>;
 
@@ -29,7 +29,10 @@ pub enum Safety {
     OneVote,
     /// What a server holds committed is what was first committed at that index.
     CommittedAgree,
-    /// commit_index and last_applied never go back while a server is up, nor the service's state.
+    /// A committed entry is on the disks of a majority, and stays there: no minority of crashes can lose it.
+    CommittedOnMajority,
+    /// commit_index and last_applied never go back while a server is up, nor the service's state, nor match_index
+    /// while it leads.
     NothingGoesBack,
     /// The service gets entry after entry, without a gap and without a repeat.
     AppliedInOrder,
@@ -37,13 +40,15 @@ pub enum Safety {
     SnapshotIsPrefix,
     /// A server can always start from what its disk holds.
     Recoverable,
+    /// A server that takes a leader's AppendEntries or InstallSnapshot is a follower from then on.
+    FollowersAccept,
     /// No server rejects a message, for all peers are correct.
     NoRejection,
 }
 
 impl Safety {
     /// All of them.
-    pub const ALL: [Safety; 12] = [
+    pub const ALL: [Safety; 14] = [
         Safety::ElectionSafety,
         Safety::LeaderAppendOnly,
         Safety::LogMatching,
@@ -51,10 +56,12 @@ impl Safety {
         Safety::StateMachineSafety,
         Safety::OneVote,
         Safety::CommittedAgree,
+        Safety::CommittedOnMajority,
         Safety::NothingGoesBack,
         Safety::AppliedInOrder,
         Safety::SnapshotIsPrefix,
         Safety::Recoverable,
+        Safety::FollowersAccept,
         Safety::NoRejection,
     ];
 
@@ -68,10 +75,12 @@ impl Safety {
             Safety::StateMachineSafety => "state machine safety",
             Safety::OneVote => "one vote per term",
             Safety::CommittedAgree => "committed entries agree",
+            Safety::CommittedOnMajority => "committed on a majority",
             Safety::NothingGoesBack => "nothing goes back",
             Safety::AppliedInOrder => "applied in order",
             Safety::SnapshotIsPrefix => "snapshot is the prefix",
             Safety::Recoverable => "disk is recoverable",
+            Safety::FollowersAccept => "only followers accept",
             Safety::NoRejection => "no correct message rejected",
         }
     }
@@ -82,14 +91,18 @@ impl Safety {
             Safety::ElectionSafety => one_leader_per_term(state),
             Safety::LogMatching => logs_match(state),
             Safety::LeaderCompleteness => leaders_are_complete(state),
-            Safety::StateMachineSafety => state.hosts.iter().all(|host| agrees_with_committed(state, &host.service)),
+            Safety::StateMachineSafety => {
+                state.hosts.iter().all(|host| agrees_with_committed(state, &host.service))
+            }
             Safety::OneVote => state.hosts.iter().all(|host| ballot_stands(host)),
             Safety::CommittedAgree => state.hosts.iter().all(|host| committed_agrees(state, host)),
+            Safety::CommittedOnMajority => committed_on_majority(state),
             Safety::SnapshotIsPrefix => state.hosts.iter().all(|host| snapshot_is_prefix(state, host)),
             Safety::LeaderAppendOnly
             | Safety::NothingGoesBack
             | Safety::AppliedInOrder
             | Safety::Recoverable
+            | Safety::FollowersAccept
             | Safety::NoRejection => state.hosts.iter().all(|host| !host.breaches.contains(self)),
         }
     }
@@ -196,11 +209,9 @@ fn one_leader_per_term(state: &State) -> bool {
 }
 
 fn logs_match(state: &State) -> bool {
-    state
-        .hosts
-        .iter()
-        .enumerate()
-        .all(|(i, host)| state.hosts.iter().skip(i + 1).all(|other| pair_matches(log_of(host), log_of(other))))
+    state.hosts.iter().enumerate().all(|(i, host)| {
+        state.hosts.iter().skip(i + 1).all(|other| pair_matches(log_of(host), log_of(other)))
+    })
 }
 
 /// Two logs match when, below the last index at which their terms are equal, nothing differs.
@@ -267,6 +278,20 @@ fn committed_agrees(state: &State, host: &Host) -> bool {
     true
 }
 
+fn committed_on_majority(state: &State) -> bool {
+    let mut index = Index::ZERO;
+    state.history.committed.iter().all(|committed| {
+        index = index.next();
+        let holders = state.hosts.iter().filter(|host| {
+            let log = &host.disk.log;
+            let holds =
+                |entry: &Entry<Command>| (entry.term, entry.command) == (committed.term, committed.command);
+            index <= log.base_index() || log.entry(index).is_some_and(holds)
+        });
+        holders.count() > state.hosts.len() / 2
+    })
+}
+
 fn snapshot_is_prefix(state: &State, host: &Host) -> bool {
     let held = log_of(host).snapshot();
     let on_disk = host.disk.log.snapshot();
@@ -274,7 +299,10 @@ fn snapshot_is_prefix(state: &State, host: &Host) -> bool {
     [held, on_disk, offered, host.answering.as_ref()].into_iter().flatten().all(|snapshot| {
         let index = snapshot.last_included_index;
         snapshot.data.last_index() == index
-            && state.history.committed_at(index).is_some_and(|entry| entry.term == snapshot.last_included_term)
+            && state
+                .history
+                .committed_at(index)
+                .is_some_and(|entry| entry.term == snapshot.last_included_term)
             && agrees_with_committed(state, &snapshot.data)
     })
 }

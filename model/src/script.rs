@@ -48,7 +48,11 @@ pub fn play<R: Rules<Command, Prefix>>(cluster: &Cluster<R>, script: &[Scene]) -
     Ok(state)
 }
 
-fn play_scene<R: Rules<Command, Prefix>>(cluster: &Cluster<R>, mut state: State, scene: Scene) -> Option<State> {
+fn play_scene<R: Rules<Command, Prefix>>(
+    cluster: &Cluster<R>,
+    mut state: State,
+    scene: Scene,
+) -> Option<State> {
     let action = match scene {
         Scene::Timeout(id) => Action::ElectionTimeout(ServerId(id)),
         Scene::Request(id) => Action::ClientRequest(ServerId(id)),

@@ -1,12 +1,12 @@
 //! One step of one machine: the core's step, the write of its record, and what the step breaks if the rules are
 //! wrong. No rule of the protocol is here.
 
-use crate::prefix::{Command, Prefix};
+use crate::prefix::{Command, MAX_LOG, Prefix};
 use crate::properties::Safety;
 use crate::state::{Ballot, Host, Recovery};
 use figure2_core::{
-    AppendResult, Apply, Batch, Config, Envelope, Index, Input, Message, Outcome, Persistent, Role, Rule, RuleSet,
-    Rules, Server, ServerId,
+    AppendResult, Apply, Batch, Config, Envelope, Index, Input, Message, Outcome, Persistent, Role, Rule,
+    RuleSet, Rules, Server, ServerId,
 };
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -37,7 +37,12 @@ impl<R: Rules<Command, Prefix>> Stepper<'_, R> {
         let mut run = Run::start(before.clone());
         run.inputs(self.rules, inputs)?;
         if self.apply_at_once {
-            while run.deliver_entry(self.rules).is_some() {}
+            // No log is longer. Broken rules could go on delivering forever.
+            for _ in 0..MAX_LOG {
+                if run.deliver_entry(self.rules).is_none() {
+                    break;
+                }
+            }
         }
         Some(run.finish(before))
     }
@@ -88,9 +93,6 @@ impl<R: Rules<Command, Prefix>> Stepper<'_, R> {
     pub fn restart(&self, id: ServerId, before: &Host) -> Host {
         let mut host = before.clone();
         let persistent: &Persistent<Command, Prefix> = &host.disk;
-        if Server::new(id, self.config, persistent.clone()).is_err() {
-            host.breaches.insert(Safety::Recoverable);
-        }
         let remembers = persistent.voted_for.is_some() || persistent.log.last_index() > Index::ZERO;
         host.recovery = if remembers { Recovery::Restarted } else { Recovery::None };
         host.service = persistent.log.snapshot().map_or(Prefix::default(), |snapshot| snapshot.data);
@@ -130,7 +132,11 @@ impl Run {
 
     /// The inputs, one write for all of them, and the word that it is durable, until nothing is left to write: the
     /// disk is never behind.
-    fn inputs<R: Rules<Command, Prefix>, const N: usize>(&mut self, rules: &R, inputs: Inputs<N>) -> Option<()> {
+    fn inputs<R: Rules<Command, Prefix>, const N: usize>(
+        &mut self,
+        rules: &R,
+        inputs: Inputs<N>,
+    ) -> Option<()> {
         let server = self.host.server.as_mut()?;
         let mut batch = Batch::default();
         for input in inputs {
@@ -190,11 +196,18 @@ impl Run {
     fn finish(mut self, before: &Host) -> Stepped {
         let host = &mut self.host;
         if let (Some(old), Some(new)) = (&before.server, &host.server) {
-            if new.commit_index() < old.commit_index() || new.last_applied() < old.last_applied() {
+            let disk_changed = !Arc::ptr_eq(&before.disk, &host.disk);
+            if disk_changed && Server::new(new.id(), new.config(), Persistent::clone(&host.disk)).is_err() {
+                host.breaches.insert(Safety::Recoverable);
+            }
+            if goes_back(old, new) {
                 host.breaches.insert(Safety::NothingGoesBack);
             }
             if !leader_only_appended(old, new) {
                 host.breaches.insert(Safety::LeaderAppendOnly);
+            }
+            if accepts_leader(&self.sent) && !matches!(new.role(), Role::Follower) {
+                host.breaches.insert(Safety::FollowersAccept);
             }
             if let Some(ballot) = ballot_after(host.ballot, new) {
                 host.ballot = ballot;
@@ -207,6 +220,29 @@ impl Run {
         };
         Stepped { host: self.host, sent: self.sent, rules: self.rules }
     }
+}
+
+/// Whether something went back in a step that must only grow.
+fn goes_back(old: &Server<Command, Prefix>, new: &Server<Command, Prefix>) -> bool {
+    let match_index_goes_back = match (old.role(), new.role()) {
+        (Role::Leader { match_index: before, .. }, Role::Leader { match_index: after, .. }) => {
+            old.current_term() == new.current_term()
+                && before.iter().zip(after).any(|(before, after)| after < before)
+        }
+        _ => false,
+    };
+    match_index_goes_back
+        || new.commit_index() < old.commit_index()
+        || new.last_applied() < old.last_applied()
+}
+
+/// Whether a step answered a leader as its follower: not with "your term is old".
+fn accepts_leader(sent: &[Envelope<Command, Prefix>]) -> bool {
+    sent.iter().any(|envelope| match &envelope.message {
+        Message::AppendEntriesReply(reply) => reply.result != AppendResult::StaleTerm,
+        Message::InstallSnapshotReply(reply) => reply.last_included_index.is_some(),
+        _ => false,
+    })
 }
 
 /// The ballot to remember, if it is not the one remembered: a newer term's, or the first vote in the same term.

@@ -93,8 +93,9 @@ fn key_under(state: &State, names: &[ServerId]) -> u64 {
     }
     let name = |id: ServerId| names.get(usize::from(id.0)).copied().unwrap_or(id);
     let packets = state.network.packets().iter();
-    let mut network: SmallVec<[u64; 8]> =
-        packets.map(|packet| digest(&(packet.content_digest(), name(packet.from), name(packet.to)))).collect();
+    let mut network: SmallVec<[u64; 8]> = packets
+        .map(|packet| digest(&(packet.content_digest(), name(packet.from), name(packet.to))))
+        .collect();
     network.sort_unstable();
     digest(&(hosts, network, history_under(&state.history, name), state.used))
 }
@@ -117,11 +118,8 @@ impl Host {
         let Persistent { current_term, voted_for, log } = &**disk;
         let (server, mut ballot) = (server.as_ref().map(|server| server.renamed(names)), *ballot);
         ballot.vote = ballot.vote.map(name);
-        let disk = Persistent {
-            current_term: *current_term,
-            voted_for: voted_for.map(name),
-            log: log.clone(),
-        };
+        let disk =
+            Persistent { current_term: *current_term, voted_for: voted_for.map(name), log: log.clone() };
         Host {
             server,
             disk: Arc::new(disk),
@@ -141,7 +139,15 @@ impl Host {
         let disk = &self.disk;
         let role = self.server.as_ref().map(|server| anonymous_role(id, server));
         let indexes = self.server.as_ref().map(|server| (server.commit_index(), server.last_applied()));
-        digest(&(disk.current_term, anonymous(disk.voted_for), &disk.log, role, indexes, self.service, self.recovery))
+        digest(&(
+            disk.current_term,
+            anonymous(disk.voted_for),
+            &disk.log,
+            role,
+            indexes,
+            self.service,
+            self.recovery,
+        ))
     }
 }
 
@@ -184,5 +190,86 @@ impl Machine {
     /// The signature of this machine.
     fn signature(&self) -> u64 {
         self.remembered(0, |host| host.signature(self.id()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bounds::{Apply, Bounds, Budget};
+    use crate::cluster::Cluster;
+    use crate::control::Control;
+    use crate::hashed::Hashed;
+    use crate::state::Network;
+    use figure2_core::{Envelope, Figure2};
+    use stateright::Model;
+    use std::collections::{HashMap, HashSet};
+
+    fn renamed(state: &State, names: &[ServerId]) -> State {
+        let name = |id: ServerId| names[usize::from(id.0)];
+        let mut hosts = state.hosts.clone();
+        for machine in &state.hosts {
+            let id = name(machine.id());
+            hosts[usize::from(id.0)] = Arc::new(Machine::new(id, machine.renamed(names)));
+        }
+        let mut network = Network::default();
+        for packet in state.network.packets() {
+            let Envelope { from, to, message } = packet.envelope();
+            network.insert(Envelope { from: name(from), to: name(to), message });
+        }
+        let history = Arc::new(Hashed::new(history_under(&state.history, name)));
+        State { hosts, network, history, used: state.used }
+    }
+
+    fn renamings() -> Vec<Vec<ServerId>> {
+        let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        orders.iter().map(|order| order.iter().copied().map(ServerId).collect()).collect()
+    }
+
+    /// All states of a small space, told apart by their whole content.
+    fn reachable() -> HashSet<State> {
+        let bounds = Bounds {
+            servers: 3,
+            terms: 1,
+            client_requests: 1,
+            crashes: 1,
+            losses: Budget::Unlimited,
+            duplications: Budget::AtMost(0),
+            snapshots: 1,
+            in_flight: 2,
+            entries_per_message: 1,
+            apply: Apply::Separately,
+        };
+        let cluster = Cluster::new(Figure2, bounds, Arc::new(Control::new(None)));
+        let mut seen = HashSet::from([cluster.start().clone()]);
+        let mut pending = vec![cluster.start().clone()];
+        while let Some(state) = pending.pop() {
+            for (_, next) in cluster.next_steps(&Hashed::new(state)) {
+                if seen.insert(State::clone(&next)) {
+                    pending.push(State::clone(&next));
+                }
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn states_have_the_same_key_exactly_when_one_is_the_other_renamed() {
+        let mut first_of_key: HashMap<u64, State> = HashMap::new();
+        let states = reachable();
+        for state in &states {
+            let key = canonical_key(state);
+            let all: Vec<State> = renamings().iter().map(|names| renamed(state, names)).collect();
+            assert!(all.iter().all(|renamed| canonical_key(renamed) == key), "{state:?}");
+            let first = first_of_key.entry(key).or_insert_with(|| state.clone());
+            assert!(all.contains(first), "one key, but no renaming:\n{first:?}\n{state:?}");
+        }
+        assert!(first_of_key.len() * 5 < states.len(), "{} of {}", first_of_key.len(), states.len());
+    }
+
+    #[test]
+    fn the_renamings_of_three_servers_are_numbered_apart() {
+        let numbers: HashSet<_> = renamings().iter().map(|names| renaming_number(names)).collect();
+        assert_eq!(numbers, (0..RENAMINGS_OF_3).map(Some).collect());
     }
 }

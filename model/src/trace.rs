@@ -134,7 +134,8 @@ pub fn describe_envelope(envelope: &Envelope<Command, Prefix>) -> String {
 }
 
 fn describe_entries(entries: &[Entry<Command>]) -> String {
-    let entries: Vec<String> = entries.iter().map(|entry| format!("c{}@{}", entry.command, entry.term)).collect();
+    let entries: Vec<String> =
+        entries.iter().map(|entry| format!("c{}@{}", entry.command, entry.term)).collect();
     format!("[{}]", entries.join(" "))
 }
 
@@ -170,7 +171,10 @@ fn fields(host: &Host) -> Vec<(&'static str, String)> {
     if *persistent != *host.disk {
         let disk = &host.disk;
         let vote = or_none(disk.voted_for.map(|id| id.to_string()));
-        fields.push(("disk", format!("term {} voted_for {vote} log {}", disk.current_term, describe_log(&disk.log))));
+        fields.push((
+            "disk",
+            format!("term {} voted_for {vote} log {}", disk.current_term, describe_log(&disk.log)),
+        ));
     }
     if let Some(server) = &host.server {
         fields.push(("", describe_role(server).to_owned()));

@@ -1,0 +1,181 @@
+//! What a verdict is worth: counts that can be repeated, limits that are never taken for completeness, witnesses that
+//! must be found, panics that are not passes, and shortest traces.
+
+use figure2_core::rules::{
+    AllServers, AppendEntriesReceiver, Candidates, Leaders, Persistence, RequestVoteReceiver, Snapshots,
+    Validation,
+};
+use figure2_core::{Config, Effects, Persistent, Rule, Rules, Server, ServerId, Term};
+use figure2_model::{
+    Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Outcome, Profile, Safety, Scene, Unfinished,
+    Verdict, Witness, check, check_rules, profiles,
+};
+use std::time::Duration;
+
+const BOUNDS: Bounds = Bounds {
+    servers: 3,
+    terms: 2,
+    client_requests: 0,
+    crashes: 1,
+    losses: Budget::Unlimited,
+    duplications: Budget::Unlimited,
+    snapshots: 0,
+    in_flight: 2,
+    entries_per_message: 1,
+    apply: Apply::AtOnce,
+};
+
+fn small() -> Profile {
+    Profile {
+        name: "small".into(),
+        description: "elections of two terms".into(),
+        bounds: BOUNDS,
+        symmetry: true,
+        script: Vec::new(),
+        always: Safety::ALL.to_vec(),
+        sometimes: vec![Witness::Leader, Witness::RecoveredCrash],
+        rules: vec![Rule::C2, Rule::C3],
+    }
+}
+
+fn threads(threads: usize) -> CheckOptions {
+    CheckOptions { threads, ..CheckOptions::default() }
+}
+
+fn quiet(_: &figure2_model::Progress) {}
+
+#[test]
+fn counts_and_verdict_do_not_depend_on_threads() {
+    for symmetry in [true, false] {
+        let profile = Profile { symmetry, ..small() };
+        let one = check(&profile, &threads(1), &mut quiet).unwrap();
+        assert_eq!(one.verdict, Verdict::Holds);
+        for _ in 0..3 {
+            let two = check(&profile, &threads(2), &mut quiet).unwrap();
+            assert_eq!((one.distinct, one.generated), (two.distinct, two.generated), "symmetry: {symmetry}");
+            assert_eq!((&one.verdict, &one.rules), (&two.verdict, &two.rules));
+        }
+    }
+}
+
+#[test]
+fn symmetry_takes_a_sixth_and_changes_no_verdict() {
+    let with = check(&small(), &threads(2), &mut quiet).unwrap();
+    let without = check(&Profile { symmetry: false, ..small() }, &threads(2), &mut quiet).unwrap();
+    assert_eq!((&with.verdict, &with.sometimes), (&without.verdict, &without.sometimes));
+    assert!(with.distinct * 6 >= without.distinct, "a class has at most 6 states");
+    assert!(with.distinct * 5 < without.distinct, "{} of {}", with.distinct, without.distinct);
+}
+
+#[test]
+fn a_limit_is_unfinished_and_says_which() {
+    let states = check(&small(), &CheckOptions { max_states: Some(500), ..threads(2) }, &mut quiet).unwrap();
+    assert_eq!(states.verdict, Verdict::Unfinished(Unfinished::Limit(Limit::States(500))));
+    assert!(states.always.iter().all(|(_, outcome)| *outcome == Outcome::Open));
+
+    let large = Profile { bounds: Bounds { terms: 3, in_flight: 4, ..BOUNDS }, ..small() };
+    let limit = Duration::from_millis(50);
+    let time = check(&large, &CheckOptions { time_limit: Some(limit), ..threads(2) }, &mut quiet).unwrap();
+    assert_eq!(time.verdict, Verdict::Unfinished(Unfinished::Limit(Limit::Time(limit))));
+
+    let memory = check(&large, &CheckOptions { max_memory: Some(1), ..threads(2) }, &mut quiet).unwrap();
+    assert_eq!(memory.verdict, Verdict::Unfinished(Unfinished::Limit(Limit::Memory(1))));
+}
+
+#[test]
+fn a_missing_witness_or_rule_is_not_a_pass() {
+    let sometimes = vec![Witness::Leader, Witness::Commit];
+    let report =
+        check(&Profile { sometimes, rules: vec![Rule::L4, Rule::C2], ..small() }, &threads(2), &mut quiet);
+    let report = report.unwrap();
+    let missing = Verdict::Vacuous { witnesses: vec![Witness::Commit], rules: vec![Rule::L4] };
+    assert_eq!(report.verdict, missing);
+    assert_eq!(report.sometimes, [(Witness::Leader, Outcome::Found), (Witness::Commit, Outcome::NotFound)]);
+}
+
+/// Rules with a bug in a place that is seldom reached: becoming leader of term 2 panics.
+#[derive(Clone)]
+struct Panics;
+
+impl<C: Clone, S: Clone> Leaders<C, S> for Panics {
+    fn become_leader(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
+        assert!(s.current_term() < Term(2), "no second term here");
+        figure2_core::Figure2.become_leader(s, fx);
+    }
+}
+
+/// Rules whose servers forget their vote in a crash.
+#[derive(Clone)]
+struct Forgets;
+
+impl<C: Clone, S: Clone> Persistence<C, S> for Forgets {
+    fn restart(&self, id: ServerId, config: Config, persistent: Persistent<C, S>) -> Server<C, S> {
+        Server::from_parts(id, config, Persistent { voted_for: None, ..persistent })
+    }
+}
+
+macro_rules! as_the_paper_says {
+    ($type:ident: $($rules:ident)*) => { $(impl<C: Clone, S: Clone> $rules<C, S> for $type {})* };
+}
+
+as_the_paper_says!(Panics: Persistence AllServers RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
+as_the_paper_says!(Forgets: Leaders AllServers RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
+
+#[test]
+fn a_panic_is_not_a_pass() {
+    for n in [1, 2] {
+        match check_rules(Panics, &small(), &threads(n), &mut quiet).unwrap().verdict {
+            Verdict::Unfinished(Unfinished::Panicked(message)) => {
+                assert!(message.contains("no second term here"), "{message}");
+            }
+            verdict => panic!("{verdict:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_violation_is_told_by_its_shortest_trace() {
+    let profile = Profile { always: vec![Safety::OneVote], ..small() };
+    let report = check_rules(Forgets, &profile, &threads(2), &mut quiet).unwrap();
+    let Verdict::Violated(trace) = report.verdict else { panic!("{:?}", report.verdict) };
+    assert!(trace.is_shortest);
+    assert_eq!(trace.broken, [Safety::OneVote]);
+    let actions: Vec<&str> = trace.steps.iter().map(|step| step.action.as_str()).collect();
+    let server = &actions[0][..2];
+    assert_eq!(
+        actions,
+        [format!("{server} election timeout"), format!("{server} crashes"), format!("{server} restarts")]
+    );
+    assert_eq!(
+        trace.steps[0].changes,
+        [format!("{server} term 0→1 voted_for none→{server} follower→candidate votes {{{server}}}")]
+    );
+    let rules: Vec<&str> = trace.steps[0].rules.iter().map(|rule| rule.id()).collect();
+    assert_eq!(rules, ["P2", "P3", "F2", "C1"]);
+}
+
+#[test]
+fn what_cannot_be_searched_is_refused() {
+    assert_eq!(check(&small(), &threads(0), &mut quiet).unwrap_err(), CheckError::NoThreads);
+    let bounds = Bounds { in_flight: 1, ..BOUNDS };
+    let error = check(&Profile { bounds, ..small() }, &threads(1), &mut quiet).unwrap_err();
+    assert_eq!(error.to_string(), "bounds of profile small: in flight: 1 (a broadcast alone needs 2)");
+    let script = vec![Scene::Timeout(0), Scene::Restart(9)];
+    let error = check(&Profile { script, ..small() }, &threads(1), &mut quiet).unwrap_err();
+    assert!(error.to_string().starts_with("scene 2 of the script, Restart(9)"), "{error}");
+}
+
+#[test]
+fn every_profile_has_sensible_bounds_and_a_script_that_can_be_played() {
+    for profile in profiles() {
+        assert_eq!(profile.bounds.problem(), None, "{}", profile.name);
+        let options = CheckOptions { max_states: Some(100), ..threads(1) };
+        let report = check(&profile, &options, &mut quiet).unwrap();
+        assert_eq!(
+            report.verdict,
+            Verdict::Unfinished(Unfinished::Limit(Limit::States(100))),
+            "{}",
+            profile.name
+        );
+    }
+}
