@@ -11,7 +11,7 @@ const MODULUS: u64 = (1 << 61) - 1;
 /// Two bases below the modulus, drawn once.
 const BASES: [u64; 2] = [0x0d6e_8feb_8665_9fd9, 0x165a_8c1b_41d9_2f63];
 /// At most about this many hashes are kept for one observed text.
-const TABLE: usize = 4096;
+const TABLE: usize = 1 << 16;
 
 /// A pair of hashes.
 type Hashes = [u64; 2];
@@ -146,9 +146,9 @@ mod tests {
 
     #[test]
     fn prefixes_are_told_from_other_texts() {
-        let text: Vec<u8> = (0..20_000u32).map(|index| (index * 7 % 251) as u8).collect();
+        let text: Vec<u8> = (0..300_000u32).map(|index| (index * 7 % 251) as u8).collect();
         let prefixes = Prefixes::of(&text);
-        for length in [0, 1, 3, 4, 5, 4097, 19_999, 20_000] {
+        for length in [0, 1, 3, 4, 5, 70_001, 299_999, 300_000] {
             assert!(prefixes.contains(&Digest::of(&text[..length])));
             if length > 0 {
                 let mut other = text[..length].to_vec();
@@ -160,7 +160,7 @@ mod tests {
         longer.push(0);
         assert!(!prefixes.contains(&Digest::of(&longer)));
         assert_eq!(prefixes.slice(5, 10), Some(Digest::of(&text[5..15])));
-        assert_eq!(prefixes.slice(19_999, 2), None);
+        assert_eq!(prefixes.slice(299_999, 2), None);
     }
 
     #[test]

@@ -153,6 +153,12 @@ impl<'a> Horizon<'a> {
         horizon
     }
 
+    /// What the operation at this place in the list saw, if it saw anything.
+    pub(crate) fn seen_by(&self, operation: u32) -> Option<Value> {
+        let at = self.observations.binary_search_by_key(&operation, |one| one.operation).ok()?;
+        Some(self.observations[at].value)
+    }
+
     /// Moves on to the place `now`.
     pub(crate) fn advance(&mut self, now: u64) {
         while self.observations.get(self.ahead).is_some_and(|one| one.invoked <= now) {

@@ -69,7 +69,11 @@ struct Event {
 pub(crate) fn search(operations: &[&Operation], initial: Option<&str>, budget: Budget) -> Found {
     let classes = Classes::new(operations);
     let horizon = Horizon::new(operations, initial, classes.puts());
-    let condensed = operations.iter().map(|operation| condense(operation, &horizon)).collect();
+    let condensed = operations
+        .iter()
+        .enumerate()
+        .map(|(at, operation)| condense(at as u32, operation, &horizon))
+        .collect();
     let mut search = Search {
         operations,
         condensed,
@@ -87,14 +91,14 @@ pub(crate) fn search(operations: &[&Operation], initial: Option<&str>, budget: B
     search.run(initial)
 }
 
-fn condense(operation: &Operation, horizon: &Horizon<'_>) -> Condensed {
+fn condense(at: u32, operation: &Operation, horizon: &Horizon<'_>) -> Condensed {
     let (kind, text) = match &operation.action {
         Action::Get => (Kind::Get, Digest::EMPTY),
         Action::Put(text) => (Kind::Put, Digest::of(text.as_bytes())),
         Action::Append(piece) => (Kind::Append, Digest::of(piece.as_bytes())),
         Action::Cas { new, .. } => (Kind::Cas, Digest::of(new.as_bytes())),
     };
-    let sees = operation.observed().map_or(Value::Unseen, Value::of);
+    let sees = horizon.seen_by(at).unwrap_or(Value::Unseen);
     Condensed { kind, text, sees, unseen_from: horizon.unseen_from(operation) }
 }
 
