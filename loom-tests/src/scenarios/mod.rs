@@ -12,7 +12,7 @@ pub struct Scenario {
     pub name: &'static str,
     /// What happens at once in it.
     pub about: &'static str,
-    /// Extra threads under loom, which can explore five in all.
+    /// Threads beyond the least it needs, when loom explores it at bound 2 (loom can explore five in all).
     pub extra: usize,
     /// Runs one interleaving of it.
     pub run: fn(usize),
@@ -135,3 +135,10 @@ pub const ALL: &[Scenario] = &[
         run: stopping::service_gone,
     },
 ];
+
+/// The scenario of that name.
+pub fn find(name: &str) -> Result<&'static Scenario, String> {
+    ALL.iter()
+        .find(|scenario| scenario.name == name)
+        .ok_or_else(|| format!("no scenario {name}: --list shows them"))
+}

@@ -1,0 +1,228 @@
+//! What `cargo loom` does and prints.
+
+use crate::child::{self, Ended};
+use crate::mutants::{self, Mutant};
+use crate::options::{Bound, Job, Options};
+use crate::scenarios::{self, Scenario};
+use crate::workshop::{Copy, Workshop};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::Instant;
+
+/// What is said at the end, worst last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    Holds,
+    Unfinished,
+    Violated,
+}
+
+/// loom: the plan has each scenario at this bound with its extra threads, and at the next one without.
+const BOUND: usize = 2;
+/// shuttle: threads in all, as far as a scenario can have them.
+const SHUTTLE_EXTRA: usize = 6;
+/// shuttle: the depth of PCT.
+const SHUTTLE_DEPTH: usize = 3;
+
+/// Prints what there is.
+pub fn list() -> ExitCode {
+    println!("scenarios");
+    for Scenario { name, about, .. } in scenarios::ALL {
+        println!("  {name:<20} {about}");
+    }
+    println!("mutants");
+    for Mutant { name, about, .. } in mutants::ALL {
+        println!("  {name:<28} {about}");
+    }
+    ExitCode::SUCCESS
+}
+
+/// Explores, and reports.
+pub fn run(options: &Options) -> ExitCode {
+    let start = Instant::now();
+    let mut verdict = Verdict::Holds;
+    if options.run_loom {
+        verdict = verdict.max(run_loom(options));
+    }
+    if options.run_mutants {
+        verdict = verdict.max(run_mutants(options));
+    }
+    if options.run_shuttle {
+        verdict = verdict.max(run_shuttle(options));
+    }
+    let (text, code) = match verdict {
+        Verdict::Holds => ("holds", 0),
+        Verdict::Violated => ("VIOLATED", 1),
+        Verdict::Unfinished => ("UNFINISHED, or it could not be run", 2),
+    };
+    println!("\n{text}, after {:.0} s", start.elapsed().as_secs_f64());
+    ExitCode::from(code)
+}
+
+fn job(options: &Options, scenario: &'static Scenario, extra: usize, bound: Bound) -> Job {
+    let Options { seconds, draws, seed, .. } = *options;
+    Job { scenario, extra: options.extra.unwrap_or(extra), bound, seconds, checkpoint: None, draws, seed }
+}
+
+fn run_loom(options: &Options) -> Verdict {
+    let Ok(program) = std::env::current_exe() else {
+        println!("this program cannot find itself");
+        return Verdict::Unfinished;
+    };
+    let mut jobs = Vec::new();
+    for scenario in options.scenarios.iter().copied() {
+        match options.bound {
+            Some(bound) => jobs.push(job(options, scenario, 0, bound)),
+            None => {
+                jobs.push(job(options, scenario, scenario.extra, Bound(Some(BOUND))));
+                jobs.push(job(options, scenario, 0, Bound(Some(BOUND + 1))));
+            }
+        }
+    }
+    if let Some(directory) = &options.checkpoints {
+        if let Err(error) = std::fs::create_dir_all(directory) {
+            println!("{}: {error}", directory.display());
+            return Verdict::Unfinished;
+        }
+        for job in &mut jobs {
+            let name = format!("{}-{}-{}.json", job.scenario.name, job.extra, job.bound);
+            job.checkpoint = Some(directory.join(name));
+        }
+    }
+    println!("loom: every interleaving with at most so many preemptions\n");
+    println!("{:<20} {:>7} {:>6} {:>14} {:>9} {:>8}", "scenario", "threads", "bound", "interleavings", "finished", "seconds");
+    explore_all(&program, &jobs)
+}
+
+fn run_shuttle(options: &Options) -> Verdict {
+    println!("\nshuttle: interleavings drawn by PCT, depth {SHUTTLE_DEPTH}, seed {}\n", options.seed);
+    let program = match Workshop::open().build_for_shuttle() {
+        Ok(program) => program,
+        Err(error) => {
+            println!("{error}");
+            return Verdict::Unfinished;
+        }
+    };
+    println!("{:<20} {:>7} {:>6} {:>14} {:>9} {:>8}", "scenario", "threads", "depth", "interleavings", "finished", "seconds");
+    let depth = options.bound.unwrap_or(Bound(Some(SHUTTLE_DEPTH)));
+    let jobs: Vec<Job> =
+        options.scenarios.iter().map(|scenario| job(options, scenario, SHUTTLE_EXTRA, depth)).collect();
+    explore_all(&program, &jobs)
+}
+
+/// Runs the jobs, as many at a time as the machine has processors; prints a row for each, in their order.
+fn explore_all(program: &Path, jobs: &[Job]) -> Verdict {
+    let workers = thread::available_parallelism().map_or(1, |workers| workers.get());
+    let next = Mutex::new(jobs.iter().enumerate());
+    let (ended, all_ended) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            let (next, ended) = (&next, ended.clone());
+            scope.spawn(move || {
+                loop {
+                    let job = next.lock().ok().and_then(|mut next| next.next());
+                    let Some((place, job)) = job else { return };
+                    if ended.send((place, child::run(program, job))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(ended);
+        let mut results: Vec<Option<Ended>> = vec![None; jobs.len()];
+        let (mut printed, mut verdict) = (0, Verdict::Holds);
+        for (place, result) in all_ended {
+            results[place] = Some(result);
+            while let Some(Some(result)) = results.get(printed) {
+                verdict = verdict.max(print_row(&jobs[printed], result));
+                printed += 1;
+            }
+        }
+        if printed < jobs.len() { verdict.max(Verdict::Unfinished) } else { verdict }
+    })
+}
+
+fn print_row(job: &Job, ended: &Ended) -> Verdict {
+    let (name, bound) = (job.scenario.name, job.bound);
+    match ended {
+        Ended::Explored { threads, interleavings, finished, seconds } => {
+            let word = if *finished { "yes" } else { "NO" };
+            println!("{name:<20} {threads:>7} {bound:>6} {interleavings:>14} {word:>9} {seconds:>8.1}");
+            if *finished { Verdict::Holds } else { Verdict::Unfinished }
+        }
+        Ended::Found { interleavings, what, seconds } => {
+            println!("{name:<20} {:>7} {bound:>6} {interleavings:>14} {:>9} {seconds:>8.1}", "", "VIOLATED");
+            println!("    {what}\n    again: cargo loom -- --scenario {name} --extra {} --bound {bound}", job.extra);
+            Verdict::Violated
+        }
+        Ended::Broken(why) => {
+            println!("{name:<20} {:>7} {bound:>6} {:>14} {:>9}\n    {why}", "", "", "BROKEN");
+            Verdict::Unfinished
+        }
+    }
+}
+
+fn run_mutants(options: &Options) -> Verdict {
+    println!("\nmutants of the engine, each explored by loom at bound {BOUND} until it is found\n");
+    let copy = Workshop::open().copy().and_then(|copy| {
+        let program = copy.build()?;
+        sound_without_mutant(options, &program)?;
+        Ok(copy)
+    });
+    let copy = match copy {
+        Ok(copy) => copy,
+        Err(error) => {
+            println!("{error}");
+            return Verdict::Unfinished;
+        }
+    };
+    println!("{:<28} {:<18} {:>13} {:>8}  how", "mutant", "found by", "interleavings", "seconds");
+    options.mutants.iter().map(|mutant| try_mutant(options, &copy, mutant)).max().unwrap_or(Verdict::Unfinished)
+}
+
+/// What finds a mutant must find nothing in the same build without one.
+fn sound_without_mutant(options: &Options, program: &Path) -> Result<(), String> {
+    for scenario in scenarios::ALL {
+        match child::run(program, &job(options, scenario, 0, Bound(Some(1)))) {
+            Ended::Explored { finished: true, .. } => {}
+            ended => return Err(format!("the copy without a mutant, in {}: {ended:?}", scenario.name)),
+        }
+    }
+    Ok(())
+}
+
+fn try_mutant(options: &Options, copy: &Copy, mutant: &Mutant) -> Verdict {
+    let start = Instant::now();
+    let found = copy.with(mutant, |program| {
+        let likely = mutant.likely.iter().filter_map(|name| scenarios::find(name).ok());
+        let others = scenarios::ALL.iter().filter(|scenario| !mutant.likely.contains(&scenario.name));
+        for scenario in likely.chain(others) {
+            match child::run(program, &job(options, scenario, 0, Bound(Some(BOUND)))) {
+                Ended::Explored { finished: true, .. } => {}
+                ended => return Some((scenario, ended)),
+            }
+        }
+        None
+    });
+    let (name, seconds) = (mutant.name, start.elapsed().as_secs_f64());
+    match found {
+        Ok(Some((scenario, Ended::Found { interleavings, what, .. }))) => {
+            println!("{name:<28} {:<18} {interleavings:>13} {seconds:>8.1}  {what}", scenario.name);
+            Verdict::Holds
+        }
+        Ok(Some((scenario, ended))) => {
+            println!("{name:<28} {:<18} {:>13} {seconds:>8.1}  NOT DECIDED: {ended:?}", scenario.name, "");
+            Verdict::Unfinished
+        }
+        Ok(None) => {
+            println!("{name:<28} {:<18} {:>13} {seconds:>8.1}  SURVIVES: {}", "nothing", "", mutant.about);
+            Verdict::Violated
+        }
+        Err(error) => {
+            println!("{name:<28} {:<18} {:>13} {seconds:>8.1}  NOT BUILT: {error}", "", "");
+            Verdict::Unfinished
+        }
+    }
+}
