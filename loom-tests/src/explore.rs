@@ -20,6 +20,7 @@ use shuttle::thread;
 
 /// How far to explore.
 #[derive(Clone, Debug)]
+#[allow(dead_code)] // each explorer reads its own
 pub struct Limits {
     /// loom: most preemptions in an interleaving; none explores all interleavings. shuttle: the depth of PCT.
     pub bound: Option<usize>,

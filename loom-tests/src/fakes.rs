@@ -117,20 +117,19 @@ pub fn assert_durable(durable: &Persistent<Command, SnapshotData>, envelope: &En
 pub struct Wire {
     pub monitor: Arc<Monitor>,
     pub disk: Disk,
-    /// Last index sent to S1. (Only the writer locks it: nothing to explore.)
-    pub sent: std::sync::Mutex<u64>,
+    /// Last index sent to each server. (Only the writer moves it: nothing to explore.)
+    pub sent: Arc<std::sync::Mutex<[u64; 3]>>,
 }
 
 impl Link for Wire {
     fn send(&self, envelope: Envelope) {
         self.disk.assert_holds(&envelope);
-        if envelope.to != S1 {
-            return;
-        }
-        if let (Message::AppendEntries(message), Ok(mut sent)) = (&envelope.message, self.sent.lock()) {
-            assert!(message.prev_log_index.0 == *sent, "sent in another order than that of the lock");
-            *sent += message.entries.len() as u64;
-            self.monitor.reply(append_succeeded(*sent));
+        let (Message::AppendEntries(message), Ok(mut sent)) = (&envelope.message, self.sent.lock()) else { return };
+        let sent = &mut sent[usize::from(envelope.to.0)];
+        assert!(message.prev_log_index.0 == *sent, "sent in another order than that of the lock");
+        *sent += message.entries.len() as u64;
+        if envelope.to == S1 {
+            self.monitor.reply(append_succeeded(S1, *sent));
         }
     }
 }

@@ -12,6 +12,8 @@ pub struct Node {
     pub monitor: Arc<Monitor>,
     pub disk: Disk,
     pub book: Arc<Book>,
+    /// Last index sent to each server.
+    pub sent: Arc<std::sync::Mutex<[u64; 3]>>,
     rest: Arc<Rest>,
     tasks: Vec<Task>,
     handlers: Vec<Task>,
@@ -27,7 +29,7 @@ impl Node {
     /// The same, with another disk or clock.
     pub fn with(start: Start, disk: Disk, clock: Clock) -> Node {
         let monitor = Arc::new(Monitor::new(start.server, clock));
-        Node { monitor, disk, book: Arc::new(Book::default()), rest: Arc::default(), tasks: Vec::new(), handlers: Vec::new() }
+        Node { monitor, disk, book: Arc::new(Book::default()), sent: Arc::default(), rest: Arc::default(), tasks: Vec::new(), handlers: Vec::new() }
     }
 
     /// Starts a task of the node or of its service, on a thread of its own.
@@ -46,7 +48,7 @@ impl Node {
     /// Starts the writer on another storage.
     pub fn spawn_writer_on(&mut self, storage: impl Storage) {
         let (monitor, disk) = (self.monitor.clone(), self.disk.clone());
-        let wire = Wire { monitor: monitor.clone(), disk, sent: std::sync::Mutex::new(0) };
+        let wire = Wire { monitor: monitor.clone(), disk, sent: self.sent.clone() };
         self.spawn_task(move || async move { writer::run(&monitor, storage, wire).await });
     }
 

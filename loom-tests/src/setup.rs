@@ -53,7 +53,7 @@ pub fn leader_of_three() -> Start {
         to: ME,
         message: Message::RequestVoteReply(RequestVoteReply { term: Term(1), vote_granted: true }),
     }));
-    start.step(Input::Receive(append_succeeded(0)));
+    start.step(Input::Receive(append_succeeded(S1, 0)));
     start
 }
 
@@ -109,11 +109,11 @@ pub fn heartbeat_of_term_2() -> Envelope {
     Envelope { from: S2, to: ME, message: Message::AppendEntries(message) }
 }
 
-/// S1 says that its log matches up to `match_index`.
-pub fn append_succeeded(match_index: u64) -> Envelope {
+/// A follower of term 1 says that its log matches up to `match_index`.
+pub fn append_succeeded(from: ServerId, match_index: u64) -> Envelope {
     let result = AppendResult::Success { match_index: Index(match_index) };
     let message = AppendEntriesReply { term: Term(1), result };
-    Envelope { from: S1, to: ME, message: Message::AppendEntriesReply(message) }
+    Envelope { from, to: ME, message: Message::AppendEntriesReply(message) }
 }
 
 /// S1, leader of term 1, sends its snapshot.

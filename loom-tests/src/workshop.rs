@@ -19,7 +19,8 @@ pub struct Workshop {
 }
 
 /// What the copy needs, from the repository's root.
-const COPIED: &[&str] = &["Cargo.toml", "impl/core", "impl/node", "loom-tests/Cargo.toml", "loom-tests/Cargo.lock", "loom-tests/src"];
+const COPIED: &[&str] =
+    &["Cargo.toml", "impl/core", "impl/node", "loom-tests/Cargo.toml", "loom-tests/Cargo.lock", "loom-tests/src"];
 
 impl Workshop {
     /// Finds out where things are.
@@ -60,7 +61,7 @@ pub struct Copy {
 impl Copy {
     /// Builds the scenarios over the copy as it is.
     pub fn build(&self) -> Result<PathBuf, String> {
-        cargo_build(&self.tree.join("loom-tests"), &self.target, "mutants", "['--cfg','loom']")
+        cargo_build(&self.tree.join("loom-tests"), &self.target, "mutants", "['--cfg','loom','-Awarnings']")
     }
 
     /// Mutates the copy, builds it, has it tried, and undoes the mutation.

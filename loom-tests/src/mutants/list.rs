@@ -86,7 +86,7 @@ pub const ALL: &[Mutant] = &[
         taken",
             ),
         ],
-        likely: &["get-state", "propose"],
+        likely: &["late-follower"],
     },
     Mutant {
         name: "stop-checked-before-the-lock",
@@ -176,6 +176,7 @@ pub const ALL: &[Mutant] = &[
         about: "the applier holds the lock while it delivers",
         replacements: &[
             (MONITOR, "    fn lock(&self)", "    pub(super) fn lock(&self)"),
+            (MONITOR, "struct State<T> {", "pub(super) struct State<T> {"),
             (APPLIER, "            let mut index = first_index.prev();\n", "            let held = monitor.lock();\n            let mut index = first_index.prev();\n"),
             (APPLIER, "            // Only now: last_applied", "            drop(held);\n            // Only now: last_applied"),
         ],

@@ -27,6 +27,12 @@ pub const ALL: &[Scenario] = &[
         run: proposing::propose,
     },
     Scenario {
+        name: "late-follower",
+        about: "a proposer, a reply that shows a follower to lag, the writer, the applier",
+        extra: 0,
+        run: proposing::late_follower,
+    },
+    Scenario {
         name: "four-way",
         about: "clients that call start under the service's own lock, the writer, the applier",
         extra: 0,

@@ -1,7 +1,7 @@
 //! A leader and its clients.
 
 use crate::node::{Handler, Node};
-use crate::setup::{heartbeat_of_term_2, leader_alone, leader_of_three};
+use crate::setup::{S2, append_succeeded, heartbeat_of_term_2, leader_alone, leader_of_three};
 use bytes::Bytes;
 use figure2::{Command, Index, ServerId, Term};
 use std::sync::{Arc, Mutex};
@@ -41,6 +41,24 @@ fn propose_one(handler: &Handler, n: usize, promised: &Mutex<Vec<Option<Command>
         assert!(place.as_ref().is_some_and(|place| place.is_none()), "{} promised twice, or too high", started.index);
         place.into_iter().for_each(|place| *place = Some(command.clone()));
     }
+}
+
+/// S2, until now silent, is heard of while a command is proposed: whichever step finds it behind, it is sent the command.
+pub fn late_follower(extra: usize) {
+    let mut node = Node::new(leader_of_three());
+    node.spawn_writer();
+    let mut shop = node.shop();
+    shop.leads = true;
+    node.spawn_applier(shop);
+    for _ in 0..=extra {
+        node.spawn_handler(|handler| handler.monitor.reply(append_succeeded(S2, 0)));
+    }
+    let started = node.monitor.start(Bytes::from_static(b"a client's"));
+    assert!(started.is_leader, "the leader of term 1 took no command: {started:?}");
+    let sent = node.sent.clone();
+    node.settle(1);
+    let sent = sent.lock().map(|sent| *sent).unwrap_or_default();
+    assert!(sent == [0, 1, 1], "all rest, and S1 and S2 were sent {sent:?}");
 }
 
 /// The service has a lock of its own, and calls start under it (pitfall 28): app lock, start, raft lock against raft

@@ -22,10 +22,15 @@ pub use writer::Link;
 
 use crate::{Command, SnapshotData};
 
+/// The server that the lock guards.
 pub type Server = figure2_core::Server<Command, SnapshotData>;
+/// What it is told.
 pub type Input = figure2_core::Input<Command, SnapshotData>;
+/// A message, as the engine has it: not encoded.
 pub type Envelope = figure2_core::Envelope<Command, SnapshotData>;
+/// What the service gets next.
 pub type Apply = figure2_core::Apply<Command, SnapshotData>;
+/// A snapshot of the service.
 pub type Snapshot = figure2_core::Snapshot<SnapshotData>;
 type Batch = figure2_core::Batch<Command, SnapshotData, Tag>;
 
@@ -36,7 +41,14 @@ pub enum Tag {
     /// The caller of an RPC, for the reply.
     Caller(oneshot::Sender<Envelope>),
     /// Whoever asked to install the snapshot that ends at `index`.
-    Installer { index: figure2_core::Index, installed: bool, answer: oneshot::Sender<bool> },
+    Installer {
+        /// Index of the last entry that the snapshot covers.
+        index: figure2_core::Index,
+        /// The answer, once it is durable.
+        installed: bool,
+        /// Where it is given.
+        answer: oneshot::Sender<bool>,
+    },
 }
 
 #[cfg(all(test, not(loom)))]

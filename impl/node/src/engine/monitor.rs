@@ -75,6 +75,7 @@ struct State<T> {
 }
 
 impl<T: Timers> Monitor<T> {
+    /// Around a server, whose election timeout begins now.
     pub fn new(server: Server, mut timers: T) -> Self {
         timers.restart_election();
         let state = State {
