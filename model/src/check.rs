@@ -6,9 +6,10 @@ use crate::control::{Control, Limit};
 use crate::memory;
 use crate::prefix::{Command, Prefix};
 use crate::profiles::Profile;
-use crate::properties::Safety;
+use crate::properties::{Safety, Witness};
 use crate::report::{Outcome, Report, Unfinished, Verdict};
 use crate::script::{ScriptError, play};
+use crate::story::Story;
 use crate::trace::Trace;
 use figure2_core::{Figure2, Rule, Rules};
 use stateright::{Checker, Model};
@@ -124,16 +125,8 @@ where
     if options.threads == 0 {
         return Err(CheckError::NoThreads);
     }
-    if let Some(problem) = profile.bounds.problem() {
-        return Err(CheckError::Bounds { profile: profile.name.clone(), problem });
-    }
     let control = Arc::new(Control::new(options.max_states));
-    let cluster = Cluster::new(rules, profile.bounds, Arc::clone(&control));
-    let start = play(&cluster, &profile.script)?;
-    let cluster = cluster
-        .starting_in(start)
-        .checking(&profile.always, &profile.sometimes)
-        .with_symmetry(profile.symmetry);
+    let cluster = profile.cluster(rules)?.controlled_by(Arc::clone(&control));
 
     let mut checker = cluster.clone().checker().threads(options.threads).spawn_dfs();
     let handles = checker.handles();
@@ -187,6 +180,46 @@ where
         rules,
         verdict,
     })
+}
+
+impl Profile {
+    /// The cluster that a check of this profile explores, under any rules.
+    ///
+    /// # Errors
+    /// When the bounds make no sense, or the scripted beginning does not fit the rules.
+    pub fn cluster<R: Rules<Command, Prefix>>(&self, rules: R) -> Result<Cluster<R>, CheckError> {
+        if let Some(problem) = self.bounds.problem() {
+            return Err(CheckError::Bounds { profile: self.name.clone(), problem });
+        }
+        let cluster = Cluster::new(rules, self.bounds, Arc::new(Control::new(None)));
+        let start = play(&cluster, &self.script)?;
+        Ok(cluster.starting_in(start).checking(&self.always, &self.sometimes).with_symmetry(self.symmetry))
+    }
+}
+
+/// The shortest way to a state that shows a witness. None when none does, or when more than
+/// [`max_trace_states`](CheckOptions::max_trace_states) would have to be looked at.
+///
+/// # Errors
+/// As [`check`].
+pub fn shortest_witness<R>(
+    rules: R,
+    profile: &Profile,
+    witness: Witness,
+    options: &CheckOptions,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Option<Story>, CheckError>
+where
+    R: Rules<Command, Prefix> + Clone + Send + Sync + 'static,
+{
+    let control = Arc::new(Control::new(Some(options.max_trace_states)));
+    let cluster = profile.cluster(rules)?.controlled_by(Arc::clone(&control)).checking(&[], &[witness]);
+    let mut checker = cluster.clone().checker().threads(1).spawn_bfs();
+    let handles = checker.handles();
+    watch(&checker, handles, &control, options, Phase::ShortestTrace, progress);
+    control.replay();
+    let path = checker.discoveries().remove(witness.name());
+    Ok(path.map(|path| Story::follow(&cluster, &path.into_actions())))
 }
 
 /// The verdict on a space that was searched through without a violation.

@@ -98,6 +98,11 @@ impl<R: Rules<Command, Prefix>> Cluster<R> {
         &self.start
     }
 
+    /// What must always hold in it.
+    pub fn always(&self) -> &[Safety] {
+        &self.always
+    }
+
     /// The state after an action and the rules that fired, within the bounds. None when the action is not possible.
     pub fn act(&self, state: &State, action: Action) -> Option<(State, RuleSet)> {
         let (next, rules) = self.perform(state, action)?;
@@ -177,6 +182,14 @@ impl<R: Rules<Command, Prefix>> Cluster<R> {
         Some(merge(next, id, stepped))
     }
 
+    /// What can happen in a state, but for what [`act`](Self::act) refuses because its messages find no room.
+    pub(crate) fn possible(&self, state: &State, actions: &mut Vec<Action>) {
+        self.network_actions(state, actions);
+        for (id, host) in (0u8..).map(ServerId).zip(&state.hosts) {
+            self.host_actions(state, id, host, actions);
+        }
+    }
+
     /// What can happen to the machine of `id`.
     fn host_actions(&self, state: &State, id: ServerId, host: &Host, actions: &mut Vec<Action>) {
         let Some(server) = &host.server else {
@@ -244,10 +257,7 @@ impl<R: Rules<Command, Prefix>> Model for Cluster<R> {
         if !self.control.may_expand() {
             return;
         }
-        self.network_actions(state, actions);
-        for (id, host) in (0u8..).map(ServerId).zip(&state.hosts) {
-            self.host_actions(state, id, host, actions);
-        }
+        self.possible(state, actions);
     }
 
     fn next_state(&self, state: &Hashed<State>, action: Action) -> Option<Hashed<State>> {

@@ -5,11 +5,13 @@
 //! entries applied separately. Symmetry stays: it needs only that rules treat all ids alike, and these do.
 
 use crate::bounds::{Apply, Bounds, Budget};
-use crate::check::{CheckError, CheckOptions, check_rules};
+use crate::check::{CheckError, CheckOptions, Progress, check_rules};
+use crate::deed::Deed;
 use crate::prefix::{Command, Prefix};
 use crate::profiles::{Profile, figure8};
 use crate::properties::Safety;
 use crate::report::Report;
+use crate::retrace::{Retraced, retrace};
 use crate::script::Scene;
 use figure2_core::Rules;
 
@@ -26,8 +28,11 @@ pub struct Mutant {
     pub killed_by: Safety,
     /// Where it is explored.
     pub profile: Profile,
-    run: fn(&Profile, &CheckOptions) -> Result<Report, CheckError>,
+    run: Run,
+    retrace: fn(&Profile, &[Deed]) -> Result<Retraced, CheckError>,
 }
+
+type Run = fn(&Profile, &CheckOptions, &mut dyn FnMut(&Progress)) -> Result<Report, CheckError>;
 
 impl Mutant {
     /// Explores the mutant's profile under the mutant's rules, for the one property that must catch it.
@@ -35,15 +40,39 @@ impl Mutant {
     /// # Errors
     /// As [`check_rules`].
     pub fn check(&self, options: &CheckOptions) -> Result<Report, CheckError> {
-        (self.run)(&self.profile, options)
+        self.check_and_tell(options, &mut |_| ())
+    }
+
+    /// As [`check`](Self::check), and tells how it is getting on.
+    ///
+    /// # Errors
+    /// As [`check_rules`].
+    pub fn check_and_tell(
+        &self,
+        options: &CheckOptions,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<Report, CheckError> {
+        (self.run)(&self.profile, options, progress)
+    }
+
+    /// Takes recorded steps again, from the start of a profile, under the mutant's rules.
+    ///
+    /// # Errors
+    /// As [`retrace`].
+    pub fn retrace(&self, profile: &Profile, deeds: &[Deed]) -> Result<Retraced, CheckError> {
+        (self.retrace)(profile, deeds)
     }
 }
 
-fn run<R>(profile: &Profile, options: &CheckOptions) -> Result<Report, CheckError>
+fn run<R>(
+    profile: &Profile,
+    options: &CheckOptions,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Report, CheckError>
 where
     R: Rules<Command, Prefix> + Clone + Default + Send + Sync + 'static,
 {
-    check_rules(R::default(), profile, options, &mut |_| ())
+    check_rules(R::default(), profile, options, progress)
 }
 
 /// What a mutant needs to show itself; all that is not named here is none.
@@ -95,7 +124,8 @@ where
     profile.always = vec![killed_by];
     profile.sometimes.clear();
     profile.rules.clear();
-    Mutant { id, bug, killed_by, profile, run: run::<R> }
+    let again = |profile: &Profile, deeds: &[Deed]| retrace(R::default(), profile, deeds);
+    Mutant { id, bug, killed_by, profile, run: run::<R>, retrace: again }
 }
 
 /// S0 leads term 1 by the vote of S1, and has just sent c1 and c2 to it.

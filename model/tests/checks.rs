@@ -140,17 +140,18 @@ fn a_violation_is_told_by_its_shortest_trace() {
     let Verdict::Violated(trace) = report.verdict else { panic!("{:?}", report.verdict) };
     assert!(trace.is_shortest);
     assert_eq!(trace.broken, [Safety::OneVote]);
-    let actions: Vec<&str> = trace.steps.iter().map(|step| step.action.as_str()).collect();
+    let steps = &trace.story.steps;
+    let actions: Vec<String> = steps.iter().map(|step| step.deed.to_string()).collect();
     let server = &actions[0][..2];
     assert_eq!(
         actions,
         [format!("{server} election timeout"), format!("{server} crashes"), format!("{server} restarts")]
     );
     assert_eq!(
-        trace.steps[0].changes,
-        [format!("{server} term 0→1 voted_for none→{server} follower→candidate votes {{{server}}}")]
+        steps[0].change_lines(),
+        [format!("{server} follower→candidate current_term 0→1 voted_for none→{server} votes {{{server}}}")]
     );
-    let rules: Vec<&str> = trace.steps[0].rules.iter().map(|rule| rule.id()).collect();
+    let rules: Vec<&str> = steps[0].rules.iter().map(|rule| rule.id()).collect();
     assert_eq!(rules, ["P2", "P3", "F2", "C1"]);
 }
 

@@ -1,0 +1,55 @@
+//! Taking recorded steps again: each is looked for among what is possible, so nothing is done that the model would not
+//! do by itself.
+
+use crate::check::CheckError;
+use crate::cluster::Action;
+use crate::deed::Deed;
+use crate::prefix::{Command, Prefix};
+use crate::profiles::Profile;
+use crate::properties::{Safety, Witness};
+use crate::story::Story;
+use figure2_core::Rules;
+
+/// What became of recorded steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retraced {
+    /// The steps that were taken: all, unless one was not possible.
+    pub story: Story,
+    /// What the last state breaks.
+    pub broken: Vec<Safety>,
+    /// What the last state shows.
+    pub shown: Vec<Witness>,
+    /// Where a step was not possible: what was. None when all steps were taken.
+    pub possible_instead: Option<Vec<Deed>>,
+}
+
+/// Takes steps again, from the start of a profile, under any rules.
+///
+/// # Errors
+/// When the profile makes no sense under these rules.
+pub fn retrace<R>(rules: R, profile: &Profile, deeds: &[Deed]) -> Result<Retraced, CheckError>
+where
+    R: Rules<Command, Prefix>,
+{
+    let cluster = profile.cluster(rules)?;
+    let mut actions: Vec<Action> = Vec::new();
+    let mut state = cluster.start().clone();
+    let mut possible_instead = None;
+    for wanted in deeds {
+        let possible = cluster.deeds(&state);
+        let found = possible.iter().find(|(_, deed)| deed == wanted).map(|(action, _)| *action);
+        let taken = found.and_then(|action| Some((action, cluster.act(&state, action)?.0)));
+        let Some((action, next)) = taken else {
+            possible_instead = Some(possible.into_iter().map(|(_, deed)| deed).collect());
+            break;
+        };
+        actions.push(action);
+        state = next;
+    }
+    Ok(Retraced {
+        story: Story::follow(&cluster, &actions),
+        broken: Safety::ALL.into_iter().filter(|safety| !safety.holds(&state)).collect(),
+        shown: Witness::ALL.into_iter().filter(|witness| witness.holds(&state)).collect(),
+        possible_instead,
+    })
+}

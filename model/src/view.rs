@@ -1,0 +1,141 @@
+//! Machines and messages in words: what a story shows of a state.
+
+use crate::prefix::{Command, Prefix};
+use crate::state::{Host, State};
+use figure2_core::{AppendResult, Entry, Envelope, Index, Log, Message, Role, Server, Snapshot};
+
+/// A field of a machine. A machine that is down has few; a follower has no next_index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name, the paper's where the paper has one.
+    pub name: &'static str,
+    /// Its value, in words.
+    pub value: String,
+}
+
+/// A message in one line, with its addresses.
+pub fn describe_envelope(envelope: &Envelope<Command, Prefix>) -> String {
+    let Envelope { from, to, message } = envelope;
+    let (name, content) = describe_message(message);
+    format!("{name} {from}→{to} {content}")
+}
+
+/// A message's name and what it says. Different messages have different descriptions.
+pub fn describe_message(message: &Message<Command, Prefix>) -> (&'static str, String) {
+    let said = match message {
+        Message::RequestVote(m) => format!("last {}@{}", m.last_log_index, m.last_log_term),
+        Message::RequestVoteReply(m) => if m.vote_granted { "granted" } else { "refused" }.to_owned(),
+        Message::AppendEntries(m) => format!(
+            "prev {}@{} entries {} commit {}",
+            m.prev_log_index,
+            m.prev_log_term,
+            describe_entries(&m.entries),
+            m.leader_commit
+        ),
+        Message::AppendEntriesReply(m) => match m.result {
+            AppendResult::Success { match_index } => format!("success match {match_index}"),
+            AppendResult::StaleTerm => "stale term".to_owned(),
+            AppendResult::Conflict { prev_log_index, conflict_index, conflict_term } => {
+                let conflict_term = conflict_term.map_or_else(|| "none".to_owned(), |term| term.to_string());
+                format!("conflict prev {prev_log_index} index {conflict_index} term {conflict_term}")
+            }
+        },
+        Message::InstallSnapshot(m) => describe_snapshot(&m.snapshot),
+        Message::InstallSnapshotReply(m) => match m.last_included_index {
+            Some(index) => format!("taken through {index}"),
+            None => "stale term".to_owned(),
+        },
+    };
+    (message.name(), format!("term {} {said}", message.term()))
+}
+
+fn describe_entries(entries: &[Entry<Command>]) -> String {
+    let entries: Vec<String> =
+        entries.iter().map(|entry| format!("c{}@{}", entry.command, entry.term)).collect();
+    format!("[{}]", entries.join(" "))
+}
+
+fn describe_snapshot(snapshot: &Snapshot<Prefix>) -> String {
+    format!("snapshot {}@{} {}", snapshot.last_included_index, snapshot.last_included_term, snapshot.data)
+}
+
+fn describe_log(log: &Log<Command, Prefix>) -> String {
+    match log.snapshot() {
+        Some(snapshot) => format!("({}){}", describe_snapshot(snapshot), describe_entries(log.entries())),
+        None => describe_entries(log.entries()),
+    }
+}
+
+fn describe_role(role: &Role) -> &'static str {
+    match role {
+        Role::Follower => "follower",
+        Role::Candidate { .. } => "candidate",
+        Role::Leader { .. } => "leader",
+    }
+}
+
+fn describe_indexes(indexes: &[Index]) -> String {
+    let indexes: Vec<String> = indexes.iter().map(|index| index.to_string()).collect();
+    indexes.join("/")
+}
+
+/// The fields of a machine. Of a machine that is down only the disk is left, and its fields are the disk's.
+pub fn fields(host: &Host) -> Vec<Field> {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
+    let persistent = host.server.as_ref().map_or(&*host.disk, Server::persistent);
+    let mut fields = Vec::new();
+    let mut add = |name, value| fields.push(Field { name, value });
+    add("machine", if host.server.is_some() { "up" } else { "down" }.to_owned());
+    if let Some(server) = &host.server {
+        add("role", describe_role(server.role()).to_owned());
+    }
+    add("current_term", persistent.current_term.to_string());
+    add("voted_for", or_none(persistent.voted_for.map(|id| id.to_string())));
+    add("log", describe_log(&persistent.log));
+    if *persistent != *host.disk {
+        let disk = &host.disk;
+        let vote = or_none(disk.voted_for.map(|id| id.to_string()));
+        add("disk", format!("term {} voted_for {vote} log {}", disk.current_term, describe_log(&disk.log)));
+    }
+    let Some(server) = &host.server else { return fields };
+    add("commit_index", server.commit_index().to_string());
+    add("last_applied", server.last_applied().to_string());
+    match server.role() {
+        Role::Follower => {}
+        Role::Candidate { votes } => {
+            let votes: Vec<String> = votes.iter().map(|id| id.to_string()).collect();
+            add("votes", format!("{{{}}}", votes.join(" ")));
+        }
+        Role::Leader { next_index, match_index, .. } => {
+            add("next_index", describe_indexes(next_index));
+            add("match_index", describe_indexes(match_index));
+        }
+    }
+    add("offered", or_none(server.offered().map(describe_snapshot)));
+    add("answering", or_none(host.answering.as_ref().map(describe_snapshot)));
+    add("service", host.service.to_string());
+    fields
+}
+
+impl State {
+    /// The machines and the messages on their way, a line each.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        for (id, host) in self.hosts.iter().enumerate() {
+            text.push_str(&format!("S{id}"));
+            for field in fields(host) {
+                let is_plain = matches!(field.name, "machine" | "role");
+                text.push_str(&if is_plain {
+                    format!(" {}", field.value)
+                } else {
+                    format!(" {} {}", field.name, field.value)
+                });
+            }
+            text.push('\n');
+        }
+        for packet in self.network.packets() {
+            text.push_str(&format!("on its way: {}\n", describe_envelope(&packet.envelope())));
+        }
+        text
+    }
+}
