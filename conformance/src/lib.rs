@@ -6,10 +6,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod check;
+pub mod explore_cmd;
 pub mod lab_cmd;
 pub mod labrpc;
 pub mod linear;
 pub mod linear_cmd;
+pub mod replay_cmd;
+pub mod story;
 pub mod suite;
 pub mod tester;
 pub mod verify;

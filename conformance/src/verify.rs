@@ -29,7 +29,8 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let begin = Instant::now();
     let threads = available_parallelism().map_or(1, usize::from);
     println!("== 1 of 2: the rules, checked exhaustively\n");
-    let checked = explore(&profiles(), &CheckOptions { threads, ..CheckOptions::default() })?;
+    let options = CheckOptions { threads, ..CheckOptions::default() };
+    let checked = explore(&profiles(), &options, &mut |text| print!("{text}"))?;
 
     println!("\n== 2 of 2: the node, run through the lab\n");
     let batch = Batch {
@@ -69,12 +70,18 @@ fn print_checked(checked: &Checked) {
         };
         println!("  {verdict:<10} {:<12} {:>11} states  {}", report.profile, report.distinct, report.bounds);
     }
-    println!("  always: election safety, leader append-only, log matching, leader completeness, state machine");
-    println!("  safety, and what they rest on; a search that did not reach what it is there to check fails.\n");
+    println!(
+        "  always: election safety, leader append-only, log matching, leader completeness, state machine"
+    );
+    println!(
+        "  safety, and what they rest on; a search that did not reach what it is there to check fails.\n"
+    );
 }
 
 fn print_lab(lab: &LabOutcome, args: &VerifyArgs) {
-    println!("The node of impl/node, with its real lock, outbox, applier and encoding, on the lab's network:");
+    println!(
+        "The node of impl/node, with its real lock, outbox, applier and encoding, on the lab's network:"
+    );
     println!(
         "  {:<10} {} tests in {} rounds from seed {}, {:.0} simulated seconds\n",
         if lab.passed { "passed" } else { "FAILED" },

@@ -1,0 +1,194 @@
+//! A check in words, as a person reads it.
+
+use super::conclusion::{Checked, missing};
+use crate::story::{diagram, names};
+use figure2_core::Rule;
+use figure2_model::{Outcome, Profile, Report, Trace, Unfinished, Verdict};
+use std::time::Duration;
+
+/// Width of the names of what a report tells.
+const LABEL: usize = 10;
+
+/// What is about to be searched.
+#[must_use]
+pub fn heading(profile: &Profile) -> String {
+    format!("{}: {}\n{}", profile.name, profile.description, field("bounds", &profile.bounds.to_string()))
+}
+
+fn field(label: &str, text: &str) -> String {
+    format!("  {label:<LABEL$} {text}\n")
+}
+
+/// As many fields to a line as fit, under one label.
+fn list(label: &str, items: &[String]) -> String {
+    let (mut text, mut label, mut line) = (String::new(), label, String::new());
+    for item in items {
+        if !line.is_empty() && line.chars().count() + item.chars().count() + 3 > 96 {
+            text.push_str(&field(label, &line));
+            label = "";
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push_str("   ");
+        }
+        line.push_str(item);
+    }
+    text + &field(label, &line)
+}
+
+fn mark(outcome: Outcome) -> char {
+    match outcome {
+        Outcome::Holds | Outcome::Found => '✓',
+        Outcome::Broken | Outcome::NotFound => '✗',
+        Outcome::Open => '?',
+    }
+}
+
+/// What a search found, with the trace of a violation.
+#[must_use]
+pub fn report(profile: &Profile, report: &Report) -> String {
+    let always =
+        report.always.iter().map(|(safety, outcome)| format!("{} {}", mark(*outcome), safety.name()));
+    let sometimes =
+        report.sometimes.iter().map(|(witness, outcome)| format!("{} {}", mark(*outcome), witness.name()));
+    let required = report.rules.iter().filter(|(rule, _)| profile.rules.contains(rule));
+    let required = required.map(|(rule, count)| {
+        format!("{} {} {}", if *count > 0 { '✓' } else { '✗' }, rule.id(), grouped(*count))
+    });
+    let mut text = list("always", &always.collect::<Vec<_>>());
+    text.push_str(&list("sometimes", &sometimes.collect::<Vec<_>>()));
+    text.push_str(&list("rules", &required.collect::<Vec<_>>()));
+    text.push_str(&field(
+        "states",
+        &format!("{} generated, {} distinct", grouped(report.generated), grouped(report.distinct)),
+    ));
+    text.push_str(&field(
+        "search",
+        &format!(
+            "{:.1} s, {} distinct states/s, depth {}, {}",
+            report.elapsed.as_secs_f64(),
+            grouped(report.rate() as u64),
+            report.depth,
+            memory(report.peak_memory)
+        ),
+    ));
+    text.push_str(&field("verdict", &verdict(&report.verdict)));
+    if let Verdict::Violated(found) = &report.verdict {
+        text.push_str(&trace(found));
+    }
+    text + "\n"
+}
+
+fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Holds => "HOLDS: every state within the bounds was visited".to_owned(),
+        Verdict::Violated(trace) => format!("VIOLATED: {}", names(&trace.broken)),
+        Verdict::Vacuous { .. } => {
+            format!("VACUOUS: every state was visited, and none shows: {}", missing(verdict).join(", "))
+        }
+        Verdict::Unfinished(reason) => format!("UNFINISHED: {reason}; nothing is proved"),
+    }
+}
+
+/// A violation step by step, then as a diagram.
+fn trace(trace: &Trace) -> String {
+    let kind = if trace.is_shortest {
+        "the shortest there is"
+    } else {
+        "not known to be the shortest: the search for that was too large"
+    };
+    let mut text = format!("\n  {} steps, {kind}:\n", trace.story.steps.len());
+    for line in trace.to_string().lines() {
+        text.push_str(&format!("    {line}\n"));
+    }
+    text + "\n" + &diagram(&trace.story)
+}
+
+/// How often each rule fired, in all searches together.
+#[must_use]
+pub fn coverage(checked: &Checked, is_whole: bool) -> String {
+    let count = |rule: Rule| -> u64 {
+        let counts = checked.reports.iter().flat_map(|report| &report.rules);
+        counts.filter(|(other, _)| *other == rule).map(|(_, count)| count).sum()
+    };
+    let fired: Vec<Rule> = Rule::ALL.iter().copied().filter(|rule| count(*rule) > 0).collect();
+    let mut text = format!("rules of the core that fired: {} of {}\n", fired.len(), Rule::ALL.len());
+    text.push_str(&list(
+        "fired",
+        &fired.iter().map(|rule| format!("{} {}", rule.id(), grouped(count(*rule)))).collect::<Vec<_>>(),
+    ));
+    if is_whole {
+        let unreachable =
+            figure2_model::UNREACHABLE.iter().map(|rule| rule.id()).collect::<Vec<_>>().join(", ");
+        text.push_str(&field("never", &format!("{unreachable}: no correct peer sends what it rejects")));
+        for rule in &checked.never_fired {
+            text.push_str(&field("MISSING", &format!("{} ({}): {}", rule.id(), rule.place(), rule.text())));
+        }
+    }
+    text + "\n"
+}
+
+/// A line for each profile.
+#[must_use]
+pub fn summary(reports: &[Report], elapsed: Duration) -> String {
+    let mut text = format!(
+        "{:<12} {:>14} {:>14} {:>11} {:>6} {:>8} {:>8}  verdict\n",
+        "profile", "generated", "distinct", "states/s", "depth", "MB", "s"
+    );
+    for report in reports {
+        let megabytes =
+            report.peak_memory.map_or_else(|| "?".to_owned(), |bytes| (bytes / 1_000_000).to_string());
+        let verdict = match &report.verdict {
+            Verdict::Holds => "holds",
+            Verdict::Violated(_) => "VIOLATED",
+            Verdict::Vacuous { .. } => "VACUOUS",
+            Verdict::Unfinished(Unfinished::Limit(_)) => "UNFINISHED (limit)",
+            Verdict::Unfinished(_) => "UNFINISHED (error)",
+        };
+        text.push_str(&format!(
+            "{:<12} {:>14} {:>14} {:>11} {:>6} {:>8} {:>8.1}  {verdict}\n",
+            report.profile,
+            grouped(report.generated),
+            grouped(report.distinct),
+            grouped(report.rate() as u64),
+            report.depth,
+            megabytes,
+            report.elapsed.as_secs_f64()
+        ));
+    }
+    let distinct = reports.iter().map(|report| report.distinct).sum();
+    text + &format!("{:<12} {:>14} {:>14} {:>36.1}\n", "in all", "", grouped(distinct), elapsed.as_secs_f64())
+}
+
+/// An amount of memory, in words.
+#[must_use]
+pub fn memory(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "memory unknown".to_owned(), |bytes| format!("{} MB", bytes / 1_000_000))
+}
+
+/// A number with its thousands apart.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        assert_eq!(
+            [grouped(0), grouped(999), grouped(1000), grouped(1_234_567)],
+            ["0", "999", "1,000", "1,234,567"]
+        );
+    }
+}

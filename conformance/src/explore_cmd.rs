@@ -1,0 +1,143 @@
+//! `figure2 explore`: stateright's Explorer on a profile, with actions and states that can be read.
+
+use crate::story::svg;
+use anyhow::{Context, bail};
+use figure2_core::{Figure2, Rules};
+use figure2_model::{
+    Action, Cluster, Command, Hashed, Prefix, Safety, State, Story, Witness, profile, profiles,
+};
+use stateright::{Model, Path, Property};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+
+/// Opens stateright's Explorer on a profile in a browser: choose what happens next, and see what becomes of it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ExploreArgs {
+    /// The profile
+    #[arg(long, value_name = "NAME")]
+    pub profile: String,
+    /// Where to listen. The Explorer asks nobody who they are: anything but a loopback address shows it to the network
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:3000")]
+    pub address: SocketAddr,
+}
+
+/// Runs the command. It ends when it is interrupted.
+///
+/// # Errors
+/// When there is no such profile, with those that there are, or the address cannot be used.
+pub fn run(args: &ExploreArgs) -> anyhow::Result<ExitCode> {
+    let Some(profile) = profile(&args.profile) else {
+        let possible: Vec<String> = profiles().into_iter().map(|profile| profile.name).collect();
+        bail!("--profile {}: there is no such profile; possible are {}", args.profile, possible.join(", "));
+    };
+    let explored = Explored::new(profile.cluster(Figure2)?);
+    // The Explorer panics when it cannot listen; better to find out before.
+    drop(
+        TcpListener::bind(args.address)
+            .with_context(|| format!("--address {} cannot be used", args.address))?,
+    );
+    println!("{}: {}\nbounds: {}", profile.name, profile.description, profile.bounds);
+    println!("open http://{} in a browser; interrupt to end", args.address);
+    if !args.address.ip().is_loopback() {
+        println!("everyone who reaches {} can use it", args.address);
+    }
+    explored.checker().serve(args.address);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A cluster whose actions and states are shown in words. The behaviour is the cluster's own.
+pub struct Explored<R> {
+    cluster: Cluster<R>,
+}
+
+impl<R: Rules<Command, Prefix>> Explored<R> {
+    /// The cluster, to be explored; with each state as it is, whatever names its servers have.
+    pub fn new(cluster: Cluster<R>) -> Self {
+        Explored { cluster: cluster.with_symmetry(false) }
+    }
+}
+
+/// An action with its words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    action: Action,
+    words: String,
+}
+
+/// A state that shows itself machine by machine.
+#[derive(Clone, PartialEq)]
+pub struct Shown(Hashed<State>);
+
+impl Hash for Shown {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.describe())
+    }
+}
+
+macro_rules! conditions {
+    ($function:ident: $($place:literal)*) => { [$($function::<R, $place>),*] };
+}
+/// stateright takes a property's condition as a function pointer: one for each place in the list of properties.
+type Condition<R> = fn(&Explored<R>, &Shown) -> bool;
+
+impl<R: Rules<Command, Prefix> + Clone> Model for Explored<R> {
+    type State = Shown;
+    type Action = Choice;
+
+    fn init_states(&self) -> Vec<Shown> {
+        self.cluster.init_states().into_iter().map(Shown).collect()
+    }
+
+    fn actions(&self, state: &Shown, actions: &mut Vec<Choice>) {
+        let deeds = self.cluster.deeds(&state.0).into_iter();
+        actions.extend(deeds.map(|(action, deed)| Choice { action, words: deed.to_string() }));
+    }
+
+    fn next_state(&self, state: &Shown, choice: Choice) -> Option<Shown> {
+        self.cluster.next_state(&state.0, choice.action).map(Shown)
+    }
+
+    fn format_action(&self, choice: &Choice) -> String {
+        choice.words.clone()
+    }
+
+    /// What the step does, then the cluster after it.
+    fn format_step(&self, state: &Shown, choice: Choice) -> Option<String> {
+        let next = self.cluster.next_state(&state.0, choice.action)?;
+        let from_here = self.cluster.clone().starting_in(State::clone(&state.0));
+        Some(format!("{}\n{}", Story::follow(&from_here, &[choice.action]), next.describe()))
+    }
+
+    fn as_svg(&self, path: Path<Shown, Choice>) -> Option<String> {
+        let actions: Vec<Action> = path.into_actions().into_iter().map(|choice| choice.action).collect();
+        Some(svg(&Story::follow(&self.cluster, &actions)).into_string())
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let upholds: [Condition<R>; Safety::ALL.len()] =
+            conditions!(upholds: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
+        let shows: [Condition<R>; Witness::ALL.len()] = conditions!(shows: 0 1 2 3 4 5 6);
+        let always = Safety::ALL.into_iter().zip(upholds);
+        let sometimes = Witness::ALL.into_iter().zip(shows);
+        let always = always.map(|(safety, condition)| Property::always(safety.name(), condition));
+        always
+            .chain(sometimes.map(|(witness, condition)| Property::sometimes(witness.name(), condition)))
+            .collect()
+    }
+}
+
+fn upholds<R, const I: usize>(_: &Explored<R>, state: &Shown) -> bool {
+    Safety::ALL[I].holds(&state.0)
+}
+
+fn shows<R, const I: usize>(_: &Explored<R>, state: &Shown) -> bool {
+    Witness::ALL[I].holds(&state.0)
+}
