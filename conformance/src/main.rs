@@ -1,7 +1,7 @@
 //! The command `figure2`: one place for everything the project can show.
 
 use clap::{Parser, Subcommand};
-use figure2_conformance::{check, explore_cmd, lab_cmd, replay_cmd, verify};
+use figure2_conformance::{check, explore_cmd, lab_cmd, linear_cmd, replay_cmd, verify};
 use std::process::ExitCode;
 
 /// Raft's Figure 2, to the letter: one set of rules, exhaustively checked and run.
@@ -19,6 +19,7 @@ enum Command {
     Check(check::CheckArgs),
     Explore(explore_cmd::ExploreArgs),
     Lab(lab_cmd::LabArgs),
+    Linear(linear_cmd::LinearArgs),
     Replay(replay_cmd::ReplayArgs),
     Verify(verify::VerifyArgs),
     Witness(replay_cmd::WitnessArgs),
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explore(args) => explore_cmd::run(&args),
         Command::Lab(args) => lab_cmd::run(&args),
+        Command::Linear(args) => linear_cmd::run(&args),
         Command::Replay(args) => replay_cmd::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Witness(args) => replay_cmd::run_witness(&args),
