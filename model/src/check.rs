@@ -30,6 +30,9 @@ pub struct CheckOptions {
     /// Most memory of the process, in bytes. Where the system does not tell, what the set of seen states takes is
     /// estimated.
     pub max_memory: Option<u64>,
+    /// Whether to search breadth first instead of depth first: slower, and about 1 KB for each state that waits, but
+    /// a violation that is near is found before all that is far. For broken rules.
+    pub breadth_first: bool,
     /// Most states that the search for a shortest trace may take; it keeps whole states, about 1 KB each.
     pub max_trace_states: u64,
 }
@@ -41,6 +44,7 @@ impl Default for CheckOptions {
             time_limit: None,
             max_states: None,
             max_memory: None,
+            breadth_first: false,
             max_trace_states: 2_000_000,
         }
     }
@@ -128,9 +132,28 @@ where
     let control = Arc::new(Control::new(options.max_states));
     let cluster = profile.cluster(rules)?.controlled_by(Arc::clone(&control));
 
-    let mut checker = cluster.clone().checker().threads(options.threads).spawn_dfs();
+    let builder = cluster.clone().checker().threads(options.threads);
+    if options.breadth_first {
+        Ok(conclude(builder.spawn_bfs(), &cluster, profile, &control, options, progress))
+    } else {
+        Ok(conclude(builder.spawn_dfs(), &cluster, profile, &control, options, progress))
+    }
+}
+
+/// Waits for a search and draws the conclusion.
+fn conclude<R>(
+    mut checker: impl Checker<Cluster<R>>,
+    cluster: &Cluster<R>,
+    profile: &Profile,
+    control: &Control,
+    options: &CheckOptions,
+    progress: &mut dyn FnMut(&Progress),
+) -> Report
+where
+    R: Rules<Command, Prefix> + Clone + Send + Sync + 'static,
+{
     let handles = checker.handles();
-    let ended = watch(&checker, handles, &control, options, Phase::Search, progress);
+    let ended = watch(&checker, handles, control, options, Phase::Search, progress);
 
     let broken: Vec<Safety> = profile.always.iter().copied().filter(|s| control.is_broken(*s)).collect();
     let rules = control.rule_counts();
@@ -138,7 +161,12 @@ where
         control.replay();
         let found = actions_to_violation(&checker, &broken);
         drop(checker);
-        Verdict::Violated(shortest_trace(&cluster, profile, &found, options, progress))
+        // Breadth first with one thread, the first violation is the shortest.
+        if options.breadth_first && options.threads == 1 {
+            Verdict::Violated(Trace::follow(cluster, &found, &profile.always, true))
+        } else {
+            Verdict::Violated(shortest_trace(cluster, profile, &found, options, progress))
+        }
     } else if let Some(message) = ended.panic.clone() {
         Verdict::Unfinished(Unfinished::Panicked(message))
     } else if let Some(limit) = control.limit() {
@@ -147,7 +175,7 @@ where
         let (distinct, expanded) = (ended.distinct, control.expanded());
         Verdict::Unfinished(Unfinished::NotExpanded { distinct, expanded })
     } else {
-        conclude_exhausted(profile, &control, &rules)
+        conclude_exhausted(profile, control, &rules)
     };
 
     let exhausted = matches!(verdict, Verdict::Holds | Verdict::Vacuous { .. });
@@ -167,7 +195,7 @@ where
         };
         (*witness, outcome)
     });
-    Ok(Report {
+    Report {
         profile: profile.name.clone(),
         bounds: profile.bounds,
         generated: ended.generated,
@@ -179,7 +207,7 @@ where
         sometimes: sometimes.collect(),
         rules,
         verdict,
-    })
+    }
 }
 
 impl Profile {

@@ -35,7 +35,8 @@ pub struct Mutant {
 type Run = fn(&Profile, &CheckOptions, &mut dyn FnMut(&Progress)) -> Result<Report, CheckError>;
 
 impl Mutant {
-    /// Explores the mutant's profile under the mutant's rules, for the one property that must catch it.
+    /// Explores the mutant's profile under the mutant's rules, for the one property that must catch it. The search is
+    /// breadth first with one thread, so the trace it finds is the shortest.
     ///
     /// # Errors
     /// As [`check_rules`].
@@ -52,7 +53,9 @@ impl Mutant {
         options: &CheckOptions,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<Report, CheckError> {
-        (self.run)(&self.profile, options, progress)
+        // The bug is near the start, and much else is far from it.
+        let options = CheckOptions { breadth_first: true, threads: 1, ..*options };
+        (self.run)(&self.profile, &options, progress)
     }
 
     /// Takes recorded steps again, from the start of a profile, under the mutant's rules.
