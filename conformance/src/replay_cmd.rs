@@ -3,7 +3,7 @@
 use crate::story::{Account, FIGURE2, Form, TraceFile, names, write_out};
 use anyhow::{Context, bail};
 use figure2_core::Figure2;
-use figure2_model::{CheckOptions, Retraced, Witness, profile, profiles, shortest_witness};
+use figure2_model::{CheckOptions, Retraced, Safety, Witness, profile, profiles, shortest_witness};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -59,12 +59,14 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let rules = args.rules.clone().unwrap_or_else(|| file.rules.clone());
     let (profile, retraced) = file.replay(Some(&rules)).with_context(|| format!("{name} cannot be used"))?;
     let (conclusion, code) = conclude(&file, &rules, &retraced)?;
+    let recorded = file.expected_breaks()?;
+    let is_asked = |safety: &Safety| profile.always.contains(safety) || recorded.contains(safety);
     let account = Account {
         profile: profile.name.clone(),
         rules,
         bounds: profile.bounds.to_string(),
         is_shortest: file.shortest && retraced.possible_instead.is_none(),
-        breaks: retraced.broken,
+        breaks: retraced.broken.into_iter().filter(is_asked).collect(),
         shows: file.expected_witness()?.filter(|witness| retraced.shown.contains(witness)),
         story: retraced.story,
     };
@@ -91,7 +93,7 @@ fn conclude(file: &TraceFile, rules: &str, retraced: &Retraced) -> anyhow::Resul
     let breaks = expected.iter().all(|safety| retraced.broken.contains(safety));
     Ok(match (breaks && shows, witness) {
         (true, Some(witness)) if expected.is_empty() => (format!("shows {} as recorded", witness.name()), 0),
-        (true, _) => (format!("VIOLATED as recorded: {}", names(&retraced.broken)), 1),
+        (true, _) => (format!("VIOLATED as recorded: {}", names(&expected)), 1),
         (false, _) if retraced.broken.is_empty() => (
             format!(
                 "DOES NOT REPRODUCE under rules {rules}: all {taken} steps were taken, and nothing is broken"

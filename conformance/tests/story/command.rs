@@ -61,7 +61,8 @@ fn a_mutant_is_caught_its_trace_written_and_the_violation_reproduced_but_not_by_
 
     let output = figure2(&["replay", name]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(err(&output).contains("VIOLATED as recorded: "), "{}", err(&output));
+    assert!(err(&output).contains("VIOLATED as recorded: election safety\n"), "{}", err(&output));
+    assert!(out(&output).starts_with("Broken: election safety\n"), "{}", out(&output));
 
     let output = figure2(&["replay", name, "--rules", "figure2"]);
     assert_eq!(output.status.code(), Some(0));
