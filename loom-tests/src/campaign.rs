@@ -92,7 +92,10 @@ fn run_loom(options: &Options) -> Verdict {
         }
     }
     println!("loom: every interleaving with at most so many preemptions\n");
-    println!("{:<20} {:>7} {:>6} {:>14} {:>9} {:>8}", "scenario", "threads", "bound", "interleavings", "finished", "seconds");
+    println!(
+        "{:<20} {:>7} {:>6} {:>14} {:>9} {:>8}",
+        "scenario", "threads", "bound", "interleavings", "finished", "seconds"
+    );
     explore_all(&program, &jobs)
 }
 
@@ -105,7 +108,10 @@ fn run_shuttle(options: &Options) -> Verdict {
             return Verdict::Unfinished;
         }
     };
-    println!("{:<20} {:>7} {:>6} {:>14} {:>9} {:>8}", "scenario", "threads", "depth", "interleavings", "finished", "seconds");
+    println!(
+        "{:<20} {:>7} {:>6} {:>14} {:>9} {:>8}",
+        "scenario", "threads", "depth", "interleavings", "finished", "seconds"
+    );
     let depth = options.bound.unwrap_or(Bound(Some(SHUTTLE_DEPTH)));
     let jobs: Vec<Job> =
         options.scenarios.iter().map(|scenario| job(options, scenario, SHUTTLE_EXTRA, depth)).collect();
@@ -154,7 +160,10 @@ fn print_row(job: &Job, ended: &Ended) -> Verdict {
         }
         Ended::Found { interleavings, what, seconds } => {
             println!("{name:<20} {:>7} {bound:>6} {interleavings:>14} {:>9} {seconds:>8.1}", "", "VIOLATED");
-            println!("    {what}\n    again: cargo loom -- --scenario {name} --extra {} --bound {bound}", job.extra);
+            println!(
+                "    {what}\n    again: cargo loom -- --scenario {name} --extra {} --bound {bound}",
+                job.extra
+            );
             Verdict::Violated
         }
         Ended::Broken(why) => {
@@ -179,7 +188,12 @@ fn run_mutants(options: &Options) -> Verdict {
         }
     };
     println!("{:<28} {:<18} {:>13} {:>8}  how", "mutant", "found by", "interleavings", "seconds");
-    options.mutants.iter().map(|mutant| try_mutant(options, &copy, mutant)).max().unwrap_or(Verdict::Unfinished)
+    options
+        .mutants
+        .iter()
+        .map(|mutant| try_mutant(options, &copy, mutant))
+        .max()
+        .unwrap_or(Verdict::Unfinished)
 }
 
 /// What finds a mutant must find nothing in the same build without one.

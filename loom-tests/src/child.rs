@@ -68,7 +68,12 @@ fn read(output: &Output, seconds: f64) -> Ended {
     let ended = match words[..] {
         ["explored", threads, interleavings, finished] if output.status.success() => {
             threads.parse().ok().zip(interleavings.parse().ok()).zip(finished.parse().ok()).map(
-                |((threads, interleavings), finished)| Ended::Explored { threads, interleavings, finished, seconds },
+                |((threads, interleavings), finished)| Ended::Explored {
+                    threads,
+                    interleavings,
+                    finished,
+                    seconds,
+                },
             )
         }
         ["found", interleavings, ..] => interleavings.parse().ok().map(|interleavings| {

@@ -124,7 +124,9 @@ pub struct Wire {
 impl Link for Wire {
     fn send(&self, envelope: Envelope) {
         self.disk.assert_holds(&envelope);
-        let (Message::AppendEntries(message), Ok(mut sent)) = (&envelope.message, self.sent.lock()) else { return };
+        let (Message::AppendEntries(message), Ok(mut sent)) = (&envelope.message, self.sent.lock()) else {
+            return;
+        };
         let sent = &mut sent[usize::from(envelope.to.0)];
         assert!(message.prev_log_index.0 == *sent, "sent in another order than that of the lock");
         *sent += message.entries.len() as u64;
@@ -151,6 +153,8 @@ pub struct Page {
     pub commands: Vec<Option<Command>>,
     /// A snapshot that it was offered, and has not yet answered.
     pub offered: Option<Index>,
+    /// The last snapshot that it was offered.
+    pub last_offer: Index,
     waiters: Waiters,
 }
 
@@ -164,7 +168,6 @@ impl Book {
         };
         self.committed.fetch_max(committed.0, Ordering::Relaxed);
     }
-
 
     /// The service's own lock.
     pub fn lock(&self) -> MutexGuard<'_, Page> {
@@ -243,8 +246,9 @@ impl Shop {
         {
             let mut page = self.book.lock();
             assert!(page.offered.is_none(), "an offer came before the last one was answered");
-            assert!(index.0 > page.index, "an old snapshot, or the same one again, was offered");
-            page.offered = Some(index);
+            assert!(index.0 > page.index, "an old snapshot was offered");
+            assert!(index > page.last_offer, "the same snapshot was offered again");
+            (page.offered, page.last_offer) = (Some(index), index);
         }
         let answer = self.monitor.install(snapshot).await;
         self.book.lock().offered = None;

@@ -26,5 +26,7 @@ pub fn replace(text: &str, old: &str, new: &str) -> Result<String, String> {
 
 /// The mutant of that name.
 pub fn find(name: &str) -> Result<&'static Mutant, String> {
-    ALL.iter().find(|mutant| mutant.name == name).ok_or_else(|| format!("no mutant {name}: --list shows them"))
+    ALL.iter()
+        .find(|mutant| mutant.name == name)
+        .ok_or_else(|| format!("no mutant {name}: --list shows them"))
 }

@@ -29,7 +29,15 @@ impl Node {
     /// The same, with another disk or clock.
     pub fn with(start: Start, disk: Disk, clock: Clock) -> Node {
         let monitor = Arc::new(Monitor::new(start.server, clock));
-        Node { monitor, disk, book: Arc::new(Book::default()), sent: Arc::default(), rest: Arc::default(), tasks: Vec::new(), handlers: Vec::new() }
+        Node {
+            monitor,
+            disk,
+            book: Arc::new(Book::default()),
+            sent: Arc::default(),
+            rest: Arc::default(),
+            tasks: Vec::new(),
+            handlers: Vec::new(),
+        }
     }
 
     /// Starts a task of the node or of its service, on a thread of its own.
@@ -109,8 +117,15 @@ impl Node {
         let (status, service) = (self.monitor.status(), self.book.lock().index);
         assert!(!self.monitor.is_stopped(), "the node stopped: {:?}", self.monitor.failure());
         assert!(status.commit_index.0 == index, "committed {}, expected {index}", status.commit_index);
-        assert!(service == index, "all rest, and the service has only {service} of {index}: a wake-up was lost");
-        assert!(status.last_applied.0 == index, "the service has {index}, last_applied is {}", status.last_applied);
+        assert!(
+            service == index,
+            "all rest, and the service has only {service} of {index}: a wake-up was lost"
+        );
+        assert!(
+            status.last_applied.0 == index,
+            "the service has {index}, last_applied is {}",
+            status.last_applied
+        );
         self.disk.read(|durable| {
             let on_disk = (durable.current_term, durable.log.base_index(), durable.log.last_index());
             let in_memory = (status.term, status.snapshot_index, status.last_log_index);

@@ -16,7 +16,7 @@ cargo loom -- [options]
   --mutants, --no-mutants        only the mutants; all but the mutants
   --mutant NAME                  only this mutant (may be repeated)
   --shuttle, --no-shuttle        only shuttle; all but shuttle
-  --draws N                      shuttle: interleavings per scenario [1000]
+  --draws N                      shuttle: interleavings per scenario [10000]
   --seed N                       shuttle: seed of the draws [1]
 exit code: 0 all holds and all mutants are found, 1 something is violated or a mutant survives,
 2 unfinished, or it could not be run";
@@ -104,7 +104,7 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Str
         extra: None,
         seconds: 120,
         checkpoints: None,
-        draws: 1000,
+        draws: 10_000,
         seed: 1,
     };
     let (mut child, mut only) = (false, Vec::new());

@@ -118,11 +118,8 @@ pub fn append_succeeded(from: ServerId, match_index: u64) -> Envelope {
 
 /// S1, leader of term 1, sends its snapshot.
 pub fn snapshot_from_leader(index: u64) -> Envelope {
-    let snapshot = Snapshot {
-        last_included_index: Index(index),
-        last_included_term: Term(1),
-        data: state_after(index),
-    };
+    let snapshot =
+        Snapshot { last_included_index: Index(index), last_included_term: Term(1), data: state_after(index) };
     let message = InstallSnapshot { term: Term(1), snapshot };
     Envelope { from: S1, to: ME, message: Message::InstallSnapshot(message) }
 }

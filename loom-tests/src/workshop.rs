@@ -19,14 +19,21 @@ pub struct Workshop {
 }
 
 /// What the copy needs, from the repository's root.
-const COPIED: &[&str] =
-    &["Cargo.toml", "impl/core", "impl/node", "loom-tests/Cargo.toml", "loom-tests/Cargo.lock", "loom-tests/src"];
+const COPIED: &[&str] = &[
+    "Cargo.toml",
+    "impl/core",
+    "impl/node",
+    "loom-tests/Cargo.toml",
+    "loom-tests/Cargo.lock",
+    "loom-tests/src",
+];
 
 impl Workshop {
     /// Finds out where things are.
     pub fn open() -> Workshop {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR");
-        let crate_directory = manifest.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let crate_directory =
+            manifest.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let target = crate_directory.join("target");
         let root = crate_directory.parent().map_or_else(|| PathBuf::from(".."), Path::to_path_buf);
         Workshop { root, target }

@@ -29,7 +29,7 @@ pub const ALL: &[Mutant] = &[
             "(self.server.commit_index(), offered, self.unanswered)",
             "(self.server.commit_index(), offered, None)",
         )],
-        likely: &["install-entries", "install-newer"],
+        likely: &["offer-in-channel"],
     },
     Mutant {
         name: "start-under-two-locks",
@@ -123,7 +123,7 @@ pub const ALL: &[Mutant] = &[
         name: "offer-not-awaited",
         about: "entries and offers are handed over while an offer is unanswered",
         replacements: &[(MONITOR, "if state.unanswered.is_some() {", "if false {")],
-        likely: &["install-entries", "install-newer"],
+        likely: &["offer-in-channel"],
     },
     Mutant {
         name: "offer-answered-before-durable",

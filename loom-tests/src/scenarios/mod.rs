@@ -29,7 +29,7 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "late-follower",
         about: "a proposer, a reply that shows a follower to lag, the writer, the applier",
-        extra: 0,
+        extra: 1,
         run: proposing::late_follower,
     },
     Scenario {
@@ -41,7 +41,7 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "get-state",
         about: "a reader of the state, a handler that ends the leadership, the writer",
-        extra: 0,
+        extra: 1,
         run: proposing::get_state,
     },
     Scenario {
@@ -53,7 +53,7 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "slow-service",
         about: "a full apply channel, its reader, the applier, the writer",
-        extra: 0,
+        extra: 1,
         run: applying::slow_service,
     },
     Scenario {
@@ -65,14 +65,20 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "snapshot-inline",
         about: "the service takes a snapshot within the delivery, the writer, the applier",
-        extra: 0,
+        extra: 1,
         run: snapshots::snapshot_inline,
     },
     Scenario {
         name: "install-entries",
-        about: "an offered snapshot against the entries it covers, the writer, the applier, the service",
+        about: "an offered snapshot against the entries it covers, the writer, the applier",
         extra: 0,
         run: snapshots::install_entries,
+    },
+    Scenario {
+        name: "offer-in-channel",
+        about: "a commit, and a service behind a channel that has to answer an offer, the writer, the applier",
+        extra: 1,
+        run: snapshots::offer_in_channel,
     },
     Scenario {
         name: "install-newer",
@@ -89,7 +95,7 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "kill-propose",
         about: "kill against a proposer, the writer, the applier",
-        extra: 0,
+        extra: 1,
         run: stopping::kill_propose,
     },
     Scenario {
@@ -101,37 +107,37 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "kill-snapshot",
         about: "kill against a snapshot taken within the delivery, the writer, the applier",
-        extra: 0,
+        extra: 1,
         run: stopping::kill_snapshot,
     },
     Scenario {
         name: "kill-install",
         about: "kill against a service that waits for the answer to its CondInstallSnapshot, the writer, the applier",
-        extra: 0,
+        extra: 1,
         run: stopping::kill_install,
     },
     Scenario {
         name: "kill-slow-service",
         about: "kill against an applier before a full channel that nobody reads, the writer",
-        extra: 0,
+        extra: 1,
         run: stopping::kill_slow_service,
     },
     Scenario {
         name: "kill-timer",
         about: "kill against an election by the timer, the writer",
-        extra: 0,
+        extra: 1,
         run: stopping::kill_timer,
     },
     Scenario {
         name: "restart",
         about: "kill, and a restart from a copy of the disk, against the old handler and the old writer",
-        extra: 0,
+        extra: 1,
         run: stopping::restart,
     },
     Scenario {
         name: "storage-fails",
         about: "a write that fails, against two handlers and the applier",
-        extra: 0,
+        extra: 1,
         run: stopping::storage_fails,
     },
     Scenario {

@@ -35,10 +35,17 @@ pub fn propose(extra: usize) {
 fn propose_one(handler: &Handler, n: usize, promised: &Mutex<Vec<Option<Command>>>) {
     let command = Bytes::from(format!("of proposer {n}"));
     let started = handler.monitor.start(command.clone());
-    assert!(started.is_leader && started.term == Term(1), "the leader of term 1 took no command: {started:?}");
+    assert!(
+        started.is_leader && started.term == Term(1),
+        "the leader of term 1 took no command: {started:?}"
+    );
     if let Ok(mut promised) = promised.lock() {
         let place = promised.get_mut(started.index.0 as usize - 1);
-        assert!(place.as_ref().is_some_and(|place| place.is_none()), "{} promised twice, or too high", started.index);
+        assert!(
+            place.as_ref().is_some_and(|place| place.is_none()),
+            "{} promised twice, or too high",
+            started.index
+        );
         place.into_iter().for_each(|place| *place = Some(command.clone()));
     }
 }

@@ -38,20 +38,37 @@ pub fn snapshot_inline(extra: usize) {
     assert!(disk.read(|durable| durable.log.base_index()) == Index(1), "the snapshot was not taken");
 }
 
-/// A snapshot through 2 arrives while the entries it covers are committed; the service, behind a channel, has to
-/// answer. Whoever comes first, it gets the two once.
+/// A snapshot through 2 arrives while the entries it covers are committed. Whichever wins, the service gets the two
+/// once.
 pub fn install_entries(extra: usize) {
     let mut node = Node::new(follower(2));
     node.spawn_writer();
+    node.spawn_applier(node.shop());
+    commit_beside(&mut node, 1 + extra, 2);
+    node.handler().tell(snapshot_from_leader(2));
+    node.settle(2);
+}
+
+/// An offer that its service, behind a channel, has yet to answer while the entries it covers are committed: nothing
+/// else is handed over until then, and all that is committed afterwards.
+pub fn offer_in_channel(extra: usize) {
+    let mut node = Node::new(follower(2));
+    node.handler().tell(snapshot_from_leader(2));
+    node.spawn_writer();
     let (sender, channel) = Channel::new(1);
     node.spawn_applier_to(Install::Conditional, sender);
-    for n in 0..=extra {
-        let commit = 2 - (n % 2) as u64;
-        node.spawn_handler(move |handler| handler.tell(append_entries(2, 2, commit)));
-    }
-    node.handler().tell(snapshot_from_leader(2));
+    commit_beside(&mut node, extra, 2);
+    node.handler().tell(append_entries(2, 2, 2));
     let shop = node.shop();
     node.settle_beside(2, async move { channel.serve(shop).await });
+}
+
+/// Handlers of heartbeats: one that commits all that the log has up to `last`, the others less.
+fn commit_beside(node: &mut Node, handlers: usize, last: u64) {
+    for n in 0..handlers as u64 {
+        let commit = last - n % last;
+        node.spawn_handler(move |handler| handler.tell(append_entries(last, last, commit)));
+    }
 }
 
 /// A snapshot and a newer one, each from a handler of its own.
@@ -75,10 +92,7 @@ pub fn install_automatic(extra: usize) {
     let mut shop = node.shop();
     shop.automatic = true;
     node.spawn_applier(shop);
-    for n in 0..=extra {
-        let commit = 3 - (n % 3) as u64;
-        node.spawn_handler(move |handler| handler.tell(append_entries(3, 3, commit)));
-    }
+    commit_beside(&mut node, 1 + extra, 3);
     node.handler().tell(snapshot_from_leader(2));
     node.settle(3);
 }
