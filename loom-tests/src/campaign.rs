@@ -4,7 +4,7 @@ use crate::child::{self, Ended};
 use crate::mutants::{self, Mutant};
 use crate::options::{Bound, Job, Options};
 use crate::scenarios::{self, Scenario};
-use crate::workshop::{Copy, Workshop};
+use crate::workshop::{Copy, Face, Workshop};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, mpsc};
@@ -92,30 +92,53 @@ fn run_loom(options: &Options) -> Verdict {
         }
     }
     println!("loom: every interleaving with at most so many preemptions\n");
-    println!(
-        "{:<20} {:>7} {:>6} {:>14} {:>9} {:>8}",
-        "scenario", "threads", "bound", "interleavings", "finished", "seconds"
-    );
+    println!("{}", heading("bound"));
     explore_all(&program, &jobs)
 }
 
 fn run_shuttle(options: &Options) -> Verdict {
     println!("\nshuttle: interleavings drawn by PCT, depth {SHUTTLE_DEPTH}, seed {}\n", options.seed);
-    let program = match Workshop::open().build_for_shuttle() {
+    let workshop = Workshop::open();
+    // The control first: the program that is built last is the one that stays.
+    let built = shuttle_bites(options, &workshop).and_then(|()| workshop.build_for_shuttle());
+    let program = match built {
         Ok(program) => program,
         Err(error) => {
             println!("{error}");
             return Verdict::Unfinished;
         }
     };
-    println!(
-        "{:<20} {:>7} {:>6} {:>14} {:>9} {:>8}",
-        "scenario", "threads", "depth", "interleavings", "finished", "seconds"
-    );
+    println!("{}", heading("depth"));
     let depth = options.bound.unwrap_or(Bound(Some(SHUTTLE_DEPTH)));
     let jobs: Vec<Job> =
         options.scenarios.iter().map(|scenario| job(options, scenario, SHUTTLE_EXTRA, depth)).collect();
     explore_all(&program, &jobs)
+}
+
+/// The negative control of shuttle: it must find a mutant, too.
+fn shuttle_bites(options: &Options, workshop: &Workshop) -> Result<(), String> {
+    let (mutant, scenario) = (mutants::find("waker-after-the-look")?, scenarios::find("append")?);
+    let copy = workshop.copy()?;
+    let ended = copy.with(mutant, Face::Shuttle, |program| {
+        child::run(program, &job(options, scenario, SHUTTLE_EXTRA, Bound(Some(SHUTTLE_DEPTH))))
+    })?;
+    match ended {
+        Ended::Found { interleavings, what, .. } => {
+            println!(
+                "control: {} is found by {} in {interleavings} interleavings: {what}\n",
+                mutant.name, scenario.name
+            );
+            Ok(())
+        }
+        ended => Err(format!("control: {} is not found by {}: {ended:?}", mutant.name, scenario.name)),
+    }
+}
+
+fn heading(bound: &str) -> String {
+    format!(
+        "{:<20} {:>7} {bound:>6} {:>14} {:>9} {:>8}",
+        "scenario", "threads", "interleavings", "finished", "seconds"
+    )
 }
 
 /// Runs the jobs, as many at a time as the machine has processors; prints a row for each, in their order.
@@ -176,7 +199,7 @@ fn print_row(job: &Job, ended: &Ended) -> Verdict {
 fn run_mutants(options: &Options) -> Verdict {
     println!("\nmutants of the engine, each explored by loom at bound {BOUND} until it is found\n");
     let copy = Workshop::open().copy().and_then(|copy| {
-        let program = copy.build()?;
+        let program = copy.build(Face::Loom)?;
         sound_without_mutant(options, &program)?;
         Ok(copy)
     });
@@ -209,7 +232,7 @@ fn sound_without_mutant(options: &Options, program: &Path) -> Result<(), String>
 
 fn try_mutant(options: &Options, copy: &Copy, mutant: &Mutant) -> Verdict {
     let start = Instant::now();
-    let found = copy.with(mutant, |program| {
+    let found = copy.with(mutant, Face::Loom, |program| {
         let likely = mutant.likely.iter().filter_map(|name| scenarios::find(name).ok());
         let others = scenarios::ALL.iter().filter(|scenario| !mutant.likely.contains(&scenario.name));
         for scenario in likely.chain(others) {

@@ -24,7 +24,10 @@ pub enum Ended {
 pub fn explore(job: &Job) -> ExitCode {
     let outer = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        let what = info.payload_as_str().unwrap_or("a panic").lines().next().unwrap_or_default();
+        let payload = info.payload();
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+        let what = text.lines().next().unwrap_or_default();
         tell(&format!("found {} {what}", explore::interleavings()));
         if std::env::var_os("RUST_BACKTRACE").is_some() {
             outer(info);

@@ -72,7 +72,7 @@ pub fn explore(limits: &Limits, scenario: impl Fn() + Send + Sync + 'static) -> 
     builder.check(move || begin(&scenario));
     // loom does not say why it returned. It looks at the clock before the interleavings CHECK_EVERY, 2 * CHECK_EVERY, ...
     let interleavings = interleavings();
-    let finished = (interleavings + 1) % CHECK_EVERY != 0 || start.elapsed() < limits.time;
+    let finished = !(interleavings + 1).is_multiple_of(CHECK_EVERY) || start.elapsed() < limits.time;
     Explored { threads: 1 + SPAWNED.load(Ordering::Relaxed), interleavings, finished }
 }
 

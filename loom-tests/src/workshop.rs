@@ -41,8 +41,7 @@ impl Workshop {
 
     /// Builds the scenarios for shuttle, and says where the program is.
     pub fn build_for_shuttle(&self) -> Result<PathBuf, String> {
-        let target = self.target.join("shuttle");
-        cargo_build(&self.root.join("loom-tests"), &target, "release", "['--cfg','loom','--cfg','shuttle']")
+        cargo_build(&self.root.join("loom-tests"), &self.target, Face::Shuttle)
     }
 
     /// Makes a fresh copy of the sources, to be mutated.
@@ -55,8 +54,17 @@ impl Workshop {
             COPIED.iter().try_for_each(|path| copy_all(&self.root.join(path), &tree.join(path)))
         };
         copy().map_err(|error| format!("the sources cannot be copied to {}: {error}", tree.display()))?;
-        Ok(Copy { tree, target: self.target.join("mutants").join("build") })
+        Ok(Copy { tree, target: self.target.clone() })
     }
+}
+
+/// Which explorer a program is built for.
+#[derive(Clone, Copy)]
+pub enum Face {
+    /// loom, with less optimisation: for mutants, which are built to be found at once.
+    Loom,
+    /// shuttle.
+    Shuttle,
 }
 
 /// A copy of the sources.
@@ -67,12 +75,17 @@ pub struct Copy {
 
 impl Copy {
     /// Builds the scenarios over the copy as it is.
-    pub fn build(&self) -> Result<PathBuf, String> {
-        cargo_build(&self.tree.join("loom-tests"), &self.target, "mutants", "['--cfg','loom','-Awarnings']")
+    pub fn build(&self, face: Face) -> Result<PathBuf, String> {
+        cargo_build(&self.tree.join("loom-tests"), &self.target, face)
     }
 
     /// Mutates the copy, builds it, has it tried, and undoes the mutation.
-    pub fn with<R>(&self, mutant: &Mutant, attempt: impl FnOnce(&Path) -> R) -> Result<R, String> {
+    pub fn with<R>(
+        &self,
+        mutant: &Mutant,
+        face: Face,
+        attempt: impl FnOnce(&Path) -> R,
+    ) -> Result<R, String> {
         let mut originals = Vec::new();
         let mutated = mutant.replacements.iter().try_for_each(|(file, old, new)| {
             let path = self.tree.join("impl/node/src").join(file);
@@ -83,7 +96,7 @@ impl Copy {
             originals.push((path, text));
             Ok(())
         });
-        let result = mutated.and_then(|()| self.build()).map(|program| attempt(&program));
+        let result = mutated.and_then(|()| self.build(face)).map(|program| attempt(&program));
         // Backwards: a file that was changed twice ends with its first text.
         originals
             .iter()
@@ -110,13 +123,20 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn cargo_build(directory: &Path, target: &Path, profile: &str, rustflags: &str) -> Result<PathBuf, String> {
+fn cargo_build(directory: &Path, target: &Path, face: Face) -> Result<PathBuf, String> {
+    // Warnings are this program's own business: a mutant leaves things unused.
+    let (target, profile, rustflags) = match face {
+        Face::Loom => (target.join("mutants").join("build"), "mutants", "['--cfg','loom','-Awarnings']"),
+        Face::Shuttle => {
+            (target.join("shuttle"), "release", "['--cfg','loom','--cfg','shuttle','-Awarnings']")
+        }
+    };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["build", "--locked", "--quiet", "--profile", profile, "--manifest-path"])
         .arg(directory.join("Cargo.toml"))
         .arg("--target-dir")
-        .arg(target)
+        .arg(&target)
         .args(["--config", &format!("build.rustflags={rustflags}")])
         .output()
         .map_err(|error| format!("cargo did not start: {error}"))?;

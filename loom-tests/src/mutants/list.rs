@@ -25,7 +25,7 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "answer-wakes-nobody",
         about: "the answer to an offer does not wake the applier",
-        replacements: &[(MONITOR, 
+        replacements: &[(MONITOR,
             "(self.server.commit_index(), offered, self.unanswered)",
             "(self.server.commit_index(), offered, None)",
         )],
@@ -34,7 +34,7 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "start-under-two-locks",
         about: "start appends under one lock, and reads the index that it answers under another",
-        replacements: &[(MONITOR, 
+        replacements: &[(MONITOR,
             "Some(Outcome::Proposed { index, term }) => Started { index, term, is_leader: true },",
             "Some(Outcome::Proposed { term, .. }) => {
                 Started { index: self.status().last_log_index, term, is_leader: true }
@@ -45,7 +45,7 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "outbox-in-another-order",
         about: "start steps under one lock, and puts the effects into the outbox under another",
-        replacements: &[(MONITOR, 
+        replacements: &[(MONITOR,
             "            let outcome = state.step(Tag::Nobody, Input::Propose(command));
             state.proposed |= matches!(outcome, Outcome::Proposed { .. });
             outcome
@@ -68,14 +68,14 @@ pub const ALL: &[Mutant] = &[
         name: "outbox-emptied-outside",
         about: "the writer copies what may leave early under one lock, and clears it under another",
         replacements: &[
-            (MONITOR, 
+            (MONITOR,
                 "        self.update(|state| {
             if core::mem::take(&mut state.proposed) {",
                 "        let taken = self.update(|state| {
             if core::mem::take(&mut state.proposed) {",
             ),
             (MONITOR, "(core::mem::take(&mut state.early), core::mem::take(&mut state.outbox));", "(state.early.clone(), core::mem::take(&mut state.outbox));"),
-            (MONITOR, 
+            (MONITOR,
                 "(!early.is_empty() || !batch.is_empty()).then_some((early, batch))
         })
         .flatten()",
@@ -91,7 +91,7 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "stop-checked-before-the-lock",
         about: "a change looks for the stop under one lock, and is made under another",
-        replacements: &[(MONITOR, 
+        replacements: &[(MONITOR,
             "            let mut state = self.lock();
             if state.stop.is_some() {
                 return None;
@@ -108,7 +108,7 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "get-state-under-two-locks",
         about: "get_state reads the role under one lock, and the term under another",
-        replacements: &[(MONITOR, 
+        replacements: &[(MONITOR,
             "        let state = self.lock();
         (state.server.current_term(), state.stop.is_none() && state.server.is_leader())",
             "        let leads = {
@@ -128,7 +128,7 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "offer-answered-before-durable",
         about: "an offer counts as answered as soon as the service asks, not when the switch is durable",
-        replacements: &[(MONITOR, 
+        replacements: &[(MONITOR,
             "        self.update(|state| {
             state.step_tagged(Input::CondInstallSnapshot(snapshot), |outcome| Tag::Installer {
                 index,
@@ -270,7 +270,7 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "waker-after-the-look",
         about: "a wait looks for the notification under one lock, and leaves its waker under another",
-        replacements: &[(SIGNAL, 
+        replacements: &[(SIGNAL,
             "        // Under the same lock as the look at `set`: a notification in between finds the waker.\n",
             "        drop(inner);\n        let mut inner = lock(&self.signal.inner);\n",
         )],
@@ -279,7 +279,7 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "answer-after-the-look",
         about: "a caller looks for the answer under one lock, and leaves its waker under another",
-        replacements: &[(ONESHOT, 
+        replacements: &[(ONESHOT,
             "        match &mut slot.waker {",
             "        drop(slot);\n        let mut slot = lock(&self.0);\n        match &mut slot.waker {",
         )],
