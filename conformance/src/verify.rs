@@ -97,5 +97,6 @@ const NOT_SHOWN: &str = "Not shown by this:
   clusters, terms, logs and numbers of faults beyond the bounds above (docs/model.md);
   a disk that lags behind or loses what was not synced: the model writes within the step;
   liveness, but for what the lab's tests wait for;
-  interleavings of the node's tasks other than those that the lab's runs happened to take;
+  interleavings of the node's tasks other than those that the lab's runs happened to take: `cargo loom`
+    explores those, and is a command of its own because all it builds is built with --cfg loom;
   real disks and networks: the persister is in memory, the network simulated.";
