@@ -18,7 +18,7 @@ pub struct Prefix {
 }
 
 impl Prefix {
-    /// Adds the command at the next index. Beyond [`MAX_LOG`] (which bounds exclude) only the length is kept.
+    /// Adds the command at the next index. Beyond `MAX_LOG` (which bounds exclude) only the length is kept.
     pub fn push(&mut self, command: Command) {
         if let Some(place) = self.commands.get_mut(usize::from(self.len)) {
             *place = command;
