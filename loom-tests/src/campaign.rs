@@ -3,21 +3,16 @@
 use crate::child::{self, Ended};
 use crate::mutants::{self, Mutant};
 use crate::options::{Bound, Job, Options};
+use crate::report::{self, Report, Verdict};
 use crate::scenarios::{self, Scenario};
 use crate::workshop::{Copy, Face, Workshop};
+use serde_json::Value;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Instant;
-
-/// What is said at the end, worst last.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Verdict {
-    Holds,
-    Unfinished,
-    Violated,
-}
 
 /// loom: the plan has each scenario at this bound with its extra threads, and at the next one without.
 const BOUND: usize = 2;
@@ -42,23 +37,30 @@ pub fn list() -> ExitCode {
 /// Explores, and reports.
 pub fn run(options: &Options) -> ExitCode {
     let start = Instant::now();
-    let mut verdict = Verdict::Holds;
+    let (mut verdict, mut report) = (Verdict::Holds, Report::default());
     if options.run_loom {
-        verdict = verdict.max(run_loom(options));
+        verdict = verdict.max(run_loom(options, report.loom.insert(Vec::new())));
     }
     if options.run_mutants {
-        verdict = verdict.max(run_mutants(options));
+        verdict = verdict.max(run_mutants(options, report.mutants.insert(Vec::new())));
     }
     if options.run_shuttle {
-        verdict = verdict.max(run_shuttle(options));
+        verdict = verdict.max(run_shuttle(options, report.shuttle.insert(Vec::new())));
     }
-    let (text, code) = match verdict {
-        Verdict::Holds => ("holds", 0),
-        Verdict::Violated => ("VIOLATED", 1),
-        Verdict::Unfinished => ("UNFINISHED, or it could not be run", 2),
+    let seconds = start.elapsed().as_secs_f64();
+    if let Some(file) = &options.json
+        && let Err(error) = report.write(file, verdict, seconds)
+    {
+        println!("\n{error}");
+        verdict = verdict.max(Verdict::Unfinished);
+    }
+    let text = match verdict {
+        Verdict::Holds => "holds",
+        Verdict::Violated => "VIOLATED",
+        Verdict::Unfinished => "UNFINISHED, or it could not be run",
     };
-    println!("\n{text}, after {:.0} s", start.elapsed().as_secs_f64());
-    ExitCode::from(code)
+    println!("\n{text}, after {seconds:.0} s");
+    ExitCode::from(verdict.exit_code())
 }
 
 fn job(options: &Options, scenario: &'static Scenario, extra: usize, bound: Bound) -> Job {
@@ -66,7 +68,7 @@ fn job(options: &Options, scenario: &'static Scenario, extra: usize, bound: Boun
     Job { scenario, extra: options.extra.unwrap_or(extra), bound, seconds, checkpoint: None, draws, seed }
 }
 
-fn run_loom(options: &Options) -> Verdict {
+fn run_loom(options: &Options, rows: &mut Vec<Value>) -> Verdict {
     let Ok(program) = std::env::current_exe() else {
         println!("this program cannot find itself");
         return Verdict::Unfinished;
@@ -82,21 +84,32 @@ fn run_loom(options: &Options) -> Verdict {
         }
     }
     if let Some(directory) = &options.checkpoints {
-        if let Err(error) = std::fs::create_dir_all(directory) {
-            println!("{}: {error}", directory.display());
-            return Verdict::Unfinished;
-        }
+        let program = std::fs::create_dir_all(directory).and_then(|()| fingerprint(&program));
+        let program = match program {
+            Ok(program) => program,
+            Err(error) => {
+                println!("--checkpoints {}: {error}", directory.display());
+                return Verdict::Unfinished;
+            }
+        };
         for job in &mut jobs {
-            let name = format!("{}-{}-{}.json", job.scenario.name, job.extra, job.bound);
+            let name = format!("{}-{}-{}-{program:016x}.json", job.scenario.name, job.extra, job.bound);
             job.checkpoint = Some(directory.join(name));
         }
     }
     println!("loom: every interleaving with at most so many preemptions\n");
     println!("{}", heading("bound"));
-    explore_all(&program, &jobs)
+    explore_all(&program, &jobs, rows)
 }
 
-fn run_shuttle(options: &Options) -> Verdict {
+/// A place in an exploration means something to the very program that wrote it; to another, it is a place elsewhere.
+fn fingerprint(program: &Path) -> std::io::Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    std::fs::read(program)?.hash(&mut hasher);
+    Ok(hasher.finish())
+}
+
+fn run_shuttle(options: &Options, rows: &mut Vec<Value>) -> Verdict {
     println!("\nshuttle: interleavings drawn by PCT, depth {SHUTTLE_DEPTH}, seed {}\n", options.seed);
     let workshop = Workshop::open();
     // The control first: the program that is built last is the one that stays.
@@ -112,7 +125,7 @@ fn run_shuttle(options: &Options) -> Verdict {
     let depth = options.bound.unwrap_or(Bound(Some(SHUTTLE_DEPTH)));
     let jobs: Vec<Job> =
         options.scenarios.iter().map(|scenario| job(options, scenario, SHUTTLE_EXTRA, depth)).collect();
-    explore_all(&program, &jobs)
+    explore_all(&program, &jobs, rows)
 }
 
 /// The negative control of shuttle: it must find a mutant, too.
@@ -142,7 +155,7 @@ fn heading(bound: &str) -> String {
 }
 
 /// Runs the jobs, as many at a time as the machine has processors; prints a row for each, in their order.
-fn explore_all(program: &Path, jobs: &[Job]) -> Verdict {
+fn explore_all(program: &Path, jobs: &[Job], rows: &mut Vec<Value>) -> Verdict {
     let workers = thread::available_parallelism().map_or(1, |workers| workers.get());
     let next = Mutex::new(jobs.iter().enumerate());
     let (ended, all_ended) = mpsc::channel();
@@ -166,6 +179,7 @@ fn explore_all(program: &Path, jobs: &[Job]) -> Verdict {
             results[place] = Some(result);
             while let Some(Some(result)) = results.get(printed) {
                 verdict = verdict.max(print_row(&jobs[printed], result));
+                rows.push(report::exploration(&jobs[printed], result));
                 printed += 1;
             }
         }
@@ -196,7 +210,7 @@ fn print_row(job: &Job, ended: &Ended) -> Verdict {
     }
 }
 
-fn run_mutants(options: &Options) -> Verdict {
+fn run_mutants(options: &Options, rows: &mut Vec<Value>) -> Verdict {
     println!("\nmutants of the engine, each explored by loom at bound {BOUND} until it is found\n");
     let copy = Workshop::open().copy().and_then(|copy| {
         let program = copy.build(Face::Loom)?;
@@ -214,7 +228,7 @@ fn run_mutants(options: &Options) -> Verdict {
     options
         .mutants
         .iter()
-        .map(|mutant| try_mutant(options, &copy, mutant))
+        .map(|mutant| try_mutant(options, &copy, mutant, rows))
         .max()
         .unwrap_or(Verdict::Unfinished)
 }
@@ -230,7 +244,7 @@ fn sound_without_mutant(options: &Options, program: &Path) -> Result<(), String>
     Ok(())
 }
 
-fn try_mutant(options: &Options, copy: &Copy, mutant: &Mutant) -> Verdict {
+fn try_mutant(options: &Options, copy: &Copy, mutant: &Mutant, rows: &mut Vec<Value>) -> Verdict {
     let start = Instant::now();
     let found = copy.with(mutant, Face::Loom, |program| {
         let likely = mutant.likely.iter().filter_map(|name| scenarios::find(name).ok());
@@ -244,22 +258,24 @@ fn try_mutant(options: &Options, copy: &Copy, mutant: &Mutant) -> Verdict {
         None
     });
     let (name, seconds) = (mutant.name, start.elapsed().as_secs_f64());
-    match found {
+    let (scenario, outcome, verdict) = match found {
         Ok(Some((scenario, Ended::Found { interleavings, what, .. }))) => {
             println!("{name:<28} {:<18} {interleavings:>13} {seconds:>8.1}  {what}", scenario.name);
-            Verdict::Holds
+            (Some(scenario.name), "found", Verdict::Holds)
         }
         Ok(Some((scenario, ended))) => {
             println!("{name:<28} {:<18} {:>13} {seconds:>8.1}  NOT DECIDED: {ended:?}", scenario.name, "");
-            Verdict::Unfinished
+            (Some(scenario.name), "undecided", Verdict::Unfinished)
         }
         Ok(None) => {
             println!("{name:<28} {:<18} {:>13} {seconds:>8.1}  SURVIVES: {}", "nothing", "", mutant.about);
-            Verdict::Violated
+            (None, "survives", Verdict::Violated)
         }
         Err(error) => {
             println!("{name:<28} {:<18} {:>13} {seconds:>8.1}  NOT BUILT: {error}", "", "");
-            Verdict::Unfinished
+            (None, "not built", Verdict::Unfinished)
         }
-    }
+    };
+    rows.push(report::mutant(name, outcome, scenario, seconds));
+    verdict
 }

@@ -23,11 +23,19 @@ pub enum Ended {
 /// In the child: explores, and prints how that ended.
 pub fn explore(job: &Job) -> ExitCode {
     let outer = panic::take_hook();
+    let checkpoint = job.checkpoint.clone();
     panic::set_hook(Box::new(move |info| {
         let payload = info.payload();
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic");
         let what = text.lines().next().unwrap_or_default();
+        if explore::interleavings() == 0 {
+            // Not the scenario's: it has not begun.
+            let from = checkpoint.as_ref().filter(|file| file.exists());
+            let hint = from.map(|file| format!("; to begin again, remove {}", file.display()));
+            eprintln!("{what}{}", hint.unwrap_or_default());
+            std::process::exit(2);
+        }
         tell(&format!("found {} {what}", explore::interleavings()));
         if std::env::var_os("RUST_BACKTRACE").is_some() {
             outer(info);
@@ -57,7 +65,12 @@ fn tell(line: &str) {
 /// In the parent: runs an exploration with that program.
 pub fn run(program: &Path, job: &Job) -> Ended {
     let start = Instant::now();
-    let child = Command::new(program).args(job.arguments()).stdin(Stdio::null()).output();
+    let mut command = Command::new(program);
+    // loom reads limits and more from its own variables: what is explored must depend on the arguments alone.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LOOM_")) {
+        command.env_remove(name);
+    }
+    let child = command.args(job.arguments()).stdin(Stdio::null()).output();
     let seconds = start.elapsed().as_secs_f64();
     match child {
         Ok(output) => read(&output, seconds),

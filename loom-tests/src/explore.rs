@@ -1,5 +1,7 @@
 //! Threads, and the explorers of their interleavings: loom, or with `--cfg shuttle` shuttle.
 
+#[cfg(not(shuttle))]
+use crate::checkpoint::Checkpoint;
 use core::future::poll_fn;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use core::task::{Context, Poll};
@@ -62,17 +64,32 @@ const CHECK_EVERY: u64 = 500;
 /// Runs the scenario under loom: one interleaving after the other. Panics in one that violates something.
 #[cfg(not(shuttle))]
 pub fn explore(limits: &Limits, scenario: impl Fn() + Send + Sync + 'static) -> Explored {
+    let checkpoint = limits.checkpoint.clone().map(Checkpoint::open).transpose();
+    let checkpoint = Arc::new(checkpoint.unwrap_or_else(|error| panic!("the checkpoint: {error}")));
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = limits.bound;
     builder.max_branches = 20_000;
     builder.max_duration = Some(limits.time);
     builder.checkpoint_interval = CHECK_EVERY as usize;
-    builder.checkpoint_file.clone_from(&limits.checkpoint);
-    let start = Instant::now();
-    builder.check(move || begin(&scenario));
+    builder.checkpoint_file = checkpoint.as_ref().as_ref().map(Checkpoint::file);
+    let (start, written) = (Instant::now(), checkpoint.clone());
+    builder.check(move || {
+        // loom has just written its place: it does so before the interleavings that it counts by CHECK_EVERY.
+        if let Some(checkpoint) = &*written
+            && (interleavings() + 1).is_multiple_of(CHECK_EVERY)
+        {
+            checkpoint.keep();
+        }
+        begin(&scenario);
+    });
     // loom does not say why it returned. It looks at the clock before the interleavings CHECK_EVERY, 2 * CHECK_EVERY, ...
     let interleavings = interleavings();
     let finished = !(interleavings + 1).is_multiple_of(CHECK_EVERY) || start.elapsed() < limits.time;
+    if let Some(checkpoint) = &*checkpoint
+        && !finished
+    {
+        checkpoint.keep();
+    }
     Explored { threads: 1 + SPAWNED.load(Ordering::Relaxed), interleavings, finished }
 }
 

@@ -188,11 +188,17 @@ pub struct Shop {
     pub book: Arc<Book>,
     /// The server leads, and no other server but S1 has its entries: what is committed must be on its own disk.
     pub leads: bool,
-    /// Raft installs snapshots without asking.
+    pub habits: Habits,
+}
+
+/// What a service does beyond taking in what it is handed.
+#[derive(Clone, Copy, Default)]
+pub struct Habits {
+    /// Raft installs snapshots without asking it.
     pub automatic: bool,
     /// It asks for the status within each delivery (it has no channel in front of it).
     pub asks_status: bool,
-    /// A snapshot is taken after this index.
+    /// It takes a snapshot within the delivery of this index.
     pub snapshot_at: Option<u64>,
 }
 
@@ -201,7 +207,7 @@ impl Shop {
     pub async fn take(&self, message: ApplyMsg) {
         match message {
             ApplyMsg::Command { index, command, .. } => self.run(index, command),
-            ApplyMsg::Snapshot { index, data, .. } if self.automatic => {
+            ApplyMsg::Snapshot { index, data, .. } if self.habits.automatic => {
                 let installed = self.monitor.status().snapshot_index;
                 assert!(installed >= index, "a snapshot was handed over before Raft installed it");
                 self.switch_to(index, &data);
@@ -225,7 +231,7 @@ impl Shop {
                 assert!(index.0 <= committed, "applied {index}, committed {committed}");
                 assert!(run == command(index.0), "another command at {index}");
             }
-            if self.asks_status {
+            if self.habits.asks_status {
                 let status = self.monitor.status();
                 assert!(index <= status.commit_index, "applied {index}, committed {}", status.commit_index);
                 assert!(status.last_applied.0 <= page.index, "last_applied ran ahead of the service");
@@ -235,7 +241,7 @@ impl Shop {
             page.waiters.take()
         };
         wake(waiters);
-        if self.snapshot_at == Some(index.0) {
+        if self.habits.snapshot_at == Some(index.0) {
             self.monitor.snapshot(index, crate::setup::state_after(index.0));
         }
     }

@@ -3,13 +3,15 @@
 
 #[cfg(not(loom))]
 compile_error!(
-    "loom-tests needs `--cfg loom`, which the alias `cargo loom` passes as build.rustflags. RUSTFLAGS, \
-     CARGO_ENCODED_RUSTFLAGS and CARGO_BUILD_RUSTFLAGS in the environment, and target.*.rustflags in a cargo \
-     configuration, silently replace them: unset them and run `cargo loom` again from the repository's root"
+    "loom-tests needs `--cfg loom`, which the alias `cargo loom` passes as build.rustflags. RUSTFLAGS and \
+     CARGO_ENCODED_RUSTFLAGS in the environment, and target.*.rustflags in a cargo configuration or in a \
+     CARGO_TARGET_*_RUSTFLAGS, silently replace it: unset them and run `cargo loom` again from the repository's root"
 );
 
 #[cfg(loom)]
 mod campaign;
+#[cfg(all(loom, not(shuttle)))]
+mod checkpoint;
 #[cfg(loom)]
 mod child;
 #[cfg(loom)]
@@ -23,6 +25,8 @@ mod node;
 #[cfg(loom)]
 mod options;
 #[cfg(loom)]
+mod report;
+#[cfg(loom)]
 mod scenarios;
 #[cfg(loom)]
 mod setup;
@@ -31,6 +35,14 @@ mod workshop;
 
 #[cfg(loom)]
 fn main() -> std::process::ExitCode {
+    // Set, and yet with --cfg loom, or this would not have been compiled. The programs for shuttle and the mutants need
+    // other flags, which it would replace.
+    if let Some(name) =
+        ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"].iter().find(|name| std::env::var_os(name).is_some())
+    {
+        eprintln!("{name} is set, and replaces the flags that `cargo loom` passes: unset it and try again");
+        return std::process::ExitCode::from(2);
+    }
     match options::parse(std::env::args().skip(1)) {
         Ok(options::Command::Child(job)) => child::explore(&job),
         Ok(options::Command::List) => campaign::list(),

@@ -1,7 +1,7 @@
 //! A node of a scenario: the engine with fakes around it, and its tasks on threads.
 
 use crate::explore::{Rest, Task, block_on, run_until_rest, spawn};
-use crate::fakes::{Book, Clock, Disk, Monitor, Shop, Wire};
+use crate::fakes::{Book, Channel, Clock, Disk, Habits, Monitor, Shop, Wire};
 use crate::setup::Start;
 use figure2::engine::{Envelope, Service, applier, writer};
 use figure2::{Install, Storage};
@@ -14,6 +14,7 @@ pub struct Node {
     pub book: Arc<Book>,
     /// Last index sent to each server.
     pub sent: Arc<std::sync::Mutex<[u64; 3]>>,
+    leads: bool,
     rest: Arc<Rest>,
     tasks: Vec<Task>,
     handlers: Vec<Task>,
@@ -28,9 +29,11 @@ impl Node {
 
     /// The same, with another disk or clock.
     pub fn with(start: Start, disk: Disk, clock: Clock) -> Node {
+        let leads = start.server.is_leader();
         let monitor = Arc::new(Monitor::new(start.server, clock));
         Node {
             monitor,
+            leads,
             disk,
             book: Arc::new(Book::default()),
             sent: Arc::default(),
@@ -60,41 +63,45 @@ impl Node {
         self.spawn_task(move || async move { writer::run(&monitor, storage, wire).await });
     }
 
-    /// Starts the applier, with the service behind it on the same thread.
-    pub fn spawn_applier(&mut self, shop: Shop) {
-        let install = if shop.automatic { Install::Automatic } else { Install::Conditional };
-        self.spawn_applier_to(install, shop);
+    /// Starts the writer, and the applier with a service behind it on the same thread.
+    pub fn serving(mut self, habits: Habits) -> Node {
+        let install = if habits.automatic { Install::Automatic } else { Install::Conditional };
+        let shop = self.shop(habits);
+        self.spawn_writer();
+        self.spawn_applier(install, shop);
+        self
     }
 
-    /// Starts the applier, with another way to the service.
-    pub fn spawn_applier_to(&mut self, install: Install, service: impl Service + 'static) {
+    /// Starts the writer, and the applier with a channel behind it that holds one message.
+    pub fn serving_a_channel(mut self) -> (Node, Arc<Channel>) {
+        let (sender, channel) = Channel::new(1);
+        self.spawn_writer();
+        self.spawn_applier(Install::Conditional, sender);
+        (self, channel)
+    }
+
+    fn spawn_applier(&mut self, install: Install, service: impl Service + 'static) {
         let monitor = self.monitor.clone();
         self.spawn_task(move || async move { applier::run(&monitor, install, service).await });
     }
 
-    /// The service of a follower.
-    pub fn shop(&self) -> Shop {
-        Shop {
-            monitor: self.monitor.clone(),
-            disk: self.disk.clone(),
-            book: self.book.clone(),
-            leads: false,
-            automatic: false,
-            asks_status: false,
-            snapshot_at: None,
-        }
+    /// A service of this node.
+    pub fn shop(&self, habits: Habits) -> Shop {
+        let (monitor, disk, book) = (self.monitor.clone(), self.disk.clone(), self.book.clone());
+        Shop { monitor, disk, book, leads: self.leads, habits }
     }
 
-    /// Starts a thread with the engine and the disk at hand: a handler, or a client.
-    pub fn spawn_handler(&mut self, body: impl FnOnce(&Handler) + Send + 'static) {
-        let handler = self.handler();
-        let rest = self.rest.clone();
-        rest.begin_handler();
-        self.handlers.push(spawn(move || {
-            body(&handler);
-            drop(handler);
-            rest.end_handler();
-        }));
+    /// Starts threads with the engine and the disk at hand, handlers or clients; each gets its number, from 0 on.
+    pub fn spawn_handlers(&mut self, count: usize, body: impl Fn(&Handler, u64) + Clone + Send + 'static) {
+        for n in 0..count as u64 {
+            let (handler, rest, body) = (self.handler(), self.rest.clone(), body.clone());
+            rest.begin_handler();
+            self.handlers.push(spawn(move || {
+                body(&handler, n);
+                drop((handler, body));
+                rest.end_handler();
+            }));
+        }
     }
 
     /// What a handler needs.

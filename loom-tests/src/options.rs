@@ -18,6 +18,7 @@ cargo loom -- [options]
   --shuttle, --no-shuttle        only shuttle; all but shuttle
   --draws N                      shuttle: interleavings per scenario [10000]
   --seed N                       shuttle: seed of the draws [1]
+  --json FILE                    write what came out to FILE, for other programs
 exit code: 0 all holds and all mutants are found, 1 something is violated or a mutant survives,
 2 unfinished, or it could not be run";
 
@@ -46,6 +47,7 @@ pub struct Options {
     pub checkpoints: Option<PathBuf>,
     pub draws: usize,
     pub seed: u64,
+    pub json: Option<PathBuf>,
 }
 
 /// Most preemptions in an interleaving.
@@ -106,6 +108,7 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Str
         checkpoints: None,
         draws: 10_000,
         seed: 1,
+        json: None,
     };
     let (mut child, mut only) = (false, Vec::new());
     while let Some(argument) = arguments.next() {
@@ -125,6 +128,7 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Str
             "--checkpoints" => options.checkpoints = Some(value()?.into()),
             "--draws" => options.draws = number(&value()?)?,
             "--seed" => options.seed = number(&value()?)?,
+            "--json" => options.json = Some(value()?.into()),
             "--mutants" | "--shuttle" => only.push(argument),
             "--no-mutants" => options.run_mutants = false,
             "--no-shuttle" => options.run_shuttle = false,

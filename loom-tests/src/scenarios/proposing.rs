@@ -1,5 +1,6 @@
 //! A leader and its clients.
 
+use crate::fakes::Habits;
 use crate::node::{Handler, Node};
 use crate::setup::{S2, append_succeeded, heartbeat_of_term_2, leader_alone, leader_of_three};
 use bytes::Bytes;
@@ -9,17 +10,11 @@ use std::sync::{Arc, Mutex};
 /// Two proposers and more, the writer, the applier. Each command is committed at the index that start named, and the
 /// disk has them in that order.
 pub fn propose(extra: usize) {
-    let mut node = Node::new(leader_of_three());
-    node.spawn_writer();
-    let mut shop = node.shop();
-    shop.leads = true;
-    node.spawn_applier(shop);
+    let mut node = Node::new(leader_of_three()).serving(Habits::default());
     let total = 2 + extra;
     let promised = Arc::new(Mutex::new(vec![None; total]));
-    for n in 1..total {
-        let promised = promised.clone();
-        node.spawn_handler(move |handler| propose_one(handler, n, &promised));
-    }
+    let promises = promised.clone();
+    node.spawn_handlers(1 + extra, move |handler, n| propose_one(handler, 1 + n, &promises));
     propose_one(&node.handler(), 0, &promised);
     let (book, disk) = (node.book.clone(), node.disk.clone());
     node.settle(total as u64);
@@ -32,7 +27,7 @@ pub fn propose(extra: usize) {
 
 /// Proposes a command of its own, and notes what stands where according to start. (Nobody acts upon the notes: nothing
 /// to explore.)
-fn propose_one(handler: &Handler, n: usize, promised: &Mutex<Vec<Option<Command>>>) {
+fn propose_one(handler: &Handler, n: u64, promised: &Mutex<Vec<Option<Command>>>) {
     let command = Bytes::from(format!("of proposer {n}"));
     let started = handler.monitor.start(command.clone());
     assert!(
@@ -52,14 +47,8 @@ fn propose_one(handler: &Handler, n: usize, promised: &Mutex<Vec<Option<Command>
 
 /// S2, until now silent, is heard of while a command is proposed: whichever step finds it behind, it is sent the command.
 pub fn late_follower(extra: usize) {
-    let mut node = Node::new(leader_of_three());
-    node.spawn_writer();
-    let mut shop = node.shop();
-    shop.leads = true;
-    node.spawn_applier(shop);
-    for _ in 0..=extra {
-        node.spawn_handler(|handler| handler.monitor.reply(append_succeeded(S2, 0)));
-    }
+    let mut node = Node::new(leader_of_three()).serving(Habits::default());
+    node.spawn_handlers(1 + extra, |handler, _| handler.monitor.reply(append_succeeded(S2, 0)));
     let started = node.monitor.start(Bytes::from_static(b"a client's"));
     assert!(started.is_leader, "the leader of term 1 took no command: {started:?}");
     let sent = node.sent.clone();
@@ -71,22 +60,16 @@ pub fn late_follower(extra: usize) {
 /// The service has a lock of its own, and calls start under it (pitfall 28): app lock, start, raft lock against raft
 /// lock, apply, app lock.
 pub fn four_way(extra: usize) {
-    let mut node = Node::new(leader_alone());
-    node.spawn_writer();
-    let mut shop = node.shop();
-    (shop.leads, shop.asks_status) = (true, true);
-    node.spawn_applier(shop);
+    let mut node = Node::new(leader_alone()).serving(Habits { asks_status: true, ..Habits::default() });
     let total = 2 + extra as u64;
-    let client = |handler: &Handler| {
+    let client = |handler: &Handler, _| {
         let service = handler.book.lock();
         let started = handler.monitor.start(Bytes::from_static(b"a client's"));
         assert!(started.is_leader, "the only server leads: {started:?}");
         drop(service);
     };
-    for _ in 1..total {
-        node.spawn_handler(client);
-    }
-    client(&node.handler());
+    node.spawn_handlers(1 + extra, client);
+    client(&node.handler(), 0);
     node.settle(total);
 }
 
@@ -94,13 +77,11 @@ pub fn four_way(extra: usize) {
 pub fn get_state(extra: usize) {
     let mut node = Node::new(leader_of_three());
     node.spawn_writer();
-    node.spawn_handler(|handler| {
+    node.spawn_handlers(1, |handler, _| {
         let reply = handler.call(heartbeat_of_term_2());
         assert!(reply.is_some_and(|reply| reply.message.term() == Term(2)), "term 2 was not adopted");
     });
-    for _ in 0..extra {
-        node.spawn_handler(read);
-    }
+    node.spawn_handlers(extra, |handler, _| read(handler));
     read(&node.handler());
     node.settle(0);
 }

@@ -1,37 +1,28 @@
 //! Snapshots: taken by the service, and sent by the leader.
 
-use crate::fakes::Channel;
+use crate::fakes::Habits;
 use crate::node::Node;
 use crate::setup::{append_entries, follower, snapshot_from_leader, state_after};
-use figure2::{Index, Install};
+use figure2::Index;
 
 /// A thread of the service takes a snapshot of what it has, while more is committed and applied.
 pub fn snapshot(extra: usize) {
-    let mut node = Node::new(follower(2));
-    node.spawn_writer();
-    node.spawn_applier(node.shop());
-    for _ in 0..=extra {
-        node.spawn_handler(|handler| {
-            handler.book.wait_for(1);
-            handler.monitor.snapshot(Index(1), state_after(1));
-        });
-    }
+    let mut node = Node::new(follower(2)).serving(Habits::default());
+    node.spawn_handlers(1 + extra, |handler, _| {
+        handler.book.wait_for(1);
+        handler.monitor.snapshot(Index(1), state_after(1));
+    });
     assert!(node.handler().call(append_entries(0, 2, 2)).is_some(), "a running node gave no reply");
     node.settle(2);
 }
 
 /// The service takes a snapshot within the delivery of the entry that it ends with.
 pub fn snapshot_inline(extra: usize) {
-    let mut node = Node::new(follower(2));
-    node.spawn_writer();
-    let mut shop = node.shop();
-    (shop.snapshot_at, shop.asks_status) = (Some(1), true);
-    node.spawn_applier(shop);
-    for _ in 0..extra {
-        node.spawn_handler(|handler| {
-            handler.call(append_entries(0, 2, 1));
-        });
-    }
+    let habits = Habits { snapshot_at: Some(1), asks_status: true, ..Habits::default() };
+    let mut node = Node::new(follower(2)).serving(habits);
+    node.spawn_handlers(extra, |handler, _| {
+        handler.call(append_entries(0, 2, 1));
+    });
     assert!(node.handler().call(append_entries(0, 2, 2)).is_some(), "a running node gave no reply");
     let disk = node.disk.clone();
     node.settle(2);
@@ -41,9 +32,7 @@ pub fn snapshot_inline(extra: usize) {
 /// A snapshot through 2 arrives while the entries it covers are committed. Whichever wins, the service gets the two
 /// once.
 pub fn install_entries(extra: usize) {
-    let mut node = Node::new(follower(2));
-    node.spawn_writer();
-    node.spawn_applier(node.shop());
+    let mut node = Node::new(follower(2)).serving(Habits::default());
     commit_beside(&mut node, 1 + extra, 2);
     node.handler().tell(snapshot_from_leader(2));
     node.settle(2);
@@ -52,34 +41,26 @@ pub fn install_entries(extra: usize) {
 /// An offer that its service, behind a channel, has yet to answer while the entries it covers are committed: nothing
 /// else is handed over until then, and all that is committed afterwards.
 pub fn offer_in_channel(extra: usize) {
-    let mut node = Node::new(follower(2));
+    let node = Node::new(follower(2));
     node.handler().tell(snapshot_from_leader(2));
-    node.spawn_writer();
-    let (sender, channel) = Channel::new(1);
-    node.spawn_applier_to(Install::Conditional, sender);
+    let (mut node, channel) = node.serving_a_channel();
     commit_beside(&mut node, extra, 2);
     node.handler().tell(append_entries(2, 2, 2));
-    let shop = node.shop();
+    let shop = node.shop(Habits::default());
     node.settle_beside(2, async move { channel.serve(shop).await });
 }
 
 /// Handlers of heartbeats: one that commits all that the log has up to `last`, the others less.
 fn commit_beside(node: &mut Node, handlers: usize, last: u64) {
-    for n in 0..handlers as u64 {
-        let commit = last - n % last;
-        node.spawn_handler(move |handler| handler.tell(append_entries(last, last, commit)));
-    }
+    node.spawn_handlers(handlers, move |handler, n| {
+        handler.tell(append_entries(last, last, last - n % last));
+    });
 }
 
 /// A snapshot and a newer one, each from a handler of its own.
 pub fn install_newer(extra: usize) {
-    let mut node = Node::new(follower(0));
-    node.spawn_writer();
-    node.spawn_applier(node.shop());
-    for n in 0..=extra {
-        let index = 2 + n as u64;
-        node.spawn_handler(move |handler| handler.tell(snapshot_from_leader(index)));
-    }
+    let mut node = Node::new(follower(0)).serving(Habits::default());
+    node.spawn_handlers(1 + extra, |handler, n| handler.tell(snapshot_from_leader(2 + n)));
     let newest = 3 + extra as u64;
     node.handler().tell(snapshot_from_leader(newest));
     node.settle(newest);
@@ -87,11 +68,7 @@ pub fn install_newer(extra: usize) {
 
 /// The same as with entries, where Raft installs by itself and then tells the service.
 pub fn install_automatic(extra: usize) {
-    let mut node = Node::new(follower(3));
-    node.spawn_writer();
-    let mut shop = node.shop();
-    shop.automatic = true;
-    node.spawn_applier(shop);
+    let mut node = Node::new(follower(3)).serving(Habits { automatic: true, ..Habits::default() });
     commit_beside(&mut node, 1 + extra, 3);
     node.handler().tell(snapshot_from_leader(2));
     node.settle(3);

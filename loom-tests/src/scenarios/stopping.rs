@@ -1,8 +1,8 @@
 //! Kill, restart, and what makes a node stop by itself. Each ends with the join of all threads: a task that does not
 //! end, or a caller that is left waiting, is a deadlock, and found.
 
-use crate::explore::block_on;
-use crate::fakes::{Channel, Clock, Disk};
+use crate::explore::{Mutex, block_on, lock};
+use crate::fakes::{Clock, Disk, Habits};
 use crate::node::Node;
 use crate::setup::{
     S1, S2, append_entries, follower, leader_of_three, restarted, snapshot_from_leader, vote_request,
@@ -10,69 +10,43 @@ use crate::setup::{
 use bytes::Bytes;
 use core::task::{Context, Waker};
 use figure2::engine::{Envelope, Link, writer};
-use figure2::{Failure, Install, Persister, Storage};
+use figure2::{Failure, Persister, Storage};
 use figure2_core::Message;
 use std::sync::Arc;
 
 pub fn kill_propose(extra: usize) {
-    let mut node = Node::new(leader_of_three());
-    node.spawn_writer();
-    let mut shop = node.shop();
-    shop.leads = true;
-    node.spawn_applier(shop);
-    for _ in 0..=extra {
-        node.spawn_handler(|handler| {
-            let started = handler.monitor.start(Bytes::from_static(b"a client's"));
-            assert!(started.is_leader || handler.monitor.is_stopped(), "the leader refused a command");
-        });
-    }
+    let mut node = Node::new(leader_of_three()).serving(Habits::default());
+    node.spawn_handlers(1 + extra, |handler, _| {
+        let started = handler.monitor.start(Bytes::from_static(b"a client's"));
+        assert!(started.is_leader || handler.monitor.is_stopped(), "the leader refused a command");
+    });
     node.end();
 }
 
 pub fn kill_append(extra: usize) {
-    let mut node = Node::new(follower(0));
-    node.spawn_writer();
-    node.spawn_applier(node.shop());
-    for _ in 0..=extra {
-        node.spawn_handler(|handler| {
-            let reply = handler.call(append_entries(0, 2, 2));
-            assert!(reply.is_some() || handler.monitor.is_stopped(), "a running node gave no reply");
-        });
-    }
+    let mut node = Node::new(follower(0)).serving(Habits::default());
+    node.spawn_handlers(1 + extra, |handler, _| {
+        let reply = handler.call(append_entries(0, 2, 2));
+        assert!(reply.is_some() || handler.monitor.is_stopped(), "a running node gave no reply");
+    });
     node.end();
 }
 
 pub fn kill_snapshot(extra: usize) {
-    let mut node = Node::new(follower(2));
-    node.spawn_writer();
-    let mut shop = node.shop();
-    shop.snapshot_at = Some(1);
-    node.spawn_applier(shop);
-    for _ in 0..=extra {
-        node.spawn_handler(|handler| handler.tell(append_entries(0, 2, 2)));
-    }
+    let mut node = Node::new(follower(2)).serving(Habits { snapshot_at: Some(1), ..Habits::default() });
+    node.spawn_handlers(1 + extra, |handler, _| handler.tell(append_entries(0, 2, 2)));
     node.end();
 }
 
 pub fn kill_install(extra: usize) {
-    let mut node = Node::new(follower(0));
-    node.spawn_writer();
-    node.spawn_applier(node.shop());
-    for n in 0..=extra {
-        let index = 2 + n as u64;
-        node.spawn_handler(move |handler| handler.tell(snapshot_from_leader(index)));
-    }
+    let mut node = Node::new(follower(0)).serving(Habits::default());
+    node.spawn_handlers(1 + extra, |handler, n| handler.tell(snapshot_from_leader(2 + n)));
     node.end();
 }
 
 pub fn kill_slow_service(extra: usize) {
-    let mut node = Node::new(follower(2));
-    node.spawn_writer();
-    let (sender, channel) = Channel::new(1);
-    node.spawn_applier_to(Install::Conditional, sender);
-    for _ in 0..extra {
-        node.spawn_handler(|handler| handler.tell(append_entries(0, 2, 2)));
-    }
+    let (mut node, channel) = Node::new(follower(2)).serving_a_channel();
+    node.spawn_handlers(extra, |handler, _| handler.tell(append_entries(0, 2, 2)));
     node.handler().tell(append_entries(0, 2, 2));
     node.end();
     drop(channel);
@@ -91,9 +65,7 @@ pub fn kill_timer(extra: usize) {
             monitor.timer_stop.wait().await;
         }
     });
-    for _ in 0..extra {
-        node.spawn_handler(|handler| drop(handler.call(vote_request(S1))));
-    }
+    node.spawn_handlers(extra, |handler, _| drop(handler.call(vote_request(S1))));
     node.end();
 }
 
@@ -115,15 +87,13 @@ pub fn restart(extra: usize) {
     };
     let disk = Disk::new(start.durable.clone());
     let mut old = Node::with(start, disk, Clock::still());
-    let votes = Arc::new(crate::explore::Mutex::new(0));
+    let votes = Arc::new(Mutex::new(0));
     old.spawn_writer_on(persister.clone());
-    for _ in 0..=extra {
-        let votes = votes.clone();
-        old.spawn_handler(move |handler| {
-            let reply = block_on(handler.monitor.request(vote_request(S1)));
-            *crate::explore::lock(&votes) += u32::from(grants(reply.as_ref()));
-        });
-    }
+    let count = votes.clone();
+    old.spawn_handlers(1 + extra, move |handler, _| {
+        let reply = block_on(handler.monitor.request(vote_request(S1)));
+        *lock(&count) += u32::from(grants(reply.as_ref()));
+    });
     old.monitor.kill();
     let mut copy = persister.copy();
     let durable = match copy.load() {
@@ -139,7 +109,7 @@ pub fn restart(extra: usize) {
         block_on(request)
     };
     old.join();
-    let of_the_old = *crate::explore::lock(&votes) > 0;
+    let of_the_old = *lock(&votes) > 0;
     assert!(!(of_the_old && grants(reply.as_ref())), "two candidates got this server's vote in term 2");
     assert!(!of_the_old || durable.voted_for == Some(S1), "the vote that was sent is not on the disk");
 }
@@ -152,14 +122,10 @@ fn grants(reply: Option<&Envelope>) -> bool {
 pub fn storage_fails(extra: usize) {
     let start = follower(0);
     let disk = Disk::broken(start.durable.clone());
-    let mut node = Node::with(start, disk, Clock::still());
-    node.spawn_writer();
-    node.spawn_applier(node.shop());
-    for _ in 0..=extra {
-        node.spawn_handler(|handler| {
-            assert!(handler.call(append_entries(0, 2, 0)).is_none(), "answered after a failed write");
-        });
-    }
+    let mut node = Node::with(start, disk, Clock::still()).serving(Habits::default());
+    node.spawn_handlers(1 + extra, |handler, _| {
+        assert!(handler.call(append_entries(0, 2, 0)).is_none(), "answered after a failed write");
+    });
     assert!(node.handler().call(append_entries(0, 1, 0)).is_none(), "answered after a failed write");
     let failure = node.monitor.failure();
     assert!(matches!(failure, Some(Failure::Storage(_))), "{failure:?}");
@@ -168,13 +134,8 @@ pub fn storage_fails(extra: usize) {
 
 /// The service drops its end of the channel: the node stops, for it could not run what it commits.
 pub fn service_gone(extra: usize) {
-    let mut node = Node::new(follower(2));
-    node.spawn_writer();
-    let (sender, channel) = Channel::new(1);
-    node.spawn_applier_to(Install::Conditional, sender);
-    for _ in 0..=extra {
-        node.spawn_handler(|handler| drop(handler.call(append_entries(0, 2, 2))));
-    }
+    let (mut node, channel) = Node::new(follower(2)).serving_a_channel();
+    node.spawn_handlers(1 + extra, |handler, _| drop(handler.call(append_entries(0, 2, 2))));
     channel.close();
     node.join_and(|monitor| {
         let failure = monitor.failure();
