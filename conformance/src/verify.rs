@@ -1,14 +1,18 @@
 //! `figure2 verify`: the main job in one command, and a summary of what it does and does not show.
 
+mod interleavings;
+
 use crate::check::{Checked, explore};
 use crate::lab_cmd::{LabOutcome, run_batch};
 use crate::suite::{Batch, Mode, TESTS};
 use figure2_model::{CheckOptions, Verdict, profiles};
+use interleavings::{Interleavings, Outcome};
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-/// The main job: every profile of the model exhaustively, then the whole lab suite on the real node in virtual time.
+/// The main job: every profile of the model exhaustively, the whole lab suite on the real node in virtual time, then
+/// every interleaving of the node's tasks within bounds.
 ///
 /// Exit code 0: all holds; 1: something is violated or failed; 2: something was not finished.
 #[derive(Clone, Debug, clap::Args)]
@@ -19,20 +23,25 @@ pub struct VerifyArgs {
     /// Rounds of the lab suite, each with a seed of its own
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
+    /// Leave out the interleavings of the node's tasks (`cargo loom`), which takes some minutes and the source tree
+    #[arg(long)]
+    pub without_loom: bool,
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// When a part could not begin.
+/// When a part could not begin; what `cargo loom` needs is looked for before the others run.
 pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let begin = Instant::now();
+    let loom = if args.without_loom { None } else { Some(Interleavings::prepare()?) };
+    let parts = 2 + usize::from(loom.is_some());
     let threads = available_parallelism().map_or(1, usize::from);
-    println!("== 1 of 2: the rules, checked exhaustively\n");
+    println!("== 1 of {parts}: the rules, checked exhaustively\n");
     let options = CheckOptions { threads, ..CheckOptions::default() };
     let checked = explore(&profiles(), &options, &mut |text| print!("{text}"))?;
 
-    println!("\n== 2 of 2: the node, run through the lab\n");
+    println!("\n== 2 of {parts}: the node, run through the lab\n");
     let batch = Batch {
         tests: TESTS.iter().collect(),
         mode: Mode::Virtual,
@@ -43,13 +52,20 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     };
     let lab = run_batch(&batch, None)?;
 
+    let loom = match loom {
+        Some(loom) => {
+            println!("\n== 3 of {parts}: the node's tasks, in every interleaving (cargo loom)\n");
+            Some(loom.run()?)
+        }
+        None => None,
+    };
+
     println!("\n== Summary\n");
     print_checked(&checked);
     print_lab(&lab, args);
+    println!("{}", told(loom.as_ref()));
     println!("{NOT_SHOWN}");
-    let code = checked.exit_code().max(u8::from(!lab.passed));
-    // A violation outweighs a search that was not finished.
-    let code = if !lab.passed { 1 } else { code };
+    let code = worst([checked.exit_code(), u8::from(!lab.passed), loom.map_or(0, |loom| loom.code)]);
     let verdict = match code {
         0 => "all of the above holds",
         1 => "VIOLATED OR FAILED: see above",
@@ -57,6 +73,11 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     };
     println!("\nverify: {verdict} ({:.0} s)", begin.elapsed().as_secs_f64());
     Ok(ExitCode::from(code))
+}
+
+/// The exit code of all parts together. A violation is a fact, whatever else was not finished.
+fn worst(codes: [u8; 3]) -> u8 {
+    if codes.contains(&1) { 1 } else { codes.into_iter().max().unwrap_or(2) }
 }
 
 fn print_checked(checked: &Checked) {
@@ -92,11 +113,60 @@ fn print_lab(lab: &LabOutcome, args: &VerifyArgs) {
     );
 }
 
+/// The part of the summary on the interleavings.
+fn told(loom: Option<&Outcome>) -> String {
+    let mut text = String::from(
+        "The tasks of impl/node (lock, outbox, writer, applier), with at most so many preemptions (loom):\n",
+    );
+    match loom {
+        Some(outcome) => outcome.lines.iter().for_each(|line| text.extend([line, "\n"])),
+        None => {
+            text.push_str("  NOT RUN    --without-loom: the only interleavings are those of the lab's runs\n")
+        }
+    }
+    text
+}
+
 /// What the parts of this command leave open. Kept next to them, so that it changes when they do.
 const NOT_SHOWN: &str = "Not shown by this:
   clusters, terms, logs and numbers of faults beyond the bounds above (docs/model.md);
   a disk that lags behind or loses what was not synced: the model writes within the step;
-  liveness, but for what the lab's tests wait for;
-  interleavings of the node's tasks other than those that the lab's runs happened to take: `cargo loom`
-    explores those, and is a command of its own because all it builds is built with --cfg loom;
+  liveness, but for what the lab's tests wait for, and that no wake-up of a task is lost;
+  interleavings of the tasks beyond the bounds above, and what tokio and std do below them
+    (docs/concurrency.md);
   real disks and networks: the persister is in memory, the network simulated.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn a_violation_outweighs_what_is_unfinished_and_that_outweighs_what_holds() {
+        assert_eq!(worst([0, 0, 0]), 0);
+        assert_eq!(worst([2, 0, 1]), 1);
+        assert_eq!(worst([2, 1, 0]), 1);
+        assert_eq!(worst([1, 0, 2]), 1);
+        assert_eq!(worst([0, 0, 2]), 2);
+        assert_eq!(worst([2, 0, 0]), 2);
+    }
+
+    #[test]
+    fn the_interleavings_are_left_out_only_when_asked() {
+        #[derive(clap::Parser)]
+        struct Cli {
+            #[command(flatten)]
+            args: VerifyArgs,
+        }
+        let without_loom = |line: &[&str]| Cli::try_parse_from(line).map(|cli| cli.args.without_loom).ok();
+        assert_eq!(without_loom(&["verify"]), Some(false));
+        assert_eq!(without_loom(&["verify", "--without-loom"]), Some(true));
+    }
+
+    #[test]
+    fn the_summary_tells_what_was_explored_or_that_nothing_was() {
+        let outcome = Outcome { code: 0, lines: vec!["  holds      bound 2".into(), "  found".into()] };
+        assert!(told(Some(&outcome)).ends_with("(loom):\n  holds      bound 2\n  found\n"));
+        assert!(told(None).contains("\n  NOT RUN    --without-loom"));
+    }
+}
