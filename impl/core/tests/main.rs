@@ -22,4 +22,5 @@ mod rules_doc;
 mod snapshots;
 mod snapshots_sent;
 mod validation;
+mod views;
 mod votes;
