@@ -114,7 +114,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let checked = match &mutant {
         Some(mutant) => {
             tell(&format!("mutant {}: {}\n", mutant.id, mutant.bug));
-            explore_by(&selected, &mut tell, |_, progress| mutant.check_and_tell(&options, progress))?
+            explore_by(&selected, &mut tell, |_, progress| mutant.check(&options, progress))?
         }
         None => explore(&selected, &options, &mut tell)?,
     };

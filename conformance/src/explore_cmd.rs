@@ -1,11 +1,8 @@
 //! `figure2 explore`: stateright's Explorer on a profile, with actions and states that can be read.
 
-use crate::story::svg;
+use crate::story::{find_mutant, svg};
 use anyhow::{Context, bail};
-use figure2_core::{Figure2, Rules};
-use figure2_model::{
-    Action, Cluster, Command, Hashed, Prefix, Safety, State, Story, Witness, profile, profiles,
-};
+use figure2_model::{Action, Cluster, Safety, State, Story, System, Witness, profile, profiles};
 use stateright::{Model, Path, Property};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -16,8 +13,11 @@ use std::process::ExitCode;
 #[derive(Clone, Debug, clap::Args)]
 pub struct ExploreArgs {
     /// The profile
-    #[arg(long, value_name = "NAME")]
-    pub profile: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "mutant", conflicts_with = "mutant")]
+    pub profile: Option<String>,
+    /// A broken rule, in its own profile
+    #[arg(long, value_name = "ID")]
+    pub mutant: Option<String>,
     /// Where to listen. The Explorer asks nobody who they are: anything but a loopback address shows it to the network
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:3000")]
     pub address: SocketAddr,
@@ -28,11 +28,19 @@ pub struct ExploreArgs {
 /// # Errors
 /// When there is no such profile, with those that there are, or the address cannot be used.
 pub fn run(args: &ExploreArgs) -> anyhow::Result<ExitCode> {
-    let Some(profile) = profile(&args.profile) else {
-        let possible: Vec<String> = profiles().into_iter().map(|profile| profile.name).collect();
-        bail!("--profile {}: there is no such profile; possible are {}", args.profile, possible.join(", "));
+    let mutant = args.mutant.as_deref().map(find_mutant).transpose().context("--mutant")?;
+    let name = args.profile.as_deref().unwrap_or_default();
+    let (profile, system) = match mutant {
+        Some(mutant) => (mutant.profile, mutant.system),
+        None => match profile(name) {
+            Some(profile) => (profile, System::default()),
+            None => {
+                let possible: Vec<String> = profiles().into_iter().map(|profile| profile.name).collect();
+                bail!("--profile {name}: there is no such profile; possible are {}", possible.join(", "));
+            }
+        },
     };
-    let explored = Explored::new(profile.cluster(Figure2)?);
+    let explored = Explored::new(profile.cluster(&system)?);
     // The Explorer panics when it cannot listen; better to find out before.
     drop(
         TcpListener::bind(args.address)
@@ -48,14 +56,19 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// A cluster whose actions and states are shown in words. The behaviour is the cluster's own.
-pub struct Explored<R> {
-    cluster: Cluster<R>,
+pub struct Explored {
+    cluster: Cluster,
 }
 
-impl<R: Rules<Command, Prefix>> Explored<R> {
+impl Explored {
     /// The cluster, to be explored; with each state as it is, whatever names its servers have.
-    pub fn new(cluster: Cluster<R>) -> Self {
+    pub fn new(cluster: Cluster) -> Self {
         Explored { cluster: cluster.with_symmetry(false) }
+    }
+
+    fn shown(&self, state: State) -> Shown {
+        let description = self.cluster.describe(&state);
+        Shown(state, description)
     }
 }
 
@@ -66,9 +79,9 @@ pub struct Choice {
     words: String,
 }
 
-/// A state that shows itself machine by machine.
+/// A state with its description, machine by machine: the Explorer shows what `Debug` writes.
 #[derive(Clone, PartialEq)]
-pub struct Shown(Hashed<State>);
+pub struct Shown(State, String);
 
 impl Hash for Shown {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -78,22 +91,22 @@ impl Hash for Shown {
 
 impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.describe())
+        f.write_str(&self.1)
     }
 }
 
 macro_rules! conditions {
-    ($function:ident: $($place:literal)*) => { [$($function::<R, $place>),*] };
+    ($function:ident: $($place:literal)*) => { [$($function::<$place>),*] };
 }
 /// stateright takes a property's condition as a function pointer: one for each place in the list of properties.
-type Condition<R> = fn(&Explored<R>, &Shown) -> bool;
+type Condition = fn(&Explored, &Shown) -> bool;
 
-impl<R: Rules<Command, Prefix> + Clone> Model for Explored<R> {
+impl Model for Explored {
     type State = Shown;
     type Action = Choice;
 
     fn init_states(&self) -> Vec<Shown> {
-        self.cluster.init_states().into_iter().map(Shown).collect()
+        self.cluster.init_states().into_iter().map(|state| self.shown(state)).collect()
     }
 
     fn actions(&self, state: &Shown, actions: &mut Vec<Choice>) {
@@ -102,7 +115,7 @@ impl<R: Rules<Command, Prefix> + Clone> Model for Explored<R> {
     }
 
     fn next_state(&self, state: &Shown, choice: Choice) -> Option<Shown> {
-        self.cluster.next_state(&state.0, choice.action).map(Shown)
+        self.cluster.next_state(&state.0, choice.action).map(|state| self.shown(state))
     }
 
     fn format_action(&self, choice: &Choice) -> String {
@@ -112,8 +125,8 @@ impl<R: Rules<Command, Prefix> + Clone> Model for Explored<R> {
     /// What the step does, then the cluster after it.
     fn format_step(&self, state: &Shown, choice: Choice) -> Option<String> {
         let next = self.cluster.next_state(&state.0, choice.action)?;
-        let from_here = self.cluster.clone().starting_in(State::clone(&state.0));
-        Some(format!("{}\n{}", Story::follow(&from_here, &[choice.action]), next.describe()))
+        let from_here = self.cluster.clone().starting_in(state.0.clone());
+        Some(format!("{}\n{}", Story::follow(&from_here, &[choice.action]), self.cluster.describe(&next)))
     }
 
     fn as_svg(&self, path: Path<Shown, Choice>) -> Option<String> {
@@ -122,9 +135,8 @@ impl<R: Rules<Command, Prefix> + Clone> Model for Explored<R> {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let upholds: [Condition<R>; Safety::ALL.len()] =
-            conditions!(upholds: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
-        let shows: [Condition<R>; Witness::ALL.len()] = conditions!(shows: 0 1 2 3 4 5 6);
+        let upholds: [Condition; Safety::ALL.len()] = conditions!(upholds: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
+        let shows: [Condition; Witness::ALL.len()] = conditions!(shows: 0 1 2 3 4 5 6);
         let always = Safety::ALL.into_iter().zip(upholds);
         let sometimes = Witness::ALL.into_iter().zip(shows);
         let always = always.map(|(safety, condition)| Property::always(safety.name(), condition));
@@ -134,10 +146,10 @@ impl<R: Rules<Command, Prefix> + Clone> Model for Explored<R> {
     }
 }
 
-fn upholds<R, const I: usize>(_: &Explored<R>, state: &Shown) -> bool {
-    Safety::ALL[I].holds(&state.0)
+fn upholds<const I: usize>(explored: &Explored, state: &Shown) -> bool {
+    !explored.cluster.broken(&state.0).contains(Safety::ALL[I])
 }
 
-fn shows<R, const I: usize>(_: &Explored<R>, state: &Shown) -> bool {
-    Witness::ALL[I].holds(&state.0)
+fn shows<const I: usize>(explored: &Explored, state: &Shown) -> bool {
+    explored.cluster.shows(&state.0, Witness::ALL[I])
 }

@@ -2,8 +2,7 @@
 
 use crate::story::{Account, FIGURE2, Form, TraceFile, names, write_out};
 use anyhow::{Context, bail};
-use figure2_core::Figure2;
-use figure2_model::{CheckOptions, Retraced, Safety, Witness, profile, profiles, shortest_witness};
+use figure2_model::{CheckOptions, Retraced, Safety, System, Witness, profile, profiles, shortest_witness};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -134,7 +133,7 @@ pub fn run_witness(args: &WitnessArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let options = CheckOptions { max_trace_states: args.max_states, ..CheckOptions::default() };
-    let Some(story) = shortest_witness(Figure2, &profile, witness, &options, &mut |_| ())? else {
+    let Some(story) = shortest_witness(&System::default(), &profile, witness, &options, &mut |_| ())? else {
         bail!(
             "no state among the first {} shows {}; --max-states allows more",
             args.max_states,

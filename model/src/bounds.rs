@@ -52,7 +52,7 @@ pub enum Apply {
 /// The bounds of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
-    /// Number of servers, 1 to 7.
+    /// Number of servers, 1 to 5.
     pub servers: u8,
     /// Highest term in which an election may start.
     pub terms: u8,
@@ -60,6 +60,10 @@ pub struct Bounds {
     pub client_requests: u8,
     /// How many times a server crashes, in all. A crashed server may restart at any time.
     pub crashes: u8,
+    /// Most steps of a server whose records are not durable yet. 0: every step's record is durable within the step.
+    pub unwritten: u8,
+    /// How many writes fail, in all.
+    pub failed_writes: u8,
     /// How many messages are lost.
     pub losses: Budget,
     /// How many deliveries leave a copy of the message behind.
@@ -78,8 +82,8 @@ pub struct Bounds {
 impl Bounds {
     /// What is wrong with these bounds, if anything.
     pub fn problem(&self) -> Option<String> {
-        if self.servers == 0 || self.servers > 7 {
-            return Some(format!("servers: {} (1 to 7 are possible)", self.servers));
+        if self.servers == 0 || self.servers > 5 {
+            return Some(format!("servers: {} (1 to 5 are possible)", self.servers));
         }
         if usize::from(self.client_requests) > MAX_LOG {
             return Some(format!("client requests: {} (0 to {MAX_LOG} are possible)", self.client_requests));
@@ -90,6 +94,9 @@ impl Bounds {
         }
         if self.entries_per_message == 0 {
             return Some("entries per message: 0 (at least 1)".to_owned());
+        }
+        if self.failed_writes > 0 && self.unwritten == 0 {
+            return Some("failed writes: they need writes that lag".to_owned());
         }
         if self.apply == Apply::AtOnce && self.snapshots > 0 {
             return Some("applying at once does not go with snapshots".to_owned());
@@ -103,7 +110,7 @@ impl fmt::Display for Bounds {
         write!(
             f,
             "{} servers, {} terms, {} client requests, {} crashes, {} snapshots, {} messages in flight, \
-             losses: {}, duplications: {}, entries per message: {}, applied {}",
+             losses: {}, duplications: {}, entries per message: {}, applied {}, {}",
             self.servers,
             self.terms,
             self.client_requests,
@@ -120,6 +127,10 @@ impl fmt::Display for Bounds {
             match self.apply {
                 Apply::AtOnce => "when committed",
                 Apply::Separately => "one by one, at any time",
+            },
+            match self.unwritten {
+                0 => "writes at once".to_owned(),
+                lag => format!("writes lag by up to {lag} steps, {} fail", self.failed_writes),
             }
         )
     }

@@ -1,17 +1,17 @@
 //! Checking a profile: the search, its limits, and the conclusion. The conclusion is drawn here, from what the model
 //! itself counted: a checker that stopped early looks to stateright like one that is done.
 
-use crate::cluster::{Action, Cluster};
+use crate::actions::Action;
+use crate::cluster::{Cluster, KEPT, SOUGHT, System};
 use crate::control::{Control, Limit};
 use crate::memory;
-use crate::prefix::{Command, Prefix};
 use crate::profiles::Profile;
 use crate::properties::{Safety, Witness};
 use crate::report::{Outcome, Report, Unfinished, Verdict};
 use crate::script::{ScriptError, play};
 use crate::story::Story;
 use crate::trace::Trace;
-use figure2_core::{Figure2, Rule, Rules};
+use figure2_core::Rule;
 use stateright::{Checker, Model};
 use std::any::Any;
 use std::sync::Arc;
@@ -110,27 +110,24 @@ pub fn check(
     options: &CheckOptions,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Report, CheckError> {
-    check_rules(Figure2, profile, options, progress)
+    check_system(&System::default(), profile, options, progress)
 }
 
-/// Checks a profile under any rules.
+/// Checks a profile under any rules, and on any machines.
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_rules<R>(
-    rules: R,
+pub fn check_system(
+    system: &System,
     profile: &Profile,
     options: &CheckOptions,
     progress: &mut dyn FnMut(&Progress),
-) -> Result<Report, CheckError>
-where
-    R: Rules<Command, Prefix> + Clone + Send + Sync + 'static,
-{
+) -> Result<Report, CheckError> {
     if options.threads == 0 {
         return Err(CheckError::NoThreads);
     }
     let control = Arc::new(Control::new(options.max_states));
-    let cluster = profile.cluster(rules)?.controlled_by(Arc::clone(&control));
+    let cluster = profile.cluster(system)?.controlled_by(Arc::clone(&control));
 
     let builder = cluster.clone().checker().threads(options.threads);
     if options.breadth_first {
@@ -141,17 +138,14 @@ where
 }
 
 /// Waits for a search and draws the conclusion.
-fn conclude<R>(
-    mut checker: impl Checker<Cluster<R>>,
-    cluster: &Cluster<R>,
+fn conclude(
+    mut checker: impl Checker<Cluster>,
+    cluster: &Cluster,
     profile: &Profile,
     control: &Control,
     options: &CheckOptions,
     progress: &mut dyn FnMut(&Progress),
-) -> Report
-where
-    R: Rules<Command, Prefix> + Clone + Send + Sync + 'static,
-{
+) -> Report {
     let handles = checker.handles();
     let ended = watch(&checker, handles, control, options, Phase::Search, progress);
 
@@ -159,11 +153,11 @@ where
     let rules = control.rule_counts();
     let verdict = if !broken.is_empty() {
         control.replay();
-        let found = actions_to_violation(&checker, &broken);
+        let found = actions_to_violation(&checker);
         drop(checker);
         // Breadth first with one thread, the first violation is the shortest.
         if options.breadth_first && options.threads == 1 {
-            Verdict::Violated(Trace::follow(cluster, &found, &profile.always, true))
+            Verdict::Violated(Trace::follow(cluster, &found, true))
         } else {
             Verdict::Violated(shortest_trace(cluster, profile, &found, options, progress))
         }
@@ -211,15 +205,15 @@ where
 }
 
 impl Profile {
-    /// The cluster that a check of this profile explores, under any rules.
+    /// The cluster that a check of this profile explores, under any rules and on any machines.
     ///
     /// # Errors
     /// When the bounds make no sense, or the scripted beginning does not fit the rules.
-    pub fn cluster<R: Rules<Command, Prefix>>(&self, rules: R) -> Result<Cluster<R>, CheckError> {
+    pub fn cluster(&self, system: &System) -> Result<Cluster, CheckError> {
         if let Some(problem) = self.bounds.problem() {
             return Err(CheckError::Bounds { profile: self.name.clone(), problem });
         }
-        let cluster = Cluster::new(rules, self.bounds, Arc::new(Control::new(None)));
+        let cluster = Cluster::new(system, self.bounds, Arc::new(Control::new(None)));
         let start = play(&cluster, &self.script)?;
         Ok(cluster.starting_in(start).checking(&self.always, &self.sometimes).with_symmetry(self.symmetry))
     }
@@ -230,23 +224,20 @@ impl Profile {
 ///
 /// # Errors
 /// As [`check`].
-pub fn shortest_witness<R>(
-    rules: R,
+pub fn shortest_witness(
+    system: &System,
     profile: &Profile,
     witness: Witness,
     options: &CheckOptions,
     progress: &mut dyn FnMut(&Progress),
-) -> Result<Option<Story>, CheckError>
-where
-    R: Rules<Command, Prefix> + Clone + Send + Sync + 'static,
-{
+) -> Result<Option<Story>, CheckError> {
     let control = Arc::new(Control::new(Some(options.max_trace_states)));
-    let cluster = profile.cluster(rules)?.controlled_by(Arc::clone(&control)).checking(&[], &[witness]);
+    let cluster = profile.cluster(system)?.controlled_by(Arc::clone(&control)).checking(&[], &[witness]);
     let mut checker = cluster.clone().checker().threads(1).spawn_bfs();
     let handles = checker.handles();
     watch(&checker, handles, &control, options, Phase::ShortestTrace, progress);
     control.replay();
-    let path = checker.discoveries().remove(witness.name());
+    let path = checker.discoveries().remove(SOUGHT);
     Ok(path.map(|path| Story::follow(&cluster, &path.into_actions())))
 }
 
@@ -330,26 +321,18 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 }
 
 /// The actions on the way to a violation that a search found.
-fn actions_to_violation<R>(checker: &impl Checker<Cluster<R>>, broken: &[Safety]) -> Vec<Action>
-where
-    R: Rules<Command, Prefix>,
-{
-    let mut discoveries = checker.discoveries();
-    let paths = broken.iter().filter_map(|safety| discoveries.remove(safety.name()));
-    paths.map(stateright::Path::into_actions).min_by_key(Vec::len).unwrap_or_default()
+fn actions_to_violation(checker: &impl Checker<Cluster>) -> Vec<Action> {
+    checker.discoveries().remove(KEPT).map(stateright::Path::into_actions).unwrap_or_default()
 }
 
 /// Searches breadth first, with one thread, for the shortest way to any violation. `found` is the way that is known.
-fn shortest_trace<R>(
-    cluster: &Cluster<R>,
+fn shortest_trace(
+    cluster: &Cluster,
     profile: &Profile,
     found: &[Action],
     options: &CheckOptions,
     progress: &mut dyn FnMut(&Progress),
-) -> Trace
-where
-    R: Rules<Command, Prefix> + Clone + Send + Sync + 'static,
-{
+) -> Trace {
     let control = Arc::new(Control::new(Some(options.max_trace_states)));
     let searched = cluster.clone().controlled_by(Arc::clone(&control)).checking(&profile.always, &[]);
     let mut checker = searched.checker().threads(1).spawn_bfs();
@@ -359,7 +342,7 @@ where
     let broken: Vec<Safety> = profile.always.iter().copied().filter(|s| control.is_broken(*s)).collect();
     control.replay();
     if broken.is_empty() {
-        return Trace::follow(cluster, found, &profile.always, false);
+        return Trace::follow(cluster, found, false);
     }
-    Trace::follow(cluster, &actions_to_violation(&checker, &broken), &profile.always, true)
+    Trace::follow(cluster, &actions_to_violation(&checker), true)
 }

@@ -1,75 +1,90 @@
 //! The cluster as a stateright `Model`: what can happen in a state, and the state after it.
 
+use crate::actions::Action;
 use crate::bounds::{Apply, Bounds};
 use crate::control::Control;
-use crate::hashed::Hashed;
+use crate::driver::{Driver, Sound};
+use crate::history::History;
+use crate::host::{Host, Letter};
+use crate::judge;
+use crate::machine::Stepper;
 use crate::prefix::{Command, Prefix};
-use crate::properties::{Safety, Witness};
-use crate::state::{Committed, Election, History, Host, Machine, Network, State, Used};
-use crate::steps::{Stepped, Stepper};
-use crate::symmetry::canonical_key;
-use figure2_core::{Config, Envelope, Index, Input, Rule, RuleSet, Rules, Server, ServerId, Term};
+use crate::properties::{Safety, SafetySet, Witness};
+use crate::state::{HostId, LetterId, Network, State, Used};
+use crate::tables::{Event, Step, StepId, Tables};
+use figure2_core::{Config, Figure2, Input, Rule, RuleSet, Rules, Server, ServerId};
+use smallvec::SmallVec;
 use stateright::{Model, Property};
 use std::sync::Arc;
 
-/// Something that can happen. Messages are named by their position in the network of the state before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// A message arrives.
-    Deliver(u8),
-    /// A message arrives, and a copy of it is still on its way.
-    Duplicate(u8),
-    /// A message is lost.
-    Drop(u8),
-    /// A server's election timer elapses.
-    ElectionTimeout(ServerId),
-    /// A leader's or candidate's heartbeat interval elapses.
-    HeartbeatTimeout(ServerId),
-    /// A client gives a leader a command (the lab's Start); the leader replicates it in the same step.
-    ClientRequest(ServerId),
-    /// A machine stops.
-    Crash(ServerId),
-    /// A machine starts from its disk.
-    Restart(ServerId),
-    /// The service gets the next committed entry, or a snapshot that it has yet to answer.
-    Apply(ServerId),
-    /// The service takes a snapshot of what it has applied.
-    TakeSnapshot(ServerId),
-    /// The service answers the snapshot (the lab's CondInstallSnapshot).
-    AnswerSnapshot(ServerId),
+/// What is explored: rules, and machines that run them.
+#[derive(Clone)]
+pub struct System {
+    rules: Arc<dyn Rules<Command, Prefix> + Send + Sync>,
+    driver: Arc<dyn Driver>,
+}
+
+impl System {
+    /// These rules on sound machines.
+    pub fn of(rules: impl Rules<Command, Prefix> + Send + Sync + 'static) -> System {
+        System { rules: Arc::new(rules), driver: Arc::new(Sound) }
+    }
+
+    /// The rules of Figure 2 on these machines.
+    pub fn driven_by(driver: impl Driver + 'static) -> System {
+        System { rules: Arc::new(Figure2), driver: Arc::new(driver) }
+    }
+}
+
+impl Default for System {
+    /// The rules of Figure 2 on sound machines.
+    fn default() -> System {
+        System::of(Figure2)
+    }
 }
 
 /// The cluster under some rules and within bounds.
-#[derive(Clone, Debug)]
-pub struct Cluster<R> {
-    rules: R,
-    bounds: Bounds,
+#[derive(Clone)]
+pub struct Cluster {
+    system: System,
+    pub(crate) bounds: Bounds,
     config: Config,
     start: State,
-    always: Arc<[Safety]>,
+    always: SafetySet,
     sometimes: Arc<[Witness]>,
     symmetry: bool,
+    tables: Arc<Tables>,
     control: Arc<Control>,
 }
 
-impl<R: Rules<Command, Prefix>> Cluster<R> {
+impl Cluster {
     /// A cluster that has never run.
-    pub fn new(rules: R, bounds: Bounds, control: Arc<Control>) -> Self {
+    pub fn new(system: &System, bounds: Bounds, control: Arc<Control>) -> Self {
         let config = Config { servers: bounds.servers, max_entries_per_message: bounds.entries_per_message };
-        let stepper = Stepper { rules: &rules, config, apply_at_once: false };
-        let hosts =
-            (0..bounds.servers).map(ServerId).map(|id| Arc::new(Machine::new(id, stepper.first_start(id))));
+        let tables = Arc::new(Tables::new(bounds.servers));
         let start = State {
-            hosts: hosts.collect(),
+            hosts: SmallVec::new(),
             network: Network::default(),
-            history: Arc::new(Hashed::new(History::default())),
+            history: tables.intern_history(History::default()),
             used: Used::default(),
+            key: 0,
         };
-        let (always, sometimes) = (Arc::from(Safety::ALL), Arc::from([]));
-        Cluster { rules, bounds, config, start, always, sometimes, symmetry: false, control }
+        let (always, sometimes) = (Safety::ALL.into_iter().collect(), Arc::from([]));
+        let system = system.clone();
+        let mut cluster =
+            Cluster { system, bounds, config, start, always, sometimes, symmetry: false, tables, control };
+        let hosts = (0..bounds.servers).map(ServerId).map(|id| cluster.stepper().first_start(id));
+        cluster.start.hosts = hosts.map(|host| cluster.tables.intern_host(host)).collect();
+        cluster
     }
 
-    /// The same cluster, starting in another state.
+    /// A state with its key.
+    fn keyed(&self, state: State) -> State {
+        let renamings = if self.symmetry { self.tables.renamings() } else { 1 };
+        State { key: self.tables.key(&state, renamings), ..state }
+    }
+
+    /// The same cluster, starting in another of its states.
     #[must_use]
     pub fn starting_in(self, start: State) -> Self {
         Cluster { start, ..self }
@@ -78,7 +93,7 @@ impl<R: Rules<Command, Prefix>> Cluster<R> {
     /// The same cluster, checked for these properties.
     #[must_use]
     pub fn checking(self, always: &[Safety], sometimes: &[Witness]) -> Self {
-        Cluster { always: Arc::from(always), sometimes: Arc::from(sometimes), ..self }
+        Cluster { always: always.iter().copied().collect(), sometimes: Arc::from(sometimes), ..self }
     }
 
     /// The same cluster, with states that differ only in the servers' names taken for one, or not.
@@ -93,281 +108,248 @@ impl<R: Rules<Command, Prefix>> Cluster<R> {
         Cluster { control, ..self }
     }
 
+    /// The parts of its states.
+    #[cfg(test)]
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     /// Where executions start.
     pub fn start(&self) -> &State {
         &self.start
     }
 
     /// What must always hold in it.
-    pub fn always(&self) -> &[Safety] {
-        &self.always
+    pub fn always(&self) -> SafetySet {
+        self.always
+    }
+
+    /// The machines of a state, by server id.
+    pub fn hosts(&self, state: &State) -> impl Iterator<Item = &Host> {
+        state.hosts.iter().map(|host| &self.tables.host(*host).content)
+    }
+
+    /// The messages on their way in a state.
+    pub fn letters(&self, state: &State) -> impl Iterator<Item = &Letter> {
+        state.network.letters().iter().map(|letter| self.letter(*letter))
+    }
+
+    /// A message.
+    pub fn letter(&self, id: LetterId) -> &Letter {
+        &self.tables.letter(id).content
+    }
+
+    /// The properties that a state breaks.
+    pub fn broken(&self, state: &State) -> SafetySet {
+        let history = self.tables.history(state.history);
+        let mut broken = history.broken;
+        let mut disks: SmallVec<[u8; 8]> = SmallVec::new();
+        for (position, host) in state.hosts.iter().enumerate() {
+            let standing = self.tables.standing(*host, state.history);
+            disks.push(standing.holds);
+            broken = broken.union(self.tables.host(*host).broken).union(standing.broken);
+            for other in state.hosts.iter().skip(position + 1) {
+                broken = broken.union(self.tables.pair_breaks(*host, *other));
+            }
+        }
+        if !judge::on_majority(history.content.committed.len(), disks.iter().copied()) {
+            broken.insert(Safety::CommittedOnMajority);
+        }
+        broken
+    }
+
+    /// Whether a state shows a witness.
+    pub fn shows(&self, state: &State, witness: Witness) -> bool {
+        let mut hosts = self.hosts(state);
+        match witness {
+            Witness::Leader => hosts.any(|host| judge::shows::leader(host).is_some()),
+            Witness::TwoLeaders => hosts.filter(|host| judge::shows::leader(host).is_some()).count() >= 2,
+            Witness::Commit => hosts.any(judge::shows::commit),
+            Witness::InstalledSnapshot => hosts.any(|host| host.installed),
+            Witness::RecoveredCrash => hosts.any(judge::shows::recovered_crash),
+            Witness::Figure8 => hosts.any(|host| {
+                judge::shows::older_uncommitted(host).is_some_and(|(index, entry)| {
+                    let on_disk = |other: &&Host| other.disk.log.entry(index) == Some(entry);
+                    self.hosts(state).filter(on_disk).count() >= self.config.majority()
+                })
+            }),
+            Witness::OlderCommitted => {
+                let committed = &self.tables.history(state.history).content.committed;
+                committed.iter().any(|entry| entry.term < entry.committed_in)
+            }
+        }
     }
 
     /// The state after an action and the rules that fired, within the bounds. None when the action is not possible.
     pub fn act(&self, state: &State, action: Action) -> Option<(State, RuleSet)> {
         let (next, rules) = self.perform(state, action)?;
-        let fits = next.network.packets().len() <= usize::from(self.bounds.in_flight);
-        fits.then_some((next, rules))
+        let fits = next.network.letters().len() <= usize::from(self.bounds.in_flight);
+        fits.then(|| (self.keyed(next), rules))
     }
 
-    /// As [`act`](Self::act), but with any number of messages in flight: for scripts.
+    /// As [`act`](Self::act), but with any number of messages in flight, and without a key: for scripts.
     pub(crate) fn perform(&self, state: &State, action: Action) -> Option<(State, RuleSet)> {
-        let stepper = Stepper {
-            rules: &self.rules,
-            config: self.config,
-            apply_at_once: self.bounds.apply == Apply::AtOnce,
-        };
         let mut next = state.clone();
-        match action {
+        let used = &mut next.used;
+        let (id, event) = match action {
             Action::Drop(position) => {
-                next.network.remove(usize::from(position));
-                next.used.losses = self.bounds.losses.count(next.used.losses);
-                Some((next, RuleSet::EMPTY))
+                used.losses = self.bounds.losses.count(used.losses);
+                next.network.remove(position);
+                return Some((next, RuleSet::EMPTY));
             }
             Action::Deliver(position) => {
-                let envelope = envelope_at(state, position)?;
-                next.network.remove(usize::from(position));
-                self.receive(&stepper, next, envelope)
+                let letter = state.network.letter(position)?;
+                next.network.remove(position);
+                (self.letter(letter).to, Event::Receive(letter))
             }
             Action::Duplicate(position) => {
-                next.used.duplications = self.bounds.duplications.count(next.used.duplications);
-                self.receive(&stepper, next, envelope_at(state, position)?)
+                used.duplications = self.bounds.duplications.count(used.duplications);
+                let letter = state.network.letter(position)?;
+                (self.letter(letter).to, Event::Receive(letter))
             }
-            Action::ElectionTimeout(id) => {
-                let stepped = stepper.step(state.host(id)?, [Input::ElectionTimeout])?;
-                Some(merge(next, id, stepped))
-            }
-            Action::HeartbeatTimeout(id) => {
-                let stepped = stepper.step(state.host(id)?, [Input::HeartbeatTimeout])?;
-                Some(merge(next, id, stepped))
-            }
+            Action::ElectionTimeout(id) => (id, Event::ElectionTimeout),
+            Action::HeartbeatTimeout(id) => (id, Event::HeartbeatTimeout),
             Action::ClientRequest(id) => {
-                let command = state.used.client_requests + 1;
-                let stepped = stepper.step(state.host(id)?, [Input::Propose(command), Input::Replicate])?;
-                next.used.client_requests = command;
-                Some(merge(next, id, stepped))
+                used.client_requests = used.client_requests.saturating_add(1);
+                (id, Event::ClientRequest(used.client_requests))
             }
-            Action::Crash(id) => {
-                let host = stepper.crash(state.host(id)?);
-                next.used.crashes = next.used.crashes.saturating_add(1);
-                set_host(&mut next, id, host);
-                Some((next, RuleSet::EMPTY))
+            Action::Crash(id, kept) => {
+                used.crashes = used.crashes.saturating_add(1);
+                (id, Event::Crash(kept))
             }
-            Action::Restart(id) => {
-                let host = stepper.restart(id, state.host(id)?);
-                set_host(&mut next, id, host);
+            Action::TornCrash(id) => {
+                used.crashes = used.crashes.saturating_add(1);
+                (id, Event::TornCrash)
+            }
+            Action::Write(id, steps) => (id, Event::Write(steps)),
+            Action::FailWrite(id) => {
+                used.failed_writes = used.failed_writes.saturating_add(1);
+                (id, Event::FailWrite)
+            }
+            Action::Restart(id) => (id, Event::Restart),
+            Action::Apply(id) => (id, Event::Apply),
+            Action::TakeSnapshot(id) => {
+                used.snapshots = used.snapshots.saturating_add(1);
+                (id, Event::TakeSnapshot)
+            }
+            Action::AnswerSnapshot(id) => (id, Event::AnswerSnapshot),
+        };
+        let host = next.hosts.get_mut(usize::from(id.0))?;
+        let step_id = self.step_of(*host, event)?;
+        let step = self.tables.step(step_id);
+        *host = step.host;
+        for letter in &step.sent {
+            next.network.insert(*letter, |letter| self.tables.letter(letter).digest());
+        }
+        next.history = self.tables.history_after(next.history, step_id);
+        Some((next, step.rules))
+    }
+
+    fn step_of(&self, host: HostId, event: Event) -> Option<StepId> {
+        self.tables.step_of(host, event, |host| self.compute(host, event))
+    }
+
+    fn stepper(&self) -> Stepper<'_> {
+        Stepper {
+            rules: &*self.system.rules,
+            driver: &*self.system.driver,
+            config: self.config,
+            apply_at_once: self.bounds.apply == Apply::AtOnce,
+            unwritten: self.bounds.unwritten,
+        }
+    }
+
+    /// What an event does to a machine.
+    fn compute(&self, host: &Host, event: Event) -> Option<Step> {
+        let stepper = self.stepper();
+        let silent = |host: Host, rules: RuleSet| self.step(host, Vec::new(), rules);
+        let stepped = match event {
+            Event::Receive(letter) => stepper.step(host, [Input::Receive(self.letter(letter).clone())]),
+            Event::ElectionTimeout => stepper.step(host, [Input::ElectionTimeout]),
+            Event::HeartbeatTimeout => stepper.step(host, [Input::HeartbeatTimeout]),
+            Event::ClientRequest(command) => stepper.step(host, [Input::Propose(command), Input::Replicate]),
+            Event::Crash(kept) => return Some(silent(stepper.crash(host, kept)?, RuleSet::EMPTY)),
+            Event::TornCrash => return Some(silent(stepper.torn_crash(host)?, RuleSet::EMPTY)),
+            Event::Restart => {
                 // A restart yields no effects, so its rule is noted here.
                 let mut rules = RuleSet::EMPTY;
                 rules.insert(Rule::P1);
-                Some((next, rules))
+                return Some(silent(stepper.restart(host)?, rules));
             }
-            Action::Apply(id) => Some(merge(next, id, stepper.apply(state.host(id)?)?)),
-            Action::TakeSnapshot(id) => {
-                let stepped = stepper.take_snapshot(state.host(id)?)?;
-                next.used.snapshots = next.used.snapshots.saturating_add(1);
-                Some(merge(next, id, stepped))
-            }
-            Action::AnswerSnapshot(id) => Some(merge(next, id, stepper.answer(state.host(id)?)?)),
+            Event::Write(steps) => stepper.write(host, steps),
+            Event::FailWrite => stepper.fail_write(host),
+            Event::Apply => stepper.apply(host),
+            Event::TakeSnapshot => stepper.take_snapshot(host),
+            Event::AnswerSnapshot => stepper.answer(host),
+        }?;
+        Some(self.step(stepped.host, stepped.sent, stepped.rules))
+    }
+
+    fn step(&self, host: Host, sent: Vec<Letter>, rules: RuleSet) -> Step {
+        Step {
+            elected: rules.contains(Rule::L1),
+            commit_index: host.server.as_ref().map(Server::commit_index).unwrap_or_default(),
+            host: self.tables.intern_host(host),
+            sent: sent.into_iter().map(|letter| self.tables.intern_letter(letter)).collect(),
+            rules,
         }
     }
 
-    fn receive(
-        &self,
-        stepper: &Stepper<'_, R>,
-        next: State,
-        envelope: Envelope<Command, Prefix>,
-    ) -> Option<(State, RuleSet)> {
-        let id = envelope.to;
-        let stepped = stepper.step(next.host(id)?, [Input::Receive(envelope)])?;
-        Some(merge(next, id, stepped))
+    /// Notes what a state shows and what it breaks. False when it is the first that breaks something.
+    fn keeps(&self, state: &State) -> bool {
+        for witness in self.sometimes.iter().copied() {
+            if !self.control.has_found(witness) && self.shows(state, witness) {
+                self.control.found(witness);
+            }
+        }
+        let broken = self.broken(state).intersection(self.always);
+        // The checker keeps the last report of a property, and the first is the one with the shortest trace.
+        let mut is_first = false;
+        for safety in broken.iter() {
+            is_first |= self.control.broken(safety);
+        }
+        !is_first
     }
 
-    /// What can happen in a state, but for what [`act`](Self::act) refuses because its messages find no room.
-    pub(crate) fn possible(&self, state: &State, actions: &mut Vec<Action>) {
-        self.network_actions(state, actions);
-        for (id, host) in (0u8..).map(ServerId).zip(&state.hosts) {
-            self.host_actions(state, id, host, actions);
-        }
-    }
-
-    /// What can happen to the machine of `id`.
-    fn host_actions(&self, state: &State, id: ServerId, host: &Host, actions: &mut Vec<Action>) {
-        let Some(server) = &host.server else {
-            actions.push(Action::Restart(id));
-            return;
-        };
-        if server.is_leader() {
-            if state.used.client_requests < self.bounds.client_requests {
-                actions.push(Action::ClientRequest(id));
-            }
-            actions.push(Action::HeartbeatTimeout(id));
-        } else {
-            if server.current_term() < Term(u64::from(self.bounds.terms)) {
-                actions.push(Action::ElectionTimeout(id));
-            }
-            if matches!(server.role(), figure2_core::Role::Candidate { .. }) {
-                actions.push(Action::HeartbeatTimeout(id));
-            }
-        }
-        if state.used.crashes < self.bounds.crashes {
-            actions.push(Action::Crash(id));
-        }
-        if self.bounds.apply == Apply::Separately {
-            if host.answering.is_some() {
-                actions.push(Action::AnswerSnapshot(id));
-            } else {
-                if self.rules.next_apply(server, 1).is_some() {
-                    actions.push(Action::Apply(id));
-                }
-                if state.used.snapshots < self.bounds.snapshots
-                    && host.service.last_index() > server.log().base_index()
-                {
-                    actions.push(Action::TakeSnapshot(id));
-                }
-            }
-        }
-    }
-
-    fn network_actions(&self, state: &State, actions: &mut Vec<Action>) {
-        let may_lose = self.bounds.losses.allows(state.used.losses);
-        let may_duplicate = self.bounds.duplications.allows(state.used.duplications);
-        for (position, packet) in (0u8..).zip(state.network.packets()) {
-            if state.host(packet.to).is_some_and(|host| host.server.is_some()) {
-                actions.push(Action::Deliver(position));
-                if may_duplicate {
-                    actions.push(Action::Duplicate(position));
-                }
-            }
-            if may_lose {
-                actions.push(Action::Drop(position));
-            }
-        }
+    /// Whether a state is the first that shows a witness.
+    fn is_news(&self, state: &State) -> bool {
+        let mut sought = self.sometimes.iter().copied().filter(|witness| !self.control.has_found(*witness));
+        sought.any(|witness| self.shows(state, witness) && self.control.found(witness))
     }
 }
 
-impl<R: Rules<Command, Prefix>> Model for Cluster<R> {
-    type State = Hashed<State>;
+impl Model for Cluster {
+    type State = State;
     type Action = Action;
 
-    fn init_states(&self) -> Vec<Hashed<State>> {
+    fn init_states(&self) -> Vec<State> {
         vec![self.keyed(self.start.clone())]
     }
 
-    fn actions(&self, state: &Hashed<State>, actions: &mut Vec<Action>) {
-        if !self.control.may_expand() {
-            return;
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        if self.control.may_expand() {
+            self.possible(state, actions);
         }
-        self.possible(state, actions);
     }
 
-    fn next_state(&self, state: &Hashed<State>, action: Action) -> Option<Hashed<State>> {
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let (next, rules) = self.act(state, action)?;
         self.control.count_rules(rules);
-        Some(self.keyed(next))
+        Some(next)
     }
 
+    /// One property that stands for all: asking the checker about each of them, in each state, would be most of its
+    /// work. Which one is broken, and what was shown, is noted by the way.
     fn properties(&self) -> Vec<Property<Self>> {
-        let always = self.always.iter().map(|safety| safety_property(*safety));
-        let sometimes = self.sometimes.iter().map(|witness| witness_property(*witness));
-        always.chain(sometimes).collect()
-    }
-}
-
-macro_rules! property {
-    ($kind:ident, $method:ident, $value:expr, $type:ident: $($variant:ident)*) => {
-        match $value {
-            $($type::$variant => Property::$kind($value.name(), |cluster: &Cluster<R>, state: &Hashed<State>| {
-                cluster.$method($type::$variant, state)
-            }),)*
-        }
-    };
-}
-
-/// stateright takes a property's condition as a function pointer: one for each.
-fn safety_property<R: Rules<Command, Prefix>>(safety: Safety) -> Property<Cluster<R>> {
-    property!(always, upholds, safety, Safety:
-        ElectionSafety LeaderAppendOnly LogMatching LeaderCompleteness StateMachineSafety OneVote CommittedAgree
-        CommittedOnMajority NothingGoesBack AppliedInOrder SnapshotIsPrefix Recoverable FollowersAccept NoRejection)
-}
-
-fn witness_property<R: Rules<Command, Prefix>>(witness: Witness) -> Property<Cluster<R>> {
-    property!(sometimes, shows, witness, Witness:
-        Leader TwoLeaders Commit InstalledSnapshot RecoveredCrash Figure8 OlderCommitted)
-}
-
-impl<R> Cluster<R> {
-    /// The state as the checker tells it from others.
-    fn keyed(&self, state: State) -> Hashed<State> {
-        if self.symmetry {
-            let key = canonical_key(&state);
-            Hashed::with_key(state, key)
+        if self.always.is_empty() {
+            vec![Property::sometimes(SOUGHT, Cluster::is_news)]
         } else {
-            Hashed::new(state)
+            vec![Property::always(KEPT, Cluster::keeps)]
         }
     }
-
-    fn upholds(&self, safety: Safety, state: &State) -> bool {
-        safety.holds(state) || !self.control.broken(safety)
-    }
-
-    fn shows(&self, witness: Witness, state: &State) -> bool {
-        !self.control.has_found(witness) && witness.holds(state) && self.control.found(witness)
-    }
 }
 
-fn envelope_at(state: &State, position: u8) -> Option<Envelope<Command, Prefix>> {
-    state.network.packets().get(usize::from(position)).map(|packet| packet.envelope())
-}
-
-fn set_host(state: &mut State, id: ServerId, host: Host) {
-    if let Some(place) = state.hosts.get_mut(usize::from(id.0)) {
-        *place = Arc::new(Machine::new(id, host));
-    }
-}
-
-/// The cluster after a step of one machine: the machine, what it sent, and what it adds to history.
-fn merge(mut state: State, id: ServerId, stepped: Stepped) -> (State, RuleSet) {
-    let Stepped { host, sent, rules, .. } = stepped;
-    for envelope in sent {
-        state.network.insert(envelope);
-    }
-    if let Some(server) = &host.server {
-        let elected = rules.contains(Rule::L1);
-        let committed = server.commit_index().since(Index(state.history.committed.len() as u64)) > 0;
-        if elected || committed {
-            let mut history = History::clone(&state.history);
-            if elected {
-                record_election(&mut history, server);
-            }
-            record_commits(&mut history, server);
-            state.history = Arc::new(Hashed::new(history));
-        }
-    }
-    set_host(&mut state, id, host);
-    (state, rules)
-}
-
-fn record_election(history: &mut History, server: &Server<Command, Prefix>) {
-    let election =
-        Election { term: server.current_term(), leader: server.id(), log: Prefix::of_log(server.log()) };
-    if !history.elections.contains(&election) {
-        let later = |other: &Election| (other.term, other.leader) > (election.term, election.leader);
-        let place = history.elections.iter().position(later).unwrap_or(history.elections.len());
-        history.elections.insert(place, election);
-    }
-}
-
-fn record_commits(history: &mut History, server: &Server<Command, Prefix>) {
-    let contents = Prefix::of_log(server.log());
-    let mut index = Index(history.committed.len() as u64);
-    while index < server.commit_index() {
-        index = index.next();
-        // Under the paper's rules the entry is there. Broken rules can commit what they do not hold; command and
-        // term 0 belong to no entry, so every server that holds one at this index contradicts them.
-        history.committed.push(Committed {
-            command: contents.get(index).unwrap_or_default(),
-            term: server.log().term_at(index).unwrap_or(Term::ZERO),
-            committed_in: server.current_term(),
-        });
-    }
-}
+/// The name of the property for the checker: all that must always hold does.
+pub(crate) const KEPT: &str = "kept";
+/// The name of the property for the checker, of a search for a witness.
+pub(crate) const SOUGHT: &str = "sought";

@@ -1,11 +1,12 @@
 //! Actions in words. An action names a message by its position in the network; a deed names it by what it says, so it
 //! can be read, kept in a file, and found again by comparing it with what is possible.
 
-use crate::cluster::{Action, Cluster};
-use crate::prefix::{Command, Prefix};
-use crate::state::{Packet, State};
-use crate::view::describe_envelope;
-use figure2_core::{Rules, ServerId};
+use crate::actions::Action;
+use crate::cluster::Cluster;
+use crate::prefix::Command;
+use crate::state::{LetterId, State};
+use crate::view::describe_letter;
+use figure2_core::ServerId;
 use std::fmt;
 
 /// What kind of thing can happen.
@@ -25,6 +26,12 @@ pub enum Kind {
     ClientRequest,
     /// A machine stops.
     Crashes,
+    /// A machine stops in the middle of a write that leaves a part of the record.
+    CrashesWriting,
+    /// Records become durable.
+    Writes,
+    /// A write fails, and the server stops.
+    FailsToWrite,
     /// A machine starts from its disk.
     Restarts,
     /// A service gets what is next.
@@ -37,7 +44,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Arrives,
         Kind::ArrivesAndStays,
         Kind::Lost,
@@ -45,6 +52,9 @@ impl Kind {
         Kind::HeartbeatTimeout,
         Kind::ClientRequest,
         Kind::Crashes,
+        Kind::CrashesWriting,
+        Kind::Writes,
+        Kind::FailsToWrite,
         Kind::Restarts,
         Kind::Applies,
         Kind::TakesSnapshot,
@@ -66,6 +76,9 @@ impl Kind {
             Kind::HeartbeatTimeout => "heartbeat timeout",
             Kind::ClientRequest => "client request",
             Kind::Crashes => "crashes",
+            Kind::CrashesWriting => "crashes in the middle of a write",
+            Kind::Writes => "write is durable",
+            Kind::FailsToWrite => "write fails",
             Kind::Restarts => "restarts",
             Kind::Applies => "applies",
             Kind::TakesSnapshot => "service takes a snapshot",
@@ -91,20 +104,23 @@ pub struct Deed {
     pub message: Option<String>,
     /// The command that a client gave.
     pub command: Option<Command>,
+    /// Of what was not durable: the records of how many steps became durable, or were kept in a crash.
+    pub records: Option<u8>,
 }
 
 impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.message, self.command) {
-            (Some(message), _) => write!(f, "{}: {message}", self.kind),
-            (None, Some(command)) => write!(f, "{} {} c{command}", self.server, self.kind),
-            (None, None) => write!(f, "{} {}", self.server, self.kind),
+        match (&self.message, self.command, self.records) {
+            (Some(message), _, _) => write!(f, "{}: {message}", self.kind),
+            (None, Some(command), _) => write!(f, "{} {} c{command}", self.server, self.kind),
+            (None, None, Some(records)) => write!(f, "{} {}, records: {records}", self.server, self.kind),
+            (None, None, None) => write!(f, "{} {}", self.server, self.kind),
         }
     }
 }
 
 /// An action that is possible in the state, in words.
-pub fn deed(state: &State, action: Action) -> Deed {
+pub fn deed(cluster: &Cluster, state: &State, action: Action) -> Deed {
     let (kind, server) = match action {
         Action::Deliver(_) => (Kind::Arrives, None),
         Action::Duplicate(_) => (Kind::ArrivesAndStays, None),
@@ -112,35 +128,43 @@ pub fn deed(state: &State, action: Action) -> Deed {
         Action::ElectionTimeout(id) => (Kind::ElectionTimeout, Some(id)),
         Action::HeartbeatTimeout(id) => (Kind::HeartbeatTimeout, Some(id)),
         Action::ClientRequest(id) => (Kind::ClientRequest, Some(id)),
-        Action::Crash(id) => (Kind::Crashes, Some(id)),
+        Action::Crash(id, _) => (Kind::Crashes, Some(id)),
+        Action::TornCrash(id) => (Kind::CrashesWriting, Some(id)),
+        Action::Write(id, _) => (Kind::Writes, Some(id)),
+        Action::FailWrite(id) => (Kind::FailsToWrite, Some(id)),
         Action::Restart(id) => (Kind::Restarts, Some(id)),
         Action::Apply(id) => (Kind::Applies, Some(id)),
         Action::TakeSnapshot(id) => (Kind::TakesSnapshot, Some(id)),
         Action::AnswerSnapshot(id) => (Kind::AnswersSnapshot, Some(id)),
     };
-    let packet = packet_of(state, action);
-    let addressee = packet.map_or(ServerId(0), |packet| packet.to);
+    let letter = letter_of(state, action).map(|id| cluster.letter(id));
+    let addressee = letter.map_or(ServerId(0), |letter| letter.to);
     let command = (kind == Kind::ClientRequest).then(|| state.used.client_requests.saturating_add(1));
-    let message = packet.map(|packet| describe_envelope(&packet.envelope()));
-    Deed { kind, server: server.unwrap_or(addressee), message, command }
+    let message = letter.map(describe_letter);
+    let records = match action {
+        Action::Write(_, steps) => Some(steps),
+        Action::Crash(_, kept) => Some(kept).filter(|kept| *kept > 0),
+        _ => None,
+    };
+    Deed { kind, server: server.unwrap_or(addressee), message, command, records }
 }
 
 /// The message that an action is about.
-pub fn packet_of(state: &State, action: Action) -> Option<&Packet> {
+pub fn letter_of(state: &State, action: Action) -> Option<LetterId> {
     match action {
         Action::Deliver(position) | Action::Duplicate(position) | Action::Drop(position) => {
-            state.network.packets().get(usize::from(position))
+            state.network.letter(position)
         }
         _ => None,
     }
 }
 
-impl<R: Rules<Command, Prefix>> Cluster<R> {
+impl Cluster {
     /// What can happen in a state, within the bounds, in words.
     pub fn deeds(&self, state: &State) -> Vec<(Action, Deed)> {
         let mut possible = Vec::new();
         self.possible(state, &mut possible);
         possible.retain(|action| self.act(state, *action).is_some());
-        possible.into_iter().map(|action| (action, deed(state, action))).collect()
+        possible.into_iter().map(|action| (action, deed(self, state, action))).collect()
     }
 }

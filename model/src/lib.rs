@@ -2,36 +2,46 @@
 //!
 //! The cluster as a stateright [`Model`](stateright::Model) over `figure2-core`.
 
+mod actions;
 mod bounds;
 mod check;
 mod cluster;
 mod control;
 mod deed;
+pub mod driver;
 mod hashed;
+mod history;
+mod host;
+mod intern;
+mod judge;
+mod machine;
+mod memo;
 mod memory;
 pub mod mutants;
 mod prefix;
 mod profiles;
+mod promises;
 mod properties;
 mod report;
 mod retrace;
 mod script;
 mod state;
-mod steps;
 mod story;
 mod symmetry;
+mod tables;
 mod trace;
 mod view;
 
+pub use actions::Action;
 pub use bounds::{Apply, Bounds, Budget};
-pub use check::{CheckError, CheckOptions, Phase, Progress, check, check_rules, shortest_witness};
-pub use cluster::{Action, Cluster};
+pub use check::{CheckError, CheckOptions, Phase, Progress, check, check_system, shortest_witness};
+pub use cluster::{Cluster, System};
 pub use control::{Control, Limit};
 pub use deed::{Deed, Kind};
-pub use hashed::Hashed;
+pub use host::{Host, Letter as Message, Unwritten};
 pub use prefix::{Command, Prefix};
 pub use profiles::{Profile, UNREACHABLE, profile, profiles};
-pub use properties::{Safety, Witness};
+pub use properties::{Safety, SafetySet, Witness};
 pub use report::{Outcome, Report, Unfinished, Verdict, unreached};
 pub use retrace::{Retraced, retrace};
 pub use script::{Scene, ScriptError};

@@ -5,20 +5,19 @@
 //! entries applied separately. Symmetry stays: it needs only that rules treat all ids alike, and these do.
 
 use crate::bounds::{Apply, Bounds, Budget};
-use crate::check::{CheckError, CheckOptions, Progress, check_rules};
-use crate::deed::Deed;
+use crate::check::{CheckError, CheckOptions, Progress, check_system};
+use crate::cluster::System;
 use crate::prefix::{Command, Prefix};
 use crate::profiles::{Profile, figure8};
 use crate::properties::Safety;
 use crate::report::Report;
-use crate::retrace::{Retraced, retrace};
 use crate::script::Scene;
 use figure2_core::Rules;
 
 mod bugs;
 
 /// A broken rule, where it is explored, and what must catch it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Mutant {
     /// A short name, such as `C1`.
     pub id: &'static str,
@@ -28,54 +27,25 @@ pub struct Mutant {
     pub killed_by: Safety,
     /// Where it is explored.
     pub profile: Profile,
-    run: Run,
-    retrace: fn(&Profile, &[Deed]) -> Result<Retraced, CheckError>,
+    /// The broken rules, or the machines that break them.
+    pub system: System,
 }
-
-type Run = fn(&Profile, &CheckOptions, &mut dyn FnMut(&Progress)) -> Result<Report, CheckError>;
 
 impl Mutant {
     /// Explores the mutant's profile under the mutant's rules, for the one property that must catch it. The search is
     /// breadth first with one thread, so the trace it finds is the shortest.
     ///
     /// # Errors
-    /// As [`check_rules`].
-    pub fn check(&self, options: &CheckOptions) -> Result<Report, CheckError> {
-        self.check_and_tell(options, &mut |_| ())
-    }
-
-    /// As [`check`](Self::check), and tells how it is getting on.
-    ///
-    /// # Errors
-    /// As [`check_rules`].
-    pub fn check_and_tell(
+    /// As [`check_system`].
+    pub fn check(
         &self,
         options: &CheckOptions,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<Report, CheckError> {
         // The bug is near the start, and much else is far from it.
         let options = CheckOptions { breadth_first: true, threads: 1, ..*options };
-        (self.run)(&self.profile, &options, progress)
+        check_system(&self.system, &self.profile, &options, progress)
     }
-
-    /// Takes recorded steps again, from the start of a profile, under the mutant's rules.
-    ///
-    /// # Errors
-    /// As [`retrace`].
-    pub fn retrace(&self, profile: &Profile, deeds: &[Deed]) -> Result<Retraced, CheckError> {
-        (self.retrace)(profile, deeds)
-    }
-}
-
-fn run<R>(
-    profile: &Profile,
-    options: &CheckOptions,
-    progress: &mut dyn FnMut(&Progress),
-) -> Result<Report, CheckError>
-where
-    R: Rules<Command, Prefix> + Clone + Default + Send + Sync + 'static,
-{
-    check_rules(R::default(), profile, options, progress)
 }
 
 /// What a mutant needs to show itself; all that is not named here is none.
@@ -106,6 +76,8 @@ impl Needs {
                 losses: Budget::Unlimited,
                 duplications: Budget::Unlimited,
                 snapshots,
+                unwritten: 0,
+                failed_writes: 0,
                 in_flight,
                 entries_per_message: 1,
                 apply: Apply::Separately,
@@ -121,14 +93,13 @@ impl Needs {
 
 fn mutant<R>(id: &'static str, bug: &'static str, killed_by: Safety, mut profile: Profile) -> Mutant
 where
-    R: Rules<Command, Prefix> + Clone + Default + Send + Sync + 'static,
+    R: Rules<Command, Prefix> + Default + Send + Sync + 'static,
 {
     profile.bounds.apply = Apply::Separately;
     profile.always = vec![killed_by];
     profile.sometimes.clear();
     profile.rules.clear();
-    let again = |profile: &Profile, deeds: &[Deed]| retrace(R::default(), profile, deeds);
-    Mutant { id, bug, killed_by, profile, run: run::<R>, retrace: again }
+    Mutant { id, bug, killed_by, profile, system: System::of(R::default()) }
 }
 
 /// S0 leads term 1 by the vote of S1, and has just sent c1 and c2 to it.

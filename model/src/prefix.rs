@@ -11,7 +11,7 @@ pub type Command = u8;
 pub const MAX_LOG: usize = 7;
 
 /// The commands at indexes 1, 2, ...: the state of the model's service, and the content of its snapshots.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Prefix {
     len: u8,
     commands: [Command; MAX_LOG],

@@ -85,6 +85,8 @@ const BASE: Bounds = Bounds {
     losses: Budget::Unlimited,
     duplications: Budget::Unlimited,
     snapshots: 0,
+    unwritten: 0,
+    failed_writes: 0,
     in_flight: 2,
     entries_per_message: 1,
     apply: Apply::AtOnce,

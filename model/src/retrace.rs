@@ -1,14 +1,13 @@
 //! Taking recorded steps again: each is looked for among what is possible, so nothing is done that the model would not
 //! do by itself.
 
+use crate::actions::Action;
 use crate::check::CheckError;
-use crate::cluster::Action;
+use crate::cluster::System;
 use crate::deed::Deed;
-use crate::prefix::{Command, Prefix};
 use crate::profiles::Profile;
 use crate::properties::{Safety, Witness};
 use crate::story::Story;
-use figure2_core::Rules;
 
 /// What became of recorded steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,15 +22,12 @@ pub struct Retraced {
     pub possible_instead: Option<Vec<Deed>>,
 }
 
-/// Takes steps again, from the start of a profile, under any rules.
+/// Takes steps again, from the start of a profile, under any rules and on any machines.
 ///
 /// # Errors
 /// When the profile makes no sense under these rules.
-pub fn retrace<R>(rules: R, profile: &Profile, deeds: &[Deed]) -> Result<Retraced, CheckError>
-where
-    R: Rules<Command, Prefix>,
-{
-    let cluster = profile.cluster(rules)?;
+pub fn retrace(system: &System, profile: &Profile, deeds: &[Deed]) -> Result<Retraced, CheckError> {
+    let cluster = profile.cluster(system)?;
     let mut actions: Vec<Action> = Vec::new();
     let mut state = cluster.start().clone();
     let mut possible_instead = None;
@@ -48,8 +44,8 @@ where
     }
     Ok(Retraced {
         story: Story::follow(&cluster, &actions),
-        broken: Safety::ALL.into_iter().filter(|safety| !safety.holds(&state)).collect(),
-        shown: Witness::ALL.into_iter().filter(|witness| witness.holds(&state)).collect(),
+        broken: cluster.broken(&state).iter().collect(),
+        shown: Witness::ALL.into_iter().filter(|witness| cluster.shows(&state, *witness)).collect(),
         possible_instead,
     })
 }

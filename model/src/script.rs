@@ -1,10 +1,10 @@
 //! A scripted beginning: real steps of the core, taken in a fixed order, so that a search can start in the middle of
 //! a history that would otherwise be out of its reach.
 
-use crate::cluster::{Action, Cluster};
-use crate::prefix::{Command, Prefix};
+use crate::actions::Action;
+use crate::cluster::Cluster;
 use crate::state::{State, Used};
-use figure2_core::{Rules, ServerId};
+use figure2_core::ServerId;
 
 /// One scene of a script. Servers are named by their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +39,7 @@ const LONGEST_EXCHANGE: usize = 100;
 
 /// Plays a script from the cluster's start. What the bounds count starts anew afterwards, except client requests,
 /// whose count names the commands.
-pub fn play<R: Rules<Command, Prefix>>(cluster: &Cluster<R>, script: &[Scene]) -> Result<State, ScriptError> {
+pub fn play(cluster: &Cluster, script: &[Scene]) -> Result<State, ScriptError> {
     let mut state = cluster.start().clone();
     for (i, scene) in script.iter().enumerate() {
         state = play_scene(cluster, state, *scene).ok_or(ScriptError { number: i + 1, scene: *scene })?;
@@ -48,15 +48,11 @@ pub fn play<R: Rules<Command, Prefix>>(cluster: &Cluster<R>, script: &[Scene]) -
     Ok(state)
 }
 
-fn play_scene<R: Rules<Command, Prefix>>(
-    cluster: &Cluster<R>,
-    mut state: State,
-    scene: Scene,
-) -> Option<State> {
+fn play_scene(cluster: &Cluster, mut state: State, scene: Scene) -> Option<State> {
     let action = match scene {
         Scene::Timeout(id) => Action::ElectionTimeout(ServerId(id)),
         Scene::Request(id) => Action::ClientRequest(ServerId(id)),
-        Scene::Crash(id) => Action::Crash(ServerId(id)),
+        Scene::Crash(id) => Action::Crash(ServerId(id), 0),
         Scene::Restart(id) => Action::Restart(ServerId(id)),
         Scene::LoseAll => {
             state.network.clear();
@@ -67,15 +63,10 @@ fn play_scene<R: Rules<Command, Prefix>>(
     cluster.perform(&state, action).map(|(next, _)| next)
 }
 
-fn exchange<R: Rules<Command, Prefix>>(
-    cluster: &Cluster<R>,
-    mut state: State,
-    a: ServerId,
-    b: ServerId,
-) -> Option<State> {
+fn exchange(cluster: &Cluster, mut state: State, a: ServerId, b: ServerId) -> Option<State> {
     for _ in 0..LONGEST_EXCHANGE {
         let between = |(from, to)| (from, to) == (a, b) || (from, to) == (b, a);
-        let found = state.network.packets().iter().position(|packet| between((packet.from, packet.to)));
+        let found = cluster.letters(&state).position(|letter| between((letter.from, letter.to)));
         let Some(position) = found else { return Some(state) };
         let position = u8::try_from(position).ok()?;
         (state, _) = cluster.perform(&state, Action::Deliver(position))?;

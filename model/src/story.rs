@@ -2,13 +2,13 @@
 //! travelled from which step to which, and what changed. A story is made by taking the steps again on the model
 //! itself; nothing here knows how a server behaves.
 
-use crate::cluster::{Action, Cluster};
-use crate::deed::{Deed, deed, packet_of};
-use crate::prefix::{Command, Prefix};
+use crate::actions::Action;
+use crate::cluster::Cluster;
+use crate::deed::{Deed, deed, letter_of};
 use crate::properties::{Safety, Witness};
-use crate::state::{Packet, State};
+use crate::state::{LetterId, State};
 use crate::view::{Field, describe_message, fields};
-use figure2_core::{RuleSet, Rules, ServerId};
+use figure2_core::{RuleSet, ServerId};
 use std::fmt;
 
 /// A path through the model, as a reader follows it.
@@ -118,19 +118,16 @@ impl Step {
 
 impl Story {
     /// Takes the actions from the cluster's start, as far as they are possible.
-    pub fn follow<R: Rules<Command, Prefix>>(cluster: &Cluster<R>, actions: &[Action]) -> Story {
+    pub fn follow(cluster: &Cluster, actions: &[Action]) -> Story {
         Story::follow_to_end(cluster, actions).0
     }
 
     /// As [`follow`](Self::follow), with the state at the end.
-    pub fn follow_to_end<R: Rules<Command, Prefix>>(
-        cluster: &Cluster<R>,
-        actions: &[Action],
-    ) -> (Story, State) {
-        let mut teller = Teller::new(cluster.start());
+    pub fn follow_to_end(cluster: &Cluster, actions: &[Action]) -> (Story, State) {
+        let mut teller = Teller::new(cluster);
         for action in actions {
             let Some((next, rules)) = cluster.act(&teller.state, *action) else { break };
-            teller.step(*action, next, rules, cluster.always());
+            teller.step(*action, next, rules);
         }
         (teller.story, teller.state)
     }
@@ -172,57 +169,63 @@ impl fmt::Display for Story {
 }
 
 /// Tells a story as the states come.
-struct Teller {
+struct Teller<'a> {
+    cluster: &'a Cluster,
     state: State,
     /// The messages on their way, with their numbers.
-    known: Vec<(usize, Packet)>,
+    known: Vec<(usize, LetterId)>,
     story: Story,
 }
 
-impl Teller {
-    fn new(start: &State) -> Teller {
-        let machines = start.hosts.iter().map(|host| fields(host)).collect();
+impl<'a> Teller<'a> {
+    fn new(cluster: &'a Cluster) -> Teller<'a> {
+        let start = cluster.start();
+        let machines = cluster.hosts(start).map(fields).collect();
         let story =
             Story { letters: Vec::new(), start: machines, on_their_way: Vec::new(), steps: Vec::new() };
-        let mut teller = Teller { state: start.clone(), known: Vec::new(), story };
+        let mut teller = Teller { cluster, state: start.clone(), known: Vec::new(), story };
         teller.story.on_their_way = teller.number_new(None, start);
         teller
     }
 
-    fn step(&mut self, action: Action, next: State, rules: RuleSet, always: &[Safety]) {
-        let before = &self.state;
-        let packet = packet_of(before, action);
-        let letter = packet.and_then(|packet| self.number_of(packet));
+    fn step(&mut self, action: Action, next: State, rules: RuleSet) {
+        let (cluster, before) = (self.cluster, &self.state);
+        let letter = letter_of(before, action).and_then(|letter| self.number_of(letter));
         let gone = letter.filter(|_| !matches!(action, Action::Duplicate(_)));
-        let deed = deed(before, action);
-        let machines: Vec<Vec<Field>> = next.hosts.iter().map(|host| fields(host)).collect();
+        let deed = deed(cluster, before, action);
+        let machines: Vec<Vec<Field>> = cluster.hosts(&next).map(fields).collect();
         let changes = changes(self.story.machines_before(self.story.steps.len()), &machines);
-        let breaks = always.iter().filter(|safety| safety.holds(before) && !safety.holds(&next));
-        let shows = Witness::ALL.iter().filter(|witness| !witness.holds(before) && witness.holds(&next));
-        let (breaks, shows) = (breaks.copied().collect(), shows.copied().collect());
+        let broken = |state: &State| cluster.broken(state).intersection(cluster.always());
+        let breaks = broken(&next).iter().filter(|safety| !broken(before).contains(*safety)).collect();
+        let is_new = |witness: &Witness| !cluster.shows(before, *witness) && cluster.shows(&next, *witness);
+        let shows = Witness::ALL.into_iter().filter(is_new).collect();
         let sent = self.number_new(gone, &next);
         self.story.steps.push(Step { deed, letter, rules, changes, sent, machines, breaks, shows });
         self.state = next;
     }
 
-    fn number_of(&self, packet: &Packet) -> Option<usize> {
-        self.known.iter().find(|(_, other)| other == packet).map(|(number, _)| *number)
+    fn number_of(&self, letter: LetterId) -> Option<usize> {
+        self.known.iter().find(|(_, other)| *other == letter).map(|(number, _)| *number)
     }
 
     /// Forgets the messages that are not on their way any more, `gone` among them, and numbers those that are new.
     fn number_new(&mut self, gone: Option<usize>, next: &State) -> Vec<usize> {
-        let packets = next.network.packets();
-        self.known.retain(|(number, packet)| Some(*number) != gone && packets.contains(packet));
+        let on_their_way = next.network.letters();
+        self.known.retain(|(number, letter)| Some(*number) != gone && on_their_way.contains(letter));
         // The network keeps its messages in the order of their hashes; a reader wants them by address.
-        let mut new: Vec<&Packet> =
-            packets.iter().filter(|packet| self.number_of(packet).is_none()).collect();
-        new.sort_by_key(|packet| (packet.from, packet.to, describe_message(&packet.envelope().message)));
+        let is_new = |letter: &LetterId| self.number_of(*letter).is_none();
+        let mut new: Vec<LetterId> = on_their_way.iter().copied().filter(is_new).collect();
+        new.sort_by_key(|id| {
+            let letter = self.cluster.letter(*id);
+            (letter.from, letter.to, describe_message(&letter.message))
+        });
         let mut numbers = Vec::new();
-        for packet in new {
+        for id in new {
             let number = self.story.letters.len();
-            let (name, content) = describe_message(&packet.message);
-            self.story.letters.push(Letter { from: packet.from, to: packet.to, name, content });
-            self.known.push((number, packet.clone()));
+            let letter = self.cluster.letter(id);
+            let (name, content) = describe_message(&letter.message);
+            self.story.letters.push(Letter { from: letter.from, to: letter.to, name, content });
+            self.known.push((number, id));
             numbers.push(number);
         }
         numbers

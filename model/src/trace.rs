@@ -1,10 +1,9 @@
 //! A violation: the way to it, as a story.
 
-use crate::cluster::{Action, Cluster};
-use crate::prefix::{Command, Prefix};
+use crate::actions::Action;
+use crate::cluster::Cluster;
 use crate::properties::Safety;
 use crate::story::Story;
-use figure2_core::Rules;
 use std::fmt;
 
 /// How a cluster gets from the start to a state that breaks a property.
@@ -19,15 +18,10 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Follows the actions from the cluster's start. Only properties among `always` count as broken.
-    pub(crate) fn follow<R: Rules<Command, Prefix>>(
-        cluster: &Cluster<R>,
-        actions: &[Action],
-        always: &[Safety],
-        is_shortest: bool,
-    ) -> Trace {
+    /// Follows the actions from the cluster's start. Only properties that it is checked for count as broken.
+    pub(crate) fn follow(cluster: &Cluster, actions: &[Action], is_shortest: bool) -> Trace {
         let (story, end) = Story::follow_to_end(cluster, actions);
-        let broken = always.iter().copied().filter(|safety| !safety.holds(&end)).collect();
+        let broken = cluster.broken(&end).intersection(cluster.always()).iter().collect();
         Trace { broken, story, is_shortest }
     }
 }

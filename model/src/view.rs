@@ -1,8 +1,10 @@
 //! Machines and messages in words: what a story shows of a state.
 
+use crate::cluster::Cluster;
+use crate::host::{Host, Letter};
 use crate::prefix::{Command, Prefix};
-use crate::state::{Host, State};
-use figure2_core::{AppendResult, Entry, Envelope, Index, Log, Message, Role, Server, Snapshot};
+use crate::state::State;
+use figure2_core::{AppendResult, Entry, Index, Log, Message, Role, Server, Snapshot};
 
 /// A field of a machine. A machine that is down has few; a follower has no next_index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +16,8 @@ pub struct Field {
 }
 
 /// A message in one line, with its addresses.
-pub fn describe_envelope(envelope: &Envelope<Command, Prefix>) -> String {
-    let Envelope { from, to, message } = envelope;
+pub fn describe_letter(letter: &Letter) -> String {
+    let Letter { from, to, message } = letter;
     let (name, content) = describe_message(message);
     format!("{name} {from}→{to} {content}")
 }
@@ -82,7 +84,7 @@ fn describe_indexes(indexes: &[Index]) -> String {
 /// The fields of a machine. Of a machine that is down only the disk is left, and its fields are the disk's.
 pub fn fields(host: &Host) -> Vec<Field> {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
-    let persistent = host.server.as_ref().map_or(&*host.disk, Server::persistent);
+    let persistent = host.server.as_ref().map_or(&host.disk, Server::persistent);
     let mut fields = Vec::new();
     let mut add = |name, value| fields.push(Field { name, value });
     add("machine", if host.server.is_some() { "up" } else { "down" }.to_owned());
@@ -92,7 +94,7 @@ pub fn fields(host: &Host) -> Vec<Field> {
     add("current_term", persistent.current_term.to_string());
     add("voted_for", or_none(persistent.voted_for.map(|id| id.to_string())));
     add("log", describe_log(&persistent.log));
-    if *persistent != *host.disk {
+    if *persistent != host.disk {
         let disk = &host.disk;
         let vote = or_none(disk.voted_for.map(|id| id.to_string()));
         add("disk", format!("term {} voted_for {vote} log {}", disk.current_term, describe_log(&disk.log)));
@@ -117,12 +119,12 @@ pub fn fields(host: &Host) -> Vec<Field> {
     fields
 }
 
-impl State {
-    /// The machines and the messages on their way, a line each.
-    pub fn describe(&self) -> String {
+impl Cluster {
+    /// The machines of a state and the messages on their way, a line each.
+    pub fn describe(&self, state: &State) -> String {
         let mut text = String::new();
-        for (id, host) in self.hosts.iter().enumerate() {
-            text.push_str(&format!("S{id}"));
+        for host in self.hosts(state) {
+            text.push_str(&host.id.to_string());
             for field in fields(host) {
                 let is_plain = matches!(field.name, "machine" | "role");
                 text.push_str(&if is_plain {
@@ -133,8 +135,8 @@ impl State {
             }
             text.push('\n');
         }
-        for packet in self.network.packets() {
-            text.push_str(&format!("on its way: {}\n", describe_envelope(&packet.envelope())));
+        for letter in self.letters(state) {
+            text.push_str(&format!("on its way: {}\n", describe_letter(letter)));
         }
         text
     }

@@ -7,8 +7,8 @@ use figure2_core::rules::{
 };
 use figure2_core::{Config, Effects, Persistent, Rule, Rules, Server, ServerId, Term};
 use figure2_model::{
-    Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Outcome, Profile, Safety, Scene, Unfinished,
-    Verdict, Witness, check, check_rules, profiles,
+    Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Outcome, Profile, Safety, Scene, System,
+    Unfinished, Verdict, Witness, check, check_system, profiles,
 };
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ const BOUNDS: Bounds = Bounds {
     losses: Budget::Unlimited,
     duplications: Budget::Unlimited,
     snapshots: 0,
+    unwritten: 0,
+    failed_writes: 0,
     in_flight: 2,
     entries_per_message: 1,
     apply: Apply::AtOnce,
@@ -124,7 +126,7 @@ as_the_paper_says!(Forgets: Leaders AllServers RequestVoteReceiver AppendEntries
 #[test]
 fn a_panic_is_not_a_pass() {
     for n in [1, 2] {
-        match check_rules(Panics, &small(), &threads(n), &mut quiet).unwrap().verdict {
+        match check_system(&System::of(Panics), &small(), &threads(n), &mut quiet).unwrap().verdict {
             Verdict::Unfinished(Unfinished::Panicked(message)) => {
                 assert!(message.contains("no second term here"), "{message}");
             }
@@ -136,7 +138,7 @@ fn a_panic_is_not_a_pass() {
 #[test]
 fn a_violation_is_told_by_its_shortest_trace() {
     let profile = Profile { always: vec![Safety::OneVote], ..small() };
-    let report = check_rules(Forgets, &profile, &threads(2), &mut quiet).unwrap();
+    let report = check_system(&System::of(Forgets), &profile, &threads(2), &mut quiet).unwrap();
     let Verdict::Violated(trace) = report.verdict else { panic!("{:?}", report.verdict) };
     assert!(trace.is_shortest);
     assert_eq!(trace.broken, [Safety::OneVote]);

@@ -8,7 +8,7 @@ fn every_mutant_is_killed_by_its_property() {
     let options = CheckOptions::default();
     let mut survivors = Vec::new();
     for mutant in mutants() {
-        let report = mutant.check(&options).unwrap();
+        let report = mutant.check(&options, &mut |_| ()).unwrap();
         let is_killed = report.always == [(mutant.killed_by, Outcome::Broken)];
         match report.verdict {
             Verdict::Violated(trace)

@@ -50,6 +50,9 @@ pub struct FileStep {
     /// Which command a client gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<u8>,
+    /// The records of how many steps became durable, or were kept in a crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<u8>,
 }
 
 /// Why a trace file cannot be used. Each says what to do.
@@ -186,6 +189,7 @@ impl FileStep {
             server: deed.server.0,
             message: deed.message.clone(),
             command: deed.command,
+            records: deed.records,
         }
     }
 
@@ -202,17 +206,20 @@ impl FileStep {
             let problem = if self.message.is_some() { "has no message" } else { "needs a message" };
             return Err(format!("{:?} {problem}", self.what));
         }
-        let FileStep { server, ref message, command, .. } = *self;
-        Ok(Deed { kind, server: ServerId(server), message: message.clone(), command })
+        let FileStep { server, ref message, command, records, .. } = *self;
+        Ok(Deed { kind, server: ServerId(server), message: message.clone(), command, records })
     }
 }
 
 impl fmt::Display for FileStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.message, self.command) {
-            (Some(message), _) => write!(f, "{}: {message}", self.what),
-            (None, Some(command)) => write!(f, "{} {} c{command}", ServerId(self.server), self.what),
-            (None, None) => write!(f, "{} {}", ServerId(self.server), self.what),
+        // The very words of the deed, so that a step that is not possible can be compared with those that are.
+        let server = ServerId(self.server);
+        match (&self.message, self.command, self.records) {
+            (Some(message), _, _) => write!(f, "{}: {message}", self.what),
+            (None, Some(command), _) => write!(f, "{server} {} c{command}", self.what),
+            (None, None, Some(records)) => write!(f, "{server} {}, records: {records}", self.what),
+            (None, None, None) => write!(f, "{server} {}", self.what),
         }
     }
 }

@@ -1,9 +1,8 @@
 //! Rules and profiles by their names in trace files.
 
 use super::{TraceFile, TraceFileError};
-use figure2_core::Figure2;
 use figure2_model::mutants::{Mutant, mutants};
-use figure2_model::{CheckError, Profile, Retraced, profile, profiles, retrace};
+use figure2_model::{CheckError, Profile, Retraced, System, profile, profiles, retrace};
 
 /// The name of the rules as the paper states them.
 pub const FIGURE2: &str = "figure2";
@@ -52,8 +51,8 @@ impl TraceFile {
         let deeds = self.deeds()?;
         let rules = rules.unwrap_or(&self.rules);
         let retraced = match rules {
-            FIGURE2 => retrace(Figure2, &profile, &deeds)?,
-            id => find_mutant(id)?.retrace(&profile, &deeds)?,
+            FIGURE2 => retrace(&System::default(), &profile, &deeds)?,
+            id => retrace(&find_mutant(id)?.system, &profile, &deeds)?,
         };
         Ok((profile, retraced))
     }

@@ -2,8 +2,7 @@
 
 use crate::fixture::{account, mutant, witness};
 use figure2_conformance::story::{ReplayError, TraceFile, TraceFileError};
-use figure2_core::Figure2;
-use figure2_model::{Safety, Witness, retrace};
+use figure2_model::{Safety, System, Witness, retrace};
 
 fn written() -> String {
     TraceFile::of(&account()).to_json().unwrap()
@@ -50,7 +49,7 @@ fn under_the_rules_of_figure_2_the_violation_does_not_reproduce() {
 fn a_step_left_out_makes_a_later_one_impossible() {
     let mut file = TraceFile::of(&account());
     file.steps.remove(0);
-    let retraced = mutant().retrace(&mutant().profile, &file.deeds().unwrap()).unwrap();
+    let retraced = retrace(&mutant().system, &mutant().profile, &file.deeds().unwrap()).unwrap();
     assert!(retraced.possible_instead.is_some());
 }
 
@@ -60,7 +59,7 @@ fn a_witness_is_shown_again() {
     let file = TraceFile::from_json(&TraceFile::of(&account).to_json().unwrap()).unwrap();
     let (profile, retraced) = file.replay(None).unwrap();
     assert!(retraced.shown.contains(&Witness::InstalledSnapshot));
-    let again = retrace(Figure2, &profile, &file.deeds().unwrap()).unwrap();
+    let again = retrace(&System::default(), &profile, &file.deeds().unwrap()).unwrap();
     assert_eq!((again.story, again.possible_instead), (account.story, None));
 }
 

@@ -4,7 +4,7 @@
 use figure2_conformance::check::{Checked, Violation};
 use figure2_conformance::story::{Account, find_mutant};
 use figure2_model::mutants::Mutant;
-use figure2_model::{CheckOptions, Report, Safety, Verdict, Witness, profile, shortest_witness};
+use figure2_model::{CheckOptions, Report, Safety, System, Verdict, Witness, profile, shortest_witness};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -20,7 +20,7 @@ pub fn mutant() -> Mutant {
 pub fn report() -> &'static Report {
     static REPORT: OnceLock<Report> = OnceLock::new();
     REPORT.get_or_init(|| {
-        let report = mutant().check(&CheckOptions::default()).unwrap();
+        let report = mutant().check(&CheckOptions::default(), &mut |_| ()).unwrap();
         let Verdict::Violated(trace) = &report.verdict else { panic!("{:?}", report.verdict) };
         assert_eq!((trace.broken.as_slice(), trace.is_shortest), (&[Safety::ElectionSafety][..], true));
         report
@@ -44,7 +44,7 @@ pub fn witness(name: &str, witness: Witness) -> Account {
     let profile = profile(name).unwrap();
     let options = CheckOptions::default();
     let story =
-        shortest_witness(figure2_core::Figure2, &profile, witness, &options, &mut |_| ()).unwrap().unwrap();
+        shortest_witness(&System::default(), &profile, witness, &options, &mut |_| ()).unwrap().unwrap();
     Account {
         profile: profile.name.clone(),
         rules: "figure2".to_owned(),

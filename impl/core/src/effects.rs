@@ -132,9 +132,9 @@ impl<C, S> Effects<C, S> {
 /// Effects of several steps that wait for one write. `T` is the driver's: it names whom a reply goes back to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Batch<C, S, T> {
-    record: Record<C, S>,
-    persisted: Option<Persisted>,
-    waiting: Vec<Released<C, S, T>>,
+    pub(crate) record: Record<C, S>,
+    pub(crate) persisted: Option<Persisted>,
+    pub(crate) waiting: Vec<Released<C, S, T>>,
 }
 
 impl<C, S, T> Default for Batch<C, S, T> {

@@ -33,6 +33,7 @@ mod input;
 mod log;
 mod message;
 mod persistent;
+mod renaming;
 mod rule;
 pub mod rules;
 mod server;

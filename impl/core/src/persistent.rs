@@ -81,7 +81,7 @@ impl<C, S> Persistent<C, S> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Record<C, S> {
-    changes: Vec<Change<C, S>>,
+    pub(crate) changes: Vec<Change<C, S>>,
 }
 
 impl<C, S> Default for Record<C, S> {

@@ -172,43 +172,6 @@ impl<C, S> Server<C, S> {
         }
     }
 
-    /// The same server in the same cluster under other names: `names[i]` is the new id of server `i`. The rules treat
-    /// all ids alike, so whatever this server can do, the renamed one can do too; that is what a model checker's
-    /// symmetry rests on. A server without a name in `names` keeps its own.
-    pub fn renamed(&self, names: &[ServerId]) -> Self
-    where
-        C: Clone,
-        S: Clone,
-    {
-        let name = |id: ServerId| names.get(usize::from(id.0)).copied().unwrap_or(id);
-        let rename_set = |set: ServerSet| {
-            let mut renamed = ServerSet::EMPTY;
-            set.iter().for_each(|id| renamed.insert(name(id)));
-            renamed
-        };
-        let rename_places = |old: &[Index]| {
-            let mut renamed = old.to_vec();
-            for (id, index) in (0..).map(ServerId).zip(old) {
-                if let Some(place) = renamed.get_mut(usize::from(name(id).0)) {
-                    *place = *index;
-                }
-            }
-            renamed
-        };
-        let role = match &self.role {
-            Role::Follower => Role::Follower,
-            Role::Candidate { votes } => Role::Candidate { votes: rename_set(*votes) },
-            Role::Leader { next_index, match_index, pipelining } => Role::Leader {
-                next_index: rename_places(next_index),
-                match_index: rename_places(match_index),
-                pipelining: rename_set(*pipelining),
-            },
-        };
-        let mut persistent = self.persistent.clone();
-        persistent.voted_for = persistent.voted_for.map(name);
-        Server { id: name(self.id), role, persistent, offered: self.offered.clone(), ..*self }
-    }
-
     /// This server's id.
     pub fn id(&self) -> ServerId {
         self.id

@@ -1,0 +1,86 @@
+//! The same cluster under other names. The rules treat all ids alike, so whatever a server can do, the renamed one can
+//! do too, renamed: that is what a model checker's symmetry rests on. `names[i]` is the new id of server `i`; a server
+//! without a name keeps its own.
+
+use crate::effects::{Batch, Released};
+use crate::message::Envelope;
+use crate::persistent::{Change, Persistent};
+use crate::server::{Role, Server};
+use crate::types::{Index, ServerId, ServerSet};
+use alloc::vec::Vec;
+
+fn name(names: &[ServerId], id: ServerId) -> ServerId {
+    names.get(usize::from(id.0)).copied().unwrap_or(id)
+}
+
+fn rename_set(names: &[ServerId], set: ServerSet) -> ServerSet {
+    let mut renamed = ServerSet::EMPTY;
+    set.iter().for_each(|id| renamed.insert(name(names, id)));
+    renamed
+}
+
+fn rename_places(names: &[ServerId], old: &[Index]) -> Vec<Index> {
+    let mut renamed = old.to_vec();
+    for (id, index) in (0..).map(ServerId).zip(old) {
+        if let Some(place) = renamed.get_mut(usize::from(name(names, id).0)) {
+            *place = *index;
+        }
+    }
+    renamed
+}
+
+impl<C: Clone, S: Clone> Server<C, S> {
+    /// The same server under other names.
+    #[must_use]
+    pub fn renamed(&self, names: &[ServerId]) -> Self {
+        let role = match &self.role {
+            Role::Follower => Role::Follower,
+            Role::Candidate { votes } => Role::Candidate { votes: rename_set(names, *votes) },
+            Role::Leader { next_index, match_index, pipelining } => Role::Leader {
+                next_index: rename_places(names, next_index),
+                match_index: rename_places(names, match_index),
+                pipelining: rename_set(names, *pipelining),
+            },
+        };
+        let (id, persistent) = (name(names, self.id), self.persistent.renamed(names));
+        Server { id, role, persistent, offered: self.offered.clone(), ..*self }
+    }
+}
+
+impl<C: Clone, S: Clone> Persistent<C, S> {
+    /// The same persistent state under other names.
+    #[must_use]
+    pub fn renamed(&self, names: &[ServerId]) -> Self {
+        Persistent { voted_for: self.voted_for.map(|id| name(names, id)), ..self.clone() }
+    }
+}
+
+impl<C: Clone, S: Clone> Envelope<C, S> {
+    /// The same message under other names: no server is named in what it says.
+    #[must_use]
+    pub fn renamed(&self, names: &[ServerId]) -> Self {
+        let (from, to) = (name(names, self.from), name(names, self.to));
+        Envelope { from, to, message: self.message.clone() }
+    }
+}
+
+impl<C: Clone, S: Clone, T: Clone> Batch<C, S, T> {
+    /// The same batch under other names. Messages of a step go to the servers in the order of their ids, under these
+    /// names too.
+    #[must_use]
+    pub fn renamed(&self, names: &[ServerId]) -> Self {
+        let mut renamed = self.clone();
+        for change in &mut renamed.record.changes {
+            if let Change::TermAndVote { voted_for, .. } = change {
+                *voted_for = voted_for.map(|id| name(names, id));
+            }
+        }
+        for Released { reply, messages, .. } in &mut renamed.waiting {
+            for envelope in reply.iter_mut().chain(messages.iter_mut()) {
+                (envelope.from, envelope.to) = (name(names, envelope.from), name(names, envelope.to));
+            }
+            messages.sort_by_key(|envelope| envelope.to);
+        }
+        renamed
+    }
+}

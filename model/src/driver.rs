@@ -1,0 +1,35 @@
+//! What a machine does with the effects of a step, as a trait: the model's machine is right by default, and a mutant
+//! overrides one method. In the real node this is the writer's part, which the conformance tests hold to the same.
+
+use crate::host::Unwritten;
+use crate::prefix::{Command, Prefix};
+use figure2_core::{Change, Persistent};
+
+/// The machine's part of the contract of `Effects` and `Batch`.
+pub trait Driver: Send + Sync {
+    /// Whether a step's messages leave although its record is not durable: never.
+    fn tells_early(&self, _step: &Unwritten) -> bool {
+        false
+    }
+
+    /// Whether the server goes on as if nothing had happened after a write failed: never, it stops.
+    fn goes_on_after_failed_write(&self) -> bool {
+        false
+    }
+
+    /// What a power loss in the middle of writing a change leaves on the disk, if that is neither the disk before nor
+    /// the disk after: nothing does, for a record is written whole or not at all.
+    fn torn_write(
+        &self,
+        _disk: &Persistent<Command, Prefix>,
+        _change: &Change<Command, Prefix>,
+    ) -> Option<Persistent<Command, Prefix>> {
+        None
+    }
+}
+
+/// The machine as it should be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sound;
+
+impl Driver for Sound {}

@@ -1,0 +1,209 @@
+//! What is judged, part by part: a machine alone, a history alone, a machine against a history, two machines against
+//! each other. A state keeps a property when all its parts do, so the verdict on a part can be remembered.
+
+use crate::history::History;
+use crate::host::{Host, Recovery};
+use crate::prefix::{Command, Prefix};
+use crate::properties::{Safety, SafetySet};
+use figure2_core::{Entry, Index, Log, Role, Server};
+
+type ModelLog = Log<Command, Prefix>;
+
+/// What a machine breaks by itself: promises that its last steps broke, and votes.
+pub fn of_host(host: &Host) -> SafetySet {
+    let mut broken = host.breaches;
+    if !ballot_stands(host) {
+        broken.insert(Safety::OneVote);
+    }
+    broken
+}
+
+/// What a history breaks by itself.
+pub fn of_history(history: &History) -> SafetySet {
+    let mut broken = SafetySet::EMPTY;
+    if !one_leader_per_term(history) {
+        broken.insert(Safety::ElectionSafety);
+    }
+    if !leaders_are_complete(history) {
+        broken.insert(Safety::LeaderCompleteness);
+    }
+    broken
+}
+
+/// A machine against what was committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// What it breaks.
+    pub broken: SafetySet,
+    /// Which of the committed entries its disk holds: bit i for index i + 1.
+    pub holds: u8,
+}
+
+impl Standing {
+    /// Both in one number.
+    pub fn packed(self) -> u32 {
+        self.broken.packed() << 8 | u32::from(self.holds)
+    }
+
+    /// Out of the number again.
+    pub fn unpacked(number: u32) -> Standing {
+        Standing { broken: SafetySet::unpacked(number >> 8), holds: number.to_le_bytes()[0] }
+    }
+}
+
+/// Judges a machine against what was committed.
+pub fn of_host_in(host: &Host, history: &History) -> Standing {
+    let mut broken = SafetySet::EMPTY;
+    if !agrees_with_committed(history, &host.service) {
+        broken.insert(Safety::StateMachineSafety);
+    }
+    if !committed_agrees(history, host) {
+        broken.insert(Safety::CommittedAgree);
+    }
+    if !snapshot_is_prefix(history, host) {
+        broken.insert(Safety::SnapshotIsPrefix);
+    }
+    Standing { broken, holds: committed_on_disk(history, &host.disk.log) }
+}
+
+/// Two machines against each other.
+pub fn of_pair(one: &Host, other: &Host) -> SafetySet {
+    let mut broken = SafetySet::EMPTY;
+    if !logs_match(one.log(), other.log()) {
+        broken.insert(Safety::LogMatching);
+    }
+    broken
+}
+
+/// Whether each committed entry is on the disks of a majority, given what each disk holds.
+pub fn on_majority(committed: usize, disks: impl Iterator<Item = u8> + Clone) -> bool {
+    let servers = disks.clone().count();
+    (0..committed.min(8)).all(|bit| disks.clone().filter(|held| held & (1 << bit) != 0).count() > servers / 2)
+}
+
+/// What a machine shows.
+pub mod shows {
+    use super::*;
+
+    /// The server, if it leads.
+    pub fn leader(host: &Host) -> Option<&Server<Command, Prefix>> {
+        host.server.as_ref().filter(|server| matches!(server.role(), Role::Leader { .. }))
+    }
+
+    /// A leader that holds an entry of its own term to be committed.
+    pub fn commit(host: &Host) -> bool {
+        leader(host)
+            .is_some_and(|leader| leader.log().term_at(leader.commit_index()) == Some(leader.current_term()))
+    }
+
+    /// A server that crashed, restarted with something to remember, and took part again.
+    pub fn recovered_crash(host: &Host) -> bool {
+        host.recovery == Recovery::Rejoined
+    }
+
+    /// A leader's first entry beyond its commit_index, when it is of an older term: which disks hold it?
+    pub fn older_uncommitted(host: &Host) -> Option<(Index, &Entry<Command>)> {
+        let leader = leader(host)?;
+        let index = leader.commit_index().next();
+        let entry = leader.log().entry(index).filter(|entry| entry.term < leader.current_term())?;
+        Some((index, entry))
+    }
+}
+
+fn one_leader_per_term(history: &History) -> bool {
+    history.elections.windows(2).all(|pair| match pair {
+        [one, next] => one.term != next.term || one.leader == next.leader,
+        _ => true,
+    })
+}
+
+/// Two logs match when, below the last index at which their terms are equal, nothing differs.
+fn logs_match(one: &ModelLog, other: &ModelLog) -> bool {
+    let mut index = one.last_index().min(other.last_index());
+    let both_known = one.base_index().max(other.base_index());
+    let mut equal_above = false;
+    while index > both_known {
+        let (Some(a), Some(b)) = (one.entry(index), other.entry(index)) else { return false };
+        equal_above |= a.term == b.term;
+        if equal_above && a != b {
+            return false;
+        }
+        index = index.prev();
+    }
+    true
+}
+
+/// Every leader's log, at its election, held what was committed in earlier terms. An election is history: it also
+/// counts when the commit is noticed later.
+fn leaders_are_complete(history: &History) -> bool {
+    history.elections.iter().all(|election| {
+        let mut index = Index::ZERO;
+        history.committed.iter().all(|entry| {
+            index = index.next();
+            entry.committed_in >= election.term || election.log.get(index) == Some(entry.command)
+        })
+    })
+}
+
+fn agrees_with_committed(history: &History, service: &Prefix) -> bool {
+    let mut index = Index::ZERO;
+    while index < service.last_index() {
+        index = index.next();
+        if history.committed_at(index).map(|entry| entry.command) != service.get(index) {
+            return false;
+        }
+    }
+    true
+}
+
+/// A server stands by the term and the vote that it told, also when all it knows is what its disk knows.
+fn ballot_stands(host: &Host) -> bool {
+    let (term, vote) = match &host.server {
+        Some(server) => (server.current_term(), server.voted_for()),
+        None => (host.disk.current_term, host.disk.voted_for),
+    };
+    let told = host.ballot;
+    term > told.term || (term == told.term && (told.vote.is_none() || vote == told.vote))
+}
+
+fn committed_agrees(history: &History, host: &Host) -> bool {
+    let Some(server) = &host.server else { return true };
+    let log = server.log();
+    let mut index = log.base_index();
+    while index < server.commit_index() {
+        index = index.next();
+        let (Some(entry), Some(committed)) = (log.entry(index), history.committed_at(index)) else {
+            return false;
+        };
+        if (entry.term, entry.command) != (committed.term, committed.command) {
+            return false;
+        }
+    }
+    true
+}
+
+fn committed_on_disk(history: &History, disk: &ModelLog) -> u8 {
+    let mut index = Index::ZERO;
+    let mut holds = 0;
+    for (bit, committed) in history.committed.iter().enumerate().take(8) {
+        index = index.next();
+        let is_it =
+            |entry: &Entry<Command>| (entry.term, entry.command) == (committed.term, committed.command);
+        if index <= disk.base_index() || disk.entry(index).is_some_and(is_it) {
+            holds |= 1 << bit;
+        }
+    }
+    holds
+}
+
+fn snapshot_is_prefix(history: &History, host: &Host) -> bool {
+    let held = host.log().snapshot();
+    let on_disk = host.disk.log.snapshot();
+    let offered = host.server.as_ref().and_then(Server::offered);
+    [held, on_disk, offered, host.answering.as_ref()].into_iter().flatten().all(|snapshot| {
+        let index = snapshot.last_included_index;
+        snapshot.data.last_index() == index
+            && history.committed_at(index).is_some_and(|entry| entry.term == snapshot.last_included_term)
+            && agrees_with_committed(history, &snapshot.data)
+    })
+}

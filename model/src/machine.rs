@@ -1,0 +1,337 @@
+//! One step of one machine: the core's step, what the machine does with its effects, and what the step breaks if the
+//! rules are wrong. No rule of the protocol is here.
+
+use crate::driver::Driver;
+use crate::host::{Ballot, Host, Letter, Recovery, Unwritten};
+use crate::prefix::{Command, MAX_LOG, Prefix};
+use crate::promises;
+use crate::properties::{Safety, SafetySet};
+use figure2_core::{
+    Apply, Batch, Change, Config, Index, Input, Outcome, Persisted, Persistent, RuleSet, Rules, Server,
+    ServerId,
+};
+use smallvec::SmallVec;
+use std::convert::Infallible;
+
+/// What came out of a step.
+pub struct Stepped {
+    /// The machine after the step.
+    pub host: Host,
+    /// What it sent.
+    pub sent: Vec<Letter>,
+    /// The rules that fired.
+    pub rules: RuleSet,
+}
+
+/// Runs steps of machines under some rules.
+pub struct Stepper<'a> {
+    pub rules: &'a dyn Rules<Command, Prefix>,
+    pub driver: &'a dyn Driver,
+    pub config: Config,
+    /// Whether services get committed entries within the step.
+    pub apply_at_once: bool,
+    /// Most steps whose records are not durable yet. 0: what a step asks for is durable within the step.
+    pub unwritten: u8,
+}
+
+impl Stepper<'_> {
+    /// Gives the inputs to the machine's server. None when the machine is down, or when too much is unwritten.
+    pub fn step(
+        &self,
+        before: &Host,
+        inputs: impl IntoIterator<Item = Input<Command, Prefix>>,
+    ) -> Option<Stepped> {
+        let mut run = Run::start(self, before);
+        run.inputs(inputs)?;
+        run.apply_all();
+        run.finish(before)
+    }
+
+    /// Hands the service what is next, if anything: one entry, or a snapshot to answer.
+    pub fn apply(&self, before: &Host) -> Option<Stepped> {
+        let mut run = Run::start(self, before);
+        run.deliver_entry()?;
+        run.finish(before)
+    }
+
+    /// The service answers the snapshot that it was given.
+    pub fn answer(&self, before: &Host) -> Option<Stepped> {
+        let mut run = Run::start(self, before);
+        let snapshot = run.host.answering.take()?;
+        run.inputs([Input::CondInstallSnapshot(snapshot.clone())])?;
+        if run.outcome == Outcome::Installed {
+            if snapshot.last_included_index <= run.host.service.last_index() {
+                run.host.breaches.insert(Safety::NothingGoesBack);
+            }
+            run.host.service = snapshot.data;
+            run.host.installed = true;
+        }
+        run.finish(before)
+    }
+
+    /// The service takes a snapshot of what it has applied.
+    pub fn take_snapshot(&self, before: &Host) -> Option<Stepped> {
+        let (index, data) = (before.service.last_index(), before.service);
+        let is_new = index > before.server.as_ref()?.log().base_index() && before.answering.is_none();
+        if is_new { self.step(before, [Input::SnapshotTaken { index, data }]) } else { None }
+    }
+
+    /// A write of the records of the `steps` oldest steps becomes durable.
+    pub fn write(&self, before: &Host, steps: u8) -> Option<Stepped> {
+        let mut run = Run::start(self, before);
+        run.write(usize::from(steps), true)?;
+        run.apply_all();
+        run.finish(before)
+    }
+
+    /// A write of the records of all steps fails, and leaves nothing on the disk. The server stops, and what waited
+    /// for the write is never sent.
+    pub fn fail_write(&self, before: &Host) -> Option<Stepped> {
+        if before.unwritten.is_empty() {
+            return None;
+        }
+        if !self.driver.goes_on_after_failed_write() {
+            let host = stopped(before, before.disk.clone());
+            return Some(Stepped { host, sent: Vec::new(), rules: RuleSet::EMPTY });
+        }
+        let mut run = Run::start(self, before);
+        run.write(before.unwritten.len(), false)?;
+        run.apply_all();
+        run.finish(before)
+    }
+
+    /// The machine loses its power: of what was not durable, the disk keeps the records of the `kept` oldest steps.
+    pub fn crash(&self, before: &Host, kept: u8) -> Option<Host> {
+        before.server.as_ref()?;
+        let mut disk = before.disk.clone();
+        for step in before.unwritten.get(..usize::from(kept))? {
+            disk.apply_record(step.record().clone());
+        }
+        // Records that are empty make no difference: the crash that keeps one less is the same.
+        let is_same = kept > 0 && before.unwritten.get(usize::from(kept) - 1)?.record().is_empty();
+        (!is_same).then(|| stopped(before, disk))
+    }
+
+    /// The machine loses its power in the middle of the oldest write, if its driver's writes can be torn.
+    pub fn torn_crash(&self, before: &Host) -> Option<Host> {
+        let mut disk = before.disk.clone();
+        for change in before.unwritten.first()?.record().changes() {
+            if let Some(torn) = self.driver.torn_write(&disk, change) {
+                return Some(stopped(before, torn));
+            }
+            disk.apply(Change::clone(change));
+        }
+        None
+    }
+
+    /// The machine starts from its disk.
+    pub fn restart(&self, before: &Host) -> Option<Host> {
+        if before.server.is_some() {
+            return None;
+        }
+        let mut host = before.clone();
+        let disk = &host.disk;
+        let remembers = disk.voted_for.is_some() || disk.log.last_index() > Index::ZERO;
+        host.recovery = if remembers { Recovery::Restarted } else { Recovery::None };
+        host.service = disk.log.snapshot().map_or(Prefix::default(), |snapshot| snapshot.data);
+        host.server = Some(self.rules.restart(host.id, self.config, disk.clone()));
+        Some(host)
+    }
+
+    /// A machine that has never run.
+    pub fn first_start(&self, id: ServerId) -> Host {
+        let disk = Persistent::default();
+        Host {
+            id,
+            server: Some(self.rules.restart(id, self.config, disk.clone())),
+            disk,
+            unwritten: SmallVec::new(),
+            service: Prefix::default(),
+            answering: None,
+            installed: false,
+            ballot: Ballot::default(),
+            recovery: Recovery::None,
+            breaches: SafetySet::EMPTY,
+        }
+    }
+}
+
+/// A machine that is down: only its disk remains.
+fn stopped(before: &Host, disk: Persistent<Command, Prefix>) -> Host {
+    let mut host = Host {
+        id: before.id,
+        server: None,
+        disk,
+        unwritten: SmallVec::new(),
+        service: Prefix::default(),
+        answering: None,
+        installed: false,
+        ballot: before.ballot,
+        recovery: Recovery::None,
+        breaches: before.breaches,
+    };
+    judge_disk(&mut host, before);
+    promises::bind(&mut host);
+    host
+}
+
+/// Notes when a machine could not start from its disk any more.
+fn judge_disk(host: &mut Host, before: &Host) {
+    let parts = before.server.as_ref().map(|server| (server.id(), server.config()));
+    if let Some((id, config)) = parts.filter(|_| before.disk != host.disk)
+        && Server::new(id, config, host.disk.clone()).is_err()
+    {
+        host.breaches.insert(Safety::Recoverable);
+    }
+}
+
+/// A step under way.
+struct Run<'a> {
+    stepper: &'a Stepper<'a>,
+    host: Host,
+    sent: Vec<Letter>,
+    rules: RuleSet,
+    outcome: Outcome,
+}
+
+impl<'a> Run<'a> {
+    fn start(stepper: &'a Stepper<'a>, before: &Host) -> Run<'a> {
+        let mut host = before.clone();
+        host.installed = false;
+        Run { stepper, host, sent: Vec::new(), rules: RuleSet::EMPTY, outcome: Outcome::Done }
+    }
+
+    /// One step of the server for each input, all in one batch.
+    fn inputs(&mut self, inputs: impl IntoIterator<Item = Input<Command, Prefix>>) -> Option<()> {
+        let server = self.host.server.as_mut()?;
+        let mut batch = Batch::default();
+        for input in inputs {
+            let mut effects = self.stepper.rules.step(server, input);
+            self.rules = self.rules.union(effects.rules());
+            self.outcome = effects.outcome().clone();
+            if matches!(self.outcome, Outcome::Rejected(_)) {
+                self.host.breaches.insert(Safety::NoRejection);
+            }
+            // As early as they may: whenever they really leave, the network could have delayed them until then.
+            self.sent.extend(effects.take_early());
+            if !effects.is_empty() {
+                batch.push((), effects);
+            }
+        }
+        self.take(batch)
+    }
+
+    /// What a step asks for waits behind what waits already; what has nothing to wait for leaves at once.
+    fn take(&mut self, batch: Batch<Command, Prefix, ()>) -> Option<()> {
+        if batch.is_empty() {
+            return Some(());
+        }
+        let nothing_to_write = batch.record().is_empty() && self.host.unwritten.is_empty();
+        let mut step = Unwritten { batch, told: false };
+        if !nothing_to_write && self.stepper.driver.tells_early(&step) {
+            step.told = true;
+            self.release(step.clone(), Release::Messages);
+        }
+        self.host.unwritten.push(step);
+        if nothing_to_write || self.stepper.unwritten == 0 {
+            return self.write(self.host.unwritten.len(), true);
+        }
+        (self.host.unwritten.len() <= usize::from(self.stepper.unwritten)).then_some(())
+    }
+
+    /// One write for the oldest steps: all of it or nothing; then what waited for it leaves, and the server learns
+    /// that it is durable. `succeeds` is false only for a driver that ignores that the write failed.
+    fn write(&mut self, steps: usize, succeeds: bool) -> Option<()> {
+        if steps == 0 || steps > self.host.unwritten.len() {
+            return None;
+        }
+        let written: SmallVec<[Unwritten; 2]> = self.host.unwritten.drain(..steps).collect();
+        let mut persisted = None;
+        for step in written {
+            let what = match (succeeds, step.told) {
+                (true, false) => Release::Both,
+                (true, true) => Release::Record,
+                (false, false) => Release::Messages,
+                (false, true) => continue,
+            };
+            persisted = self.release(step, what).or(persisted);
+        }
+        let Some(persisted) = persisted else { return Some(()) };
+        // What the step answers to its caller is not about the write.
+        let outcome = self.outcome.clone();
+        self.inputs([Input::Persisted(persisted)])?;
+        self.outcome = outcome;
+        Some(())
+    }
+
+    /// Carries out what a step asked for.
+    fn release(&mut self, step: Unwritten, what: Release) -> Option<Persisted> {
+        let disk = &mut self.host.disk;
+        let written = step.batch.persist(|record| {
+            if what != Release::Messages {
+                disk.apply_record(record);
+            }
+            Ok::<(), Infallible>(())
+        });
+        let durable = match written {
+            Ok(durable) => durable,
+            Err(never) => match never {},
+        };
+        if what != Release::Record {
+            for released in durable.released {
+                self.sent.extend(released.reply);
+                self.sent.extend(released.messages);
+            }
+        }
+        durable.persisted
+    }
+
+    /// Hands the service all that it may have, where that is part of the step.
+    fn apply_all(&mut self) {
+        if self.stepper.apply_at_once {
+            // No log is longer. Broken rules could go on delivering forever.
+            for _ in 0..MAX_LOG {
+                if self.deliver_entry().is_none() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Hands the service one entry, or a snapshot to answer. None when nothing is due, or when the service is busy
+    /// with a snapshot.
+    fn deliver_entry(&mut self) -> Option<()> {
+        if self.host.answering.is_some() {
+            return None;
+        }
+        match self.stepper.rules.next_apply(self.host.server.as_ref()?, 1)? {
+            Apply::Entries { first_index, entries } => {
+                if first_index != self.host.service.last_index().next() {
+                    self.host.breaches.insert(Safety::AppliedInOrder);
+                }
+                let index = first_index.plus(entries.len()).prev();
+                for entry in entries {
+                    self.host.service.push(entry.command);
+                }
+                self.inputs([Input::Applied { index }])?;
+            }
+            Apply::Snapshot(snapshot) => self.host.answering = Some(snapshot),
+        }
+        Some(())
+    }
+
+    /// Judges the step as a whole.
+    fn finish(mut self, before: &Host) -> Option<Stepped> {
+        judge_disk(&mut self.host, before);
+        promises::judge(&mut self.host, before, &self.sent, self.rules);
+        Some(Stepped { host: self.host, sent: self.sent, rules: self.rules })
+    }
+}
+
+/// What of a step is carried out: under a sound driver both, always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Release {
+    Both,
+    Record,
+    Messages,
+}

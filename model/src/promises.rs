@@ -1,0 +1,116 @@
+//! What a step must keep, judged from the machine before it, the machine after it, and what it sent. What is broken
+//! stays in the machine, for the state after the step does not show it.
+
+use crate::host::{Ballot, Host, Letter, Recovery};
+use crate::prefix::{Command, Prefix};
+use crate::properties::Safety;
+use figure2_core::{AppendResult, Message, Role, Rule, RuleSet, Server, Term};
+
+type ModelServer = Server<Command, Prefix>;
+
+/// Judges a step as a whole.
+pub fn judge(host: &mut Host, before: &Host, sent: &[Letter], rules: RuleSet) {
+    if let (Some(old), Some(new)) = (&before.server, &host.server) {
+        if goes_back(old, new) {
+            host.breaches.insert(Safety::NothingGoesBack);
+        }
+        if !leader_only_appended(old, new) {
+            host.breaches.insert(Safety::LeaderAppendOnly);
+        }
+        if accepts_leader(sent, new.current_term()) && !matches!(new.role(), Role::Follower) {
+            host.breaches.insert(Safety::FollowersAccept);
+        }
+    }
+    for letter in sent {
+        if !tell(&mut host.ballot, letter) {
+            host.breaches.insert(Safety::OneVote);
+        }
+    }
+    bind(host);
+    host.recovery = match host.recovery {
+        Recovery::Restarted if takes_part(sent, rules) => Recovery::Rejoined,
+        Recovery::Restarted => Recovery::Restarted,
+        Recovery::None | Recovery::Rejoined => Recovery::None,
+    };
+}
+
+/// What is durable binds a server too: a disk that went back would be as bad.
+pub fn bind(host: &mut Host) {
+    let durable = Ballot { term: host.disk.current_term, vote: host.disk.voted_for };
+    let ballot = &mut host.ballot;
+    if durable.term > ballot.term {
+        *ballot = durable;
+    } else if durable.term == ballot.term {
+        ballot.vote = ballot.vote.or(durable.vote);
+    }
+}
+
+/// A message tells others a term, and maybe a vote in it: from now on the server is bound to them. False when it was
+/// bound to something else.
+fn tell(ballot: &mut Ballot, letter: &Letter) -> bool {
+    let term = letter.message.term();
+    let vote = match &letter.message {
+        Message::RequestVote(_) => Some(letter.from),
+        Message::RequestVoteReply(reply) => reply.vote_granted.then_some(letter.to),
+        _ => None,
+    };
+    if term > ballot.term {
+        *ballot = Ballot { term, vote };
+        return true;
+    }
+    let stands = term == ballot.term && (vote.is_none() || ballot.vote.is_none() || vote == ballot.vote);
+    ballot.vote = ballot.vote.or(vote.filter(|_| stands));
+    stands
+}
+
+/// Whether something went back in a step that must only grow.
+fn goes_back(old: &ModelServer, new: &ModelServer) -> bool {
+    let match_index_goes_back = match (old.role(), new.role()) {
+        (Role::Leader { match_index: before, .. }, Role::Leader { match_index: after, .. }) => {
+            old.current_term() == new.current_term()
+                && before.iter().zip(after).any(|(before, after)| after < before)
+        }
+        _ => false,
+    };
+    match_index_goes_back
+        || new.commit_index() < old.commit_index()
+        || new.last_applied() < old.last_applied()
+}
+
+/// Whether a step answered the leader of a term as its follower: not with "your term is old".
+fn accepts_leader(sent: &[Letter], term: Term) -> bool {
+    sent.iter().filter(|letter| letter.message.term() == term).any(|letter| match &letter.message {
+        Message::AppendEntriesReply(reply) => reply.result != AppendResult::StaleTerm,
+        Message::InstallSnapshotReply(reply) => reply.last_included_index.is_some(),
+        _ => false,
+    })
+}
+
+/// Whether a server that leads the same term before and after a step has kept all its entries.
+fn leader_only_appended(old: &ModelServer, new: &ModelServer) -> bool {
+    let leads = |server: &ModelServer| matches!(server.role(), Role::Leader { .. });
+    if !(leads(old) && leads(new) && old.current_term() == new.current_term()) {
+        return true;
+    }
+    if new.log().last_index() < old.log().last_index() {
+        return false;
+    }
+    let mut index = old.log().base_index().max(new.log().base_index());
+    while index < old.log().last_index() {
+        index = index.next();
+        if old.log().entry(index) != new.log().entry(index) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether a step shows that the server takes part: it granted a vote, took in entries, or was elected.
+fn takes_part(sent: &[Letter], rules: RuleSet) -> bool {
+    rules.contains(Rule::L1)
+        || sent.iter().any(|letter| match &letter.message {
+            Message::RequestVoteReply(reply) => reply.vote_granted,
+            Message::AppendEntriesReply(reply) => matches!(reply.result, AppendResult::Success { .. }),
+            _ => false,
+        })
+}

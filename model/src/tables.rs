@@ -1,0 +1,233 @@
+//! All parts of all states of a cluster, and the steps between them, each computed once.
+
+use crate::hashed::digest;
+use crate::history::History;
+use crate::host::{Host, Letter};
+use crate::intern::{Id, Interner};
+use crate::judge::{self, Standing};
+use crate::memo::{Answers, Memo, question};
+use crate::prefix::Command;
+use crate::properties::SafetySet;
+use crate::state::{HistoryId, HostId, LetterId, State};
+use crate::symmetry::{Card, Key, Named, Names, renamings};
+use figure2_core::{Index, RuleSet};
+use smallvec::SmallVec;
+use std::cell::RefCell;
+use thread_local::ThreadLocal;
+
+/// What can happen to one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    Receive(LetterId),
+    ElectionTimeout,
+    HeartbeatTimeout,
+    ClientRequest(Command),
+    /// A power loss; the disk keeps the records of so many unwritten steps.
+    Crash(u8),
+    TornCrash,
+    Restart,
+    /// The records of so many unwritten steps become durable.
+    Write(u8),
+    FailWrite,
+    Apply,
+    TakeSnapshot,
+    AnswerSnapshot,
+}
+
+impl Event {
+    /// A number for it.
+    fn code(self) -> u32 {
+        let (kind, operand) = match self {
+            Event::Receive(letter) => (0, letter.number()),
+            Event::ElectionTimeout => (1, 0),
+            Event::HeartbeatTimeout => (2, 0),
+            Event::ClientRequest(command) => (3, u32::from(command)),
+            Event::Crash(kept) => (4, u32::from(kept)),
+            Event::TornCrash => (5, 0),
+            Event::Restart => (6, 0),
+            Event::Write(steps) => (7, u32::from(steps)),
+            Event::FailWrite => (8, 0),
+            Event::Apply => (9, 0),
+            Event::TakeSnapshot => (10, 0),
+            Event::AnswerSnapshot => (11, 0),
+        };
+        operand << 4 | kind
+    }
+}
+
+/// What comes of an event.
+#[derive(Debug)]
+pub struct Step {
+    /// The machine afterwards.
+    pub host: HostId,
+    /// What it sent.
+    pub sent: SmallVec<[LetterId; 4]>,
+    /// The rules that fired.
+    pub rules: RuleSet,
+    /// Whether the server won an election.
+    pub elected: bool,
+    /// The server's commit_index afterwards; 0 when it is down.
+    pub commit_index: Index,
+}
+
+/// The number of a step.
+#[derive(Clone, Copy, Debug)]
+pub struct StepId(u32);
+
+/// No step: the event cannot happen to the machine.
+const IMPOSSIBLE: u32 = u32::MAX;
+
+/// The parts and the steps. They are only ever added; searches of one cluster share them.
+pub struct Tables {
+    renamings: Vec<Names>,
+    hosts: Interner<Card<Host>>,
+    letters: Interner<Card<Letter>>,
+    histories: Interner<Card<History>>,
+    steps: boxcar::Vec<Step>,
+    memos: ThreadLocal<RefCell<Memo>>,
+}
+
+impl Tables {
+    /// For a cluster of that many servers.
+    pub fn new(servers: u8) -> Tables {
+        Tables {
+            renamings: renamings(servers),
+            hosts: Interner::default(),
+            letters: Interner::default(),
+            histories: Interner::default(),
+            steps: boxcar::Vec::new(),
+            memos: ThreadLocal::new(),
+        }
+    }
+
+    /// The number of a machine.
+    pub fn intern_host(&self, host: Host) -> HostId {
+        self.intern(&self.hosts, host)
+    }
+
+    /// The number of a message.
+    pub fn intern_letter(&self, letter: Letter) -> LetterId {
+        self.intern(&self.letters, letter)
+    }
+
+    /// The number of a history.
+    pub fn intern_history(&self, history: History) -> HistoryId {
+        self.intern(&self.histories, history)
+    }
+
+    fn intern<T: Named>(&self, values: &Interner<Card<T>>, content: T) -> Id<Card<T>> {
+        let same = |card: &Card<T>, content: &T| card.content == *content;
+        values.intern(digest(&content), content, same, |content| Card::new(content, &self.renamings))
+    }
+
+    /// The machine of a number.
+    pub fn host(&self, id: HostId) -> &Card<Host> {
+        self.hosts.get(id)
+    }
+
+    /// The message of a number.
+    pub fn letter(&self, id: LetterId) -> &Card<Letter> {
+        self.letters.get(id)
+    }
+
+    /// The history of a number.
+    pub fn history(&self, id: HistoryId) -> &Card<History> {
+        self.histories.get(id)
+    }
+
+    /// The step of a number.
+    pub fn step(&self, id: StepId) -> &Step {
+        &self.steps[id.0 as usize]
+    }
+
+    /// What comes of an event; `compute` is asked the first time.
+    pub fn step_of(
+        &self,
+        host: HostId,
+        event: Event,
+        compute: impl FnOnce(&Host) -> Option<Step>,
+    ) -> Option<StepId> {
+        let number = self.remembered(
+            |memo| &mut memo.steps,
+            question(host.number(), event.code()),
+            || {
+                let step = compute(&self.host(host).content);
+                step.map_or(IMPOSSIBLE, |step| u32::try_from(self.steps.push(step)).unwrap_or(IMPOSSIBLE))
+            },
+        );
+        (number != IMPOSSIBLE).then_some(StepId(number))
+    }
+
+    /// The history after a step that won an election or moved a commit_index beyond what is committed so far.
+    pub fn history_after(&self, before: HistoryId, id: StepId) -> HistoryId {
+        let step = self.step(id);
+        let old = &self.history(before).content;
+        if !step.elected && step.commit_index <= old.committed_through() {
+            return before;
+        }
+        let number = self.remembered(
+            |memo| &mut memo.histories,
+            question(before.number(), id.0),
+            || {
+                let mut history = old.clone();
+                if let Some(server) = &self.host(step.host).content.server {
+                    if step.elected {
+                        history.record_election(server);
+                    }
+                    history.record_commits(server);
+                }
+                self.intern_history(history).number()
+            },
+        );
+        self.histories.id(number)
+    }
+
+    /// A machine judged against a history.
+    pub fn standing(&self, host: HostId, history: HistoryId) -> Standing {
+        let answer = self.remembered(
+            |memo| &mut memo.standings,
+            question(host.number(), history.number()),
+            || judge::of_host_in(&self.host(host).content, &self.history(history).content).packed(),
+        );
+        Standing::unpacked(answer)
+    }
+
+    /// What two machines break between them.
+    pub fn pair_breaks(&self, one: HostId, other: HostId) -> SafetySet {
+        let answer = self.remembered(
+            |memo| &mut memo.pairs,
+            question(one.number(), other.number()),
+            || judge::of_pair(&self.host(one).content, &self.host(other).content).packed(),
+        );
+        SafetySet::unpacked(answer)
+    }
+
+    /// The key of a state, over the first so many renamings.
+    pub fn key(&self, state: &State, renamings: usize) -> u64 {
+        let mut key = Key::new(renamings, state.used.packed());
+        key.add(self.history(state.history));
+        state.hosts.iter().for_each(|host| key.add(self.host(*host)));
+        state.network.letters().iter().for_each(|letter| key.add(self.letter(*letter)));
+        key.finish()
+    }
+
+    /// How many renamings there are.
+    pub fn renamings(&self) -> usize {
+        self.renamings.len()
+    }
+
+    fn remembered(
+        &self,
+        answers: impl Fn(&mut Memo) -> &mut Answers,
+        question: u64,
+        compute: impl FnOnce() -> u32,
+    ) -> u32 {
+        let memo = self.memos.get_or_default();
+        if let Some(answer) = answers(&mut memo.borrow_mut()).get(question) {
+            return answer;
+        }
+        let answer = compute();
+        answers(&mut memo.borrow_mut()).insert(question, answer);
+        answer
+    }
+}
