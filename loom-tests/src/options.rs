@@ -11,7 +11,7 @@ cargo loom -- [options]
   --scenario NAME                only this scenario (may be repeated), without mutants and shuttle unless asked for
   --bound N|none                 loom: most preemptions in an interleaving; none explores all [by plan: 2 and 3]
   --extra N                      threads beyond the least that the scenario needs [by plan]
-  --seconds N                    stop a scenario after that time, unfinished [120]
+  --seconds N                    stop a scenario after that time, unfinished [600]
   --checkpoints DIR              loom keeps its place in DIR and goes on from there
   --mutants, --no-mutants        only the mutants; all but the mutants
   --mutant NAME                  only this mutant (may be repeated)
@@ -104,7 +104,7 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Str
         run_shuttle: true,
         bound: None,
         extra: None,
-        seconds: 120,
+        seconds: 600,
         checkpoints: None,
         draws: 10_000,
         seed: 1,
