@@ -17,6 +17,7 @@ mod histories;
 mod leader;
 mod overriding;
 mod pitfalls;
+mod renaming;
 mod restart;
 mod rules_doc;
 mod snapshots;
