@@ -77,6 +77,8 @@ pub struct Bounds {
     pub entries_per_message: u32,
     /// When services get committed entries.
     pub apply: Apply,
+    /// Whether what clients see is recorded: it makes states differ that are otherwise the same.
+    pub clients: bool,
 }
 
 impl Bounds {
@@ -110,7 +112,7 @@ impl fmt::Display for Bounds {
         write!(
             f,
             "{} servers, {} terms, {} client requests, {} crashes, {} snapshots, {} messages in flight, \
-             losses: {}, duplications: {}, entries per message: {}, applied {}, {}",
+             losses: {}, duplications: {}, entries per message: {}, applied {}, {}{}",
             self.servers,
             self.terms,
             self.client_requests,
@@ -131,7 +133,8 @@ impl fmt::Display for Bounds {
             match self.unwritten {
                 0 => "writes at once".to_owned(),
                 lag => format!("writes lag by up to {lag} steps, {} fail", self.failed_writes),
-            }
+            },
+            if self.clients { ", clients recorded" } else { "" }
         )
     }
 }

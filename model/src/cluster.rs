@@ -2,6 +2,7 @@
 
 use crate::actions::Action;
 use crate::bounds::{Apply, Bounds};
+use crate::clients::Clients;
 use crate::control::Control;
 use crate::driver::{Driver, Sound};
 use crate::history::History;
@@ -65,7 +66,10 @@ impl Cluster {
         let start = State {
             hosts: SmallVec::new(),
             network: Network::default(),
-            history: tables.intern_history(History::default()),
+            history: tables.intern_history(History {
+                clients: bounds.clients.then(Clients::default),
+                ..History::default()
+            }),
             used: Used::default(),
             key: 0,
         };
@@ -134,6 +138,10 @@ impl Cluster {
         state.network.letters().iter().map(|letter| self.letter(*letter))
     }
 
+    fn history(&self, state: &State) -> &History {
+        &self.tables.history(state.history).content
+    }
+
     /// A message.
     pub fn letter(&self, id: LetterId) -> &Letter {
         &self.tables.letter(id).content
@@ -174,8 +182,15 @@ impl Cluster {
                 })
             }),
             Witness::OlderCommitted => {
-                let committed = &self.tables.history(state.history).content.committed;
-                committed.iter().any(|entry| entry.term < entry.committed_in)
+                self.history(state).committed.iter().any(|entry| entry.term < entry.committed_in)
+            }
+            Witness::TwoAnswers => {
+                self.history(state).clients.as_ref().is_some_and(|clients| clients.answers() >= 2)
+            }
+            Witness::ReappearingIndex => {
+                let history = self.history(state);
+                let committed = |index| history.committed_at(index).map(|entry| entry.command);
+                history.clients.as_ref().is_some_and(|clients| clients.index_reappeared(committed))
             }
         }
     }
@@ -262,7 +277,7 @@ impl Cluster {
     /// What an event does to a machine.
     fn compute(&self, host: &Host, event: Event) -> Option<Step> {
         let stepper = self.stepper();
-        let silent = |host: Host, rules: RuleSet| self.step(host, Vec::new(), rules);
+        let silent = |next: Host, rules: RuleSet| self.step(host, next, Vec::new(), rules);
         let stepped = match event {
             Event::Receive(letter) => stepper.step(host, [Input::Receive(self.letter(letter).clone())]),
             Event::ElectionTimeout => stepper.step(host, [Input::ElectionTimeout]),
@@ -282,13 +297,21 @@ impl Cluster {
             Event::TakeSnapshot => stepper.take_snapshot(host),
             Event::AnswerSnapshot => stepper.answer(host),
         }?;
-        Some(self.step(stepped.host, stepped.sent, stepped.rules))
+        let mut step = self.step(host, stepped.host, stepped.sent, stepped.rules);
+        if let Event::ClientRequest(command) = event {
+            step.took = Some(command).filter(|_| step.rules.contains(Rule::L2));
+            step.concerns_clients |= step.took.is_some();
+        }
+        Some(step)
     }
 
-    fn step(&self, host: Host, sent: Vec<Letter>, rules: RuleSet) -> Step {
+    fn step(&self, before: &Host, host: Host, sent: Vec<Letter>, rules: RuleSet) -> Step {
         Step {
             elected: rules.contains(Rule::L1),
             commit_index: host.server.as_ref().map(Server::commit_index).unwrap_or_default(),
+            took: None,
+            had_applied: before.service,
+            concerns_clients: host.server.is_none() || host.service != before.service,
             host: self.tables.intern_host(host),
             sent: sent.into_iter().map(|letter| self.tables.intern_letter(letter)).collect(),
             rules,

@@ -1,5 +1,6 @@
 //! What was elected and committed: Figure 3 speaks about the past, so the state must hold it.
 
+use crate::clients::Clients;
 use crate::prefix::{Command, Prefix};
 use figure2_core::{Index, Server, ServerId, Term};
 use smallvec::SmallVec;
@@ -11,6 +12,8 @@ pub struct History {
     pub elections: SmallVec<[Election; 4]>,
     /// The entry first committed at each index, from index 1 on.
     pub committed: SmallVec<[Committed; 4]>,
+    /// What clients saw, where that is recorded.
+    pub clients: Option<Clients>,
 }
 
 /// An election that was won.
@@ -81,6 +84,7 @@ impl History {
             election.leader = names.get(usize::from(election.leader.0)).copied().unwrap_or(election.leader);
         }
         renamed.sort_elections();
+        renamed.clients = self.clients.as_ref().map(|clients| clients.renamed(names));
         renamed
     }
 

@@ -1,6 +1,7 @@
 //! What is judged, part by part: a machine alone, a history alone, a machine against a history, two machines against
 //! each other. A state keeps a property when all its parts do, so the verdict on a part can be remembered.
 
+use crate::clients::Clients;
 use crate::history::History;
 use crate::host::{Host, Recovery};
 use crate::prefix::{Command, Prefix};
@@ -26,6 +27,9 @@ pub fn of_history(history: &History) -> SafetySet {
     }
     if !leaders_are_complete(history) {
         broken.insert(Safety::LeaderCompleteness);
+    }
+    if !history.clients.as_ref().is_none_or(Clients::is_linearizable) {
+        broken.insert(Safety::Linearizable);
     }
     broken
 }

@@ -5,6 +5,7 @@
 mod actions;
 mod bounds;
 mod check;
+mod clients;
 mod cluster;
 mod control;
 mod deed;

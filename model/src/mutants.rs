@@ -81,6 +81,7 @@ impl Needs {
                 in_flight,
                 entries_per_message: 1,
                 apply: Apply::Separately,
+                clients: false,
             },
             symmetry: true,
             script: Vec::new(),

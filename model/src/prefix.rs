@@ -37,6 +37,11 @@ impl Prefix {
         if position < usize::from(self.len) { self.commands.get(position).copied() } else { None }
     }
 
+    /// The commands beyond another prefix; all of them have their indexes, the others are 0.
+    pub fn beyond(&self, earlier: Prefix) -> impl Iterator<Item = Command> {
+        self.commands.into_iter().take(usize::from(self.len)).skip(usize::from(earlier.len))
+    }
+
     /// All commands that a log holds, those under its snapshot included.
     pub fn of_log(log: &Log<Command, Prefix>) -> Prefix {
         let mut prefix = log.snapshot().map_or(Prefix::default(), |snapshot| snapshot.data);

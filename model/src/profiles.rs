@@ -90,6 +90,7 @@ const BASE: Bounds = Bounds {
     in_flight: 2,
     entries_per_message: 1,
     apply: Apply::AtOnce,
+    clients: false,
 };
 
 fn new(name: &str, description: &str, bounds: Bounds) -> Profile {

@@ -38,11 +38,14 @@ pub enum Safety {
     FollowersAccept,
     /// No server rejects a message, for all peers are correct.
     NoRejection,
+    /// What clients were answered could have come from one machine that does one command after the other. (Section 8:
+    /// "linearizable semantics".)
+    Linearizable,
 }
 
 impl Safety {
     /// All of them.
-    pub const ALL: [Safety; 14] = [
+    pub const ALL: [Safety; 15] = [
         Safety::ElectionSafety,
         Safety::LeaderAppendOnly,
         Safety::LogMatching,
@@ -57,6 +60,7 @@ impl Safety {
         Safety::Recoverable,
         Safety::FollowersAccept,
         Safety::NoRejection,
+        Safety::Linearizable,
     ];
 
     /// The property's name in reports.
@@ -76,6 +80,7 @@ impl Safety {
             Safety::Recoverable => "disk is recoverable",
             Safety::FollowersAccept => "only followers accept",
             Safety::NoRejection => "no correct message rejected",
+            Safety::Linearizable => "linearizable",
         }
     }
 }
@@ -159,11 +164,17 @@ pub enum Witness {
     Figure8,
     /// An entry of an older term is committed, together with one of the leader's own term (Figure 8, e).
     OlderCommitted,
+    /// Two clients were answered.
+    TwoAnswers,
+    /// A server gave two clients the same index, in different terms, and the earlier command is the one committed
+    /// there: a service that waits for "something at my index" answers the wrong client. (The Students' Guide,
+    /// "reappearing indices".)
+    ReappearingIndex,
 }
 
 impl Witness {
     /// All of them.
-    pub const ALL: [Witness; 7] = [
+    pub const ALL: [Witness; 9] = [
         Witness::Leader,
         Witness::TwoLeaders,
         Witness::Commit,
@@ -171,6 +182,8 @@ impl Witness {
         Witness::RecoveredCrash,
         Witness::Figure8,
         Witness::OlderCommitted,
+        Witness::TwoAnswers,
+        Witness::ReappearingIndex,
     ];
 
     /// The witness' name in reports.
@@ -183,6 +196,8 @@ impl Witness {
             Witness::RecoveredCrash => "a recovered crash",
             Witness::Figure8 => "an older entry on a majority, uncommitted",
             Witness::OlderCommitted => "an older entry committed with a newer",
+            Witness::TwoAnswers => "two clients answered",
+            Witness::ReappearingIndex => "an index given twice, the earlier command committed",
         }
     }
 }

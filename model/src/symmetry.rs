@@ -148,6 +148,7 @@ mod tests {
         in_flight: 2,
         entries_per_message: 1,
         apply: Apply::AtOnce,
+        clients: true,
     };
 
     fn renamed(cluster: &Cluster, state: &State, names: &[ServerId]) -> State {

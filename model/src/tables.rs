@@ -1,12 +1,13 @@
 //! All parts of all states of a cluster, and the steps between them, each computed once.
 
+use crate::clients::Clients;
 use crate::hashed::digest;
 use crate::history::History;
 use crate::host::{Host, Letter};
 use crate::intern::{Id, Interner};
 use crate::judge::{self, Standing};
 use crate::memo::{Answers, Memo, question};
-use crate::prefix::Command;
+use crate::prefix::{Command, Prefix};
 use crate::properties::SafetySet;
 use crate::state::{HistoryId, HostId, LetterId, State};
 use crate::symmetry::{Card, Key, Named, Names, renamings};
@@ -68,6 +69,12 @@ pub struct Step {
     pub elected: bool,
     /// The server's commit_index afterwards; 0 when it is down.
     pub commit_index: Index,
+    /// The command that the server took from a client.
+    pub took: Option<Command>,
+    /// What its service had applied before.
+    pub had_applied: Prefix,
+    /// Whether a client could notice anything.
+    pub concerns_clients: bool,
 }
 
 /// The number of a step.
@@ -158,11 +165,13 @@ impl Tables {
         (number != IMPOSSIBLE).then_some(StepId(number))
     }
 
-    /// The history after a step that won an election or moved a commit_index beyond what is committed so far.
+    /// The history after a step: a new one if the step won an election, moved a commit_index beyond what is committed
+    /// so far, or was noticed by a client.
     pub fn history_after(&self, before: HistoryId, id: StepId) -> HistoryId {
         let step = self.step(id);
         let old = &self.history(before).content;
-        if !step.elected && step.commit_index <= old.committed_through() {
+        let clients_care = step.concerns_clients && old.clients.is_some();
+        if !step.elected && step.commit_index <= old.committed_through() && !clients_care {
             return before;
         }
         let number = self.remembered(
@@ -170,11 +179,15 @@ impl Tables {
             question(before.number(), id.0),
             || {
                 let mut history = old.clone();
-                if let Some(server) = &self.host(step.host).content.server {
+                let host = &self.host(step.host).content;
+                if let Some(server) = &host.server {
                     if step.elected {
                         history.record_election(server);
                     }
                     history.record_commits(server);
+                }
+                if let Some(clients) = &mut history.clients {
+                    tell_clients(clients, host, step);
                 }
                 self.intern_history(history).number()
             },
@@ -229,5 +242,20 @@ impl Tables {
         let answer = compute();
         answers(&mut memo.borrow_mut()).insert(question, answer);
         answer
+    }
+}
+
+/// What clients notice of a step.
+fn tell_clients(clients: &mut Clients, host: &Host, step: &Step) {
+    let Some(server) = &host.server else { return clients.stopped(host.id) };
+    if let Some(command) = step.took {
+        clients.took(host.id, server.log().last_index(), command);
+    }
+    if !host.installed {
+        let mut before = step.had_applied;
+        for command in host.service.beyond(step.had_applied) {
+            clients.applied(host.id, command, before);
+            before.push(command);
+        }
     }
 }

@@ -25,6 +25,7 @@ const BOUNDS: Bounds = Bounds {
     in_flight: 2,
     entries_per_message: 1,
     apply: Apply::AtOnce,
+    clients: false,
 };
 
 fn small() -> Profile {
