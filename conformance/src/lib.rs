@@ -15,4 +15,5 @@ pub mod replay_cmd;
 pub mod story;
 pub mod suite;
 pub mod tester;
+pub mod trace;
 pub mod verify;

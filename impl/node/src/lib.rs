@@ -15,6 +15,7 @@ mod peer;
 mod persister;
 #[cfg(not(loom))]
 mod raft;
+pub mod record;
 mod status;
 mod storage;
 mod sync;

@@ -18,6 +18,8 @@ pub struct Options {
     /// Most entries in one AppendEntries; at least 1. Together they must stay within
     /// [`codec::MESSAGE_LIMIT`](crate::codec::MESSAGE_LIMIT).
     pub max_entries_per_message: u32,
+    /// Whether the node tells all it does, as `tracing` events that [`record`](crate::record) describes.
+    pub record: bool,
     /// Where the random election timeouts come from. The server's id is mixed in, so that equal seeds on all servers
     /// still give different timeouts; in virtual time equal seeds give equal runs.
     pub seed: u64,
@@ -25,13 +27,14 @@ pub struct Options {
 
 impl Default for Options {
     /// Election timeouts of 400 to 800 ms, heartbeats every 120 ms, at most 1,024 entries in a message, the service
-    /// asked before a snapshot is installed, seed 0.
+    /// asked before a snapshot is installed, not recorded, seed 0.
     fn default() -> Self {
         Options {
             election_timeout: Duration::from_millis(400)..Duration::from_millis(800),
             heartbeat_interval: Duration::from_millis(120),
             install: Install::Conditional,
             max_entries_per_message: 1024,
+            record: false,
             seed: 0,
         }
     }

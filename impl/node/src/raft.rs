@@ -45,7 +45,9 @@ impl Raft {
         let config = Config { servers, max_entries_per_message: options.max_entries_per_message };
         let server = Server::new(me, config, storage.load()?)?;
 
-        let monitor = Arc::new(Monitor::new(server, Deadlines::new(me, &options)));
+        let deadlines = Deadlines::new(me, &options);
+        let make = if options.record { Monitor::recorded } else { Monitor::new };
+        let monitor = Arc::new(make(server, deadlines));
         let raft = Raft { monitor };
         let wire = Wire { peers, replies: Replies { raft: raft.clone() } };
         let in_place = storage.blocks() && runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;

@@ -3,6 +3,7 @@
 use crate::{Command, SnapshotData};
 use core::fmt;
 use figure2_core::{Index, Role, ServerId, Term};
+use serde::{Deserialize, Serialize};
 
 /// What the service gets, in order, without a gap and without a repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,8 @@ pub struct Started {
 }
 
 /// What a server is at the moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RoleName {
     /// Responds to candidates and leaders.
     Follower,

@@ -1,7 +1,6 @@
 //! The applier: the only task that hands entries and snapshots to the service. It holds no lock while it does: the
 //! service may call the node from there, and may be slow.
 
-use super::signal::Signal;
 use super::{Apply, Monitor, Snapshot, Timers};
 use crate::{ApplyMsg, Failure, Install};
 use core::future::{Future, poll_fn};
@@ -41,24 +40,23 @@ async fn hand_over<T: Timers>(
     service: &mut impl Service,
     apply: Apply,
 ) -> Result<(), Undelivered> {
-    let stop = &monitor.applier_stop;
     match (apply, install) {
         (Apply::Entries { first_index, entries }, _) => {
             let mut index = first_index.prev();
             for entry in entries {
                 index = index.next();
                 let message = ApplyMsg::Command { index, term: entry.term, command: entry.command };
-                deliver(stop, service, message).await?;
+                deliver(monitor, service, message).await?;
             }
             // Only now: last_applied never runs ahead of the service.
             monitor.applied(index);
             Ok(())
         }
         (Apply::Snapshot(snapshot), Install::Conditional) => {
-            deliver(stop, service, snapshot_message(snapshot)).await
+            deliver(monitor, service, snapshot_message(snapshot)).await
         }
         (Apply::Snapshot(snapshot), Install::Automatic) => match monitor.install(snapshot.clone()).await {
-            Some(true) => deliver(stop, service, snapshot_message(snapshot)).await,
+            Some(true) => deliver(monitor, service, snapshot_message(snapshot)).await,
             Some(false) => Ok(()),
             None => Err(Undelivered::Stopped),
         },
@@ -71,8 +69,15 @@ fn snapshot_message(snapshot: Snapshot) -> ApplyMsg {
 }
 
 /// Waits for the service or for the stop, whichever comes first; after the stop nothing is delivered.
-async fn deliver(stop: &Signal, service: &mut impl Service, message: ApplyMsg) -> Result<(), Undelivered> {
-    let mut stopped = pin!(stop.wait());
+async fn deliver<T: Timers>(
+    monitor: &Monitor<T>,
+    service: &mut impl Service,
+    message: ApplyMsg,
+) -> Result<(), Undelivered> {
+    if let Some(recorded) = monitor.recorded.filter(|_| !monitor.is_stopped()) {
+        recorded.deliver(&message);
+    }
+    let mut stopped = pin!(monitor.applier_stop.wait());
     let mut delivered = pin!(service.deliver(message));
     poll_fn(|cx| {
         if stopped.as_mut().poll(cx).is_ready() {

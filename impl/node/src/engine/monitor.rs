@@ -3,6 +3,7 @@
 use super::observe::Facts;
 use super::signal::Signal;
 use super::{Apply, Batch, Envelope, Input, Server, Snapshot, Tag, oneshot};
+use crate::record::Recorded;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::{Command, Failure, Install, RoleName, SnapshotData, Started, Status};
 use figure2_core::{Index, Outcome, Persisted, Released, ServerId, Term};
@@ -56,6 +57,8 @@ pub struct Monitor<T> {
     pub(super) applier_stop: Signal,
     /// The node stopped, while the timer sleeps.
     pub timer_stop: Signal,
+    /// Tells what the node does, if it is to be recorded.
+    pub(super) recorded: Option<Recorded>,
 }
 
 struct State<T> {
@@ -72,11 +75,23 @@ struct State<T> {
     /// The leader of the current term, if known.
     leader: Option<ServerId>,
     stop: Option<Stop>,
+    recorded: Option<Recorded>,
 }
 
 impl<T: Timers> Monitor<T> {
     /// Around a server, whose election timeout begins now.
-    pub fn new(server: Server, mut timers: T) -> Self {
+    pub fn new(server: Server, timers: T) -> Self {
+        Monitor::with(server, timers, None)
+    }
+
+    /// The same, and all that the node does is told (see [`crate::record`]).
+    pub fn recorded(server: Server, timers: T) -> Self {
+        let recorded = Recorded::new(server.id());
+        recorded.start(&server);
+        Monitor::with(server, timers, Some(recorded))
+    }
+
+    fn with(server: Server, mut timers: T, recorded: Option<Recorded>) -> Self {
         timers.restart_election();
         let state = State {
             server,
@@ -87,6 +102,7 @@ impl<T: Timers> Monitor<T> {
             unanswered: None,
             leader: None,
             stop: None,
+            recorded,
         };
         Monitor {
             state: Mutex::new(state),
@@ -95,6 +111,7 @@ impl<T: Timers> Monitor<T> {
             applier: Signal::default(),
             applier_stop: Signal::default(),
             timer_stop: Signal::default(),
+            recorded,
         }
     }
 
@@ -166,6 +183,9 @@ impl<T: Timers> Monitor<T> {
             if core::mem::take(&mut state.proposed) {
                 state.step(Tag::Nobody, Input::Replicate);
             }
+            if let Some(recorded) = state.recorded.filter(|_| !state.outbox.record().is_empty()) {
+                recorded.write();
+            }
             let (early, batch) = (core::mem::take(&mut state.early), core::mem::take(&mut state.outbox));
             (!early.is_empty() || !batch.is_empty()).then_some((early, batch))
         })
@@ -180,6 +200,9 @@ impl<T: Timers> Monitor<T> {
     ) -> bool {
         self.update(|state| {
             if let Some(persisted) = persisted {
+                if let Some(recorded) = state.recorded {
+                    recorded.durable();
+                }
                 state.step(Tag::Nobody, Input::Persisted(persisted));
             }
             for answered in released.iter().filter_map(|released| released.tag.installer_index()) {
@@ -302,6 +325,12 @@ impl<T: Timers> Monitor<T> {
             Stop::Killed => tracing::debug!(target: "figure2", %server, %term, "killed"),
             Stop::Failed(failure) => tracing::error!(target: "figure2", %server, %term, %failure, "stopped"),
         }
+        if let Some(recorded) = state.recorded {
+            recorded.stop(match &stop {
+                Stop::Killed => None,
+                Stop::Failed(failure) => Some(failure.to_string()),
+            });
+        }
         state.stop = Some(stop);
         // First the flag: whoever learns that there is no answer, by the outbox's end, finds the node stopped.
         self.stopped.store(true, Ordering::Release);
@@ -321,7 +350,11 @@ impl<T: Timers> State<T> {
     /// One step of the server: its effects go to the timers and the outbox before the lock is let go.
     fn step_tagged(&mut self, input: Input, tag: impl FnOnce(&Outcome) -> Tag) -> Outcome {
         let before = Facts::of(&self.server);
+        let told = self.recorded.and_then(|recorded| Some((recorded, recorded.step_begins(&input)?)));
         let mut effects = self.server.step(input);
+        if let Some((recorded, beginning)) = told {
+            recorded.step_ends(beginning, &effects, &self.server);
+        }
         let after = Facts::of(&self.server);
         after.log_changes_since(&before, effects.outcome());
 

@@ -47,7 +47,10 @@ fn release<T: Timers>(
     released: Released<Command, SnapshotData, Tag>,
 ) {
     match (released.tag, released.reply) {
-        (Tag::Caller(caller), Some(reply)) if !monitor.is_stopped() => caller.send(reply),
+        (Tag::Caller(caller), Some(reply)) if !monitor.is_stopped() => {
+            tell_sent(monitor, &reply);
+            caller.send(reply);
+        }
         (Tag::Installer { installed, answer, .. }, _) if !monitor.is_stopped() => answer.send(installed),
         // Dropped, a tag answers that there is no answer: a message was rejected, or the node stopped.
         _ => {}
@@ -60,6 +63,14 @@ fn send_all<T: Timers>(monitor: &Monitor<T>, link: &impl Link, envelopes: Vec<En
         if monitor.is_stopped() {
             return;
         }
+        tell_sent(monitor, &envelope);
         link.send(envelope);
+    }
+}
+
+/// Before it leaves: in a recording, nothing is received that was not sent.
+fn tell_sent<T: Timers>(monitor: &Monitor<T>, envelope: &Envelope) {
+    if let Some(recorded) = monitor.recorded {
+        recorded.sent(envelope);
     }
 }

@@ -1,0 +1,234 @@
+//! What recording costs: three nodes in this process, many clients, runs with and without a recording in turn.
+//!
+//! ```sh
+//! cargo run --release -p figure2-conformance --example recording_overhead -- [rounds] [seconds a run] [clients]
+//! ```
+//!
+//! Once with a file that is synced at every write, once without any storage. The transport costs next to nothing, and
+//! each client sends the next command (32 bytes) when the last is committed. All files are in the directory for
+//! temporary files, and are deleted.
+
+use bytes::Bytes;
+use figure2::{
+    ApplyMsg, Change, Command, Index, Options, Peer, Persistent, Raft, Record, Replies, ServerId,
+    SnapshotData, Storage, StorageError,
+};
+use figure2_conformance::trace::Recorder;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tracing::dispatcher::{self, Dispatch};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+/// The service takes a snapshot each time that many entries have been applied.
+const SNAPSHOT_INTERVAL: u64 = 1000;
+
+/// What the nodes write to.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// A file each, synced at every write, as a node in earnest must.
+    Disk,
+    /// Nothing: the share of the recording is the highest there can be.
+    Nowhere,
+}
+
+struct Log(Option<File>);
+
+impl Log {
+    fn new(kind: Kind) -> anyhow::Result<Log> {
+        // Gone when it is closed: no server restarts here.
+        let file = (kind == Kind::Disk).then(|| {
+            let path = scratch("log");
+            let file = File::create_new(&path)?;
+            std::fs::remove_file(&path).map(|()| file)
+        });
+        Ok(Log(file.transpose()?))
+    }
+
+    fn append(&mut self, record: &Record<Command, SnapshotData>) -> std::io::Result<()> {
+        let Some(file) = &mut self.0 else { return Ok(()) };
+        let mut bytes = Vec::new();
+        for change in record.changes() {
+            match change {
+                Change::Append { entries } => entries.iter().for_each(|entry| bytes.extend(&entry.command)),
+                _ => bytes.extend([0; 16]),
+            }
+        }
+        file.write_all(&bytes)?;
+        file.sync_data()
+    }
+}
+
+impl Storage for Log {
+    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
+        Ok(Persistent::default())
+    }
+
+    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        self.append(&record).map_err(StorageError::failed)
+    }
+
+    fn blocks(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// A path that no other run uses.
+fn scratch(name: &str) -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("figure2-overhead-{}-{number}-{name}", std::process::id()))
+}
+
+/// The servers of the cluster, once they are all made.
+type Cluster = Arc<OnceLock<Vec<Raft>>>;
+
+struct Direct {
+    cluster: Cluster,
+    to: usize,
+}
+
+impl Peer for Direct {
+    fn send(&self, request: Bytes, replies: &Replies) {
+        let Some(raft) = self.cluster.get().and_then(|servers| servers.get(self.to)).cloned() else { return };
+        let replies = replies.clone();
+        tokio::spawn(async move {
+            if let Some(reply) = raft.call(&request).await {
+                replies.deliver(&reply);
+            }
+        });
+    }
+}
+
+type Waiting = Arc<Mutex<HashMap<Index, oneshot::Sender<()>>>>;
+
+/// Applies, takes snapshots, and answers the clients of the leader.
+async fn serve(raft: Raft, mut messages: mpsc::Receiver<ApplyMsg>, waiting: Waiting) {
+    while let Some(message) = messages.recv().await {
+        match message {
+            ApplyMsg::Command { index, .. } => {
+                if let Some(client) = lock(&waiting).remove(&index) {
+                    // A client that is gone wants no answer.
+                    let _ = client.send(());
+                }
+                if index.0.is_multiple_of(SNAPSHOT_INTERVAL) {
+                    raft.snapshot(index, Bytes::from_static(&[7; 128]));
+                }
+            }
+            ApplyMsg::Snapshot { index, term, data } => {
+                raft.cond_install_snapshot(term, index, data).await;
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs clients against a cluster; commands committed a second.
+async fn throughput(kind: Kind, record: bool, clients: usize, time: Duration) -> anyhow::Result<f64> {
+    let cluster: Cluster = Arc::default();
+    let waiting: Vec<Waiting> = (0..3).map(|_| Waiting::default()).collect();
+    let mut servers = Vec::new();
+    for me in 0..3 {
+        let (apply, messages) = mpsc::channel(1024);
+        let peers = (0..3).map(|to| Direct { cluster: cluster.clone(), to }).collect();
+        let options = Options { record, seed: 7, ..Options::default() };
+        let raft = Raft::make(peers, ServerId(u8::try_from(me)?), Log::new(kind)?, apply, options)?;
+        tokio::spawn(serve(raft.clone(), messages, waiting[me].clone()));
+        servers.push(raft);
+    }
+    let _ = cluster.set(servers.clone());
+    let leader = loop {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        if let Some(leader) = servers.iter().position(|raft| raft.get_state().1) {
+            break leader;
+        }
+    };
+    let end = Instant::now() + time;
+    let tasks: Vec<_> = (0..clients)
+        .map(|_| {
+            let (raft, waiting) = (servers[leader].clone(), waiting[leader].clone());
+            tokio::spawn(async move {
+                let mut done = 0u64;
+                while Instant::now() < end {
+                    let committed = {
+                        // Held over the call, so that the answer cannot come before it is waited for.
+                        let mut waiting = lock(&waiting);
+                        let started = raft.start(Bytes::from_static(b"a command of thirty-two bytes ..."));
+                        let (client, committed) = oneshot::channel();
+                        waiting.insert(started.index, client);
+                        committed
+                    };
+                    done += u64::from(committed.await.is_ok());
+                }
+                done
+            })
+        })
+        .collect();
+    let start = Instant::now();
+    let mut done = 0;
+    for task in tasks {
+        done += task.await?;
+    }
+    let rate = done as f64 / start.elapsed().as_secs_f64();
+    servers.iter().for_each(Raft::kill);
+    Ok(rate)
+}
+
+/// One run on a runtime of its own.
+fn run(kind: Kind, record: Option<&Path>, clients: usize, time: Duration) -> anyhow::Result<f64> {
+    let recording = record.map(Recorder::to_file).transpose()?;
+    let dispatch = match &recording {
+        Some((recorder, _)) => Dispatch::new(tracing_subscriber::registry().with(recorder.layer())),
+        None => Dispatch::none(),
+    };
+    let is_recorded = recording.is_some();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        // For the life of the thread: its end takes the dispatcher with it.
+        .on_thread_start(move || std::mem::forget(dispatcher::set_default(&dispatch)))
+        .build()?;
+    let rate = runtime.block_on(async {
+        // On a worker, where the dispatcher is.
+        tokio::spawn(throughput(kind, is_recorded, clients, time)).await?
+    })?;
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    if let Some((_, file)) = recording {
+        file.finish()?;
+    }
+    Ok(rate)
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<u64> = std::env::args().skip(1).map(|a| a.parse()).collect::<Result<_, _>>()?;
+    let argument = |place: usize, default| arguments.get(place).copied().unwrap_or(default);
+    let (rounds, time) = (argument(0, 5), Duration::from_secs(argument(1, 2)));
+    let clients = usize::try_from(argument(2, 64))?;
+    for (kind, what) in [(Kind::Disk, "synced file"), (Kind::Nowhere, "no storage")] {
+        let mut costs = Vec::new();
+        for round in 1..=rounds {
+            let path = scratch("trace.jsonl");
+            let plain = run(kind, None, clients, time)?;
+            let recorded = run(kind, Some(&path), clients, time)?;
+            let bytes = std::fs::metadata(&path)?.len();
+            std::fs::remove_file(&path)?;
+            costs.push(100.0 * (1.0 - recorded / plain));
+            println!(
+                "{what}, round {round}: {plain:.0} commands/s, recorded {recorded:.0}, trace of {bytes} bytes"
+            );
+        }
+        costs.sort_by(f64::total_cmp);
+        if let Some(median) = costs.get(costs.len() / 2) {
+            println!("{what}, {clients} clients: recording costs {median:.1} % of throughput (median)");
+        }
+    }
+    Ok(())
+}

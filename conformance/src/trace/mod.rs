@@ -1,0 +1,15 @@
+//! The trace of real servers: what a recorded node tells, one JSON object a line (docs/trace-format.md).
+//!
+//! [`Recorder`] takes the events in and writes the file; [`Reader`] reads it back, and refuses one that is empty, cut
+//! off, or has a line too few. Neither judges what the lines say: that is [`validate`](crate::validate) and
+//! [`audit`](crate::audit).
+
+mod format;
+mod payload;
+mod reader;
+mod recorder;
+
+pub use format::{End, FORMAT, Header, Line, VERSION};
+pub use payload::Payload;
+pub use reader::{Place, Problem, Raw, Reader, Sequence, TraceError};
+pub use recorder::{Recorder, ToFile};

@@ -1,0 +1,289 @@
+//! Takes in what recorded nodes tell, and writes the trace.
+
+use super::payload::Shown;
+use super::{End, FORMAT, Header, Line, VERSION};
+use figure2::record::{self, Event, TARGET};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tracing::field::{Field, Visit};
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{FilterFn, filter_fn};
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+/// With more bytes than this waiting to be written to a file, the nodes wait: a slow disk slows them, and loses no line.
+const MOST_WAITING: usize = 64 << 20;
+
+/// How often what waits is written: a wake-up for each event would cost the nodes more than the event.
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// Takes the events of all nodes whose thread has its [`layer`](Self::layer), in the order in which they come. A cheap
+/// handle.
+#[derive(Clone)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Box<dyn Fn() -> Duration + Send + Sync>,
+    began: u64,
+    /// Whether a thread takes what waits: else all of it stays until the end.
+    drained: bool,
+    queue: Mutex<Queue>,
+    /// The recording ends, or room was made.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Waiting,
+    closed: bool,
+    /// The file can no longer be written: what comes is dropped, and the trace will lack its end.
+    broken: bool,
+}
+
+/// Events, one behind the other: no allocation for each.
+#[derive(Default)]
+struct Waiting {
+    heads: Vec<Head>,
+    bytes: Vec<u8>,
+}
+
+struct Head {
+    node: u64,
+    server: u8,
+    at: Duration,
+    length: usize,
+}
+
+impl Waiting {
+    /// Hands out the events, and leaves none.
+    fn drain(&mut self, mut take: impl FnMut(&Head, &[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut rest = self.bytes.as_slice();
+        for head in self.heads.drain(..) {
+            let (event, behind) = rest.split_at_checked(head.length).unwrap_or_default();
+            take(&head, event)?;
+            rest = behind;
+        }
+        self.bytes.clear();
+        Ok(())
+    }
+}
+
+impl Recorder {
+    /// Keeps everything in memory until [`into_text`](Self::into_text). `clock` says how long ago the recording began.
+    #[must_use]
+    pub fn in_memory(clock: impl Fn() -> Duration + Send + Sync + 'static) -> Recorder {
+        Recorder::new(Box::new(clock), 0, false)
+    }
+
+    /// Writes to a new file while it records, on a thread of its own.
+    ///
+    /// # Errors
+    /// When the file exists (a trace is never overwritten) or cannot be made, or the thread cannot be started.
+    pub fn to_file(path: &Path) -> io::Result<(Recorder, ToFile)> {
+        let file = File::create_new(path)?;
+        let start = Instant::now();
+        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let recorder = Recorder::new(Box::new(move || start.elapsed()), micros(began), true);
+        let shared = recorder.shared.clone();
+        let writer = thread::Builder::new().name("trace".into()).spawn(move || shared.drain(file))?;
+        Ok((recorder.clone(), ToFile { recorder, writer }))
+    }
+
+    fn new(clock: Box<dyn Fn() -> Duration + Send + Sync>, began: u64, drained: bool) -> Recorder {
+        let shared = Shared { clock, began, drained, queue: Mutex::default(), changed: Condvar::default() };
+        Recorder { shared: Arc::new(shared) }
+    }
+
+    /// The layer that takes the events; it sees no others.
+    pub fn layer<S>(&self) -> impl Layer<S> + use<S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let wanted: FilterFn<fn(&Metadata<'_>) -> bool> = filter_fn(|metadata| metadata.target() == TARGET);
+        Tap(self.shared.clone()).with_filter(wanted)
+    }
+
+    /// What was recorded in memory, as the text of a trace file. Takes nothing in from now on.
+    ///
+    /// # Errors
+    /// When an event is not one of this version's.
+    pub fn into_text(self) -> io::Result<Vec<u8>> {
+        let mut waiting = {
+            let mut queue = self.shared.lock();
+            queue.closed = true;
+            std::mem::take(&mut queue.waiting)
+        };
+        let mut writer = Writer::new(Vec::new(), self.shared.began);
+        waiting.drain(|head, event| writer.write(head, event))?;
+        writer.finish()
+    }
+}
+
+/// A trace file that is being written.
+pub struct ToFile {
+    recorder: Recorder,
+    writer: JoinHandle<io::Result<()>>,
+}
+
+impl ToFile {
+    /// Ends the trace: what was recorded so far is in the file, and what comes later is not.
+    ///
+    /// # Errors
+    /// When something could not be written: then the file lacks its last line.
+    pub fn finish(self) -> io::Result<()> {
+        self.recorder.shared.lock().closed = true;
+        self.recorder.shared.changed.notify_all();
+        self.writer
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the thread that writes the trace panicked")))
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, node: u64, server: u8, event: &[u8]) {
+        let mut queue = self.lock();
+        while self.drained && queue.waiting.bytes.len() > MOST_WAITING && !queue.closed && !queue.broken {
+            queue = self.wait(queue);
+        }
+        if queue.closed || queue.broken {
+            return;
+        }
+        // The clock is read under the lock, so that the lines' times never go back.
+        let at = (self.clock)();
+        queue.waiting.heads.push(Head { node, server, at, length: event.len() });
+        queue.waiting.bytes.extend_from_slice(event);
+    }
+
+    fn drain(&self, file: File) -> io::Result<()> {
+        let mut writer = Writer::new(BufWriter::with_capacity(1 << 18, file), self.began);
+        let mut waiting = Waiting::default();
+        loop {
+            let closed = {
+                let mut queue = self.lock();
+                if !queue.closed && queue.waiting.bytes.len() < MOST_WAITING / 2 {
+                    let waited = self.changed.wait_timeout(queue, INTERVAL);
+                    queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                std::mem::swap(&mut queue.waiting, &mut waiting);
+                self.changed.notify_all();
+                queue.closed
+            };
+            let written = waiting.drain(|head, event| writer.write(head, event));
+            // Flushed each time: of a process that dies, the trace has all but the last moment.
+            if let Err(error) = written.and_then(|()| writer.flush()) {
+                self.lock().broken = true;
+                self.changed.notify_all();
+                return Err(error);
+            }
+            if closed {
+                return writer.finish()?.into_inner().map(drop).map_err(io::IntoInnerError::into_error);
+            }
+        }
+    }
+}
+
+/// The layer behind the filter.
+struct Tap(Arc<Shared>);
+
+impl<S: Subscriber> Layer<S> for Tap {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        event.record(&mut Fields { shared: &self.0, node: None, server: None });
+    }
+}
+
+/// The fields come in the order in which the node names them: `event` is the last.
+struct Fields<'a> {
+    shared: &'a Shared,
+    node: Option<u64>,
+    server: Option<u8>,
+}
+
+impl Visit for Fields<'_> {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        match field.name() {
+            "node" => self.node = Some(value),
+            "server" => self.server = u8::try_from(value).ok(),
+            _ => {}
+        }
+    }
+
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        if let ("event", Some(node), Some(server)) = (field.name(), self.node, self.server) {
+            self.shared.push(node, server, value);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+}
+
+/// Turns events into lines.
+struct Writer<W> {
+    to: W,
+    began: u64,
+    lines: u64,
+    /// How often each server was started.
+    runs: BTreeMap<u8, u32>,
+    /// For each node, its run and the number of its last line.
+    nodes: BTreeMap<u64, (u32, u64)>,
+}
+
+impl<W: Write> Writer<W> {
+    fn new(to: W, began: u64) -> Self {
+        Writer { to, began, lines: 0, runs: BTreeMap::new(), nodes: BTreeMap::new() }
+    }
+
+    fn write(&mut self, head: &Head, event: &[u8]) -> io::Result<()> {
+        let Head { node, server, at, .. } = head;
+        let event: Event<Shown<'_>, Shown<'_>> = record::decode(event).map_err(io::Error::other)?;
+        if let (0, Event::Start { config, .. }) = (self.lines, &event) {
+            let format = FORMAT.to_owned();
+            let header = Header { format, version: VERSION, servers: config.servers, began: self.began };
+            serde_json::to_writer(&mut self.to, &header)?;
+            self.to.write_all(b"\n")?;
+        }
+        let runs = &mut self.runs;
+        let (run, seq) = self.nodes.entry(*node).or_insert_with(|| {
+            let run = runs.entry(*server).or_default();
+            *run += 1;
+            (*run, 0)
+        });
+        *seq += 1;
+        let line = Line { server: *server, run: *run, seq: *seq, at: micros(*at), event };
+        serde_json::to_writer(&mut self.to, &line)?;
+        self.to.write_all(b"\n")?;
+        self.lines += 1;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+
+    fn finish(mut self) -> io::Result<W> {
+        if self.lines > 0 {
+            serde_json::to_writer(&mut self.to, &End { end: self.lines })?;
+            self.to.write_all(b"\n")?;
+        }
+        Ok(self.to)
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
