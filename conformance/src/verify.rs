@@ -116,7 +116,7 @@ fn print_lab(lab: &LabOutcome, args: &VerifyArgs) {
 /// The part of the summary on the interleavings.
 fn told(loom: Option<&Outcome>) -> String {
     let mut text = String::from(
-        "The tasks of impl/node (lock, outbox, writer, applier), with at most so many preemptions (loom):\n",
+        "The tasks of impl/node (lock, outbox, writer, applier), with at most so many preemptions (loom), and drawn:\n",
     );
     match loom {
         Some(outcome) => outcome.lines.iter().for_each(|line| text.extend([line, "\n"])),
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn the_summary_tells_what_was_explored_or_that_nothing_was() {
         let outcome = Outcome { code: 0, lines: vec!["  holds      bound 2".into(), "  found".into()] };
-        assert!(told(Some(&outcome)).ends_with("(loom):\n  holds      bound 2\n  found\n"));
+        assert!(told(Some(&outcome)).ends_with("drawn:\n  holds      bound 2\n  found\n"));
         assert!(told(None).contains("\n  NOT RUN    --without-loom"));
     }
 }

@@ -154,12 +154,12 @@ fn outcome(exit_code: Option<i32>, document: Option<&str>) -> Outcome {
     for bound in bounds {
         let rows: Vec<&Exploration> = loom.iter().filter(|row| row.bound == bound).collect();
         let bound = bound.map_or("no bound".to_owned(), |bound| format!("bound {bound}"));
-        lines.push(explored(&bound, "all interleavings,", &rows));
+        lines.push(explored(&bound, "all within it", &rows));
     }
     if loom.is_empty() {
-        lines.push(explored("loom", "no interleavings,", &[]));
+        lines.push(explored("loom", "nothing", &[]));
     }
-    lines.push(explored("shuttle", "a sample,", &shuttle.iter().collect::<Vec<_>>()));
+    lines.push(explored("shuttle", "a sample", &shuttle.iter().collect::<Vec<_>>()));
     let found = mutants.iter().filter(|row| row.outcome == "found").count();
     let verdict = match (found, mutants.len()) {
         (_, 0) => "UNFINISHED",
@@ -189,7 +189,7 @@ fn explored(what: &str, how: &str, rows: &[&Exploration]) -> String {
     };
     let interleavings: u64 = rows.iter().filter_map(|row| row.interleavings).sum();
     let mut line = format!(
-        "  {verdict:<10} {what:<12} {interleavings:>11} interleavings, {how} {finished} of {} scenarios finished",
+        "  {verdict:<10} {what:<12} {interleavings:>11} interleavings ({how}), {finished} of {} scenarios finished",
         rows.len()
     );
     let threads = || rows.iter().filter_map(|row| row.threads);
@@ -229,9 +229,9 @@ mod tests {
         let outcome = outcome(Some(0), Some(&document().to_string()));
         assert_eq!(outcome.code, 0);
         let lines = [
-            "  holds      bound 2               11 interleavings, all interleavings, 2 of 2 scenarios finished, 4 to 5 threads",
-            "  holds      bound 3              200 interleavings, all interleavings, 1 of 1 scenarios finished, 3 to 3 threads",
-            "  holds      shuttle                7 interleavings, a sample, 1 of 1 scenarios finished, 9 to 9 threads",
+            "  holds      bound 2               11 interleavings (all within it), 2 of 2 scenarios finished, 4 to 5 threads",
+            "  holds      bound 3              200 interleavings (all within it), 1 of 1 scenarios finished, 3 to 3 threads",
+            "  holds      shuttle                7 interleavings (a sample), 1 of 1 scenarios finished, 9 to 9 threads",
             "  found      mutants      1 of 1 mutants of these sources",
         ];
         assert_eq!(outcome.lines, lines);
