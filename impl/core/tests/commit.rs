@@ -129,10 +129,11 @@ fn late_acknowledgements_do_not_take_commit_index_back() {
         propose_durably(&mut server, command(2, index));
     }
     let _ = receive(&mut server, S1, success(2, 3));
-    for late in [success(2, 1), success(2, 2)] {
+    for late in [success(2, 1), success(2, 2), success(2, 3)] {
         for peer in [S1, S2] {
-            let _ = receive(&mut server, peer, late.clone());
+            let effects = receive(&mut server, peer, late.clone());
             assert_eq!(server.commit_index(), Index(3));
+            assert!(!fired(&effects, Rule::L4), "nothing new is committed");
         }
     }
 }
@@ -160,9 +161,10 @@ fn committed_entries_are_applied_in_order_from_last_applied_on_and_each_once() {
 fn last_applied_never_goes_back_and_never_passes_commit_index() {
     let mut server = follower(3, disk(2, None, &[1, 1, 2, 2]));
     let _ = receive(&mut server, S1, append(2, (3, 2), &[], 3));
-    for (told, expected) in [(2, 2), (1, 2), (9, 3), (0, 3)] {
-        let _ = server.step(Input::Applied { index: Index(told) });
+    for (told, expected, moves) in [(2, 2, true), (1, 2, false), (9, 3, true), (3, 3, false), (0, 3, false)] {
+        let effects = server.step(Input::Applied { index: Index(told) });
         assert_eq!(server.last_applied(), Index(expected));
+        assert_eq!(fired(&effects, Rule::A1), moves);
     }
 }
 
