@@ -16,4 +16,6 @@ pub mod story;
 pub mod suite;
 pub mod tester;
 pub mod trace;
+pub mod validate;
+pub mod validate_cmd;
 pub mod verify;

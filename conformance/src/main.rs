@@ -1,7 +1,7 @@
 //! The command `figure2`: one place for everything the project can show.
 
 use clap::{Parser, Subcommand};
-use figure2_conformance::{check, explore_cmd, lab_cmd, linear_cmd, replay_cmd, verify};
+use figure2_conformance::{check, explore_cmd, lab_cmd, linear_cmd, replay_cmd, validate_cmd, verify};
 use std::process::ExitCode;
 
 /// Raft's Figure 2, to the letter: one set of rules, exhaustively checked and run.
@@ -21,6 +21,7 @@ enum Command {
     Lab(lab_cmd::LabArgs),
     Linear(linear_cmd::LinearArgs),
     Replay(replay_cmd::ReplayArgs),
+    Validate(validate_cmd::ValidateArgs),
     Verify(verify::VerifyArgs),
     Witness(replay_cmd::WitnessArgs),
 }
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Lab(args) => lab_cmd::run(&args),
         Command::Linear(args) => linear_cmd::run(&args),
         Command::Replay(args) => replay_cmd::run(&args),
+        Command::Validate(args) => validate_cmd::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Witness(args) => replay_cmd::run_witness(&args),
     };

@@ -1,0 +1,243 @@
+//! Whether a trace can be: each server's steps are taken again by the core, and the network is held against itself.
+//!
+//! Nothing of the protocol is decided here. The core says what each step must answer, change and send; what is checked
+//! beside it is the driver: that it told the core of a write only after it, sent what the steps left and not before
+//! their changes were durable, delivered what was committed, and restarted from what had been saved.
+
+mod life;
+mod network;
+mod queue;
+
+pub use network::Network;
+
+use crate::trace::{Line, Payload, Place, Reader, Sequence, TraceError};
+use figure2::record::Event;
+use figure2_core::{Persistent, RuleSet, ServerId};
+use life::Life;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+type Disk = Persistent<Payload, Payload>;
+
+/// What was consumed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Files.
+    pub files: u64,
+    /// Lines between the first and the last of each.
+    pub lines: u64,
+    /// Servers.
+    pub servers: BTreeSet<u8>,
+    /// Starts of servers.
+    pub runs: u64,
+    /// Restarts that were held against what had been saved.
+    pub restarts: u64,
+    /// Steps taken again.
+    pub steps: u64,
+    /// Writes.
+    pub writes: u64,
+    /// Messages that left.
+    pub sent: u64,
+    /// Messages that arrived.
+    pub received: u64,
+    /// Of these, how many came from servers whose trace is not there, or cut off.
+    pub unchecked: u64,
+    /// Entries and snapshots handed to the services.
+    pub delivered: u64,
+    /// The rules that fired.
+    pub rules: RuleSet,
+}
+
+/// The first thing that cannot be.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Where it stands.
+    pub place: Place,
+    /// The server.
+    pub server: u8,
+    /// Its run.
+    pub run: u32,
+    /// What cannot be.
+    pub what: String,
+    /// What should stand there, if that can be said.
+    pub expected: Option<String>,
+    /// What stands there.
+    pub found: Option<String>,
+    /// The rules that fire when the core takes the step.
+    pub rules: RuleSet,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: server {}, run {}: {}", self.place, self.server, self.run, self.what)?;
+        if let Some(expected) = &self.expected {
+            write!(f, "\n  expected: {expected}")?;
+        }
+        if let Some(found) = &self.found {
+            write!(f, "\n  found:    {found}")?;
+        }
+        for rule in self.rules.iter() {
+            write!(f, "\n  rule {}: {} ({})", rule.id(), rule.text(), rule.place())?;
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with an event, before its place is known.
+pub(crate) struct Objection {
+    what: String,
+    expected: Option<String>,
+    found: Option<String>,
+    rules: RuleSet,
+}
+
+impl Objection {
+    fn new(what: impl Into<String>) -> Objection {
+        Objection { what: what.into(), expected: None, found: None, rules: RuleSet::EMPTY }
+    }
+
+    fn expected(self, expected: impl fmt::Display) -> Objection {
+        Objection { expected: Some(expected.to_string()), ..self }
+    }
+
+    fn found(self, found: impl fmt::Display) -> Objection {
+        Objection { found: Some(found.to_string()), ..self }
+    }
+}
+
+/// How a validation ended.
+#[derive(Debug)]
+pub struct Report {
+    /// What was consumed, up to the refusal if there is one.
+    pub counts: Counts,
+    /// The first thing that cannot be; none when the trace is valid.
+    pub refusal: Option<Refusal>,
+}
+
+/// Takes the traces again, one file after the other. Several files of one server are its runs in order.
+///
+/// # Errors
+/// When a trace cannot be used: then there is no verdict.
+pub fn validate(readers: Vec<Reader>) -> Result<Report, TraceError> {
+    let mut validator = Validator::default();
+    for mut reader in readers {
+        if let Some(refusal) = validator.read(&mut reader)? {
+            return Ok(Report { counts: validator.counts, refusal: Some(refusal) });
+        }
+    }
+    let unsent = validator.network.finish();
+    validator.counts.unchecked = unsent.unchecked;
+    Ok(Report { counts: validator.counts, refusal: unsent.refusal })
+}
+
+#[derive(Default)]
+struct Validator {
+    counts: Counts,
+    network: Network,
+    /// What each server can find on its disk when it starts next; none after a trace that is cut off.
+    disks: BTreeMap<u8, Option<Vec<Disk>>>,
+}
+
+/// One file, as far as it was read.
+#[derive(Default)]
+struct Progress {
+    sequence: Sequence,
+    /// By server and run. Of a server's older run, the tasks may have something under way while the newer starts.
+    lives: BTreeMap<(u8, u32), Life>,
+}
+
+impl Validator {
+    fn read(&mut self, reader: &mut Reader) -> Result<Option<Refusal>, TraceError> {
+        self.counts.files += 1;
+        let cluster = reader.header().servers;
+        let file = reader.file().clone();
+        let mut progress = Progress::default();
+        loop {
+            let parsed = match reader.next_line()? {
+                None => break,
+                Some(raw) => raw.parse().map(|line: Line| (raw.number, line)),
+            };
+            let (number, line) = parsed.map_err(|problem| reader.error(problem))?;
+            let Line { server, run, seq, .. } = line;
+            progress.sequence.follow(server, run, seq).map_err(|problem| reader.error(problem))?;
+            self.counts.lines += 1;
+            let place = Place { file: file.clone(), line: number };
+            if let Err(objection) = self.take(&mut progress, cluster, &place, line) {
+                let Objection { what, expected, found, rules } = objection;
+                return Ok(Some(Refusal { place, server, run, what, expected, found, rules }));
+            }
+        }
+        for ((server, _), life) in progress.lives {
+            self.disks.insert(server, reader.is_whole().then(|| life.recoverable()));
+            if !reader.is_whole() {
+                self.network.is_cut_off(ServerId(server));
+            }
+        }
+        Ok(None)
+    }
+
+    fn take(
+        &mut self,
+        progress: &mut Progress,
+        cluster: u8,
+        place: &Place,
+        line: Line,
+    ) -> Result<(), Objection> {
+        let Line { server, run, event, .. } = line;
+        let counts = &mut self.counts;
+        if let Event::Start { config, persistent } = event {
+            if config.servers != cluster {
+                let objection =
+                    Objection::new("the server starts in a cluster of another size than the header's");
+                return Err(objection.expected(cluster).found(config.servers));
+            }
+            let before = progress.lives.get(&(server, run.wrapping_sub(1))).map(Life::recoverable);
+            let before = before.or_else(|| self.disks.remove(&server).flatten());
+            counts.restarts += u64::from(before.is_some());
+            counts.runs += 1;
+            counts.servers.insert(server);
+            self.network.is_recorded(ServerId(server));
+            let life = Life::start(ServerId(server), config, persistent, before)?;
+            progress.lives.insert((server, run), life);
+            progress.lives.retain(|(other, older), _| *other != server || older.saturating_add(1) >= run);
+            return Ok(());
+        }
+        let Some(life) = progress.lives.get_mut(&(server, run)) else {
+            return Err(Objection::new("a run begins with its start"));
+        };
+        match event {
+            Event::Start { .. } => Ok(()),
+            Event::Step(step) => {
+                counts.steps += 1;
+                if let figure2_core::Input::Receive(envelope) = &step.input {
+                    counts.received += 1;
+                    self.network.received(place, server, run, envelope);
+                }
+                counts.rules = counts.rules.union(life.step(step)?);
+                Ok(())
+            }
+            Event::Write => {
+                counts.writes += 1;
+                life.write()
+            }
+            Event::Durable => life.durable(),
+            Event::Sent(sent) => {
+                counts.sent += 1;
+                let envelope = life.sent(&sent)?;
+                self.network.sent(place, &envelope)
+            }
+            Event::Deliver { index, term, command } => {
+                counts.delivered += 1;
+                life.deliver(index, term, &command)
+            }
+            Event::DeliverSnapshot { index, term, data } => {
+                counts.delivered += 1;
+                life.deliver_snapshot(index, term, &data)
+            }
+            Event::Stop { .. } => {
+                life.stop();
+                Ok(())
+            }
+        }
+    }
+}
