@@ -1,0 +1,173 @@
+//! Our search and stateright's on its own example, each in a process of its own, so that its memory is its own; in
+//! turns, so that whatever else the machine does meets all of them.
+
+use crate::options::Contest;
+use crate::search::{Figures, Order, Search, no_such_profile};
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+/// Runs all searches, and prints what came out.
+///
+/// # Errors
+/// When a search fails.
+pub fn run(contest: &Contest) -> Result<(), String> {
+    let Contest { profile, bfs_depth, dfs_depth, threads, runs } = contest;
+    if figure2_model::profile(profile).is_none() {
+        return Err(format!("--profile: {}", no_such_profile(profile)));
+    }
+    let program = env::current_exe().map_err(|error| format!("this program: {error}"))?;
+    let ours = Search::Figure2 { profile: profile.clone(), threads: *threads };
+    let theirs = |order, depth| Search::Stateright { order, depth, threads: *threads };
+    let searches = [theirs(Order::Breadth, *bfs_depth), theirs(Order::Depth, *dfs_depth), ours];
+    println!(
+        "stateright: examples/raft.rs of 0.31.0, 3 servers, to depth {bfs_depth} (bfs) and {dfs_depth} (dfs), {threads} threads"
+    );
+    println!("figure2:    profile {profile}, all of it, {threads} threads\n");
+    println!("{}", heading());
+    let mut results: [Vec<Figures>; 3] = [vec![], vec![], vec![]];
+    for run in 1..=*runs {
+        for (search, results) in searches.iter().zip(&mut results) {
+            let figures = in_a_process(&program, search)?;
+            println!("{}", row(&format!("{} {run}", search.name()), &Measured::of(&figures)));
+            results.push(figures);
+        }
+    }
+    println!();
+    let medians: Vec<Measured> = results.iter().filter_map(|results| median(results)).collect();
+    for (search, median) in searches.iter().zip(&medians) {
+        println!("{}", row(&format!("{} median", search.name()), median));
+    }
+    println!();
+    if let [breadth, depth, ours] = &medians[..] {
+        println!("{}", ratio(&searches[0], breadth, ours));
+        println!("{}", ratio(&searches[1], depth, ours));
+    }
+    println!();
+    for (search, results) in searches.iter().zip(&results) {
+        let verdict = results.first().map_or("", |figures| &figures.verdict);
+        println!("{}: {verdict}", search.name());
+    }
+    Ok(())
+}
+
+fn in_a_process(program: &Path, search: &Search) -> Result<Figures, String> {
+    let output = Command::new(program).args(search.arguments()).output();
+    let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
+    if !output.status.success() {
+        let problem = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{}: {}: {problem}", search.name(), output.status));
+    }
+    String::from_utf8_lossy(&output.stdout).parse()
+}
+
+/// A row of the table, as numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Measured {
+    generated: f64,
+    distinct: f64,
+    seconds: f64,
+    generated_a_second: f64,
+    distinct_a_second: f64,
+    bytes: Option<f64>,
+    bytes_a_state: Option<f64>,
+}
+
+impl Measured {
+    fn of(figures: &Figures) -> Measured {
+        let (generated, distinct) = (figures.generated as f64, figures.distinct as f64);
+        let seconds = figures.seconds.max(1e-9);
+        let bytes = figures.bytes.map(|bytes| bytes as f64);
+        Measured {
+            generated,
+            distinct,
+            seconds,
+            generated_a_second: generated / seconds,
+            distinct_a_second: distinct / seconds,
+            bytes,
+            bytes_a_state: bytes.map(|bytes| bytes / distinct.max(1.0)),
+        }
+    }
+}
+
+/// The median of each column.
+fn median(results: &[Figures]) -> Option<Measured> {
+    let rows: Vec<Measured> = results.iter().map(Measured::of).collect();
+    let middle = |column: &dyn Fn(&Measured) -> Option<f64>| {
+        let mut values: Vec<f64> = rows.iter().filter_map(column).collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied()
+    };
+    Some(Measured {
+        generated: middle(&|row| Some(row.generated))?,
+        distinct: middle(&|row| Some(row.distinct))?,
+        seconds: middle(&|row| Some(row.seconds))?,
+        generated_a_second: middle(&|row| Some(row.generated_a_second))?,
+        distinct_a_second: middle(&|row| Some(row.distinct_a_second))?,
+        bytes: middle(&|row| row.bytes),
+        bytes_a_state: middle(&|row| row.bytes_a_state),
+    })
+}
+
+fn heading() -> String {
+    format!(
+        "{:<22} {:>11} {:>11} {:>8} {:>12} {:>12} {:>14} {:>12}",
+        "", "generated", "distinct", "s", "generated/s", "distinct/s", "bytes at peak", "bytes/state"
+    )
+}
+
+fn row(name: &str, measured: &Measured) -> String {
+    let told = |value: Option<f64>, digits: usize| {
+        value.map_or("unknown".to_owned(), |value| format!("{value:.digits$}"))
+    };
+    let Measured { generated, distinct, seconds, generated_a_second, distinct_a_second, .. } = measured;
+    format!(
+        "{name:<22} {generated:>11} {distinct:>11} {seconds:>8.2} {generated_a_second:>12.0} \
+         {distinct_a_second:>12.0} {:>14} {:>12}",
+        told(measured.bytes, 0),
+        told(measured.bytes_a_state, 1),
+    )
+}
+
+/// How ours compares with one of theirs.
+fn ratio(search: &Search, theirs: &Measured, ours: &Measured) -> String {
+    let memory = match (ours.bytes_a_state, theirs.bytes_a_state) {
+        (Some(ours), Some(theirs)) => format!("{:.4} x the bytes a distinct state", ours / theirs),
+        _ => "bytes a distinct state: unknown".to_owned(),
+    };
+    format!(
+        "figure2 dfs / {}: {:.2} x the states generated a second, {:.2} x the distinct states a second, {memory}",
+        search.name(),
+        ours.generated_a_second / theirs.generated_a_second,
+        ours.distinct_a_second / theirs.distinct_a_second,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(seconds: f64, bytes: Option<u64>) -> Figures {
+        Figures { generated: 100, distinct: 50, seconds, bytes, verdict: String::new() }
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one_of_each_column() {
+        let results = [figures(4.0, Some(500)), figures(1.0, Some(100)), figures(2.0, Some(5_000))];
+        let median = median(&results).unwrap();
+        assert_eq!((median.seconds, median.bytes), (2.0, Some(500.0)));
+        assert_eq!((median.generated_a_second, median.distinct_a_second), (50.0, 25.0));
+        assert_eq!(median.bytes_a_state, Some(10.0));
+    }
+
+    #[test]
+    fn ratios_are_ours_to_theirs() {
+        let (theirs, ours) = (Measured::of(&figures(4.0, Some(500))), Measured::of(&figures(1.0, Some(50))));
+        let search = Search::Stateright { order: Order::Depth, depth: 3, threads: 1 };
+        let text = ratio(&search, &theirs, &ours);
+        assert!(text.contains("stateright dfs: 4.00 x the states"), "{text}");
+        assert!(text.contains("0.1000 x the bytes"), "{text}");
+        let unknown = ratio(&search, &Measured::of(&figures(4.0, None)), &ours);
+        assert!(unknown.contains("unknown"), "{unknown}");
+    }
+}

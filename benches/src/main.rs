@@ -1,0 +1,42 @@
+//! Benchmarks. `cargo bench-model` and `cargo bench-instructions` from the repository's root run them;
+//! docs/benchmarks.md says what they measure.
+
+mod baseline;
+mod contest;
+mod instructions;
+mod memory;
+mod options;
+mod search;
+mod stateright_raft;
+mod steps;
+
+use options::Task;
+use std::process::ExitCode;
+
+/// Exit codes: 0 done, 1 more instructions than before, 2 nothing could be measured.
+fn main() -> ExitCode {
+    let task = match options::parse(std::env::args().skip(1)) {
+        Ok(task) => task,
+        Err(problem) => {
+            eprintln!("{problem}\n\n{}", options::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    let done = match task {
+        Task::Contest(options) => contest::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Instructions { bless } => instructions::run(bless),
+        Task::Search(search) => search.run().map(|result| {
+            println!("{result}");
+            ExitCode::SUCCESS
+        }),
+        Task::Steps { case, count } => steps::repeat(&case, count).map(|()| ExitCode::SUCCESS),
+        Task::States { count } => search::generate(count).map(|generated| {
+            println!("{generated}");
+            ExitCode::SUCCESS
+        }),
+    };
+    done.unwrap_or_else(|problem| {
+        eprintln!("{problem}");
+        ExitCode::from(2)
+    })
+}
