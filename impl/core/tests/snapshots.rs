@@ -90,11 +90,17 @@ fn no_entries_are_applied_while_a_snapshot_waits_for_the_service() {
 #[test]
 fn only_the_newest_snapshot_is_offered_and_none_that_the_log_covers() {
     let mut server = committed_three();
-    for (index, term, offered) in
-        [(3, 2, None), (2, 1, None), (6, 3, Some(6)), (5, 3, Some(6)), (8, 4, Some(8))]
-    {
+    for (index, term, offered, is_new) in [
+        (3, 2, None, false),
+        (2, 1, None, false),
+        (6, 3, Some(6), true),
+        (6, 3, Some(6), false),
+        (5, 3, Some(6), false),
+        (8, 4, Some(8), true),
+    ] {
         let effects = receive(&mut server, S1, install(4, snapshot(index, term)));
         assert_eq!(server.offered().map(|s| s.last_included_index.0), offered);
+        assert_eq!(fired(&effects, Rule::IS5), is_new);
         assert_eq!(reply(effects), install_reply(4, Some(index)));
     }
 }

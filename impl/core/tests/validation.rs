@@ -222,6 +222,22 @@ fn a_reply_that_knows_of_more_than_the_leader_has_is_rejected() {
     }
 }
 
+/// Rules: V1, A2.
+#[test]
+fn only_a_reply_to_this_leader_in_its_term_is_measured_by_its_log() {
+    let server = leader(3, disk(4, None, &[3]));
+    for message in [success(6, 9), conflict(6, 9, 1, None), install_reply(6, Some(9))] {
+        let effects = receive(&mut server.clone(), S1, message);
+        assert_eq!(*effects.outcome(), Outcome::Done);
+        assert!(fired(&effects, Rule::A2), "a newer term counts, whatever else the reply says");
+    }
+    let server = follower(3, disk(5, None, &[3]));
+    for message in [success(5, 9), conflict(5, 9, 1, None), install_reply(5, Some(9))] {
+        let effects = receive(&mut server.clone(), S1, message);
+        assert_eq!(*effects.outcome(), Outcome::Done, "late word of a leadership that has ended");
+    }
+}
+
 /// Rules: V1.
 #[test]
 fn each_reason_says_what_is_wrong_in_words() {
