@@ -15,7 +15,11 @@ pub use sarif::sarif;
 
 use crate::story::{FIGURE2, TraceFile, find_mutant, write_out};
 use anyhow::{Context, bail};
-use figure2_model::{CheckError, CheckOptions, Phase, Profile, Progress, Report, check, profiles, unreached};
+use figure2_model::mutants::Mutant;
+use figure2_model::{
+    CheckError, CheckOptions, Phase, Profile, Progress, Reduction, Report, check, nightly_profiles, profiles,
+    unreached,
+};
 use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,12 +39,16 @@ const SELDOM: Duration = Duration::from_secs(10);
 /// to check; 2: a search was not finished, or nothing could be run. Limits hold for each profile.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CheckArgs {
-    /// Only this profile; repeatable; `all` is every profile, and the default
+    /// Only this profile; repeatable; a * at the end stands for anything; `all` is every profile but the nightly-* ones,
+    /// and the default
     #[arg(long, value_name = "NAME")]
     pub profile: Vec<String>,
     /// Break a rule: check this mutant, in its own profile, and see how it is caught
     #[arg(long, value_name = "ID", conflicts_with = "profile")]
     pub mutant: Option<String>,
+    /// Explore without this reduction; repeatable: more states, the same verdict
+    #[arg(long, value_name = "NAME", value_parser = reduction)]
+    pub without: Vec<Reduction>,
     /// Threads of a search; by default one per CPU
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -92,6 +100,8 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         Some(mutant) => vec![mutant.profile.clone()],
         None => select(&args.profile)?,
     };
+    let reduce = |profile: Profile| args.without.iter().copied().fold(profile, Profile::without);
+    let selected: Vec<Profile> = selected.into_iter().map(reduce).collect();
     if args.list {
         for profile in selected {
             println!("{:<12} {}", profile.name, profile.description);
@@ -114,7 +124,10 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let checked = match &mutant {
         Some(mutant) => {
             tell(&format!("mutant {}: {}\n", mutant.id, mutant.bug));
-            explore_by(&selected, &mut tell, |_, progress| mutant.check(&options, progress))?
+            let check = |profile: &Profile, progress: &mut dyn FnMut(&Progress)| {
+                Mutant { profile: profile.clone(), ..mutant.clone() }.check(&options, progress)
+            };
+            explore_by(&selected, &mut tell, check)?
         }
         None => explore(&selected, &options, &mut tell)?,
     };
@@ -157,7 +170,7 @@ fn violations(selected: &[Profile], rules: &str, checked: &Checked, file: &Path)
 }
 
 fn is_whole(selected: &[Profile]) -> bool {
-    selected.len() == profiles().len()
+    profiles().iter().all(|profile| selected.iter().any(|other| other.name == profile.name))
 }
 
 /// Checks the profiles one after the other, and tells as it goes.
@@ -196,17 +209,29 @@ fn explore_by(
 }
 
 fn select(names: &[String]) -> anyhow::Result<Vec<Profile>> {
-    let known = profiles();
+    let (every_change, nightly) = (profiles(), nightly_profiles());
+    let all = every_change.len();
+    let known: Vec<Profile> = every_change.into_iter().chain(nightly).collect();
+    let names = if names.is_empty() { &["all".to_owned()] } else { names };
+    let is_named = |name: &str, place: usize, profile: &Profile| match name.strip_suffix('*') {
+        Some(start) => profile.name.starts_with(start),
+        None => name == profile.name || (name == "all" && place < all),
+    };
     for name in names {
-        if name != "all" && known.iter().all(|profile| profile.name != *name) {
+        if !known.iter().enumerate().any(|(place, profile)| is_named(name, place, profile)) {
             let possible: Vec<&str> = known.iter().map(|profile| profile.name.as_str()).collect();
             bail!("--profile {name}: there is no such profile; possible are all, {}", possible.join(", "));
         }
     }
-    let is_selected = |profile: &Profile| {
-        names.is_empty() || names.iter().any(|name| name == "all" || *name == profile.name)
-    };
-    Ok(known.into_iter().filter(is_selected).collect())
+    let is_selected =
+        |(place, profile): &(usize, Profile)| names.iter().any(|name| is_named(name, *place, profile));
+    Ok(known.into_iter().enumerate().filter(is_selected).map(|(_, profile)| profile).collect())
+}
+
+fn reduction(name: &str) -> Result<Reduction, String> {
+    let possible = Reduction::ALL.map(Reduction::name).join(", ");
+    let found = Reduction::ALL.into_iter().find(|reduction| reduction.name() == name);
+    found.ok_or_else(|| format!("there is no such reduction; possible are {possible}"))
 }
 
 fn options(args: &CheckArgs) -> anyhow::Result<CheckOptions> {
@@ -246,6 +271,7 @@ fn command_to_repeat(args: &CheckArgs) -> String {
         add("profile", Some("all".to_owned()));
     }
     args.profile.iter().for_each(|name| add("profile", Some(name.clone())));
+    args.without.iter().for_each(|reduction| add("without", Some(reduction.name().to_owned())));
     add("threads", args.threads.map(|n| n.to_string()));
     add("time-limit", args.time_limit.map(|n| n.to_string()));
     add("max-states", args.max_states.map(|n| n.to_string()));
@@ -309,6 +335,7 @@ mod tests {
         CheckArgs {
             profile: Vec::new(),
             mutant: None,
+            without: vec![],
             threads: None,
             time_limit: None,
             max_states: None,
@@ -326,6 +353,25 @@ mod tests {
         for profile in profiles() {
             assert!(error.contains(&profile.name), "{error}");
         }
+    }
+
+    #[test]
+    fn profiles_are_selected_by_name_by_the_start_of_a_name_or_all() {
+        let selected = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            select(&names).unwrap().into_iter().map(|profile| profile.name).collect::<Vec<_>>()
+        };
+        let all: Vec<String> = profiles().into_iter().map(|profile| profile.name).collect();
+        assert_eq!((selected(&[]), selected(&["all"])), (all.clone(), all));
+        assert_eq!(selected(&["crash", "election*"]), ["election", "election-5", "crash"]);
+        assert!(selected(&["nightly-*"]).iter().all(|name| name.starts_with("nightly-")));
+        assert!(select(&["monthly-*".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_reduction_is_known_by_its_name_and_an_unknown_one_is_refused_with_what_is_possible() {
+        assert_eq!(reduction("symmetry"), Ok(Reduction::Symmetry));
+        assert!(reduction("magic").unwrap_err().contains("symmetry, apply-at-once"));
     }
 
     #[test]
@@ -356,6 +402,11 @@ mod tests {
     fn the_command_to_repeat_holds_all_that_was_given() {
         let args =
             CheckArgs { profile: vec!["crash".into()], threads: Some(1), max_states: Some(5), ..args() };
-        assert!(command_to_repeat(&args).ends_with("-- check --profile crash --threads 1 --max-states 5"));
+        let args = CheckArgs { without: vec![Reduction::Symmetry], ..args };
+        let command = command_to_repeat(&args);
+        assert!(
+            command.ends_with("-- check --profile crash --without symmetry --threads 1 --max-states 5"),
+            "{command}"
+        );
     }
 }

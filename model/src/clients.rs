@@ -81,9 +81,10 @@ impl Clients {
         self.answers
     }
 
-    /// Whether a server gave two clients the same index, and the command of the earlier is the one committed there.
+    /// Whether a server gave two clients the same index, and the command of the earlier is the one committed there
+    /// while the later still waits.
     pub fn index_reappeared(&self, committed_at: impl Fn(Index) -> Option<Command>) -> bool {
-        self.promises.iter().enumerate().any(|(place, later)| {
+        self.promises.iter().enumerate().filter(|(_, later)| later.is_open).any(|(place, later)| {
             let same = |earlier: &&Promise| (earlier.server, earlier.index) == (later.server, later.index);
             let earlier = self.promises.iter().take(place).find(same);
             earlier.is_some_and(|earlier| committed_at(earlier.index) == Some(earlier.command))

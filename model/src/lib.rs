@@ -41,7 +41,7 @@ pub use control::{Control, Limit};
 pub use deed::{Deed, Kind};
 pub use host::{Host, Letter as Message, Unwritten};
 pub use prefix::{Command, Prefix};
-pub use profiles::{Profile, UNREACHABLE, profile, profiles};
+pub use profiles::{Profile, Reduction, UNREACHABLE, nightly_profiles, profile, profiles};
 pub use properties::{Safety, SafetySet, Witness};
 pub use report::{Outcome, Report, Unfinished, Verdict, unreached};
 pub use retrace::{Retraced, retrace};

@@ -5,6 +5,12 @@ use crate::properties::{Safety, Witness};
 use crate::script::Scene;
 use figure2_core::Rule;
 
+mod every_change;
+mod nightly;
+mod scripted;
+
+pub(crate) use scripted::figure8;
+
 /// A space to explore, and what is asked of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -24,6 +30,40 @@ pub struct Profile {
     pub sometimes: Vec<Witness>,
     /// Rules of the core that the search must have reached.
     pub rules: Vec<Rule>,
+}
+
+/// A reason why fewer states are enough. docs/model.md argues each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduction {
+    /// States that differ only in the servers' names are taken for one.
+    Symmetry,
+    /// Services get committed entries in the step that commits them.
+    ApplyAtOnce,
+}
+
+impl Reduction {
+    /// All of them.
+    pub const ALL: [Reduction; 2] = [Reduction::Symmetry, Reduction::ApplyAtOnce];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reduction::Symmetry => "symmetry",
+            Reduction::ApplyAtOnce => "apply-at-once",
+        }
+    }
+}
+
+impl Profile {
+    /// The same profile without a reduction: more states, and the same verdict.
+    #[must_use]
+    pub fn without(mut self, reduction: Reduction) -> Profile {
+        match reduction {
+            Reduction::Symmetry => self.symmetry = false,
+            Reduction::ApplyAtOnce => self.bounds.apply = Apply::Separately,
+        }
+        self
+    }
 }
 
 /// Rules that no search can reach, and why none is missing: all peers are correct, so no message is rejected (and
@@ -66,14 +106,34 @@ const REPLICATION_RULES: [Rule; 10] = [
 const SNAPSHOT_RULES: [Rule; 9] =
     [Rule::S1, Rule::S2, Rule::S3, Rule::IS1, Rule::IS5, Rule::IS6, Rule::IS7, Rule::IS8, Rule::IS8R];
 
-/// All profiles, in the order in which `all` runs them.
+/// The profiles that `all` runs, in this order: those of every change.
 pub fn profiles() -> Vec<Profile> {
-    vec![election(), election_5(), replication(), crash(), snapshot(), snapshot_crash(), figure8()]
+    use every_change::*;
+    vec![
+        election(),
+        election_5(),
+        servers_4(),
+        replication(),
+        crash(),
+        figure8_from_start(),
+        snapshot(),
+        snapshot_crash(),
+        power_loss_1(),
+        power_loss(),
+        power_loss_batch(),
+        clients(),
+        scripted::reappearing_index(),
+    ]
 }
 
-/// The profile of that name.
+/// Profiles for a night: larger than what a change can wait for.
+pub fn nightly_profiles() -> Vec<Profile> {
+    vec![nightly::disk(), nightly::crash()]
+}
+
+/// The profile of that name, nightly or not.
 pub fn profile(name: &str) -> Option<Profile> {
-    profiles().into_iter().find(|profile| profile.name == name)
+    profiles().into_iter().chain(nightly_profiles()).find(|profile| profile.name == name)
 }
 
 /// Bounds that the profiles vary.
@@ -103,117 +163,5 @@ fn new(name: &str, description: &str, bounds: Bounds) -> Profile {
         always: Safety::ALL.to_vec(),
         sometimes: vec![Witness::Leader],
         rules: Vec::new(),
-    }
-}
-
-fn election() -> Profile {
-    Profile {
-        sometimes: vec![Witness::Leader, Witness::TwoLeaders, Witness::RecoveredCrash],
-        rules: ELECTION_RULES.to_vec(),
-        ..new(
-            "election",
-            "Elections among 3 servers over 3 terms; messages are lost, duplicated and reordered, servers crash and restart.",
-            Bounds { terms: 3, crashes: 1, in_flight: 3, ..BASE },
-        )
-    }
-}
-
-fn election_5() -> Profile {
-    Profile {
-        sometimes: vec![Witness::Leader, Witness::TwoLeaders],
-        rules: vec![Rule::C2, Rule::C3, Rule::RV2F, Rule::AE1],
-        ..new(
-            "election-5",
-            "Elections among 5 servers; messages are lost, duplicated and reordered.",
-            Bounds { servers: 5, in_flight: 4, ..BASE },
-        )
-    }
-}
-
-fn replication() -> Profile {
-    Profile {
-        sometimes: vec![Witness::Leader, Witness::TwoLeaders, Witness::Commit, Witness::OlderCommitted],
-        rules: [&REPLICATION_RULES[..], &[Rule::AE3]].concat(),
-        ..new(
-            "replication",
-            "Leaders of 3 terms replicate two commands; messages are lost, duplicated and reordered.",
-            Bounds { terms: 3, client_requests: 2, ..BASE },
-        )
-    }
-}
-
-fn crash() -> Profile {
-    Profile {
-        sometimes: vec![Witness::Leader, Witness::Commit, Witness::RecoveredCrash],
-        rules: [&REPLICATION_RULES[..], &[Rule::P1, Rule::AE3]].concat(),
-        ..new(
-            "crash",
-            "Replication with servers that crash and restart from their disks.",
-            Bounds { client_requests: 2, crashes: 1, ..BASE },
-        )
-    }
-}
-
-fn snapshot() -> Profile {
-    Profile {
-        sometimes: vec![Witness::Leader, Witness::Commit, Witness::InstalledSnapshot],
-        rules: SNAPSHOT_RULES.to_vec(),
-        ..new(
-            "snapshot",
-            "Services take snapshots, leaders send them to followers that lag behind, services take them in or refuse them.",
-            Bounds {
-                client_requests: 2,
-                snapshots: 1,
-                duplications: Budget::AtMost(0),
-                apply: Apply::Separately,
-                ..BASE
-            },
-        )
-    }
-}
-
-fn snapshot_crash() -> Profile {
-    Profile {
-        sometimes: vec![Witness::Commit, Witness::InstalledSnapshot, Witness::RecoveredCrash],
-        rules: [&SNAPSHOT_RULES[..], &[Rule::P1]].concat(),
-        ..new(
-            "snapshot-crash",
-            "Snapshots, with servers that crash and restart from them, and with duplicated messages.",
-            Bounds { client_requests: 1, snapshots: 1, crashes: 1, apply: Apply::Separately, ..BASE },
-        )
-    }
-}
-
-pub(crate) fn figure8() -> Profile {
-    use Scene::{Crash, Exchange, LoseAll, Request, Restart, Timeout};
-    Profile {
-        script: vec![
-            // (a) S0 leads term 1, and its entry c1 reaches nobody.
-            Timeout(0),
-            Exchange(0, 1),
-            Exchange(0, 2),
-            Request(0),
-            LoseAll,
-            // (b) S0 crashes; S2 leads term 2 by the vote of S1, and takes in c2 at the same index.
-            Crash(0),
-            Timeout(2),
-            Exchange(2, 1),
-            Request(2),
-            LoseAll,
-            // Towards (c): S2 crashes; S0 restarts and asks for votes, in vain in term 2, and then in term 3.
-            Crash(2),
-            Restart(0),
-            Timeout(0),
-            LoseAll,
-            Timeout(0),
-        ],
-        sometimes: vec![Witness::Leader, Witness::Commit, Witness::Figure8, Witness::OlderCommitted],
-        rules: vec![Rule::L4, Rule::RV2U],
-        ..new(
-            "figure8",
-            "The case of Figure 8, from the middle of the paper's history: scripted steps of the core lead almost to (c), with 3 \
-             servers for the paper's 5 (S0 is its S1, S2 its S5).",
-            Bounds { terms: 4, client_requests: 3, crashes: 1, ..BASE },
-        )
     }
 }

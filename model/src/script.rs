@@ -3,7 +3,7 @@
 
 use crate::actions::Action;
 use crate::cluster::Cluster;
-use crate::state::{State, Used};
+use crate::state::{LetterId, State, Used};
 use figure2_core::ServerId;
 
 /// One scene of a script. Servers are named by their ids.
@@ -11,10 +11,14 @@ use figure2_core::ServerId;
 pub enum Scene {
     /// The election timer of a server elapses.
     Timeout(u8),
+    /// The heartbeat interval of a server elapses.
+    Heartbeat(u8),
     /// A client gives a leader a command.
     Request(u8),
     /// All messages between two servers arrive, and the answers to them, until none is left between the two.
     Exchange(u8, u8),
+    /// The messages that are on their way from the first server to the second arrive; the answers wait.
+    Pass(u8, u8),
     /// All messages on their way are lost.
     LoseAll,
     /// A machine stops.
@@ -51,6 +55,7 @@ pub fn play(cluster: &Cluster, script: &[Scene]) -> Result<State, ScriptError> {
 fn play_scene(cluster: &Cluster, mut state: State, scene: Scene) -> Option<State> {
     let action = match scene {
         Scene::Timeout(id) => Action::ElectionTimeout(ServerId(id)),
+        Scene::Heartbeat(id) => Action::HeartbeatTimeout(ServerId(id)),
         Scene::Request(id) => Action::ClientRequest(ServerId(id)),
         Scene::Crash(id) => Action::Crash(ServerId(id), 0),
         Scene::Restart(id) => Action::Restart(ServerId(id)),
@@ -58,9 +63,23 @@ fn play_scene(cluster: &Cluster, mut state: State, scene: Scene) -> Option<State
             state.network.clear();
             return Some(state);
         }
+        Scene::Pass(from, to) => return pass(cluster, state, ServerId(from), ServerId(to)),
         Scene::Exchange(a, b) => return exchange(cluster, state, ServerId(a), ServerId(b)),
     };
     cluster.perform(&state, action).map(|(next, _)| next)
+}
+
+fn pass(cluster: &Cluster, mut state: State, from: ServerId, to: ServerId) -> Option<State> {
+    let addresses = |id: &LetterId| {
+        let letter = cluster.letter(*id);
+        (letter.from, letter.to)
+    };
+    let passed: Vec<LetterId> = state.network.letters().to_vec();
+    for letter in passed.into_iter().filter(|id| addresses(id) == (from, to)) {
+        let position = state.network.letters().iter().position(|other| *other == letter)?;
+        (state, _) = cluster.perform(&state, Action::Deliver(u8::try_from(position).ok()?))?;
+    }
+    Some(state)
 }
 
 fn exchange(cluster: &Cluster, mut state: State, a: ServerId, b: ServerId) -> Option<State> {

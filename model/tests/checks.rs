@@ -7,8 +7,8 @@ use figure2_core::rules::{
 };
 use figure2_core::{Config, Effects, Persistent, Rule, Rules, Server, ServerId, Term};
 use figure2_model::{
-    Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Outcome, Profile, Safety, Scene, System,
-    Unfinished, Verdict, Witness, check, check_system, profiles,
+    Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Outcome, Profile, Reduction, Safety, Scene,
+    System, Unfinished, Verdict, Witness, check, check_system, profiles,
 };
 use std::time::Duration;
 
@@ -117,11 +117,24 @@ impl<C: Clone, S: Clone> Persistence<C, S> for Forgets {
     }
 }
 
+/// Rules whose servers let their service have what is not committed yet.
+#[derive(Clone)]
+struct Hasty;
+
+impl<C: Clone, S: Clone> AllServers<C, S> for Hasty {
+    fn next_apply(&self, s: &Server<C, S>, limit: usize) -> Option<figure2_core::Apply<C, S>> {
+        let first_index = s.last_applied().next();
+        let entries = s.log().entries_from(first_index, limit).to_vec();
+        (!entries.is_empty()).then_some(figure2_core::Apply::Entries { first_index, entries })
+    }
+}
+
 macro_rules! as_the_paper_says {
     ($type:ident: $($rules:ident)*) => { $(impl<C: Clone, S: Clone> $rules<C, S> for $type {})* };
 }
 
 as_the_paper_says!(Panics: Persistence AllServers RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
+as_the_paper_says!(Hasty: Persistence Leaders RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
 as_the_paper_says!(Forgets: Leaders AllServers RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
 
 #[test]
@@ -156,6 +169,36 @@ fn a_violation_is_told_by_its_shortest_trace() {
     );
     let rules: Vec<&str> = steps[0].rules.iter().map(|rule| rule.id()).collect();
     assert_eq!(rules, ["P2", "P3", "F2", "C1"]);
+}
+
+#[test]
+fn clients_that_are_answered_too_early_are_not_linearizable() {
+    let bounds = Bounds { client_requests: 2, crashes: 0, clients: true, ..BOUNDS };
+    let profile = Profile { bounds, always: vec![Safety::Linearizable], ..small() };
+    // The service never ends to grow, so the space has no end; what is sought is near.
+    let options = CheckOptions { breadth_first: true, max_states: Some(300_000), ..threads(1) };
+    let report = check_system(&System::of(Hasty), &profile, &options, &mut quiet).unwrap();
+    let Verdict::Violated(trace) = report.verdict else { panic!("{:?}", report.verdict) };
+    assert_eq!(trace.broken, [Safety::Linearizable]);
+    // Two leaders, each of which answers with an empty list.
+    assert!(trace.story.steps.iter().filter(|step| step.deed.command.is_some()).count() == 2);
+}
+
+#[test]
+fn reductions_change_no_verdict() {
+    let profile = Profile {
+        bounds: Bounds { client_requests: 1, terms: 1, ..BOUNDS },
+        sometimes: vec![Witness::Leader, Witness::Commit, Witness::RecoveredCrash],
+        rules: vec![Rule::A1, Rule::L4],
+        ..small()
+    };
+    let reduced = check(&profile, &threads(2), &mut quiet).unwrap();
+    assert_eq!(reduced.verdict, Verdict::Holds);
+    for reduction in Reduction::ALL {
+        let whole = check(&profile.clone().without(reduction), &threads(2), &mut quiet).unwrap();
+        assert_eq!((&whole.verdict, &whole.sometimes), (&reduced.verdict, &reduced.sometimes));
+        assert!(whole.distinct > reduced.distinct, "{}: {}", reduction.name(), whole.distinct);
+    }
 }
 
 #[test]

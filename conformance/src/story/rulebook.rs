@@ -2,7 +2,7 @@
 
 use super::{TraceFile, TraceFileError};
 use figure2_model::mutants::{Mutant, mutants};
-use figure2_model::{CheckError, Profile, Retraced, System, profile, profiles, retrace};
+use figure2_model::{CheckError, Profile, Reduction, Retraced, System, profile, profiles, retrace};
 
 /// The name of the rules as the paper states them.
 pub const FIGURE2: &str = "figure2";
@@ -44,7 +44,10 @@ impl TraceFile {
     pub fn replay(&self, rules: Option<&str>) -> Result<(Profile, Retraced), ReplayError> {
         let profile = self.find_profile()?;
         let now = profile.bounds.to_string();
-        if now != self.bounds {
+        // The profile without its reduction has other bounds, and other steps.
+        let unreduced = profile.clone().without(Reduction::ApplyAtOnce);
+        let profile = if unreduced.bounds.to_string() == self.bounds { unreduced } else { profile };
+        if profile.bounds.to_string() != self.bounds {
             let (profile, file) = (self.profile.clone(), self.bounds.clone());
             return Err(TraceFileError::Bounds { profile, file, now }.into());
         }
