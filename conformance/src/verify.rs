@@ -130,7 +130,6 @@ fn told(loom: Option<&Outcome>) -> String {
 /// What the parts of this command leave open. Kept next to them, so that it changes when they do.
 const NOT_SHOWN: &str = "Not shown by this:
   clusters, terms, logs and numbers of faults beyond the bounds above (docs/model.md);
-  a disk that lags behind or loses what was not synced: the model writes within the step;
   liveness, but for what the lab's tests wait for, and that no wake-up of a task is lost;
   interleavings of the tasks beyond the bounds above, and what tokio and std do below them
     (docs/concurrency.md);
