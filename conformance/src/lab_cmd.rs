@@ -33,7 +33,8 @@ pub struct LabArgs {
     /// How many tests at a time; by default one per CPU
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
-    /// Write each run's trace into this directory: network, applied entries, roles, the tester's doings
+    /// Write each run's traces into this directory: as text (network, applied entries, roles, the tester's doings),
+    /// and as the nodes recorded it, for figure2 validate and audit
     #[arg(long, value_name = "DIR")]
     pub trace: Option<PathBuf>,
     /// List the tests and run none
@@ -193,7 +194,13 @@ impl Printer<'_> {
                 self.batch.repeat, state.finished, state.failed
             );
         }
-        if let Some(Err(error)) = self.directory.map(|directory| write_trace(directory, report)) {
+        let written = match (self.directory, &report.outcome) {
+            (Some(directory), _) => write_trace(directory, report),
+            (None, Err(_)) => write_recording(&std::env::temp_dir(), report)
+                .map(|path| path.iter().for_each(|path| println!("       recorded: {}", path.display()))),
+            (None, Ok(())) => Ok(()),
+        };
+        if let Err(error) = written {
             state.error.get_or_insert(error);
         }
     }
@@ -206,7 +213,16 @@ impl Printer<'_> {
 fn write_trace(directory: &Path, report: &Report) -> anyhow::Result<()> {
     let path = directory.join(format!("{}-seed-{}.txt", report.test.id(), report.options.seed));
     let text = report.trace.text.as_deref().unwrap_or_default();
-    fs::write(&path, text).with_context(|| format!("--trace: {} cannot be written", path.display()))
+    fs::write(&path, text).with_context(|| format!("--trace: {} cannot be written", path.display()))?;
+    write_recording(directory, report).map(drop)
+}
+
+/// Writes what the nodes recorded, if it was kept, and says where.
+fn write_recording(directory: &Path, report: &Report) -> anyhow::Result<Option<PathBuf>> {
+    let Some(recording) = &report.recording else { return Ok(None) };
+    let path = directory.join(format!("{}-seed-{}.jsonl", report.test.id(), report.options.seed));
+    fs::write(&path, recording).with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(Some(path))
 }
 
 /// One line per test over all rounds.

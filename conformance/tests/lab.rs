@@ -12,6 +12,9 @@ fn lab(id: &str) {
         let trace = report.trace.text.unwrap_or_default();
         let lines: Vec<&str> = trace.lines().collect();
         println!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+        let path = format!("{}/{id}-seed-1.jsonl", env!("CARGO_TARGET_TMPDIR"));
+        std::fs::write(&path, report.recording.unwrap_or_default()).unwrap();
+        println!("recorded: {path}");
         panic!("{id}, seed 1: {failure}");
     }
     assert!(report.trace.events > 0 && report.figures.rpcs > 0, "nothing happened");

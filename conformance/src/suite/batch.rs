@@ -91,6 +91,7 @@ impl Batch {
                         let mut finished = finished.lock().unwrap_or_else(PoisonError::into_inner);
                         done(&progress);
                         progress.report.trace.text = None;
+                        progress.report.recording = None;
                         finished.push((place, progress));
                     }
                 });

@@ -11,6 +11,7 @@ mod elections;
 mod limits;
 mod panics;
 mod persistence;
+mod recording;
 mod replication;
 mod run;
 mod select;

@@ -1,6 +1,7 @@
 //! One test, run once.
 
 use super::panics::{self, Collected};
+use super::recording::Recording;
 use super::{LabTest, second};
 use crate::tester::{Cluster, Digest, Failure, Figures, Settings, TraceSummary, mix};
 use cpu_time::ThreadTime;
@@ -9,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
+use tracing::dispatcher::{self, Dispatch};
 
 /// Longest a test may take, on its own clock.
 pub const TIME_LIMIT: Duration = Duration::from_secs(120);
@@ -48,6 +50,8 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// What happened.
     pub trace: TraceSummary,
+    /// What the nodes recorded (docs/trace-format.md): of a run that failed, or whose trace is kept.
+    pub recording: Option<Vec<u8>>,
     /// Real time the run took.
     pub wall: Duration,
     /// CPU time the run took; only known in virtual time, where one thread does all.
@@ -63,6 +67,7 @@ impl Report {
             figures: Figures::default(),
             warnings: Vec::new(),
             trace: TraceSummary { digest: 0, events: 0, text: None },
+            recording: None,
             wall: Duration::ZERO,
             cpu: None,
         }
@@ -70,7 +75,7 @@ impl Report {
 }
 
 /// Runs a test on the calling thread. Whatever goes wrong, panics of the test and of the nodes included, is in the
-/// report.
+/// report; so is what the nodes did wrong by their own recording, though the test saw nothing of it.
 ///
 /// Must not be called from within an async task.
 #[must_use]
@@ -79,13 +84,17 @@ pub fn run(test: &'static LabTest, options: RunOptions) -> Report {
     let cpu = ThreadTime::now();
     let panicked = Collected::default();
     panics::collect(Some(Arc::clone(&panicked)));
-    let caught = catch_unwind(AssertUnwindSafe(|| match runtime(options.mode, &panicked) {
-        Ok(runtime) => {
-            let report = runtime.block_on(simulate(test, options));
-            runtime.shutdown_background();
-            report
+    let recording = Recording::begin();
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        let _recorded = dispatcher::set_default(&recording.dispatch);
+        match runtime(options.mode, &panicked, &recording.dispatch) {
+            Ok(runtime) => {
+                let report = runtime.block_on(simulate(test, options));
+                runtime.shutdown_background();
+                report
+            }
+            Err(error) => Report::failed(test, options, Failure::Runtime { reason: error.to_string() }),
         }
-        Err(error) => Report::failed(test, options, Failure::Runtime { reason: error.to_string() }),
     }));
     panics::collect(None);
     let first_panic = panicked.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
@@ -94,20 +103,29 @@ pub fn run(test: &'static LabTest, options: RunOptions) -> Report {
     if let Some(message) = first_panic {
         report.outcome = Err(Failure::Panic { message });
     }
+    let (text, wrong) = recording.judge(&test.id());
+    if let (Ok(()), Some(failure)) = (&report.outcome, wrong) {
+        report.outcome = Err(failure);
+    }
+    report.recording = (options.keep_trace || report.outcome.is_err()).then_some(text);
     report.wall = started.elapsed();
     report.cpu = (options.mode == Mode::Virtual).then(|| cpu.elapsed());
     report
 }
 
-fn runtime(mode: Mode, panicked: &Collected) -> std::io::Result<Runtime> {
+fn runtime(mode: Mode, panicked: &Collected, recorded: &Dispatch) -> std::io::Result<Runtime> {
     match mode {
         Mode::Virtual => Builder::new_current_thread().enable_time().start_paused(true).build(),
         Mode::Real => {
-            let panicked = Arc::clone(panicked);
+            let (panicked, recorded) = (Arc::clone(panicked), recorded.clone());
             Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_time()
-                .on_thread_start(move || panics::collect(Some(Arc::clone(&panicked))))
+                .on_thread_start(move || {
+                    panics::collect(Some(Arc::clone(&panicked)));
+                    // For as long as the thread lives.
+                    std::mem::forget(dispatcher::set_default(&recorded));
+                })
                 .build()
         }
     }
@@ -147,6 +165,7 @@ async fn simulate(test: &'static LabTest, options: RunOptions) -> Report {
         figures,
         warnings: cluster.warnings(),
         trace: cluster.shut_down(patience).await,
+        recording: None,
         wall: Duration::ZERO,
         cpu: None,
     }

@@ -189,6 +189,12 @@ pub enum Failure {
         /// The panic's message and place.
         message: String,
     },
+    /// By their own recording, the nodes did what cannot be or must not be.
+    #[error("the recorded run: {reason}")]
+    Recording {
+        /// What, and where in the recording.
+        reason: String,
+    },
     /// The runtime could not be built.
     #[error("the test could not be run: {reason}")]
     Runtime {

@@ -15,13 +15,14 @@ impl Cluster {
         self.0.network.delete_server(id(server));
         let mut state = self.lock().await;
         let member = &mut state.members[server];
-        // A copy: what the killed server may still write is lost, as after a real crash.
-        member.persister = member.persister.copy();
+        // Killed first: from here on it counts no write as done, so the copy has all that it ever counted on. What it
+        // may still write is lost, as after a real crash.
         if let Some(raft) = member.raft.take() {
             self.record(format_args!("tester: crash S{server}"));
             self.0.trace.watch(server, None);
             raft.kill();
         }
+        member.persister = member.persister.copy();
     }
 
     /// Starts a server, or restarts it: with what its predecessor had made durable, and with fresh ends, so that the
@@ -54,6 +55,7 @@ impl Cluster {
                 Applying::Automatic => Install::Automatic,
                 Applying::Plain | Applying::Conditional => Install::Conditional,
             },
+            record: true,
             seed: mix(&[self.0.settings.seed, purpose::SERVER, server as u64, generation.into()]),
             ..Options::default()
         };
