@@ -67,8 +67,10 @@ struct Measured {
     generated: f64,
     distinct: f64,
     seconds: f64,
+    cpu_seconds: f64,
     generated_a_second: f64,
     distinct_a_second: f64,
+    generated_a_cpu_second: f64,
     bytes: Option<f64>,
     bytes_a_state: Option<f64>,
 }
@@ -76,14 +78,16 @@ struct Measured {
 impl Measured {
     fn of(figures: &Figures) -> Measured {
         let (generated, distinct) = (figures.generated as f64, figures.distinct as f64);
-        let seconds = figures.seconds.max(1e-9);
+        let (seconds, cpu_seconds) = (figures.seconds.max(1e-9), figures.cpu_seconds.max(1e-9));
         let bytes = figures.bytes.map(|bytes| bytes as f64);
         Measured {
             generated,
             distinct,
             seconds,
+            cpu_seconds,
             generated_a_second: generated / seconds,
             distinct_a_second: distinct / seconds,
+            generated_a_cpu_second: generated / cpu_seconds,
             bytes,
             bytes_a_state: bytes.map(|bytes| bytes / distinct.max(1.0)),
         }
@@ -102,8 +106,10 @@ fn median(results: &[Figures]) -> Option<Measured> {
         generated: middle(&|row| Some(row.generated))?,
         distinct: middle(&|row| Some(row.distinct))?,
         seconds: middle(&|row| Some(row.seconds))?,
+        cpu_seconds: middle(&|row| Some(row.cpu_seconds))?,
         generated_a_second: middle(&|row| Some(row.generated_a_second))?,
         distinct_a_second: middle(&|row| Some(row.distinct_a_second))?,
+        generated_a_cpu_second: middle(&|row| Some(row.generated_a_cpu_second))?,
         bytes: middle(&|row| row.bytes),
         bytes_a_state: middle(&|row| row.bytes_a_state),
     })
@@ -111,8 +117,17 @@ fn median(results: &[Figures]) -> Option<Measured> {
 
 fn heading() -> String {
     format!(
-        "{:<22} {:>11} {:>11} {:>8} {:>12} {:>12} {:>14} {:>12}",
-        "", "generated", "distinct", "s", "generated/s", "distinct/s", "bytes at peak", "bytes/state"
+        "{:<22} {:>10} {:>10} {:>7} {:>7} {:>12} {:>12} {:>16} {:>14} {:>12}",
+        "",
+        "generated",
+        "distinct",
+        "s",
+        "CPU s",
+        "generated/s",
+        "distinct/s",
+        "generated/CPU s",
+        "bytes at peak",
+        "bytes/state"
     )
 }
 
@@ -120,10 +135,11 @@ fn row(name: &str, measured: &Measured) -> String {
     let told = |value: Option<f64>, digits: usize| {
         value.map_or("unknown".to_owned(), |value| format!("{value:.digits$}"))
     };
-    let Measured { generated, distinct, seconds, generated_a_second, distinct_a_second, .. } = measured;
+    let Measured { generated, distinct, seconds, cpu_seconds, .. } = measured;
+    let Measured { generated_a_second, distinct_a_second, generated_a_cpu_second, .. } = measured;
     format!(
-        "{name:<22} {generated:>11} {distinct:>11} {seconds:>8.2} {generated_a_second:>12.0} \
-         {distinct_a_second:>12.0} {:>14} {:>12}",
+        "{name:<22} {generated:>10} {distinct:>10} {seconds:>7.2} {cpu_seconds:>7.2} {generated_a_second:>12.0} \
+         {distinct_a_second:>12.0} {generated_a_cpu_second:>16.0} {:>14} {:>12}",
         told(measured.bytes, 0),
         told(measured.bytes_a_state, 1),
     )
@@ -136,9 +152,11 @@ fn ratio(search: &Search, theirs: &Measured, ours: &Measured) -> String {
         _ => "bytes a distinct state: unknown".to_owned(),
     };
     format!(
-        "figure2 dfs / {}: {:.2} x the states generated a second, {:.2} x the distinct states a second, {memory}",
+        "figure2 dfs / {}: {:.2} x the states generated a second ({:.2} x a CPU second), {:.2} x the distinct states a \
+         second, {memory}",
         search.name(),
         ours.generated_a_second / theirs.generated_a_second,
+        ours.generated_a_cpu_second / theirs.generated_a_cpu_second,
         ours.distinct_a_second / theirs.distinct_a_second,
     )
 }
@@ -148,7 +166,8 @@ mod tests {
     use super::*;
 
     fn figures(seconds: f64, bytes: Option<u64>) -> Figures {
-        Figures { generated: 100, distinct: 50, seconds, bytes, verdict: String::new() }
+        let cpu_seconds = 2.0 * seconds;
+        Figures { generated: 100, distinct: 50, seconds, cpu_seconds, bytes, verdict: String::new() }
     }
 
     #[test]
@@ -157,7 +176,7 @@ mod tests {
         let median = median(&results).unwrap();
         assert_eq!((median.seconds, median.bytes), (2.0, Some(500.0)));
         assert_eq!((median.generated_a_second, median.distinct_a_second), (50.0, 25.0));
-        assert_eq!(median.bytes_a_state, Some(10.0));
+        assert_eq!((median.generated_a_cpu_second, median.bytes_a_state), (25.0, Some(10.0)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::memory;
 use crate::stateright_raft::RaftModelCfg;
+use cpu_time::ProcessTime;
 use figure2_model::{CheckOptions, System, Verdict, check, profile, profiles};
 use stateright::actor::Network;
 use stateright::{Checker, Model};
@@ -87,6 +88,8 @@ pub struct Figures {
     pub distinct: u64,
     /// How long the search took.
     pub seconds: f64,
+    /// How long its threads ran, in all: on a busy machine that says more.
+    pub cpu_seconds: f64,
     /// Most resident memory, less that before the search, in bytes; none where the system does not tell.
     pub bytes: Option<u64>,
     /// What the search says of the model.
@@ -96,7 +99,8 @@ pub struct Figures {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.bytes.map_or("unknown".to_owned(), |bytes| bytes.to_string());
-        write!(f, "{} {} {} {bytes} {}", self.generated, self.distinct, self.seconds, self.verdict)
+        let Figures { generated, distinct, seconds, cpu_seconds, verdict, .. } = self;
+        write!(f, "{generated} {distinct} {seconds} {cpu_seconds} {bytes} {verdict}")
     }
 }
 
@@ -104,15 +108,17 @@ impl FromStr for Figures {
     type Err = String;
 
     fn from_str(line: &str) -> Result<Figures, String> {
-        let words: Vec<&str> = line.trim().splitn(5, ' ').collect();
-        let [generated, distinct, seconds, bytes, verdict] = words[..] else {
+        let words: Vec<&str> = line.trim().splitn(6, ' ').collect();
+        let [generated, distinct, seconds, cpu_seconds, bytes, verdict] = words[..] else {
             return Err(format!("not the figures of a search: {line}"));
         };
         let number = |word: &str| word.parse().map_err(|error| format!("{word}: {error}"));
+        let time = |word: &str| word.parse().map_err(|error| format!("{word}: {error}"));
         Ok(Figures {
             generated: number(generated)?,
             distinct: number(distinct)?,
-            seconds: seconds.parse().map_err(|error| format!("{seconds}: {error}"))?,
+            seconds: time(seconds)?,
+            cpu_seconds: time(cpu_seconds)?,
             bytes: if bytes == "unknown" { None } else { Some(number(bytes)?) },
             verdict: verdict.to_owned(),
         })
@@ -121,10 +127,10 @@ impl FromStr for Figures {
 
 fn figure2(name: &str, threads: usize) -> Result<Figures, String> {
     let profile = profile(name).ok_or_else(|| no_such_profile(name))?;
-    let before = memory::resident();
+    let start = Start::now();
     let options = CheckOptions { threads, ..CheckOptions::default() };
     let report = check(&profile, &options, &mut |_| ()).map_err(|error| error.to_string())?;
-    let bytes = taken_since(before);
+    let (_, cpu_seconds, bytes) = start.elapsed();
     if report.verdict != Verdict::Holds {
         return Err(format!("{name}: not every state was visited, or something is broken: check it first"));
     }
@@ -132,6 +138,7 @@ fn figure2(name: &str, threads: usize) -> Result<Figures, String> {
         generated: report.generated,
         distinct: report.distinct,
         seconds: report.elapsed.as_secs_f64(),
+        cpu_seconds,
         bytes,
         verdict: "all properties hold in every state".to_owned(),
     })
@@ -145,33 +152,46 @@ pub fn no_such_profile(name: &str) -> String {
 
 fn stateright(order: Order, depth: usize, threads: usize) -> Figures {
     let example = RaftModelCfg { server_count: 3, network: Network::new_unordered_nonduplicating([]) };
-    let before = memory::resident();
+    let start = Start::now();
     let builder = example.into_model().checker().target_max_depth(depth).threads(threads);
-    let begin = Instant::now();
     match order {
-        Order::Breadth => figures_of(&builder.spawn_bfs().join(), begin, before),
-        Order::Depth => figures_of(&builder.spawn_dfs().join(), begin, before),
+        Order::Breadth => figures_of(&builder.spawn_bfs().join(), &start),
+        Order::Depth => figures_of(&builder.spawn_dfs().join(), &start),
     }
 }
 
-fn figures_of<M>(checker: &impl Checker<M>, begin: Instant, before: Option<u64>) -> Figures
+fn figures_of<M>(checker: &impl Checker<M>, start: &Start) -> Figures
 where
     M: Model,
     M::State: Clone + PartialEq,
     M::Action: Clone + PartialEq,
 {
-    let seconds = begin.elapsed().as_secs_f64();
-    let bytes = taken_since(before);
+    let (seconds, cpu_seconds, bytes) = start.elapsed();
     let mut found: Vec<&str> = checker.discoveries().into_keys().collect();
     found.sort_unstable();
     let verdict =
         format!("found: {}", if found.is_empty() { "nothing".to_owned() } else { found.join(", ") });
     let (generated, distinct) = (checker.state_count() as u64, checker.unique_state_count() as u64);
-    Figures { generated, distinct, seconds, bytes, verdict }
+    Figures { generated, distinct, seconds, cpu_seconds, bytes, verdict }
 }
 
-fn taken_since(before: Option<u64>) -> Option<u64> {
-    Some(memory::peak()?.saturating_sub(before?))
+/// The clocks and the memory as a search begins.
+struct Start {
+    time: Instant,
+    cpu: ProcessTime,
+    resident: Option<u64>,
+}
+
+impl Start {
+    fn now() -> Start {
+        Start { time: Instant::now(), cpu: ProcessTime::now(), resident: memory::resident() }
+    }
+
+    /// Seconds, CPU seconds, and the most bytes beyond those at the beginning.
+    fn elapsed(&self) -> (f64, f64, Option<u64>) {
+        let bytes = memory::peak().zip(self.resident).map(|(peak, before)| peak.saturating_sub(before));
+        (self.time.elapsed().as_secs_f64(), self.cpu.elapsed().as_secs_f64(), bytes)
+    }
 }
 
 /// The profile whose states are generated to count instructions.
@@ -200,13 +220,14 @@ mod tests {
             generated: 7,
             distinct: 3,
             seconds: 0.125,
+            cpu_seconds: 0.25,
             bytes: None,
             verdict: "found: Election Safety".to_owned(),
         };
         assert_eq!(figures.to_string().parse(), Ok(figures.clone()));
         let told = Figures { bytes: Some(4096), ..figures };
         assert_eq!(told.to_string().parse(), Ok(told));
-        assert!("7 3 x 4096 nothing".parse::<Figures>().is_err());
+        assert!("7 3 1 x 4096 nothing".parse::<Figures>().is_err());
         assert!("7 3".parse::<Figures>().is_err());
     }
 
