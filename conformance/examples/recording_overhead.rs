@@ -6,14 +6,16 @@
 //!
 //! Once with a file that is synced at every write, once without any storage. The transport costs next to nothing, and
 //! each client sends the next command (32 bytes) when the last is committed. All files are in the directory for
-//! temporary files, and are deleted.
+//! temporary files, and are deleted; the last trace of each kind is first validated and audited, and the rate printed.
 
 use bytes::Bytes;
 use figure2::{
     ApplyMsg, Change, Command, Index, Options, Peer, Persistent, Raft, Record, Replies, ServerId,
     SnapshotData, Storage, StorageError,
 };
-use figure2_conformance::trace::Recorder;
+use figure2_conformance::audit::audit;
+use figure2_conformance::trace::{Reader, Recorder};
+use figure2_conformance::validate::validate;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write as _;
@@ -207,6 +209,20 @@ fn run(kind: Kind, record: Option<&Path>, clients: usize, time: Duration) -> any
     Ok(rate)
 }
 
+/// How fast the two judges are, and what they say.
+fn judge(path: &Path) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let report = audit(&|| Ok(vec![Reader::open(path, false)?]))?;
+    let rate = report.lines as f64 / start.elapsed().as_secs_f64();
+    println!("audit: {} lines, {rate:.0} lines/s, {}", report.lines, report.sentence());
+    let start = Instant::now();
+    let report = validate(vec![Reader::open(path, false)?])?;
+    let rate = report.counts.lines as f64 / start.elapsed().as_secs_f64();
+    let sentence = report.refusal.map_or("valid".to_owned(), |refusal| refusal.to_string());
+    println!("validate: {} lines, {rate:.0} lines/s, {sentence}", report.counts.lines);
+    Ok(())
+}
+
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<u64> = std::env::args().skip(1).map(|a| a.parse()).collect::<Result<_, _>>()?;
     let argument = |place: usize, default| arguments.get(place).copied().unwrap_or(default);
@@ -219,6 +235,9 @@ fn main() -> anyhow::Result<()> {
             let plain = run(kind, None, clients, time)?;
             let recorded = run(kind, Some(&path), clients, time)?;
             let bytes = std::fs::metadata(&path)?.len();
+            if round == rounds {
+                judge(&path)?;
+            }
             std::fs::remove_file(&path)?;
             costs.push(100.0 * (1.0 - recorded / plain));
             println!(

@@ -5,6 +5,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod audit;
+pub mod audit_cmd;
 pub mod check;
 pub mod explore_cmd;
 pub mod lab_cmd;

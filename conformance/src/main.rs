@@ -1,7 +1,9 @@
 //! The command `figure2`: one place for everything the project can show.
 
 use clap::{Parser, Subcommand};
-use figure2_conformance::{check, explore_cmd, lab_cmd, linear_cmd, replay_cmd, validate_cmd, verify};
+use figure2_conformance::{
+    audit_cmd, check, explore_cmd, lab_cmd, linear_cmd, replay_cmd, validate_cmd, verify,
+};
 use std::process::ExitCode;
 
 /// Raft's Figure 2, to the letter: one set of rules, exhaustively checked and run.
@@ -16,6 +18,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Audit(audit_cmd::AuditArgs),
     Check(check::CheckArgs),
     Explore(explore_cmd::ExploreArgs),
     Lab(lab_cmd::LabArgs),
@@ -28,6 +31,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Audit(args) => audit_cmd::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explore(args) => explore_cmd::run(&args),
         Command::Lab(args) => lab_cmd::run(&args),

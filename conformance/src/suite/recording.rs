@@ -1,5 +1,6 @@
 //! Every run is recorded, and at its end the recording is judged.
 
+use crate::audit::audit;
 use crate::tester::Failure;
 use crate::trace::{Reader, Recorder};
 use crate::validate::validate;
@@ -43,5 +44,13 @@ fn judge_text(name: &str, text: &[u8]) -> Option<String> {
         Ok(report) => report,
         Err(error) => return Some(error.to_string()),
     };
-    report.refusal.map(|refusal| refusal.to_string())
+    if let Some(refusal) = report.refusal {
+        return Some(refusal.to_string());
+    }
+    match audit(&|| Ok(vec![reader()?])) {
+        Ok(report) => report.violations.first().map(|violation| {
+            format!("{} is violated at {}: {}", violation.property.name(), violation.place, violation.what)
+        }),
+        Err(error) => Some(error.to_string()),
+    }
 }

@@ -2,5 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on has failed
 
+mod auditing;
+mod command;
+mod etcd;
+mod falsify;
 mod reading;
 mod recording;
+mod validation;

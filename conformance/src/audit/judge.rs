@@ -1,0 +1,313 @@
+//! Judges a run line by line. What a server does is held against what it and the others did before, and against
+//! nothing else: no rule of the protocol is run here.
+
+use super::event::{Change, Content, Event, Input, Message, Name, Outcome, Role, Sent, State, Step};
+use super::host::{Ballot, Host, Kept};
+use super::logs::{Logs, Writer};
+use super::property::{Findings, Here, Property};
+use super::timeline::{Kind, Timeline};
+use crate::trace::Line;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(super) struct Judge {
+    pub(super) findings: Findings,
+    pub(super) timeline: Timeline,
+    pub(super) logs: Logs,
+    hosts: BTreeMap<u8, Host>,
+    /// Who won each election, and what its log was.
+    leaders: BTreeMap<u64, u8>,
+    pub(super) steps: u64,
+}
+
+impl Judge {
+    /// For a cluster of that many servers. With `in_order`, the lines come in an order in which things can have
+    /// happened; else only each server's do.
+    pub(super) fn new(servers: u8, in_order: bool) -> Judge {
+        Judge {
+            findings: Findings::new(Vec::new()),
+            timeline: Timeline::default(),
+            logs: Logs::new(servers, in_order),
+            hosts: BTreeMap::new(),
+            leaders: BTreeMap::new(),
+            steps: 0,
+        }
+    }
+
+    /// How many elections were won.
+    pub(super) fn elections(&self) -> usize {
+        self.leaders.len()
+    }
+
+    /// How many servers there were.
+    pub(super) fn servers(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// The next line.
+    pub(super) fn take(&mut self, file: &Arc<str>, number: u64, at: u64, position: u64, line: Line<Event>) {
+        let Line { server, run, event, .. } = line;
+        self.findings.here = Here { file: file.clone(), line: number, position, server, at };
+        self.timeline.tick(at);
+        if let Event::Start { persistent } = &event {
+            return self.start(server, run, &Kept::of(persistent), persistent);
+        }
+        let Some(mut host) = self.hosts.remove(&server) else { return };
+        // Of an older run, only what its tasks had under way.
+        let is_present = host.run == run;
+        match event {
+            Event::Step(step) if is_present => self.step(server, &mut host, &step),
+            Event::Write if is_present => {
+                let changes = std::mem::take(&mut host.unwritten);
+                host.writing.extend(changes);
+            }
+            Event::Durable if is_present => self.durable(server, &mut host),
+            Event::Sent(sent) => self.sent(server, &mut host, &sent),
+            Event::Deliver { index, term, command } => {
+                self.deliver(&mut host, is_present, (index, term), command);
+            }
+            Event::DeliverSnapshot { index, term, data } => {
+                self.deliver_snapshot(&host, is_present, (index, term), data);
+            }
+            Event::Stop(_) if is_present => {
+                self.timeline.mark(at, server, Kind::Stop, host.state.current_term);
+            }
+            _ => {}
+        }
+        self.hosts.insert(server, host);
+    }
+
+    /// After the last line.
+    pub(super) fn finish(&mut self) {
+        self.logs.finish(&mut self.findings);
+    }
+
+    fn start(&mut self, server: u8, run: u32, found: &Kept, persistent: &super::event::Persistent) {
+        let findings = &mut self.findings;
+        let (at, term) = (findings.here.at, found.ballot.term);
+        let log = &persistent.log;
+        let mut last = found.shape.term_at(found.shape.base()).unwrap_or_default();
+        let grows = log.entries.iter().all(|entry| {
+            let grows = entry.term >= last && entry.term > 0;
+            last = entry.term;
+            grows
+        });
+        findings.expect(Property::Recoverable, grows && last <= term, || {
+            format!("server {server} starts from a log whose terms go back, or beyond its term {term}")
+        });
+        let mut promised = Ballot::default();
+        if let Some(host) = self.hosts.get(&server) {
+            let (disk, ballot) = (&host.disk, found.ballot);
+            findings.expect(Property::OneVote, disk.ballot.allows(ballot), || {
+                format!(
+                    "server {server} had {} on its disk, and restarts with {}",
+                    show(disk.ballot),
+                    show(ballot)
+                )
+            });
+            promised = host.promised;
+            findings.expect(Property::OneVote, promised.allows(ballot), || {
+                format!("server {server} told of {}, and restarts with {}", show(promised), show(ballot))
+            });
+            findings.expect(Property::Recoverable, host.may_find(found), || {
+                format!(
+                    "server {server} restarts with a log up to index {} (term {}), not with what it had made durable",
+                    found.shape.last(),
+                    found.shape.last_term()
+                )
+            });
+            self.timeline.mark(at, server, Kind::Restart, term);
+        } else {
+            self.timeline.mark(at, server, Kind::Start, term);
+        }
+        self.logs.start(server, &found.shape, log, findings);
+        self.hosts.insert(server, Host::start(run, found.clone(), promised));
+    }
+
+    fn step(&mut self, server: u8, host: &mut Host, step: &Step) {
+        self.steps += 1;
+        let (before, after) = (host.state, step.state);
+        self.compare(server, &before, step);
+        let is_elected = after.role == Role::Leader
+            && (before.role, before.current_term) != (Role::Leader, after.current_term);
+        for change in &step.changes {
+            let writer = Writer { server, term: after.current_term, commit_before: before.commit_index };
+            self.logs.change(&writer, &host.memory.shape, change, &mut self.findings);
+            host.memory.apply(change);
+            if let Change::Snapshot { snapshot, .. } = change {
+                let index = snapshot.last_included_index;
+                let installed = index > before.commit_index;
+                let kind = if installed { Kind::SnapshotInstalled } else { Kind::SnapshotTaken };
+                self.timeline.mark(self.findings.here.at, server, kind, index);
+            }
+        }
+        let held = &host.memory;
+        let adds_up = (held.ballot.term, held.ballot.vote, held.shape.last(), held.shape.last_term())
+            == (after.current_term, after.voted_for, after.last_log_index, after.last_log_term);
+        self.findings.expect(Property::Recoverable, adds_up, || {
+            format!(
+                "server {server} holds {} and a log up to {}, but its changes add up to {} and {}",
+                show(Ballot { term: after.current_term, vote: after.voted_for }),
+                after.last_log_index,
+                show(held.ballot),
+                held.shape.last()
+            )
+        });
+        host.unwritten.extend(step.changes.iter().cloned());
+        if is_elected {
+            self.elected(server, host, after.current_term);
+        }
+        if after.commit_index > before.commit_index {
+            let term = after.current_term;
+            let range = (before.commit_index, after.commit_index);
+            self.logs.commit(server, &host.memory.shape, term, range, &mut self.findings);
+            self.timeline.commit(self.findings.here.at, after.commit_index);
+        }
+        if step.outcome == Outcome::Installed {
+            host.delivered = after.last_applied;
+        }
+        host.state = after;
+        if step.changes.iter().any(|change| matches!(change, Change::Snapshot { .. })) {
+            self.prune(host);
+        }
+    }
+
+    /// What relates a step's state to the one before.
+    fn compare(&mut self, server: u8, before: &State, step: &Step) {
+        let (after, findings) = (&step.state, &mut self.findings);
+        let ballot = |state: &State| Ballot { term: state.current_term, vote: state.voted_for };
+        let allowed = ballot(before).allows(ballot(after));
+        findings.expect(Property::OneVote, allowed, || {
+            format!("server {server} goes from {} to {}", show(ballot(before)), show(ballot(after)))
+        });
+        let grows = after.commit_index >= before.commit_index && after.last_applied >= before.last_applied;
+        findings.expect(Property::NothingGoesBack, grows, || {
+            format!(
+                "server {server} goes back from commit_index {} and last_applied {} to {} and {}",
+                before.commit_index, before.last_applied, after.commit_index, after.last_applied
+            )
+        });
+        let leads = |state: &State| state.role == Role::Leader;
+        if leads(before) && leads(after) && before.current_term == after.current_term {
+            let deletes = |change: &Change| {
+                matches!(change, Change::Truncate { .. } | Change::Snapshot { keep_suffix: false, .. })
+            };
+            let keeps = after.last_log_index >= before.last_log_index && !step.changes.iter().any(deletes);
+            findings.expect(Property::LeaderAppendOnly, keeps, || {
+                format!("server {server}, leader of term {}, deletes entries of its log", after.current_term)
+            });
+        }
+        if let Input::Receive(received) = &step.input {
+            let is_taken = !matches!(step.outcome, Outcome::Rejected(_));
+            findings.expect(Property::NoRejection, is_taken, || {
+                format!("server {server} rejects a message from server {}", received.from)
+            });
+            if let (Message::AppendEntries(head) | Message::InstallSnapshot(head), true) =
+                (&received.message, is_taken)
+            {
+                let is_current = head.term == after.current_term;
+                findings.expect(
+                    Property::FollowersAccept,
+                    !is_current || after.role == Role::Follower,
+                    || {
+                        format!(
+                            "server {server} takes entries or a snapshot of term {} as {:?}",
+                            head.term, after.role
+                        )
+                    },
+                );
+            }
+        }
+        let at = findings.here.at;
+        match (before.role, after.role) {
+            (Role::Leader, Role::Follower | Role::Candidate) => {
+                self.timeline.mark(at, server, Kind::SteppedDown, after.current_term);
+            }
+            (_, Role::Candidate) if before.current_term != after.current_term => {
+                self.timeline.mark(at, server, Kind::Candidate, after.current_term);
+            }
+            _ => {}
+        }
+    }
+
+    fn elected(&mut self, server: u8, host: &Host, term: u64) {
+        let first = *self.leaders.entry(term).or_insert(server);
+        self.findings.expect(Property::ElectionSafety, first == server, || {
+            format!("servers {first} and {server} both lead term {term}")
+        });
+        self.timeline.mark(self.findings.here.at, server, Kind::Leader, term);
+        self.logs.elected(server, term, &host.memory.shape, &mut self.findings);
+    }
+
+    fn durable(&mut self, server: u8, host: &mut Host) {
+        for change in std::mem::take(&mut host.writing) {
+            self.logs.durable(server, &host.disk.shape, &change, &mut self.findings);
+            host.disk.apply(&change);
+        }
+    }
+
+    /// A vote that is told to others, in a reply or as one's own candidacy, is given for good.
+    fn sent(&mut self, server: u8, host: &mut Host, sent: &Sent) {
+        let vote = match sent.message {
+            Name::RequestVote => server,
+            Name::RequestVoteReply if sent.success => sent.to,
+            _ => return,
+        };
+        let told = Ballot { term: sent.term, vote: Some(vote) };
+        let promised = host.promised;
+        let stands = promised.term != told.term || promised.vote == told.vote;
+        self.findings.expect(Property::OneVote, stands, || {
+            format!("server {server} told of {}, and now tells of {}", show(promised), show(told))
+        });
+        if told.term >= promised.term {
+            host.promised = told;
+        }
+    }
+
+    fn deliver(&mut self, host: &mut Host, is_present: bool, entry: (u64, u64), command: Content) {
+        let (index, server) = (entry.0, self.findings.here.server);
+        if is_present {
+            let due = host.delivered + 1;
+            self.findings.expect(Property::AppliedInOrder, index == due, || {
+                format!("the service of server {server} gets index {index}, when {due} is due")
+            });
+            let commit_index = host.state.commit_index;
+            self.findings.expect(Property::StateMachineSafety, index <= commit_index, || {
+                format!("server {server} applies index {index}, but holds only {commit_index} committed")
+            });
+            host.delivered = index;
+        }
+        self.logs.apply(entry, command, &mut self.findings);
+    }
+
+    fn deliver_snapshot(&mut self, host: &Host, is_present: bool, last: (u64, u64), data: Content) {
+        let (index, server, delivered) = (last.0, self.findings.here.server, host.delivered);
+        if is_present {
+            self.findings.expect(Property::AppliedInOrder, index >= delivered, || {
+                format!(
+                    "the service of server {server} gets a snapshot of index {index}, after index {delivered}"
+                )
+            });
+        }
+        self.logs.offered(last, data, &mut self.findings);
+    }
+
+    /// Forgets what every server has in a snapshot, in memory and on disk.
+    fn prune(&mut self, stepping: &Host) {
+        let bases = self
+            .hosts
+            .values()
+            .chain([stepping])
+            .map(|host| host.memory.shape.base().min(host.disk.shape.base()).min(host.delivered));
+        if let Some(lowest) = bases.min() {
+            self.logs.prune(lowest);
+        }
+    }
+}
+
+fn show(ballot: Ballot) -> String {
+    match ballot.vote {
+        Some(vote) => format!("term {} and a vote for server {vote}", ballot.term),
+        None => format!("term {} and no vote", ballot.term),
+    }
+}

@@ -1,0 +1,207 @@
+//! Judges recorded runs without the core: whether the paper's properties, and those they rest on, hold over the whole
+//! run.
+//!
+//! One pass, line by line. What is kept: for each server the terms of its log (two numbers for each run of equal terms)
+//! in memory and on disk, and what waits to be written; for each election its winner; for each index between the lowest
+//! snapshot of any server and the highest entry, what is known of the entry (some 100 bytes); the time line, bounded.
+//! So the memory does not grow with the trace of a cluster that takes snapshots.
+
+pub mod etcd;
+mod event;
+mod host;
+mod judge;
+mod logs;
+mod page;
+mod property;
+mod report;
+mod shape;
+mod surroundings;
+mod timeline;
+mod window;
+
+pub use property::{Property, Verdict, Violation};
+pub use report::{html, json, junit, text};
+pub use timeline::{Kind, Mark, Timeline};
+
+use crate::trace::{Line, Reader, Sequence, TraceError};
+use event::Event;
+use judge::Judge;
+use std::sync::Arc;
+
+/// A property in a report.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The property.
+    pub property: Property,
+    /// Whether it holds.
+    pub verdict: Verdict,
+    /// How often it was looked at.
+    pub checks: u64,
+    /// How often it did not hold.
+    pub broken: u64,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Report {
+    /// Where the lines came from.
+    pub files: Vec<Arc<str>>,
+    /// How many lines were judged.
+    pub lines: u64,
+    /// How many servers there are in the cluster, and in the trace.
+    pub cluster: usize,
+    /// Servers in the trace.
+    pub servers: usize,
+    /// Steps of servers.
+    pub steps: u64,
+    /// Elections won.
+    pub elections: usize,
+    /// Entries known to be committed.
+    pub committed: u64,
+    /// All properties.
+    pub rows: Vec<Row>,
+    /// The first violation of each property, in the order in which they were found.
+    pub violations: Vec<Violation>,
+    /// How often an entry was met that lies below all snapshots, so that there was nothing to compare it with.
+    pub uncompared: u64,
+    /// The most indexes that were kept at once.
+    pub widest: usize,
+    /// What happened when.
+    pub timeline: Timeline,
+    /// The lines around each violation, as a diagram needs them.
+    pub surroundings: Vec<surroundings::Surroundings>,
+}
+
+impl Report {
+    /// 0 all that was exercised holds; 1 something is violated; 2 nothing was there to judge, or not all could be.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if !self.violations.is_empty() {
+            1
+        } else if self.steps == 0 || self.uncompared > 0 {
+            2
+        } else {
+            0
+        }
+    }
+
+    /// The verdict on the whole in a line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self.exit_code() {
+            1 => format!("violated: {}", self.names().join(", ")),
+            0 => "holds".to_owned(),
+            _ if self.steps == 0 => "unusable: no server takes a step".to_owned(),
+            _ => format!("unfinished: {} entries could not be compared with any other", self.uncompared),
+        }
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.violations.iter().map(|violation| violation.property.name()).collect()
+    }
+}
+
+/// Lines of several files in the order of their times; of one file, in its own.
+pub(crate) struct Merged<E> {
+    sources: Vec<Source<E>>,
+    position: u64,
+}
+
+struct Source<E> {
+    reader: Reader,
+    sequence: Sequence,
+    next: Option<(u64, u64, Line<E>)>,
+}
+
+/// A line, its file, its number there, its time and its place among all.
+pub(crate) struct Next<E> {
+    pub(crate) file: Arc<str>,
+    pub(crate) number: u64,
+    pub(crate) at: u64,
+    pub(crate) position: u64,
+    pub(crate) line: Line<E>,
+}
+
+impl<E: for<'a> serde::Deserialize<'a>> Merged<E> {
+    pub(crate) fn new(readers: Vec<Reader>) -> Result<Self, TraceError> {
+        let mut sources = Vec::new();
+        for reader in readers {
+            let mut source = Source { reader, sequence: Sequence::default(), next: None };
+            source.advance()?;
+            sources.push(source);
+        }
+        Ok(Merged { sources, position: 0 })
+    }
+
+    pub(crate) fn next_line(&mut self) -> Result<Option<Next<E>>, TraceError> {
+        let waiting = self.sources.iter_mut().filter(|source| source.next.is_some());
+        let earliest = waiting.min_by_key(|source| source.next.as_ref().map(|(_, at, _)| *at));
+        let Some(source) = earliest else { return Ok(None) };
+        let Some((number, at, line)) = source.next.take() else { return Ok(None) };
+        source.advance()?;
+        self.position += 1;
+        Ok(Some(Next { file: source.reader.file().clone(), number, at, position: self.position, line }))
+    }
+}
+
+impl<E: for<'a> serde::Deserialize<'a>> Source<E> {
+    fn advance(&mut self) -> Result<(), TraceError> {
+        let began = self.reader.header().began;
+        let parsed = match self.reader.next_line()? {
+            None => return Ok(()),
+            Some(raw) => raw.parse::<E>().map(|line| (raw.number, line)),
+        };
+        let (number, line) = parsed.map_err(|problem| self.reader.error(problem))?;
+        let followed = self.sequence.follow(line.server, line.run, line.seq);
+        followed.map_err(|problem| self.reader.error(problem))?;
+        self.next = Some((number, began.saturating_add(line.at), line));
+        Ok(())
+    }
+}
+
+/// Judges the traces of one cluster, or of some of its servers. `open` opens them, and once more if something is
+/// violated: for what stands around it.
+///
+/// # Errors
+/// When a trace cannot be used: then there is no verdict.
+pub fn audit(open: &dyn Fn() -> Result<Vec<Reader>, TraceError>) -> Result<Report, TraceError> {
+    let readers = open()?;
+    let files: Vec<Arc<str>> = readers.iter().map(|reader| reader.file().clone()).collect();
+    let cluster = readers.iter().map(|reader| reader.header().servers).max().unwrap_or_default();
+    let mut judge = Judge::new(cluster, files.len() == 1);
+    let mut lines = 0;
+    let mut merged = Merged::<Event>::new(readers)?;
+    while let Some(Next { file, number, at, position, line }) = merged.next_line()? {
+        lines = position;
+        judge.take(&file, number, at, position, line);
+    }
+    judge.finish();
+    let violations = judge.findings.violations.clone();
+    let surroundings =
+        if violations.is_empty() { Vec::new() } else { surroundings::around(open()?, &violations)? };
+    Ok(Report {
+        files,
+        lines,
+        cluster: cluster.into(),
+        servers: judge.servers(),
+        steps: judge.steps,
+        elections: judge.elections(),
+        committed: judge.logs.committed,
+        rows: rows(&judge.findings),
+        violations,
+        uncompared: judge.logs.window.missed,
+        widest: judge.logs.window.widest,
+        timeline: judge.timeline,
+        surroundings,
+    })
+}
+
+fn rows(findings: &property::Findings) -> Vec<Row> {
+    let row = |property| Row {
+        property,
+        verdict: findings.verdict(property),
+        checks: findings.checks(property),
+        broken: findings.broken(property),
+    };
+    Property::ALL.into_iter().map(row).collect()
+}

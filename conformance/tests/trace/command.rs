@@ -1,0 +1,63 @@
+//! The commands: exit codes, and what goes where.
+
+use crate::falsify::{Lines, recorded};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn figure2(args: &[&str], file: &Path) -> (i32, String, String) {
+    let Output { status, stdout, stderr } =
+        Command::new(env!("CARGO_BIN_EXE_figure2")).args(args).arg(file).output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+fn scratch(name: &str, text: &[u8]) -> PathBuf {
+    let path =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}.jsonl", std::process::id()));
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn a_good_trace_is_0_a_bad_one_1_and_a_damaged_one_2() {
+    let text = recorded("Persist12C");
+    let good = scratch("good", &text);
+    let (code, out, _) = figure2(&["validate"], &good);
+    assert!(code == 0 && out.contains("verdict: valid") && out.contains("of 3 servers"), "{out}");
+    let (code, out, err) = figure2(&["audit"], &good);
+    assert!(code == 0 && out.ends_with("verdict: holds\n") && err.contains("lines/s"), "{out}{err}");
+
+    let mut lines = Lines::of(&text);
+    let place = lines.find(|line| line["event"]["deliver"].is_object());
+    lines.lines[place]["event"]["deliver"]["command"] = "t:<another>".into();
+    let bad = scratch("bad", &lines.text());
+    let (code, out, _) = figure2(&["validate"], &bad);
+    assert!(code == 1 && out.contains(&format!(".jsonl:{}: server", place + 2)), "{out}");
+    let (code, out, _) = figure2(&["audit"], &bad);
+    assert!(code == 1 && out.contains("VIOLATED state machine safety at "), "{out}");
+    let (code, out, _) = figure2(&["audit", "--format", "html"], &bad);
+    assert!(code == 1 && out.starts_with("<!DOCTYPE html>"), "{out}");
+    assert!(out.contains("Space-time diagram around") && out.contains("t:&lt;another&gt;"));
+    assert!(!out.contains("http://") || out.contains("http://www.w3.org"), "nothing is loaded");
+    let (code, out, _) = figure2(&["audit", "--format", "json"], &bad);
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(
+        code == 1 && document["exit_code"] == 1 && document["properties"].as_array().unwrap().len() == 14
+    );
+    let (code, out, _) = figure2(&["audit", "--format", "junit"], &bad);
+    assert!(code == 1 && out.contains("tests=\"15\"") && out.contains("failures=\"1\""), "{out}");
+
+    let cut = scratch("cut", &text[..text.len() - 30]);
+    for command in ["validate", "audit"] {
+        let (code, _, err) = figure2(&[command], &cut);
+        assert!(code == 2 && err.contains("the trace is cut off"), "{command}: {err}");
+        let (code, out, _) = figure2(&[command, "--cut-off"], &cut);
+        assert_eq!(code, 0, "{command}: {out}");
+        let empty = scratch("empty", b"");
+        let (code, _, err) = figure2(&[command], &empty);
+        assert!(code == 2 && err.contains("the trace is empty"), "{command}: {err}");
+        std::fs::remove_file(empty).unwrap();
+    }
+    for path in [good, bad, cut] {
+        std::fs::remove_file(path).unwrap();
+    }
+}
