@@ -1,0 +1,77 @@
+//! How a bug is written: the methods that it replaces, and nothing else.
+
+use crate::prefix::{Command, Prefix};
+use figure2_core::{Change, Effects, Server};
+
+/// A server of the model, as bugs get it.
+pub type Node = Server<Command, Prefix>;
+/// The effects of a step.
+pub type Fx = Effects<Command, Prefix>;
+/// A change of the persistent state.
+pub type Saved = Change<Command, Prefix>;
+
+/// `broken!(Trait { methods } ...)`: the rules of Figure 2 with these methods replaced. The traits stand in the order
+/// below; those that are not named keep every default.
+macro_rules! broken {
+    (
+        $(Persistence { $($persistence:tt)* })?
+        $(AllServers { $($all_servers:tt)* })?
+        $(RequestVoteReceiver { $($request_vote:tt)* })?
+        $(AppendEntriesReceiver { $($append_entries:tt)* })?
+        $(Leaders { $($leaders:tt)* })?
+        $(Candidates { $($candidates:tt)* })?
+        $(Snapshots { $($snapshots:tt)* })?
+        $(Validation { $($validation:tt)* })?
+        $(Rules { $($rules:tt)* })?
+    ) => {{
+        use figure2_core::rules::*;
+
+        struct Broken;
+        impl Persistence<crate::Command, crate::Prefix> for Broken { $($($persistence)*)? }
+        impl AllServers<crate::Command, crate::Prefix> for Broken { $($($all_servers)*)? }
+        impl RequestVoteReceiver<crate::Command, crate::Prefix> for Broken { $($($request_vote)*)? }
+        impl AppendEntriesReceiver<crate::Command, crate::Prefix> for Broken { $($($append_entries)*)? }
+        impl Leaders<crate::Command, crate::Prefix> for Broken { $($($leaders)*)? }
+        impl Candidates<crate::Command, crate::Prefix> for Broken { $($($candidates)*)? }
+        impl Snapshots<crate::Command, crate::Prefix> for Broken { $($($snapshots)*)? }
+        impl Validation<crate::Command, crate::Prefix> for Broken { $($($validation)*)? }
+        impl Rules<crate::Command, crate::Prefix> for Broken { $($($rules)*)? }
+        Broken
+    }};
+}
+
+/// A list of mutants: `{ "id" breaks Rule: "the bug"; Property in where; Trait { methods } ... }` for each.
+macro_rules! mutants {
+    ($({
+        $id:literal breaks $rule:ident: $bug:literal; $killed_by:ident in $space:expr;
+        $($methods:tt)*
+    })*) => {
+        vec![$(crate::mutants::Mutant::new(
+            $id,
+            figure2_core::Rule::$rule,
+            $bug,
+            crate::properties::Safety::$killed_by,
+            $space,
+            crate::cluster::System::of(broken!($($methods)*)),
+        )),*]
+    };
+}
+
+/// A list of changes that no property shows: `{ "id" changes Rule: "the change"; Kind: "the argument"; in where;
+/// Trait { methods } ... }` for each.
+macro_rules! survivors {
+    ($({
+        $id:literal changes $rule:ident: $bug:literal; $kind:ident: $argument:literal; in $space:expr;
+        $($methods:tt)*
+    })*) => {
+        vec![$(crate::mutants::Survivor::new(
+            ($id, figure2_core::Rule::$rule, $bug),
+            crate::mutants::Kind::$kind,
+            $argument,
+            $space,
+            crate::cluster::System::of(broken!($($methods)*)),
+        )),*]
+    };
+}
+
+pub(super) use {broken, mutants, survivors};

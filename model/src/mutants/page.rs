@@ -1,0 +1,172 @@
+//! The page about the mutants, made from a run of them.
+
+use super::run::{Case, Expected, Fate, Row};
+use super::{Kind, cases};
+use crate::bounds::Budget;
+use crate::profiles::Profile;
+use crate::properties::Safety;
+use figure2_core::Rule;
+use std::fmt::Write;
+
+const INTRODUCTION: &str = "\
+# Mutants
+
+A check is worth what it catches. Each mutant is the rules of Figure 2 with one rule replaced by a bug, from outside
+the core (see [rules.md](rules.md)), or a machine that treats the effects of a step wrongly. It names the property that
+must be broken, and is explored with that property alone, breadth first and with one thread, without any reduction:
+every renaming of a state is a state of its own, and entries are applied one at a time.
+
+```sh
+cargo figure2 mutants                        # all of them, with the time that each took
+cargo figure2 mutants --id C1 --id R4        # some
+cargo figure2 mutants --check docs/mutants.md
+cargo figure2 check --mutant C1              # one, with its trace
+```
+
+This page is made by the program, and a test compares the two. To make it anew:
+
+```sh
+FIGURE2_BLESS=1 cargo test -p figure2-model --test mutants
+```
+
+- **space** says what servers, terms and so on there are; what it does not name is none. *Script* means that the search
+  starts after some steps of the core, else from servers that never ran. Writes are done within a step unless they
+  *lag*. Messages are lost, duplicated and reordered at will.
+- **steps** is the length of the shortest trace, without the script; **states** is how many distinct states the search
+  saw until then.
+- Ids of one letter and a digit (`V1` to `V10`, `C1` to `C5`, `R1` to `R6`, `S1` to `S5`, `D1`, `D2`) are bugs that were
+  made in real implementations, some with variants (`V9-term`). The others are named for the rule that they break.
+";
+
+const SURVIVORS: &str = "\
+## Changes that break no property
+
+Not every change of a rule is a bug that a property can show. These are argued, and the argument is checked: the space
+is searched to its end, for every property, and nothing is broken. (States that are renamings of each other are taken
+for one: that needs only rules that treat all ids alike, and these do.) *Equivalent* changes do no harm at all here;
+those that cost *liveness* keep something from happening, which the model does not check.
+";
+
+const NOT_SHOWN: &str = "\
+## Not shown by a model
+
+- **Timers.** The model has no clock: any timer may fire at any time. A timer that is not restarted by a granted vote or
+  by the leader's AppendEntries, or that is restarted by anything else, or that runs in a leader, changes no behaviour
+  of the model. The core's unit tests hold these rules.
+- **What drivers never do.** The model gives commands to leaders alone, and its services take snapshots only of what
+  they applied; a server that takes a command though it does not lead (L2), or a snapshot of what is not committed
+  (S1), is for the core's unit tests.
+- **Races inside a node.** last_applied that moves before the apply, an installation that races an apply, a heartbeat
+  path beside the handlers: a step of the model is one step. The node's tasks are explored with loom
+  ([concurrency.md](concurrency.md)).
+- **Progress.** A candidate that never asks again, backtracking that never arrives: see the changes that cost liveness.
+";
+
+/// The page, from a run of all cases. The time that each took is not on it.
+pub fn page(rows: &[Row]) -> String {
+    let killed = rows.iter().filter(|row| matches!(row.case, Case::Mutant(_)));
+    let mut page = format!("{INTRODUCTION}\n## Killed\n\n");
+    page.push_str(
+        "| mutant | rule | bug | killed by | space | steps | states |\n|---|---|---|---|---|---|---|\n",
+    );
+    for row in killed {
+        let (case, outcome) = (&row.case, outcome(row));
+        let Expected::KilledBy(safety) = case.expected() else { continue };
+        let (id, rule, bug, space) = (case.id(), case.rule().id(), case.bug(), space(case.profile()));
+        let (name, states) = (safety.name(), grouped(row.distinct));
+        let _ = writeln!(page, "| `{id}` | {rule} | {bug} | {name} | {space} | {outcome} | {states} |");
+    }
+    let _ = write!(page, "\n{SURVIVORS}\n");
+    page.push_str("| change | rule | what is changed | why nothing is broken | space | states |\n");
+    page.push_str("|---|---|---|---|---|---|\n");
+    for row in rows {
+        let case = &row.case;
+        let Expected::Survives(kind, argument) = case.expected() else { continue };
+        let (id, rule, bug, space) = (case.id(), case.rule().id(), case.bug(), space(case.profile()));
+        let (kind, states) = (kind_name(kind), grouped(row.distinct));
+        let outcome = if row.fate == Fate::Holds { String::new() } else { format!(" **{}**", outcome(row)) };
+        let _ = writeln!(
+            page,
+            "| `{id}` | {rule} | {bug} | *{kind}.* {argument}{outcome} | {space} | {states} |"
+        );
+    }
+    let _ = write!(page, "\n{NOT_SHOWN}\n{}", summaries());
+    page
+}
+
+/// Which mutants each rule has, and which each property kills.
+pub fn summaries() -> String {
+    let mut text = String::from("## By rule\n\n| rule | mutants |\n|---|---|\n");
+    for rule in Rule::ALL {
+        let _ = writeln!(text, "| {} | {} |", rule.id(), ids(|case, _| case.rule() == *rule));
+    }
+    text.push_str("\n## By property\n\n| property | kills |\n|---|---|\n");
+    for safety in Safety::ALL {
+        let _ = writeln!(text, "| {} | {} |", safety.name(), ids(|_, killer| killer == safety));
+    }
+    text
+}
+
+fn ids(is_meant: impl Fn(&Case, Safety) -> bool) -> String {
+    let all = cases();
+    let meant = all.iter().filter(|case| match case.expected() {
+        Expected::KilledBy(safety) => is_meant(case, safety),
+        Expected::Survives(..) => false,
+    });
+    meant.map(|case| format!("`{}`", case.id())).collect::<Vec<_>>().join(", ")
+}
+
+/// What became of a case, in a word or a number.
+pub fn outcome(row: &Row) -> String {
+    match &row.fate {
+        Fate::Killed { steps } => steps.to_string(),
+        Fate::Holds => "holds".to_owned(),
+        Fate::Wrong(what) => what.clone(),
+        Fate::Unfinished(why) => format!("unfinished: {why}"),
+    }
+}
+
+/// The kind's name.
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Equivalent => "Equivalent",
+        Kind::Liveness => "Liveness",
+    }
+}
+
+/// The bounds that are not 0, in a few words.
+pub fn space(profile: &Profile) -> String {
+    let bounds = &profile.bounds;
+    let count = |n: u8, one: &str, many: &str| match n {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n => Some(format!("{n} {many}")),
+    };
+    let mut parts = vec![
+        count(bounds.servers, "server", "servers"),
+        count(bounds.terms, "term", "terms"),
+        count(bounds.client_requests, "command", "commands"),
+        count(bounds.crashes, "crash", "crashes"),
+        count(bounds.snapshots, "snapshot", "snapshots"),
+        count(bounds.in_flight, "message", "messages"),
+        count(bounds.unwritten, "step lags", "steps lag"),
+        count(bounds.failed_writes, "failed write", "failed writes"),
+    ];
+    parts.push((bounds.losses != Budget::Unlimited).then(|| "nothing lost or doubled".to_owned()));
+    parts.push(bounds.clients.then(|| "clients recorded".to_owned()));
+    parts.push((!profile.script.is_empty()).then(|| "script".to_owned()));
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// A number with its thousands apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,276 @@
+//! Changes of rules that break no property: some are equivalent, others cost liveness alone. Each is argued, and the
+//! argument is checked: its space is searched to the end, for every property.
+
+use super::Survivor;
+use super::bug::{Fx, Node, Saved, broken, survivors};
+use super::spaces::{ELECTION, NEEDS, Needs, ONE_COMMITTED, entries, snapshot, snapshot_in_one_term};
+use super::tools::empty_heartbeats;
+use crate::host::Letter;
+use crate::prefix::{Command, Prefix};
+use figure2_core::{
+    AppendEntries, AppendEntriesReply, AppendResult, Apply, Index, InstallSnapshotReply, Persisted,
+    Rejection, RequestVote, Role, ServerId, Snapshot, Term,
+};
+
+pub fn survivors() -> Vec<Survivor> {
+    survivors![
+        {
+            "P3-term" changes P3: "a write that was done in an older term counts";
+            Equivalent: "A write says that the log is durable up to where it then ended. Writes are done in order, and \
+                requests for votes wait for theirs; with a majority of others no server leads before all its older \
+                writes were told, and a candidate's vote for itself decides nothing without theirs.";
+            in Needs { servers: 2, unwritten: 2, crashes: 1, ..entries(1) };
+            Candidates {
+                fn persisted(&self, s: &mut Node, fx: &mut Fx, persisted: Persisted) {
+                    let current_term = s.current_term();
+                    Figure2.persisted(s, fx, Persisted { current_term, ..persisted });
+                }
+            }
+        }
+        {
+            "P3-vote" changes P3: "a candidate counts its own vote before it is durable";
+            Equivalent: "The requests for votes wait for the same write, so no other vote can come before it; with \
+                three servers the own vote is not a majority. (A server that is alone would lead a term of which \
+                its disk knows nothing.)";
+            in Needs { unwritten: 2, crashes: 1, ..ELECTION };
+            Candidates {
+                fn start_election(&self, s: &mut Node, fx: &mut Fx) {
+                    Figure2.start_election(s, fx);
+                    let candidate = s.id();
+                    self.add_vote(s, fx, candidate);
+                }
+            }
+        }
+        {
+            "A1-entries" changes A1: "entries are applied before the snapshot that is offered";
+            Equivalent: "An entry that is applied is committed, whichever came first; once the snapshot covers no more \
+                than that, the service is told not to take it.";
+            in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
+            AllServers {
+                fn next_apply(&self, s: &Node, limit: usize) -> Option<Apply<Command, Prefix>> {
+                    let first_index = s.last_applied().next();
+                    let committed = s.commit_index().since(s.last_applied());
+                    let entries = s.log().entries_from(first_index, committed.min(limit)).to_vec();
+                    if entries.is_empty() {
+                        return s.offered().cloned().map(Apply::Snapshot);
+                    }
+                    Some(Apply::Entries { first_index, entries })
+                }
+            }
+        }
+        {
+            "A2-vote" changes A2: "the vote of the old term is kept in the new one";
+            Liveness: "The server stands by a vote that it gave nobody in the new term: it refuses others without need, \
+                and whom it named it may still grant the vote to, once.";
+            in Needs { terms: 3, ..NEEDS };
+            AllServers {
+                fn observe_term(&self, s: &mut Node, fx: &mut Fx, term: Term) {
+                    if term > s.current_term() {
+                        let voted_for = s.voted_for().filter(|voted_for| *voted_for != s.id());
+                        self.save(s, fx, Saved::TermAndVote { current_term: term, voted_for });
+                        self.become_follower(s, fx);
+                    }
+                }
+            }
+        }
+        {
+            "V7" changes RV2U: "term and index of the candidate's last entry are compared one by one";
+            Liveness: "Fewer logs count as up-to-date, so fewer votes are granted: of two logs each may refuse the other, \
+                and then nobody is electable.";
+            in entries(1);
+            RequestVoteReceiver {
+                fn candidate_is_up_to_date(&self, s: &Node, m: &RequestVote) -> bool {
+                    m.last_log_term >= s.log().last_term() && m.last_log_index >= s.log().last_index()
+                }
+            }
+        }
+        {
+            "RV1-now" changes RV1: "a candidate of an older term gets the vote, in the term of now";
+            Equivalent: "The vote is noted in the term of now before it is told. The candidate adopts that term, and the \
+                vote is then one that it would get if it asked again: logs of candidates never become less \
+                up-to-date.";
+            in Needs { terms: 3, ..NEEDS };
+            RequestVoteReceiver {
+                fn request_vote(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: &RequestVote) {
+                    let term = s.current_term();
+                    Figure2.request_vote(s, fx, from, &RequestVote { term, ..*m });
+                }
+            }
+        }
+        {
+            "C4-same" changes C4: "a candidate whose timer elapses stands in the same term again";
+            Liveness: "Its vote in the term is its own already. If the votes are split they stay split.";
+            in Needs { terms: 3, ..NEEDS };
+            Candidates {
+                fn election_timeout(&self, s: &mut Node, fx: &mut Fx) {
+                    match s.role() {
+                        Role::Candidate { .. } => self.retry_votes(s, fx),
+                        _ => Figure2.election_timeout(s, fx),
+                    }
+                }
+            }
+        }
+        {
+            "C1R-never" changes C1R: "RequestVote is sent once, and never again";
+            Liveness: "A lost request is as good as a slow one; only that nobody asks again.";
+            in Needs { terms: 3, ..NEEDS };
+            Candidates {
+                fn retry_votes(&self, _: &mut Node, _: &mut Fx) {}
+            }
+        }
+        {
+            "R1-all" changes R1: "a reply of the current term is dropped, too";
+            Liveness: "Nobody is elected by votes that are not counted.";
+            in Needs { terms: 3, ..NEEDS };
+            AllServers {
+                fn reply_is_stale(&self, s: &Node, reply_term: Term) -> bool {
+                    reply_term <= s.current_term()
+                }
+            }
+        }
+        {
+            "L1-lower" changes L1: "next_index starts at the log's end, not past it";
+            Equivalent: "next_index is a guess. A lower one makes the leader send an entry that the follower may have, \
+                and what it has already is not appended again.";
+            in entries(1);
+            Leaders {
+                fn become_leader(&self, s: &mut Node, fx: &mut Fx) {
+                    Figure2.become_leader(s, &mut Fx::default());
+                    let last = s.log().last_index();
+                    if last == Index::ZERO {
+                        return Figure2.become_leader(s, fx);
+                    }
+                    for peer in s.config().peers_of(s.id()) {
+                        Figure2.append_refused(s, fx, peer, last, last, None);
+                    }
+                }
+            }
+        }
+        {
+            "L1-silent" changes L1: "a new leader sends no heartbeats until its interval elapses";
+            Liveness: "Others learn of it later, and may stand for election first.";
+            in entries(1);
+            Leaders {
+                fn become_leader(&self, s: &mut Node, _: &mut Fx) {
+                    Figure2.become_leader(s, &mut Fx::default());
+                }
+            }
+        }
+        {
+            "L1R-empty" changes L1R: "heartbeats never carry entries";
+            Equivalent: "So Figure 2 has it. Here a heartbeat brings the entries that the follower lacks, which is how lost \
+                requests are repeated; without them they have to be repeated otherwise.";
+            in entries(1);
+            Leaders {
+                fn heartbeat(&self, s: &mut Node, fx: &mut Fx) {
+                    empty_heartbeats(s, fx);
+                }
+            }
+        }
+        {
+            "L3F-late" changes L3F: "a late refusal moves next_index, too";
+            Equivalent: "next_index is a guess, and no refusal takes it below what is known to match. Entries are sent that \
+                the follower has.";
+            in entries(1);
+            Leaders {
+                fn refusal_is_current(&self, s: &Node, _: ServerId, _: Index) -> bool {
+                    s.is_leader()
+                }
+            }
+        }
+        {
+            "C2-min" changes AE5: "commit_index = min with the log's end, while heartbeats carry entries";
+            Equivalent: "A leader of this core sends from next_index on, and next_index backs up to the first entry that \
+                differs and no further: the follower's conflicting tail goes before a commit could reach into it. \
+                With heartbeats that are empty it is caught (C2-end).";
+            in entries(2);
+            AppendEntriesReceiver {
+                fn follower_commit_index(&self, s: &Node, leader_commit: Index, _: Index) -> Index {
+                    s.commit_index().max(leader_commit.min(s.log().last_index()))
+                }
+            }
+        }
+        {
+            "AE2-base" changes AE2: "the entry at the snapshot's index is asked for its term";
+            Equivalent: "The snapshot knows the term of its last entry, which is committed: a leader's is the same.";
+            in Needs { script: ONE_COMMITTED, ..snapshot(1) };
+            AppendEntriesReceiver {
+                fn find_mismatch(&self, s: &Node, m: &AppendEntries<Command>) -> Option<AppendResult> {
+                    let log = s.log();
+                    if m.prev_log_index == log.base_index() && m.prev_log_term != log.base_term() {
+                        let (prev_log_index, conflict_index) = (m.prev_log_index, m.prev_log_index);
+                        return Some(AppendResult::Conflict { prev_log_index, conflict_index, conflict_term: None });
+                    }
+                    Figure2.find_mismatch(s, m)
+                }
+            }
+        }
+        {
+            "L4-ascending" changes L4: "match_index is sorted the wrong way round, among an odd number of servers";
+            Equivalent: "The middle of an odd number of values is the same from both sides. Among four servers it is caught \
+                (C5).";
+            in entries(1);
+            Leaders {
+                fn majority_match_index(&self, s: &Node, match_index: &[Index]) -> Index {
+                    let mut sorted = match_index.to_vec();
+                    sorted.sort_unstable();
+                    sorted.get(s.config().majority() - 1).copied().unwrap_or(Index::ZERO)
+                }
+            }
+        }
+        {
+            "R4-three" changes R1: "an AppendEntries reply of an older term is handled as current, among three servers";
+            Equivalent: "Among three servers an acknowledgement makes a majority with the leader, so what it acknowledged \
+                is committed, and stays. Among five it is caught (R4).";
+            in entries(1);
+            Leaders {
+                fn append_reply(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: &AppendEntriesReply) {
+                    let term = s.current_term();
+                    let m = AppendEntriesReply { term, result: m.result.clone() };
+                    Figure2.append_reply(s, fx, from, &m);
+                }
+            }
+        }
+        {
+            "S3-match" changes S3: "a follower that takes a snapshot in counts as matching up to it";
+            Liveness: "What a snapshot covers is committed already, so nothing is committed by it. If the service refuses \
+                the snapshot, the leader takes no refusal below it for an answer.";
+            in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
+            Leaders {
+                fn snapshot_reply(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: &InstallSnapshotReply) {
+                    Figure2.snapshot_reply(s, fx, from, m);
+                    if let Some(index) = m.last_included_index.filter(|_| m.term == s.current_term()) {
+                        Figure2.append_accepted(s, fx, from, index);
+                    }
+                }
+            }
+        }
+        {
+            "IS5-covered" changes IS5: "a snapshot is offered although it is covered already";
+            Equivalent: "The service asks before it switches, and is told not to (IS8R).";
+            in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
+            Snapshots {
+                fn offer_snapshot(&self, s: &mut Node, fx: &mut Fx, snapshot: Snapshot<Prefix>) {
+                    let anything = broken!(
+                        Snapshots {
+                            fn snapshot_is_old(&self, _: &Node, _: &Snapshot<Prefix>) -> bool {
+                                false
+                            }
+                        }
+                    );
+                    anything.offer_snapshot(s, fx, snapshot);
+                }
+            }
+        }
+        {
+            "V1-none" changes V1: "no message is rejected";
+            Equivalent: "All peers of the model are correct, and no message of theirs is one to reject.";
+            in entries(1);
+            Validation {
+                fn validate(&self, _: &Node, _: &Letter) -> Result<(), Rejection> {
+                    Ok(())
+                }
+            }
+        }
+    ]
+}

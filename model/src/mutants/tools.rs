@@ -1,0 +1,114 @@
+//! What several bugs need: ways for a rule to do half of what it should, put together from whole rules.
+
+use super::bug::{Fx, Node, Saved, broken};
+use crate::prefix::{Command, Prefix};
+use figure2_core::rules::{Candidates, Leaders, Persistence};
+use figure2_core::{Entry, Figure2, Index, Log, Persistent, Role, Server, ServerId, Snapshot, Term};
+
+/// Changes the server's memory, and leaves the change out of the record.
+pub fn change_memory(s: &mut Node, change: Saved) {
+    Figure2.save(s, &mut Fx::default(), change);
+}
+
+/// The server as it would be with another log, in the same role.
+pub fn with_log(s: &Node, log: Log<Command, Prefix>) -> Node {
+    let mut twin = s.clone();
+    let Some(first) = first_difference(s.log(), &log) else { return twin };
+    change_memory(&mut twin, Saved::Truncate { from: first });
+    let entries = log.entries_from(first, usize::MAX).to_vec();
+    change_memory(&mut twin, Saved::Append { entries });
+    twin
+}
+
+fn first_difference(one: &Log<Command, Prefix>, other: &Log<Command, Prefix>) -> Option<Index> {
+    let last = one.last_index().max(other.last_index());
+    let mut index = one.base_index();
+    while index < last {
+        index = index.next();
+        if one.entry(index) != other.entry(index) {
+            return Some(index);
+        }
+    }
+    None
+}
+
+/// A leader as it would be had it committed its whole log.
+pub fn all_committed(s: &Node) -> Node {
+    let mut twin = s.clone();
+    let eager = broken!(
+        Leaders {
+            fn majority_match_index(&self, s: &Node, _: &[Index]) -> Index {
+                s.log().last_index()
+            }
+            fn may_commit(&self, _: &Node, _: Index) -> bool {
+                true
+            }
+        }
+    );
+    eager.advance_commit_index(&mut twin, &mut Fx::default());
+    twin
+}
+
+/// The server's twin with another persistent state, as a candidate of the same term.
+pub fn as_candidate(s: &Node, log: Log<Command, Prefix>) -> Node {
+    let earlier = Term(s.current_term().0.saturating_sub(1));
+    let persistent = Persistent { current_term: earlier, voted_for: None, log };
+    let mut twin = Server::from_parts(s.id(), s.config(), persistent);
+    Figure2.start_election(&mut twin, &mut Fx::default());
+    twin
+}
+
+/// One AppendEntries as the twin would send it, while the server itself remembers that it sent its own.
+pub fn append_as(twin: &mut Node, s: &mut Node, fx: &mut Fx, peer: ServerId) {
+    Figure2.append_to(twin, fx, peer);
+    Figure2.append_to(s, &mut Fx::default(), peer);
+}
+
+/// A leader's next_index and match_index for a follower, in this order.
+pub fn progress(s: &Node, peer: ServerId) -> Option<(Index, Index)> {
+    let Role::Leader { next_index, match_index, .. } = s.role() else { return None };
+    let place = usize::from(peer.0);
+    Some((*next_index.get(place)?, *match_index.get(place)?))
+}
+
+/// Figure 2's heartbeats to the word: AppendEntries without entries, whether or not there are any to send.
+pub fn empty_heartbeats(s: &mut Node, fx: &mut Fx) {
+    if !s.is_leader() {
+        return;
+    }
+    for peer in s.config().peers_of(s.id()) {
+        let mut twin = s.clone();
+        if let Some((next_index, _)) = progress(s, peer) {
+            change_memory(&mut twin, Saved::Truncate { from: next_index });
+        }
+        Figure2.append_to(&mut twin, fx, peer);
+    }
+}
+
+/// Sends a snapshot that was changed on its way out.
+pub fn send_as(
+    s: &mut Node,
+    fx: &mut Fx,
+    peer: ServerId,
+    change: impl FnOnce(Snapshot<Prefix>) -> Snapshot<Prefix>,
+) {
+    let mut twin = s.clone();
+    if let Some(snapshot) = s.log().snapshot().cloned() {
+        change_memory(&mut twin, Saved::Snapshot { snapshot: change(snapshot), keep_suffix: true });
+    }
+    Figure2.send_snapshot(&mut twin, fx, peer);
+    Figure2.send_snapshot(s, &mut Fx::default(), peer);
+}
+
+/// The server's log with each entry changed or left out.
+pub fn edited(
+    s: &Node,
+    mut edit: impl FnMut(Index, Entry<Command>) -> Option<Entry<Command>>,
+) -> Log<Command, Prefix> {
+    let mut index = s.log().base_index();
+    let entries = s.log().entries().iter().filter_map(|entry| {
+        index = index.next();
+        edit(index, entry.clone())
+    });
+    Log::from_parts(s.log().snapshot().cloned(), entries.collect())
+}
