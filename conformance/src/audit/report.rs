@@ -25,7 +25,7 @@ pub fn text(report: &Report) -> String {
         report.timeline.count(Kind::SnapshotInstalled),
     );
     let _ = writeln!(text, "kept at most {} log indexes at once\n", report.widest);
-    let _ = writeln!(text, "{:<28} {:<27} {:>10}  {}", "property", "verdict", "checks", "place");
+    let _ = writeln!(text, "{:<28} {:<27} {:>10}  place", "property", "verdict", "checks");
     for Row { property, verdict, checks, broken } in &report.rows {
         let times = if *broken > 0 { format!(" ({broken} times)") } else { String::new() };
         let verdict = format!("{}{times}", verdict.word());

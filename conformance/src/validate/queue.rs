@@ -11,13 +11,18 @@ use std::convert::Infallible;
 
 type Message = Envelope<Payload, Payload>;
 
+/// A write under way, and what may be told to the server once it is durable.
+struct Writing {
+    changes: Vec<Change<Payload, Payload>>,
+    persisted: Option<Persisted>,
+}
+
 /// The disk, the outbox and what is on its way from the one to the other.
 pub(super) struct Outbox {
     disk: Disk,
     /// Changes since the last write.
     unwritten: Vec<Change<Payload, Payload>>,
-    /// What is being written, and what may be told to the server once it is durable.
-    writing: Option<(Vec<Change<Payload, Payload>>, Option<Persisted>)>,
+    writing: Option<Writing>,
     persisted: Option<Persisted>,
     /// How many changes were made, and how many of them are durable.
     made: u64,
@@ -64,13 +69,14 @@ impl Outbox {
         if self.unwritten.is_empty() {
             return Err(Objection::new("a write of nothing: no step changed anything since the last"));
         }
-        self.writing = Some((std::mem::take(&mut self.unwritten), self.persisted.take()));
+        let changes = std::mem::take(&mut self.unwritten);
+        self.writing = Some(Writing { changes, persisted: self.persisted.take() });
         Ok(())
     }
 
     /// What may be told to the server now.
     pub(super) fn durable(&mut self) -> Result<Option<Persisted>, Objection> {
-        let Some((changes, persisted)) = self.writing.take() else {
+        let Some(Writing { changes, persisted }) = self.writing.take() else {
             return Err(Objection::new("a write is durable that did not begin"));
         };
         self.durable += changes.len() as u64;
@@ -81,10 +87,10 @@ impl Outbox {
     /// The message that leaves, if it is the next one and its changes are durable.
     pub(super) fn sent(&mut self, sent: &Sent) -> Result<Message, Objection> {
         let is_next = |message: Option<&Message>| message.is_some_and(|next| Sent::of(next) == *sent);
-        if is_next(self.early.front()) {
-            if let Some(message) = self.early.pop_front() {
-                return Ok(message);
-            }
+        if is_next(self.early.front())
+            && let Some(message) = self.early.pop_front()
+        {
+            return Ok(message);
         }
         match self.waiting.front() {
             Some((changes, message)) if is_next(Some(message)) => {
@@ -114,7 +120,7 @@ impl Outbox {
     /// What a restart can find: what is durable, or that and the write under way.
     pub(super) fn recoverable(&self) -> Vec<Disk> {
         let mut states = vec![self.disk.clone()];
-        if let Some((changes, _)) = &self.writing {
+        if let Some(Writing { changes, .. }) = &self.writing {
             let mut written = self.disk.clone();
             changes.iter().for_each(|change| written.apply(change.clone()));
             states.push(written);

@@ -56,7 +56,7 @@ fn a_run_is_told_from_start_to_stop_and_a_restart_begins_with_what_was_saved() {
     let of_run = |run| lines.iter().filter(move |line| line.run == run);
     for run in [1, 2] {
         assert!(matches!(of_run(run).next().unwrap().event, Event::Start { .. }));
-        assert_eq!(of_run(run).last().unwrap().event, Event::Stop { failure: None });
+        assert_eq!(of_run(run).next_back().unwrap().event, Event::Stop { failure: None });
         assert!(of_run(run).zip(1..).all(|(line, seq)| line.seq == seq && line.server == 0));
     }
     let proposals: Vec<String> = of_run(1)
