@@ -197,30 +197,29 @@ impl Cluster {
 
     /// The state after an action and the rules that fired, within the bounds. None when the action is not possible.
     pub fn act(&self, state: &State, action: Action) -> Option<(State, RuleSet)> {
-        let (next, rules) = self.perform(state, action)?;
-        let fits = next.network.letters().len() <= usize::from(self.bounds.in_flight);
-        fits.then(|| (self.keyed(next), rules))
+        let (next, rules) = self.perform(state, action, usize::from(self.bounds.in_flight))?;
+        Some((self.keyed(next), rules))
     }
 
-    /// As [`act`](Self::act), but with any number of messages in flight, and without a key: for scripts.
-    pub(crate) fn perform(&self, state: &State, action: Action) -> Option<(State, RuleSet)> {
-        let mut next = state.clone();
-        let used = &mut next.used;
+    /// As [`act`](Self::act), but with room for so many messages on their way, and without a key: for scripts.
+    pub(crate) fn perform(&self, state: &State, action: Action, room: usize) -> Option<(State, RuleSet)> {
+        let mut used = state.used;
+        let mut network = state.network.clone();
+        let letter_at =
+            |position| state.network.letter(position).map(|id| (self.letter(id).to, Event::Receive(id)));
         let (id, event) = match action {
             Action::Drop(position) => {
                 used.losses = self.bounds.losses.count(used.losses);
-                next.network.remove(position);
-                return Some((next, RuleSet::EMPTY));
+                network.remove(position);
+                return Some((State { network, used, ..state.clone() }, RuleSet::EMPTY));
             }
             Action::Deliver(position) => {
-                let letter = state.network.letter(position)?;
-                next.network.remove(position);
-                (self.letter(letter).to, Event::Receive(letter))
+                network.remove(position);
+                letter_at(position)?
             }
             Action::Duplicate(position) => {
                 used.duplications = self.bounds.duplications.count(used.duplications);
-                let letter = state.network.letter(position)?;
-                (self.letter(letter).to, Event::Receive(letter))
+                letter_at(position)?
             }
             Action::ElectionTimeout(id) => (id, Event::ElectionTimeout),
             Action::HeartbeatTimeout(id) => (id, Event::HeartbeatTimeout),
@@ -249,15 +248,19 @@ impl Cluster {
             }
             Action::AnswerSnapshot(id) => (id, Event::AnswerSnapshot),
         };
-        let host = next.hosts.get_mut(usize::from(id.0))?;
-        let step_id = self.step_of(*host, event)?;
+        let step_id = self.step_of(*state.hosts.get(usize::from(id.0))?, event)?;
         let step = self.tables.step(step_id);
-        *host = step.host;
         for letter in &step.sent {
-            next.network.insert(*letter, |letter| self.tables.letter(letter).digest());
+            network.insert(*letter, |letter| self.tables.letter(letter).digest());
         }
-        next.history = self.tables.history_after(next.history, step_id);
-        Some((next, step.rules))
+        // Many actions find no room: nothing more is copied for them.
+        if network.letters().len() > room {
+            return None;
+        }
+        let mut hosts = SmallVec::from_slice(&state.hosts);
+        *hosts.get_mut(usize::from(id.0))? = step.host;
+        let history = self.tables.history_after(state.history, step_id);
+        Some((State { hosts, network, history, used, key: 0 }, step.rules))
     }
 
     fn step_of(&self, host: HostId, event: Event) -> Option<StepId> {

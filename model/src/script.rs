@@ -66,7 +66,7 @@ fn play_scene(cluster: &Cluster, mut state: State, scene: Scene) -> Option<State
         Scene::Pass(from, to) => return pass(cluster, state, ServerId(from), ServerId(to)),
         Scene::Exchange(a, b) => return exchange(cluster, state, ServerId(a), ServerId(b)),
     };
-    cluster.perform(&state, action).map(|(next, _)| next)
+    cluster.perform(&state, action, usize::MAX).map(|(next, _)| next)
 }
 
 fn pass(cluster: &Cluster, mut state: State, from: ServerId, to: ServerId) -> Option<State> {
@@ -77,7 +77,7 @@ fn pass(cluster: &Cluster, mut state: State, from: ServerId, to: ServerId) -> Op
     let passed: Vec<LetterId> = state.network.letters().to_vec();
     for letter in passed.into_iter().filter(|id| addresses(id) == (from, to)) {
         let position = state.network.letters().iter().position(|other| *other == letter)?;
-        (state, _) = cluster.perform(&state, Action::Deliver(u8::try_from(position).ok()?))?;
+        (state, _) = cluster.perform(&state, Action::Deliver(u8::try_from(position).ok()?), usize::MAX)?;
     }
     Some(state)
 }
@@ -88,7 +88,7 @@ fn exchange(cluster: &Cluster, mut state: State, a: ServerId, b: ServerId) -> Op
         let found = cluster.letters(&state).position(|letter| between((letter.from, letter.to)));
         let Some(position) = found else { return Some(state) };
         let position = u8::try_from(position).ok()?;
-        (state, _) = cluster.perform(&state, Action::Deliver(position))?;
+        (state, _) = cluster.perform(&state, Action::Deliver(position), usize::MAX)?;
     }
     None
 }

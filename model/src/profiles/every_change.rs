@@ -36,7 +36,7 @@ pub fn servers_4() -> Profile {
         ..new(
             "servers-4",
             "Elections and replication among 4 servers, where two are no majority; messages are duplicated any number of times.",
-            Bounds { servers: 4, client_requests: 1, in_flight: 4, ..BASE },
+            Bounds { servers: 4, client_requests: 1, in_flight: 3, ..BASE },
         )
     }
 }
@@ -146,12 +146,12 @@ pub fn power_loss() -> Profile {
 
 pub fn power_loss_batch() -> Profile {
     Profile {
-        sometimes: vec![Witness::Leader, Witness::Commit, Witness::RecoveredCrash],
+        sometimes: vec![Witness::Leader, Witness::Commit, Witness::OlderCommitted, Witness::RecoveredCrash],
         rules: [&REPLICATION_RULES[..], &[Rule::P1, Rule::P2, Rule::P3]].concat(),
         ..new(
             "power-loss-batch",
-            "As power-loss, with two steps that wait for one write, or for two, and a crash that keeps the first only.",
-            Bounds { terms: 1, client_requests: 2, crashes: 1, unwritten: 2, ..BASE },
+            "2 servers, where two steps wait for one write or for one each, and a crash may keep the first only.",
+            Bounds { servers: 2, client_requests: 2, crashes: 1, unwritten: 2, ..BASE },
         )
     }
 }
@@ -164,7 +164,7 @@ pub fn clients() -> Profile {
             "clients",
             "What clients see: each gives a command to a list and is answered with what was there before; servers crash, and \
              some clients never learn.",
-            Bounds { client_requests: 3, crashes: 1, clients: true, duplications: Budget::AtMost(0), ..BASE },
+            Bounds { client_requests: 2, crashes: 1, clients: true, duplications: Budget::AtMost(0), ..BASE },
         )
     }
 }
