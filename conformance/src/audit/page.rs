@@ -112,11 +112,11 @@ fn space_time(around: &Surroundings) -> Markup {
             aria-label="Space-time diagram around the violation" {
             @for server in &servers {
                 text x=(lane(*server)) y="18" text-anchor="middle" { "S" (server) }
-                line x1=(lane(*server)) x2=(lane(*server)) y1="24" y2=(height);
+                line x1=(lane(*server)) x2=(lane(*server)) y1="24" y2=(height) {}
             }
             @for (i, moment) in around.moments.iter().enumerate() {
                 @if let Some((from, left)) = moment.receives.and_then(|a| Some((a.from, a.left?))) {
-                    line.message x1=(lane(from)) y1=(row(left)) x2=(lane(moment.server)) y2=(row(i));
+                    line.message x1=(lane(from)) y1=(row(left)) x2=(lane(moment.server)) y2=(row(i)) {}
                 }
                 (label(moment, i == around.broken, lane(moment.server), words, row(i)))
             }
@@ -152,7 +152,7 @@ fn timeline(timeline: &Timeline) -> Markup {
             aria-label="Elections, commits, snapshots and crashes" {
             @for server in &servers {
                 text x="4" y=(y(*server) + 4) { "S" (server) }
-                line x1=(LEFT) x2=(LEFT + WIDTH) y1=(y(*server)) y2=(y(*server));
+                line x1=(LEFT) x2=(LEFT + WIDTH) y1=(y(*server)) y2=(y(*server)) {}
             }
             @for mark in &timeline.marks { (drawn(mark, x(mark.at), y(mark.server))) }
             polyline.curve points=(curve.join(" ")) {}

@@ -37,6 +37,12 @@ fn a_good_trace_is_0_a_bad_one_1_and_a_damaged_one_2() {
     let (code, out, _) = figure2(&["audit", "--format", "html"], &bad);
     assert!(code == 1 && out.starts_with("<!DOCTYPE html>"), "{out}");
     assert!(out.contains("Space-time diagram around") && out.contains("t:&lt;another&gt;"));
+    for element in ["line", "circle", "polyline"] {
+        // One that is not closed swallows what follows it.
+        let [opened, closed] =
+            [format!("<{element} "), format!("</{element}>")].map(|tag| out.matches(&tag).count());
+        assert!(opened > 0 && opened == closed, "{element}: {opened} opened, {closed} closed");
+    }
     assert!(!out.contains("http://") || out.contains("http://www.w3.org"), "nothing is loaded");
     let (code, out, _) = figure2(&["audit", "--format", "json"], &bad);
     let document: serde_json::Value = serde_json::from_str(&out).unwrap();
