@@ -4,6 +4,7 @@ mod conclusion;
 mod json;
 mod junit;
 mod markdown;
+mod progress;
 mod sarif;
 mod text;
 
@@ -17,21 +18,17 @@ use crate::story::{FIGURE2, TraceFile, find_mutant, write_out};
 use anyhow::{Context, bail};
 use figure2_model::mutants::Mutant;
 use figure2_model::{
-    CheckError, CheckOptions, Phase, Profile, Progress, Reduction, Report, check, nightly_profiles, profiles,
+    CheckError, CheckOptions, Profile, Progress, Reduction, Report, check, nightly_profiles, profiles,
     unreached,
 };
-use std::io::{IsTerminal, Write, stderr};
+use progress::Teller;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
-use text::{grouped, memory};
 
 /// Most threads of a search.
 const MOST_THREADS: usize = 256;
-
-/// How often progress is told where it cannot be told in place.
-const SELDOM: Duration = Duration::from_secs(10);
 
 /// Checks the cluster exhaustively within each profile's bounds, by the very rules that the node runs.
 ///
@@ -277,48 +274,6 @@ fn command_to_repeat(args: &CheckArgs) -> String {
     add("max-states", args.max_states.map(|n| n.to_string()));
     add("max-memory", args.max_memory.map(|n| n.to_string()));
     command
-}
-
-/// Tells on stderr how a search is getting on: in place on a terminal, else a line now and then.
-struct Teller<'a> {
-    name: &'a str,
-    in_place: bool,
-    told: Instant,
-}
-
-impl<'a> Teller<'a> {
-    fn new(name: &'a str) -> Self {
-        Teller { name, in_place: stderr().is_terminal(), told: Instant::now() }
-    }
-
-    fn tell(&mut self, progress: &Progress) {
-        if !self.in_place && self.told.elapsed() < SELDOM {
-            return;
-        }
-        self.told = Instant::now();
-        let Progress { phase, elapsed, distinct, depth, memory: bytes, .. } = progress;
-        let doing = match phase {
-            Phase::Search => "",
-            Phase::ShortestTrace => "looking for the shortest trace, ",
-        };
-        let seconds = elapsed.as_secs_f64();
-        let line = format!(
-            "{}: {doing}{} distinct states, {}/s, depth {depth}, {}, {seconds:.0} s",
-            self.name,
-            grouped(*distinct),
-            grouped((*distinct as f64 / seconds.max(1e-3)) as u64),
-            memory(*bytes),
-        );
-        // Progress that cannot be shown is no reason to fail.
-        let _ =
-            if self.in_place { write!(stderr(), "\r\x1b[2K{line}") } else { writeln!(stderr(), "{line}") };
-    }
-
-    fn end(&self) {
-        if self.in_place {
-            let _ = write!(stderr(), "\r\x1b[2K");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod lab_cmd;
 pub mod labrpc;
 pub mod linear;
 pub mod linear_cmd;
+pub mod mutants_cmd;
 pub mod replay_cmd;
 pub mod story;
 pub mod suite;

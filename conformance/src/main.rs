@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use figure2_conformance::{
-    audit_cmd, check, explore_cmd, lab_cmd, linear_cmd, replay_cmd, validate_cmd, verify,
+    audit_cmd, check, explore_cmd, lab_cmd, linear_cmd, mutants_cmd, replay_cmd, validate_cmd, verify,
 };
 use std::process::ExitCode;
 
@@ -23,6 +23,7 @@ enum Command {
     Explore(explore_cmd::ExploreArgs),
     Lab(lab_cmd::LabArgs),
     Linear(linear_cmd::LinearArgs),
+    Mutants(mutants_cmd::MutantsArgs),
     Replay(replay_cmd::ReplayArgs),
     Validate(validate_cmd::ValidateArgs),
     Verify(verify::VerifyArgs),
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Explore(args) => explore_cmd::run(&args),
         Command::Lab(args) => lab_cmd::run(&args),
         Command::Linear(args) => linear_cmd::run(&args),
+        Command::Mutants(args) => mutants_cmd::run(&args),
         Command::Replay(args) => replay_cmd::run(&args),
         Command::Validate(args) => validate_cmd::run(&args),
         Command::Verify(args) => verify::run(&args),

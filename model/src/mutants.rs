@@ -77,8 +77,10 @@ impl Mutant {
 /// Why a change of a rule breaks no property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// What servers do for each other stays right: the rule asks for more than is needed here.
+    /// Nothing changes: there are as many states, and as many steps between them, as under the rules of Figure 2.
     Equivalent,
+    /// Servers do other things, and nothing that a property says is wrong with them.
+    Harmless,
     /// Nothing wrong happens, but what should happen may not: a model without fairness does not show it.
     Liveness,
 }
@@ -124,8 +126,30 @@ impl Survivor {
         options: &CheckOptions,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<Report, CheckError> {
+        self.check_by(&self.system, options, progress)
+    }
+
+    /// Searches the same space under the rules of Figure 2: the change shows in the number of states, or changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`check_system`].
+    pub fn check_figure2(
+        &self,
+        options: &CheckOptions,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<Report, CheckError> {
+        self.check_by(&System::default(), options, progress)
+    }
+
+    fn check_by(
+        &self,
+        system: &System,
+        options: &CheckOptions,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<Report, CheckError> {
         let options = CheckOptions { breadth_first: false, threads: 1, ..*options };
-        check_system(&self.system, &self.profile, &options, progress)
+        check_system(system, &self.profile, &options, progress)
     }
 }
 

@@ -43,8 +43,10 @@ const SURVIVORS: &str = "\
 
 Not every change of a rule is a bug that a property can show. These are argued, and the argument is checked: the space
 is searched to its end, for every property, and nothing is broken. (States that are renamings of each other are taken
-for one: that needs only rules that treat all ids alike, and these do.) *Equivalent* changes do no harm at all here;
-those that cost *liveness* keep something from happening, which the model does not check.
+for one: that needs only rules that treat all ids alike, and these do.) *Equivalent* means that nothing changes: the
+space has as many states as under the rules of Figure 2, and as many steps between them. *Harmless* changes make servers
+do other things, and those that cost *liveness* keep something from happening, which the model does not check; their
+spaces differ from Figure 2's, so the change is at work in them.
 ";
 
 const NOT_SHOWN: &str = "\
@@ -77,17 +79,20 @@ pub fn page(rows: &[Row]) -> String {
         let _ = writeln!(page, "| `{id}` | {rule} | {bug} | {name} | {space} | {outcome} | {states} |");
     }
     let _ = write!(page, "\n{SURVIVORS}\n");
-    page.push_str("| change | rule | what is changed | why nothing is broken | space | states |\n");
-    page.push_str("|---|---|---|---|---|---|\n");
+    page.push_str(
+        "| change | rule | what is changed | why nothing is broken | space | states | by Figure 2 |\n",
+    );
+    page.push_str("|---|---|---|---|---|---|---|\n");
     for row in rows {
         let case = &row.case;
         let Expected::Survives(kind, argument) = case.expected() else { continue };
         let (id, rule, bug, space) = (case.id(), case.rule().id(), case.bug(), space(case.profile()));
         let (kind, states) = (kind_name(kind), grouped(row.distinct));
+        let by_figure2 = row.by_figure2.map(grouped).unwrap_or_default();
         let outcome = if row.fate == Fate::Holds { String::new() } else { format!(" **{}**", outcome(row)) };
         let _ = writeln!(
             page,
-            "| `{id}` | {rule} | {bug} | *{kind}.* {argument}{outcome} | {space} | {states} |"
+            "| `{id}` | {rule} | {bug} | *{kind}.* {argument}{outcome} | {space} | {states} | {by_figure2} |"
         );
     }
     let _ = write!(page, "\n{NOT_SHOWN}\n{}", summaries());
@@ -130,6 +135,7 @@ pub fn outcome(row: &Row) -> String {
 pub fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Equivalent => "Equivalent",
+        Kind::Harmless => "Harmless",
         Kind::Liveness => "Liveness",
     }
 }

@@ -77,8 +77,18 @@ impl Case {
             Case::Mutant(mutant) => mutant.check(options, &mut |_| ())?,
             Case::Survivor(survivor) => survivor.check(options, &mut |_| ())?,
         };
-        let fate = fate(self.expected(), &report);
-        Ok(Row { case: self.clone(), fate, distinct: report.distinct, elapsed: begin.elapsed() })
+        let mut fate = fate(self.expected(), &report);
+        let mut by_figure2 = None;
+        if let Case::Survivor(survivor) = self {
+            let right = survivor.check_figure2(options, &mut |_| ())?;
+            by_figure2 = Some(right.distinct);
+            let is_same = (right.distinct, right.generated) == (report.distinct, report.generated);
+            if fate == Fate::Holds && is_same != (survivor.kind == Kind::Equivalent) {
+                let what = if is_same { "changes nothing" } else { "changes something" };
+                fate = Fate::Wrong(what.to_owned());
+            }
+        }
+        Ok(Row { case: self.clone(), fate, distinct: report.distinct, by_figure2, elapsed: begin.elapsed() })
     }
 }
 
@@ -116,6 +126,8 @@ pub struct Row {
     pub fate: Fate,
     /// Distinct states that the search saw.
     pub distinct: u64,
+    /// Distinct states of the same space under the rules of Figure 2, for a survivor.
+    pub by_figure2: Option<u64>,
     /// How long it took.
     pub elapsed: Duration,
 }

@@ -3,23 +3,25 @@
 
 use super::Survivor;
 use super::bug::{Fx, Node, Saved, broken, survivors};
-use super::spaces::{ELECTION, NEEDS, Needs, ONE_COMMITTED, entries, snapshot, snapshot_in_one_term};
+use super::spaces::{
+    CONFLICTING_SUFFIX, ELECTION, NEEDS, Needs, ONE_COMMITTED, entries, snapshot, snapshot_in_one_term,
+};
 use super::tools::empty_heartbeats;
 use crate::host::Letter;
 use crate::prefix::{Command, Prefix};
 use figure2_core::{
-    AppendEntries, AppendEntriesReply, AppendResult, Apply, Index, InstallSnapshotReply, Persisted,
-    Rejection, RequestVote, Role, ServerId, Snapshot, Term,
+    AppendEntries, AppendResult, Apply, Index, InstallSnapshotReply, Persisted, Rejection, RequestVote, Role,
+    ServerId, Snapshot, Term,
 };
 
 pub fn survivors() -> Vec<Survivor> {
     survivors![
         {
             "P3-term" changes P3: "a write that was done in an older term counts";
-            Equivalent: "A write says that the log is durable up to where it then ended. Writes are done in order, and \
+            Harmless: "A write says that the log is durable up to where it then ended. Writes are done in order, and \
                 requests for votes wait for theirs; with a majority of others no server leads before all its older \
                 writes were told, and a candidate's vote for itself decides nothing without theirs.";
-            in Needs { servers: 2, unwritten: 2, crashes: 1, ..entries(1) };
+            in Needs { servers: 2, unwritten: 2, ..entries(1) };
             Candidates {
                 fn persisted(&self, s: &mut Node, fx: &mut Fx, persisted: Persisted) {
                     let current_term = s.current_term();
@@ -43,7 +45,7 @@ pub fn survivors() -> Vec<Survivor> {
         }
         {
             "A1-entries" changes A1: "entries are applied before the snapshot that is offered";
-            Equivalent: "An entry that is applied is committed, whichever came first; once the snapshot covers no more \
+            Harmless: "An entry that is applied is committed, whichever came first; once the snapshot covers no more \
                 than that, the service is told not to take it.";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
             AllServers {
@@ -77,7 +79,7 @@ pub fn survivors() -> Vec<Survivor> {
             "V7" changes RV2U: "term and index of the candidate's last entry are compared one by one";
             Liveness: "Fewer logs count as up-to-date, so fewer votes are granted: of two logs each may refuse the other, \
                 and then nobody is electable.";
-            in entries(1);
+            in Needs { script: CONFLICTING_SUFFIX, terms: 3, ..entries(3) };
             RequestVoteReceiver {
                 fn candidate_is_up_to_date(&self, s: &Node, m: &RequestVote) -> bool {
                     m.last_log_term >= s.log().last_term() && m.last_log_index >= s.log().last_index()
@@ -86,7 +88,7 @@ pub fn survivors() -> Vec<Survivor> {
         }
         {
             "RV1-now" changes RV1: "a candidate of an older term gets the vote, in the term of now";
-            Equivalent: "The vote is noted in the term of now before it is told. The candidate adopts that term, and the \
+            Harmless: "The vote is noted in the term of now before it is told. The candidate adopts that term, and the \
                 vote is then one that it would get if it asked again: logs of candidates never become less \
                 up-to-date.";
             in Needs { terms: 3, ..NEEDS };
@@ -130,7 +132,7 @@ pub fn survivors() -> Vec<Survivor> {
         }
         {
             "L1-lower" changes L1: "next_index starts at the log's end, not past it";
-            Equivalent: "next_index is a guess. A lower one makes the leader send an entry that the follower may have, \
+            Harmless: "next_index is a guess. A lower one makes the leader send an entry that the follower may have, \
                 and what it has already is not appended again.";
             in entries(1);
             Leaders {
@@ -158,7 +160,7 @@ pub fn survivors() -> Vec<Survivor> {
         }
         {
             "L1R-empty" changes L1R: "heartbeats never carry entries";
-            Equivalent: "So Figure 2 has it. Here a heartbeat brings the entries that the follower lacks, which is how lost \
+            Harmless: "So Figure 2 has it. Here a heartbeat brings the entries that the follower lacks, which is how lost \
                 requests are repeated; without them they have to be repeated otherwise.";
             in entries(1);
             Leaders {
@@ -169,7 +171,7 @@ pub fn survivors() -> Vec<Survivor> {
         }
         {
             "L3F-late" changes L3F: "a late refusal moves next_index, too";
-            Equivalent: "next_index is a guess, and no refusal takes it below what is known to match. Entries are sent that \
+            Harmless: "next_index is a guess, and no refusal takes it below what is known to match. Entries are sent that \
                 the follower has.";
             in entries(1);
             Leaders {
@@ -183,7 +185,7 @@ pub fn survivors() -> Vec<Survivor> {
             Equivalent: "A leader of this core sends from next_index on, and next_index backs up to the first entry that \
                 differs and no further: the follower's conflicting tail goes before a commit could reach into it. \
                 With heartbeats that are empty it is caught (C2-end).";
-            in entries(2);
+            in Needs { script: CONFLICTING_SUFFIX, ..entries(4) };
             AppendEntriesReceiver {
                 fn follower_commit_index(&self, s: &Node, leader_commit: Index, _: Index) -> Index {
                     s.commit_index().max(leader_commit.min(s.log().last_index()))
@@ -219,19 +221,6 @@ pub fn survivors() -> Vec<Survivor> {
             }
         }
         {
-            "R4-three" changes R1: "an AppendEntries reply of an older term is handled as current, among three servers";
-            Equivalent: "Among three servers an acknowledgement makes a majority with the leader, so what it acknowledged \
-                is committed, and stays. Among five it is caught (R4).";
-            in entries(1);
-            Leaders {
-                fn append_reply(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: &AppendEntriesReply) {
-                    let term = s.current_term();
-                    let m = AppendEntriesReply { term, result: m.result.clone() };
-                    Figure2.append_reply(s, fx, from, &m);
-                }
-            }
-        }
-        {
             "S3-match" changes S3: "a follower that takes a snapshot in counts as matching up to it";
             Liveness: "What a snapshot covers is committed already, so nothing is committed by it. If the service refuses \
                 the snapshot, the leader takes no refusal below it for an answer.";
@@ -247,7 +236,7 @@ pub fn survivors() -> Vec<Survivor> {
         }
         {
             "IS5-covered" changes IS5: "a snapshot is offered although it is covered already";
-            Equivalent: "The service asks before it switches, and is told not to (IS8R).";
+            Harmless: "The service asks before it switches, and is told not to (IS8R).";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
             Snapshots {
                 fn offer_snapshot(&self, s: &mut Node, fx: &mut Fx, snapshot: Snapshot<Prefix>) {
