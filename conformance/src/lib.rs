@@ -8,6 +8,8 @@
 pub mod audit;
 pub mod audit_cmd;
 pub mod check;
+pub mod conform;
+pub mod conform_cmd;
 pub mod explore_cmd;
 pub mod lab_cmd;
 pub mod labrpc;

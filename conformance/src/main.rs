@@ -2,7 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use figure2_conformance::{
-    audit_cmd, check, explore_cmd, lab_cmd, linear_cmd, mutants_cmd, replay_cmd, validate_cmd, verify,
+    audit_cmd, check, conform_cmd, explore_cmd, lab_cmd, linear_cmd, mutants_cmd, replay_cmd, validate_cmd,
+    verify,
 };
 use std::process::ExitCode;
 
@@ -20,6 +21,7 @@ struct Cli {
 enum Command {
     Audit(audit_cmd::AuditArgs),
     Check(check::CheckArgs),
+    Conform(conform_cmd::ConformArgs),
     Explore(explore_cmd::ExploreArgs),
     Lab(lab_cmd::LabArgs),
     Linear(linear_cmd::LinearArgs),
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Audit(args) => audit_cmd::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Conform(args) => conform_cmd::run(&args),
         Command::Explore(args) => explore_cmd::run(&args),
         Command::Lab(args) => lab_cmd::run(&args),
         Command::Linear(args) => linear_cmd::run(&args),

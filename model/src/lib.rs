@@ -10,6 +10,7 @@ mod cluster;
 mod control;
 mod deed;
 pub mod driver;
+mod edges;
 mod hashed;
 mod history;
 mod host;
@@ -39,6 +40,7 @@ pub use check::{CheckError, CheckOptions, Phase, Progress, check, check_system, 
 pub use cluster::{Cluster, System};
 pub use control::{Control, Limit};
 pub use deed::{Deed, Kind};
+pub use edges::{Edge, Edges, EdgesError, MachineEvent, MachineStep, Visible};
 pub use host::{Host, Letter as Message, Unwritten};
 pub use prefix::{Command, Prefix};
 pub use profiles::{Profile, Reduction, UNREACHABLE, nightly_profiles, profile, profiles};

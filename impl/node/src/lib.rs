@@ -26,6 +26,13 @@ mod timer;
 #[cfg(loom)]
 pub mod engine;
 
+/// For conformance checks: not part of the interface, and it may change at any time.
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub mod driven {
+    pub use crate::engine::driven::{Driven, Pace, Timeout};
+}
+
 pub use error::{Failure, MakeError, StorageError};
 pub use figure2_core::{Change, Index, Persistent, Record, ServerId, Term};
 pub use options::{Install, Options};

@@ -14,7 +14,7 @@ pub trait Service: Send {
 }
 
 /// How a delivery ended without the message being delivered.
-enum Undelivered {
+pub(super) enum Undelivered {
     ServiceGone,
     Stopped,
 }
@@ -34,7 +34,7 @@ pub async fn run<T: Timers>(monitor: &Monitor<T>, install: Install, mut service:
     }
 }
 
-async fn hand_over<T: Timers>(
+pub(super) async fn hand_over<T: Timers>(
     monitor: &Monitor<T>,
     install: Install,
     service: &mut impl Service,

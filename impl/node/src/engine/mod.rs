@@ -10,6 +10,8 @@
 //! ```
 
 pub mod applier;
+#[cfg(not(loom))]
+pub mod driven;
 mod monitor;
 mod observe;
 pub mod oneshot;

@@ -214,11 +214,16 @@ impl<T: Timers> Monitor<T> {
 
     /// For the applier: what the service gets next. Nothing while an offer is unanswered.
     pub(super) fn next_apply(&self, install: Install) -> Option<Apply> {
+        self.next_apply_at_most(install, APPLY_LIMIT)
+    }
+
+    /// The same, with at most so many entries.
+    pub(super) fn next_apply_at_most(&self, install: Install, limit: usize) -> Option<Apply> {
         self.update(|state| {
             if state.unanswered.is_some() {
                 return None;
             }
-            let apply = state.server.next_apply(APPLY_LIMIT);
+            let apply = state.server.next_apply(limit);
             if let (Install::Conditional, Some(Apply::Snapshot(snapshot))) = (install, &apply) {
                 // Before it is delivered: the answer may come sooner than the delivery returns.
                 state.unanswered = Some(snapshot.last_included_index);
@@ -253,6 +258,12 @@ impl<T: Timers> Monitor<T> {
             last_log_index: server.log().last_index(),
             snapshot_index: server.log().base_index(),
         }
+    }
+
+    /// Looks at the server.
+    #[cfg(not(loom))]
+    pub(super) fn look<R>(&self, look: impl FnOnce(&Server) -> R) -> R {
+        look(&self.lock().server)
     }
 
     /// Why the node stopped, if nobody killed it.

@@ -1,0 +1,213 @@
+//! A real node on the bench: it gets the model's events, and what it does is held against what the model says.
+
+use super::defect::Defect;
+use super::difference::{Differing, Held};
+use super::medium::{Disk, Journal, Seen, Service, lock};
+use super::words;
+use bytes::Bytes;
+use figure2::codec;
+use figure2::driven::{Driven, Pace, Timeout};
+use figure2_core::{Config, Index, ServerId};
+use figure2_model::{Apply, Bounds, Host, MachineEvent, Visible};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+/// One server: its disk, which outlives it, its service, and the node while it is up.
+pub struct Bench {
+    id: ServerId,
+    config: Config,
+    pace: Pace,
+    journal: Journal,
+    disk: Disk,
+    service: Service,
+    node: Option<Driven>,
+    /// The last request that left in this life, or in the one before: for a defect.
+    last_sent: Arc<Mutex<Option<Bytes>>>,
+    defect: Option<Defect>,
+}
+
+impl Bench {
+    /// A server that has never run, started.
+    ///
+    /// # Errors
+    /// When it cannot be made, with the reason.
+    pub fn new(id: ServerId, bounds: &Bounds, defect: Option<Defect>) -> anyhow::Result<Bench> {
+        let journal = Journal::default();
+        let mut bench = Bench {
+            id,
+            config: Config { servers: bounds.servers, max_entries_per_message: bounds.entries_per_message },
+            pace: if bounds.apply == Apply::AtOnce { Pace::AtOnce } else { Pace::OneByOne },
+            disk: Disk::new(journal.clone(), defect),
+            journal,
+            service: Service::default(),
+            node: None,
+            last_sent: Arc::default(),
+            defect,
+        };
+        bench.start(false)?;
+        Ok(bench)
+    }
+
+    fn start(&mut self, again: bool) -> anyhow::Result<()> {
+        let found = self.disk.read()?;
+        self.service.restart(found.log.snapshot().map(|snapshot| snapshot.data.to_vec()).unwrap_or_default());
+        let (journal, last_sent) = (self.journal.clone(), self.last_sent.clone());
+        let stale = lock(&last_sent).take().filter(|_| again && self.defect == Some(Defect::StaleOutbox));
+        if let Some(bytes) = stale {
+            journal.note(seen_in_bytes(&bytes));
+        }
+        let link = move |message: Bytes| {
+            journal.note(seen_in_bytes(&message));
+            *lock(&last_sent) = Some(message);
+        };
+        let service = self.service.clone();
+        let repeats = Mutex::new(again && self.defect == Some(Defect::ApplyRepeated));
+        let deliver = move |message: figure2::ApplyMsg| {
+            if std::mem::take(&mut *lock(&repeats)) {
+                service.take(message.clone());
+            }
+            service.take(message);
+        };
+        let mut node = Driven::make(self.id, self.config, self.disk.clone(), self.pace, link, deliver)?;
+        node.rest();
+        self.node = Some(node);
+        Ok(())
+    }
+
+    /// Something happens to it; afterwards it rests.
+    ///
+    /// # Errors
+    /// When it cannot happen to the node, with the reason.
+    pub fn happen(&mut self, event: &MachineEvent) -> anyhow::Result<()> {
+        match event {
+            MachineEvent::Restart => return self.start(true),
+            MachineEvent::Crash => {
+                if let Some(node) = self.node.take() {
+                    node.kill();
+                }
+                self.service.restart(Vec::new());
+                return Ok(());
+            }
+            _ => {}
+        }
+        let node = self.node.as_mut().ok_or_else(|| anyhow::anyhow!("the node is down"))?;
+        match event {
+            MachineEvent::Receive(letter) => {
+                let bytes = codec::encode_message(&words::letter(letter))?;
+                if letter.message.is_request() {
+                    let reply = node.call(&bytes)?;
+                    let reply = answer(node, &self.journal, reply);
+                    self.answered(reply.flatten())?;
+                } else {
+                    node.deliver(&bytes)?;
+                }
+            }
+            MachineEvent::ElectionTimeout => node.fire(Timeout::Election),
+            MachineEvent::HeartbeatTimeout => node.fire(Timeout::Heartbeat),
+            MachineEvent::ClientRequest(command) => {
+                let started = node.start(words::command(*command));
+                let last = node.look(|server| (server.log().last_index(), server.current_term()));
+                anyhow::ensure!(
+                    started.is_leader && (started.index, started.term) == last,
+                    "start answered {started:?}, and the log ends with {last:?}"
+                );
+            }
+            MachineEvent::Apply => anyhow::ensure!(node.hand_over(), "nothing was handed to the service"),
+            MachineEvent::TakeSnapshot => {
+                let content = self.service.content();
+                node.snapshot(Index::ZERO.plus(content.len()), content.into());
+            }
+            MachineEvent::AnswerSnapshot => {
+                let offered = self.service.take_offered();
+                let offered =
+                    offered.ok_or_else(|| anyhow::anyhow!("no snapshot was offered to the service"))?;
+                let installed = node.cond_install_snapshot(offered.clone());
+                let installed = answer(node, &Journal::default(), installed).flatten();
+                if installed.ok_or_else(|| anyhow::anyhow!("CondInstallSnapshot was not answered"))? {
+                    self.service.install(&offered);
+                }
+            }
+            MachineEvent::Crash | MachineEvent::Restart => {}
+        }
+        if let Some(node) = &mut self.node {
+            node.rest();
+        }
+        self.disk.sync()?;
+        Ok(())
+    }
+
+    /// Puts the reply where the journal says that it was given.
+    fn answered(&mut self, reply: Option<words::Letter>) -> anyhow::Result<()> {
+        let Some(reply) = reply else { return Ok(()) };
+        // As on its way to the caller: encoded, and decoded there.
+        let reply = codec::decode_message(&codec::encode_message(&reply)?)?;
+        let mut reply = Some(reply);
+        for seen in self.journal.take() {
+            let is_answer = seen == Seen::Answered;
+            let seen = if is_answer { reply.take().map(Seen::Sent) } else { Some(seen) };
+            if let Some(seen) = seen {
+                self.journal.note(seen);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where it differs from the model's machine after the last event; nowhere, if all is well.
+    pub fn differing(&mut self, after: &Host, visible: &[Visible]) -> Vec<Differing> {
+        let mut differing = Vec::new();
+        let model: Vec<Seen> = visible.iter().map(seen_in_model).collect();
+        let node = self.journal.take();
+        if model != node {
+            differing.push(Differing::new("sent and saved, in order", &model, &node));
+        }
+        let held = self.node.as_ref().map(|node| node.look(Held::of_node));
+        Held::compare(after.server.as_ref(), held.as_ref(), &mut differing);
+        match self.disk.read() {
+            Ok(disk) => Held::compare_disks(&words::persistent(&after.disk), &disk, &mut differing),
+            Err(error) => differing.push(Differing::new("disk", &after.disk, &error.to_string())),
+        }
+        let (model, node) = (words::content(&after.service), self.service.content());
+        if model != node {
+            differing.push(Differing::new("what the service applied", &model, &node));
+        }
+        let (model, node) = (after.answering.as_ref().map(words::snapshot), self.service.offered());
+        if model != node {
+            differing.push(Differing::new("snapshot with the service", &model, &node));
+        }
+        if let Some(wrong) = self.service.wrong() {
+            differing.push(Differing::new("deliveries", &"in order", &wrong));
+        }
+        if let Some(failure) = self.node.as_ref().and_then(Driven::failure) {
+            differing.push(Differing::new("the node", &"runs", &failure.to_string()));
+        }
+        differing
+    }
+}
+
+/// Lets the node run until it rests, with somebody waiting for an answer of it: the waiter notes when it comes.
+fn answer<T>(node: &mut Driven, waiter: &Journal, answer: impl Future<Output = T>) -> Option<T> {
+    let mut answer = pin!(answer);
+    let waker = Waker::from(Arc::new(waiter.clone()));
+    if let Poll::Ready(early) = answer.as_mut().poll(&mut Context::from_waker(&waker)) {
+        waiter.note(Seen::Answered);
+        return Some(early);
+    }
+    node.rest();
+    match answer.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
+}
+
+fn seen_in_bytes(bytes: &[u8]) -> Seen {
+    codec::decode_message(bytes).map_or_else(Seen::Garbled, Seen::Sent)
+}
+
+fn seen_in_model(visible: &Visible) -> Seen {
+    match visible {
+        Visible::Sent(letter) => Seen::Sent(words::letter(letter)),
+        Visible::Saved(changes) => Seen::Saved(changes.iter().map(words::change).collect()),
+    }
+}

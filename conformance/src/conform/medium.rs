@@ -1,0 +1,187 @@
+//! What surrounds the node: its storage, its way to the peers and its service, which note all that happens.
+
+use super::defect::Defect;
+use super::words::Letter;
+use bytes::Bytes;
+use figure2::{
+    ApplyMsg, Change, Command, Persistent, Persister, Record, SnapshotData, Storage, StorageError, codec,
+};
+use figure2_core::{Index, Snapshot};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Wake;
+
+/// What was seen of a node while it took a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A message left.
+    Sent(Letter),
+    /// The caller of an RPC was answered; the answer is put in the place of this once the node rests.
+    Answered,
+    /// A record became durable.
+    Saved(Vec<Change<Bytes, Bytes>>),
+    /// Bytes left that are no message.
+    Garbled(codec::CodecError),
+}
+
+/// What was seen, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Journal(Arc<Mutex<Vec<Seen>>>);
+
+impl Journal {
+    /// Notes something.
+    pub fn note(&self, seen: Seen) {
+        lock(&self.0).push(seen);
+    }
+
+    /// Takes out all that was noted.
+    pub fn take(&self) -> Vec<Seen> {
+        std::mem::take(&mut lock(&self.0))
+    }
+}
+
+/// Notes the moment at which a caller is answered.
+impl Wake for Journal {
+    fn wake(self: Arc<Self>) {
+        self.note(Seen::Answered);
+    }
+}
+
+/// A disk: a [`Persister`] that outlives the node.
+#[derive(Clone)]
+pub struct Disk {
+    contents: Arc<Mutex<Contents>>,
+    journal: Journal,
+    defect: Option<Defect>,
+}
+
+#[derive(Default)]
+struct Contents {
+    persister: Persister,
+    /// Said to be durable, and is not yet.
+    unsynced: Option<Record<Command, SnapshotData>>,
+    saves: u64,
+}
+
+impl Disk {
+    /// An empty one.
+    pub fn new(journal: Journal, defect: Option<Defect>) -> Disk {
+        Disk { contents: Arc::default(), journal, defect }
+    }
+
+    /// What a restart would find, decoded from the bytes on it.
+    ///
+    /// # Errors
+    /// When nothing could be started from it.
+    pub fn read(&self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
+        lock(&self.contents).persister.copy().load()
+    }
+
+    /// The node rests: what a defective disk put off, it does now.
+    pub fn sync(&self) -> Result<(), StorageError> {
+        let mut contents = lock(&self.contents);
+        let Some(record) = contents.unsynced.take() else { return Ok(()) };
+        self.journal.note(Seen::Saved(record.changes().to_vec()));
+        contents.persister.save(record)
+    }
+}
+
+impl Storage for Disk {
+    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
+        lock(&self.contents).persister.load()
+    }
+
+    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        if self.defect == Some(Defect::SentBeforeSync) {
+            self.sync()?;
+            lock(&self.contents).unsynced = Some(record);
+            return Ok(());
+        }
+        let mut contents = lock(&self.contents);
+        contents.saves += 1;
+        self.journal.note(Seen::Saved(record.changes().to_vec()));
+        match self.defect {
+            Some(Defect::RecordForgotten) if contents.saves.is_multiple_of(3) => Ok(()),
+            Some(Defect::SnapshotWithoutTrim)
+                if record.changes().iter().any(|change| matches!(change, Change::Snapshot { .. })) =>
+            {
+                let untrimmed = contents.persister.read_raft_state();
+                contents.persister.save(record)?;
+                let snapshot = contents.persister.read_snapshot();
+                contents.persister = Persister::from_bytes(untrimmed, Some(snapshot));
+                Ok(())
+            }
+            _ => contents.persister.save(record),
+        }
+    }
+
+    fn blocks(&self) -> bool {
+        false
+    }
+}
+
+/// The service: its state is the commands it applied, a byte each.
+#[derive(Clone, Default)]
+pub struct Service(Arc<Mutex<Applied>>);
+
+#[derive(Default)]
+struct Applied {
+    content: Vec<u8>,
+    offered: Option<Snapshot<Bytes>>,
+    wrong: Option<String>,
+}
+
+impl Service {
+    /// Starts from a snapshot, if there is one.
+    pub fn restart(&self, content: Vec<u8>) {
+        *lock(&self.0) = Applied { content, ..Applied::default() };
+    }
+
+    /// Takes what the node hands over.
+    pub fn take(&self, message: ApplyMsg) {
+        let mut applied = lock(&self.0);
+        let next = Index::ZERO.plus(applied.content.len() + 1);
+        match message {
+            ApplyMsg::Command { index, command, .. } if index == next => {
+                applied.content.extend_from_slice(&command);
+            }
+            ApplyMsg::Command { index, .. } => {
+                applied.wrong =
+                    Some(format!("the entry at index {index} was handed over, and {next} is next"));
+            }
+            ApplyMsg::Snapshot { index, term, data } => {
+                applied.offered =
+                    Some(Snapshot { last_included_index: index, last_included_term: term, data });
+            }
+        }
+    }
+
+    /// Switches to a snapshot that was installed.
+    pub fn install(&self, snapshot: &Snapshot<Bytes>) {
+        lock(&self.0).content = snapshot.data.to_vec();
+    }
+
+    /// The offered snapshot is about to be answered.
+    pub fn take_offered(&self) -> Option<Snapshot<Bytes>> {
+        lock(&self.0).offered.take()
+    }
+
+    /// The offered snapshot.
+    pub fn offered(&self) -> Option<Snapshot<Bytes>> {
+        lock(&self.0).offered.clone()
+    }
+
+    /// What it applied.
+    pub fn content(&self) -> Vec<u8> {
+        lock(&self.0).content.clone()
+    }
+
+    /// What was handed over and must not have been.
+    pub fn wrong(&self) -> Option<String> {
+        lock(&self.0).wrong.clone()
+    }
+}
+
+/// Locks; the harness has one thread, so nobody broke off half-way.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

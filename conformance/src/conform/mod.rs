@@ -1,0 +1,56 @@
+//! From the model to the node: traces of the model drive real nodes, and after each step what the node holds, wrote
+//! and sent must equal what the model says (docs/conformance.md).
+
+mod bench;
+mod cover;
+mod defect;
+mod difference;
+mod medium;
+mod walk;
+mod words;
+
+pub use bench::Bench;
+pub use cover::{Covered, cover};
+pub use defect::Defect;
+pub use difference::Differing;
+pub use walk::{Walked, Walks, walk};
+
+use figure2_core::ServerId;
+use figure2_model::{Host, MachineEvent, MachineStep};
+use std::fmt;
+
+/// A node that is not what the model says, and how it got there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The server.
+    pub server: ServerId,
+    /// What happened to it, from its first start to the step that differs.
+    pub events: Vec<MachineEvent>,
+    /// The fields that differ.
+    pub fields: Vec<Differing>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "DIFFERS {}, step {}:", self.server, self.events.len())?;
+        for (number, event) in (1..).zip(&self.events) {
+            writeln!(f, "{number:4} {event}")?;
+        }
+        for field in &self.fields {
+            writeln!(f, "{field}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives a step to a node. The fields in which it then differs from the model; an event that the node cannot take is one.
+fn drive(bench: &mut Bench, step: &MachineStep, after: &Host) -> Vec<Differing> {
+    match bench.happen(&step.event) {
+        Ok(()) => bench.differing(after, &step.visible),
+        Err(error) => {
+            let mut fields = vec![Differing::new("the event", &"can happen", &format!("{error:#}"))];
+            fields.extend(bench.differing(after, &step.visible));
+            fields
+        }
+    }
+}

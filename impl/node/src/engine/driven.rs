@@ -1,0 +1,234 @@
+//! A node whose tasks and timers run when a harness says: the same lock, outbox, writer and applier, without tokio.
+//!
+//! Between two calls nothing happens, so what an input does can be compared with what a model says of it.
+
+use super::{Due, Envelope, Link, Monitor, Server, Service, Snapshot, Timers, applier, writer};
+use crate::codec::{self, CodecError};
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
+use crate::{
+    ApplyMsg, Command, Failure, Install, MakeError, RoleName, SnapshotData, Started, Storage, StorageError,
+};
+use bytes::Bytes;
+use core::future::Future;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, Waker};
+use figure2_core::{Config, Index, ServerId};
+use std::task::Wake;
+
+/// A timer of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// The election timer.
+    Election,
+    /// The heartbeat interval.
+    Heartbeat,
+}
+
+/// When the service gets what is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As soon as it is.
+    AtOnce,
+    /// At [`Driven::hand_over`], one entry at a time.
+    OneByOne,
+}
+
+/// A node with [`Install::Conditional`], driven by hand.
+pub struct Driven {
+    monitor: Arc<Monitor<Manual>>,
+    due: Arc<Mutex<Option<Timeout>>>,
+    writer: Task,
+    applier: Option<Task>,
+    service: Shop,
+}
+
+impl Driven {
+    /// Starts the server `me` from what `storage` holds. Requests to peers go to `link`, encoded, and what is committed
+    /// to `service`.
+    ///
+    /// # Errors
+    /// As those of [`Raft::make`](crate::Raft::make).
+    pub fn make(
+        me: ServerId,
+        config: Config,
+        mut storage: impl Storage,
+        pace: Pace,
+        link: impl Fn(Bytes) + Send + 'static,
+        service: impl Fn(ApplyMsg) + Send + Sync + 'static,
+    ) -> Result<Driven, MakeError> {
+        let server = Server::new(me, config, storage.load()?)?;
+        let due = Arc::new(Mutex::new(None));
+        let monitor = Arc::new(Monitor::new(server, Manual { due: due.clone() }));
+        let service = Shop(Arc::new(service));
+        let wire = Wire { monitor: monitor.clone(), link };
+        let writer = Task::new({
+            let monitor = monitor.clone();
+            async move { writer::run(&monitor, storage, wire).await }
+        });
+        let applier = (pace == Pace::AtOnce).then(|| {
+            let (monitor, service) = (monitor.clone(), service.clone());
+            Task::new(async move { applier::run(&monitor, Install::Conditional, service).await })
+        });
+        Ok(Driven { monitor, due, writer, applier, service })
+    }
+
+    /// As [`Raft::start`](crate::Raft::start).
+    pub fn start(&self, command: Command) -> Started {
+        self.monitor.start(command)
+    }
+
+    /// A request from a peer; the reply arrives once the node has come to rest.
+    ///
+    /// # Errors
+    /// When the bytes are no message.
+    pub fn call(
+        &self,
+        request: &[u8],
+    ) -> Result<impl Future<Output = Option<Envelope>> + Send + use<>, CodecError> {
+        Ok(self.monitor.request(codec::decode_message(request)?))
+    }
+
+    /// A reply from a peer.
+    ///
+    /// # Errors
+    /// When the bytes are no message.
+    pub fn deliver(&self, reply: &[u8]) -> Result<(), CodecError> {
+        self.monitor.reply(codec::decode_message(reply)?);
+        Ok(())
+    }
+
+    /// A timer elapses.
+    pub fn fire(&self, timeout: Timeout) {
+        *lock(&self.due) = Some(timeout);
+        self.monitor.timeout();
+    }
+
+    /// As [`Raft::snapshot`](crate::Raft::snapshot).
+    pub fn snapshot(&self, index: Index, data: SnapshotData) {
+        self.monitor.snapshot(index, data);
+    }
+
+    /// As [`Raft::cond_install_snapshot`](crate::Raft::cond_install_snapshot); the answer arrives once the node has
+    /// come to rest.
+    pub fn cond_install_snapshot(
+        &self,
+        snapshot: Snapshot,
+    ) -> impl Future<Output = Option<bool>> + Send + use<> {
+        self.monitor.install(snapshot)
+    }
+
+    /// Hands one entry, or a snapshot to answer, to the service. False when nothing is due.
+    pub fn hand_over(&mut self) -> bool {
+        let Some(apply) = self.monitor.next_apply_at_most(Install::Conditional, 1) else { return false };
+        let delivered =
+            pin!(applier::hand_over(&self.monitor, Install::Conditional, &mut self.service, apply));
+        // The service takes what it is given at once, so there is nothing to wait for.
+        matches!(delivered.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(())))
+    }
+
+    /// Lets the tasks run until each of them waits.
+    pub fn rest(&mut self) {
+        loop {
+            let applier_ran = self.applier.as_mut().is_some_and(Task::run);
+            if !self.writer.run() && !applier_ran {
+                return;
+            }
+        }
+    }
+
+    /// Looks at the server, under the lock.
+    pub fn look<R>(&self, look: impl FnOnce(&Server) -> R) -> R {
+        self.monitor.look(look)
+    }
+
+    /// Why the node stopped by itself, if it did.
+    pub fn failure(&self) -> Option<Failure> {
+        self.monitor.failure()
+    }
+
+    /// As [`Raft::kill`](crate::Raft::kill), and the tasks end.
+    pub fn kill(mut self) {
+        self.monitor.kill();
+        self.rest();
+    }
+}
+
+/// Timers that elapse when they are told to.
+struct Manual {
+    due: Arc<Mutex<Option<Timeout>>>,
+}
+
+impl Timers for Manual {
+    type Instant = ();
+
+    fn restart_election(&mut self) {}
+
+    fn restart_heartbeat(&mut self) {}
+
+    fn due(&self, _role: RoleName) -> Due<()> {
+        match lock(&self.due).take() {
+            Some(Timeout::Election) => Due::Election,
+            Some(Timeout::Heartbeat) => Due::Heartbeat,
+            None => Due::At(()),
+        }
+    }
+}
+
+/// A task: a future that is polled when it was woken and the harness lets it run.
+struct Task {
+    future: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    woken: Arc<Woken>,
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+impl Task {
+    fn new(future: impl Future<Output = ()> + Send + 'static) -> Task {
+        Task { future: Some(Box::pin(future)), woken: Arc::new(Woken(AtomicBool::new(true))) }
+    }
+
+    /// Polls it once, if it was woken. Whether it was.
+    fn run(&mut self) -> bool {
+        let Some(future) = &mut self.future else { return false };
+        if !self.woken.0.swap(false, Ordering::AcqRel) {
+            return false;
+        }
+        let waker = Waker::from(self.woken.clone());
+        if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+            self.future = None;
+        }
+        true
+    }
+}
+
+/// The way to the peers: encodes, as that of [`Raft`](crate::Raft) does.
+struct Wire<L> {
+    monitor: Arc<Monitor<Manual>>,
+    link: L,
+}
+
+impl<L: Fn(Bytes) + Send> Link for Wire<L> {
+    fn send(&self, envelope: Envelope) {
+        match codec::encode_message(&envelope) {
+            Ok(bytes) => (self.link)(bytes),
+            Err(error) => self.monitor.fail(Failure::Storage(StorageError::Damaged(error))),
+        }
+    }
+}
+
+/// The way to the service, which takes all at once.
+#[derive(Clone)]
+struct Shop(Arc<dyn Fn(ApplyMsg) + Send + Sync>);
+
+impl Service for Shop {
+    async fn deliver(&mut self, message: ApplyMsg) -> bool {
+        (self.0)(message);
+        true
+    }
+}

@@ -1,0 +1,311 @@
+//! The steps of single machines within a cluster: what a harness needs to drive a real node along them.
+//!
+//! What an event does to a machine depends on the machine and the event alone. So an edge of the cluster's state space
+//! (an action in a state) is one machine's step, and the same step serves many edges; only a loss is no machine's.
+
+use crate::actions::Action;
+use crate::bounds::Apply;
+use crate::cluster::Cluster;
+use crate::driver::Sound;
+use crate::host::{Host, Letter};
+use crate::machine::{Stepped, Stepper};
+use crate::prefix::{Command, Prefix};
+use crate::state::State;
+use crate::view::describe_letter;
+use figure2_core::{Change, Config, Figure2, Input, Rule, RuleSet, ServerId};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt;
+
+/// What happens to a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum MachineEvent {
+    /// A message arrives.
+    Receive(Letter),
+    /// Its election timer elapses.
+    ElectionTimeout,
+    /// Its heartbeat interval elapses.
+    HeartbeatTimeout,
+    /// A client gives it a command, and it replicates it.
+    ClientRequest(Command),
+    /// It loses its power.
+    Crash,
+    /// It starts from its disk.
+    Restart,
+    /// Its service gets the next entry, or a snapshot to answer.
+    Apply,
+    /// Its service takes a snapshot of what it has applied.
+    TakeSnapshot,
+    /// Its service answers the snapshot that it was given.
+    AnswerSnapshot,
+}
+
+impl fmt::Display for MachineEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            MachineEvent::Receive(letter) => return write!(f, "receives {}", describe_letter(letter)),
+            MachineEvent::ElectionTimeout => "election timeout",
+            MachineEvent::HeartbeatTimeout => "heartbeat timeout",
+            MachineEvent::ClientRequest(command) => return write!(f, "client request c{command}"),
+            MachineEvent::Crash => "crashes",
+            MachineEvent::Restart => "restarts",
+            MachineEvent::Apply => "applies",
+            MachineEvent::TakeSnapshot => "service takes a snapshot",
+            MachineEvent::AnswerSnapshot => "service answers the snapshot",
+        })
+    }
+}
+
+/// What others can see of a step while it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Visible {
+    /// A message leaves.
+    Sent(Letter),
+    /// A record becomes durable.
+    Saved(Vec<Change<Command, Prefix>>),
+}
+
+/// A step of a machine.
+#[derive(Clone, Debug)]
+pub struct MachineStep {
+    /// What happens.
+    pub event: MachineEvent,
+    /// The machine afterwards.
+    pub after: Host,
+    /// What left it and what it wrote, in order.
+    pub visible: Vec<Visible>,
+    /// The rules that fired.
+    pub rules: RuleSet,
+}
+
+/// Why the steps of a cluster's machines cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EdgesError {
+    /// The machines are not told apart from what they wrote.
+    #[error("writes that lag are not driven yet: choose a profile whose writes are durable at once")]
+    LaggingWrites,
+    /// There are more states than may be visited.
+    #[error("more than {0} states: raise the limit, or choose a smaller profile")]
+    TooManyStates(usize),
+    /// The cluster runs other rules or machines than those of Figure 2.
+    #[error("a step of {server} differs from that of the rules of Figure 2: {event}")]
+    OtherSystem {
+        /// Whose step it is.
+        server: ServerId,
+        /// What happened.
+        event: String,
+    },
+}
+
+/// All steps that machines take in a cluster, each once.
+#[derive(Debug, Default)]
+pub struct Edges {
+    /// The machines, in all their states: those that never ran first, by server id.
+    pub machines: Vec<Host>,
+    servers: usize,
+    /// The steps: from which machine, what happens, to which one, on how many edges of the cluster.
+    pub steps: Vec<Edge>,
+    /// States of the cluster.
+    pub states: u64,
+    /// Edges of the cluster.
+    pub edges: u64,
+    /// Of these, losses of a message: no machine notices.
+    pub losses: u64,
+}
+
+impl Edges {
+    /// The places of the machines that never ran.
+    pub fn starts(&self) -> std::ops::Range<usize> {
+        0..self.servers
+    }
+}
+
+/// A step between two machines of [`Edges`].
+#[derive(Debug)]
+pub struct Edge {
+    /// The machine before, by its place.
+    pub from: usize,
+    /// The machine afterwards.
+    pub to: usize,
+    /// The step.
+    pub step: MachineStep,
+    /// How many edges of the cluster take it.
+    pub edges: u64,
+}
+
+impl Cluster {
+    /// What an action, possible in the state, does to a machine; none for a loss.
+    pub fn machine_event(&self, state: &State, action: Action) -> Option<(ServerId, MachineEvent)> {
+        let request = state.used.client_requests.saturating_add(1);
+        Some(match action {
+            Action::Deliver(position) | Action::Duplicate(position) => {
+                let letter = self.letter(state.network.letter(position)?);
+                (letter.to, MachineEvent::Receive(letter.clone()))
+            }
+            Action::Drop(_) => return None,
+            Action::ElectionTimeout(id) => (id, MachineEvent::ElectionTimeout),
+            Action::HeartbeatTimeout(id) => (id, MachineEvent::HeartbeatTimeout),
+            Action::ClientRequest(id) => (id, MachineEvent::ClientRequest(request)),
+            Action::Crash(id, _) | Action::TornCrash(id) => (id, MachineEvent::Crash),
+            Action::Restart(id) => (id, MachineEvent::Restart),
+            // Writes that lag are refused before.
+            Action::Write(..) | Action::FailWrite(_) => return None,
+            Action::Apply(id) => (id, MachineEvent::Apply),
+            Action::TakeSnapshot(id) => (id, MachineEvent::TakeSnapshot),
+            Action::AnswerSnapshot(id) => (id, MachineEvent::AnswerSnapshot),
+        })
+    }
+
+    /// What can happen in a state, within the bounds.
+    pub fn possible_actions(&self, state: &State) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.possible(state, &mut actions);
+        actions
+    }
+
+    /// What an event does to a machine under the rules of Figure 2, with all that can be seen of it, in order. None
+    /// when it cannot happen to it.
+    pub fn machine_step(&self, before: &Host, event: MachineEvent) -> Option<MachineStep> {
+        let bounds = &self.bounds;
+        // Writes that lag, so that each message is seen on its side of the write.
+        let stepper = Stepper {
+            rules: &Figure2,
+            driver: &Sound,
+            config: Config { servers: bounds.servers, max_entries_per_message: bounds.entries_per_message },
+            apply_at_once: bounds.apply == Apply::AtOnce,
+            unwritten: u8::MAX,
+        };
+        let silent = |host: Host, rules| Stepped { host, sent: Vec::new(), rules };
+        let mut stepped = match &event {
+            MachineEvent::Receive(letter) => stepper.step(before, [Input::Receive(letter.clone())]),
+            MachineEvent::ElectionTimeout => stepper.step(before, [Input::ElectionTimeout]),
+            MachineEvent::HeartbeatTimeout => stepper.step(before, [Input::HeartbeatTimeout]),
+            MachineEvent::ClientRequest(command) => {
+                stepper.step(before, [Input::Propose(*command), Input::Replicate])
+            }
+            MachineEvent::Crash => stepper.crash(before, 0).map(|host| silent(host, RuleSet::EMPTY)),
+            MachineEvent::Restart => {
+                let mut rules = RuleSet::EMPTY;
+                rules.insert(Rule::P1);
+                stepper.restart(before).map(|host| silent(host, rules))
+            }
+            MachineEvent::Apply => stepper.apply(before),
+            MachineEvent::TakeSnapshot => stepper.take_snapshot(before),
+            MachineEvent::AnswerSnapshot => stepper.answer(before),
+        }?;
+        let mut visible: Vec<Visible> = stepped.sent.drain(..).map(Visible::Sent).collect();
+        while !stepped.host.unwritten.is_empty() {
+            let unwritten = &stepped.host.unwritten;
+            let steps = u8::try_from(unwritten.len()).ok()?;
+            let changes = unwritten.iter().flat_map(|step| step.record().changes().iter().cloned());
+            visible.push(Visible::Saved(changes.collect()));
+            let written = stepper.write(&stepped.host, steps)?;
+            visible.extend(written.sent.into_iter().map(Visible::Sent));
+            stepped.rules = stepped.rules.union(written.rules);
+            stepped.host = written.host;
+        }
+        Some(MachineStep { event, after: stepped.host, visible, rules: stepped.rules })
+    }
+
+    /// All steps that its machines take within the bounds.
+    ///
+    /// # Errors
+    /// When there are too many states, or the cluster is of a kind whose steps are not told.
+    pub fn edges(&self, max_states: usize) -> Result<Edges, EdgesError> {
+        if self.bounds.unwritten > 0 {
+            return Err(EdgesError::LaggingWrites);
+        }
+        let mut search =
+            Search { cluster: self, places: HashMap::new(), steps: HashMap::new(), found: Edges::default() };
+        let start = self.keyed_start();
+        for host in start.hosts.iter().zip(self.hosts(&start)) {
+            search.place(host.0.number(), host.1);
+        }
+        search.found.servers = search.found.machines.len();
+        let mut seen = HashSet::from([start.key]);
+        let mut queue = VecDeque::from([start]);
+        while let Some(state) = queue.pop_front() {
+            search.found.states += 1;
+            for action in self.possible_actions(&state) {
+                let Some((next, _)) = self.act(&state, action) else { continue };
+                search.edge(&state, action, &next)?;
+                if seen.insert(next.key) {
+                    if seen.len() > max_states {
+                        return Err(EdgesError::TooManyStates(max_states));
+                    }
+                    queue.push_back(next);
+                }
+            }
+        }
+        Ok(search.found)
+    }
+
+    fn keyed_start(&self) -> State {
+        use stateright::Model;
+        self.init_states().pop().unwrap_or_else(|| self.start().clone())
+    }
+}
+
+struct Search<'a> {
+    cluster: &'a Cluster,
+    /// Places of machines, by their numbers in the cluster.
+    places: HashMap<u32, usize>,
+    /// Places of steps: by the machine before, and the message's number or what else happens.
+    steps: HashMap<(u32, Asked), usize>,
+    found: Edges,
+}
+
+/// An event, in few bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Asked {
+    Letter(u32),
+    Request(Command),
+    Other(Action),
+}
+
+impl Search<'_> {
+    fn place(&mut self, number: u32, host: &Host) -> usize {
+        let machines = &mut self.found.machines;
+        *self.places.entry(number).or_insert_with(|| {
+            machines.push(host.clone());
+            machines.len() - 1
+        })
+    }
+
+    fn edge(&mut self, state: &State, action: Action, next: &State) -> Result<(), EdgesError> {
+        self.found.edges += 1;
+        let asked = match action {
+            Action::Drop(_) => {
+                self.found.losses += 1;
+                return Ok(());
+            }
+            Action::Deliver(position) | Action::Duplicate(position) => {
+                Asked::Letter(state.network.letter(position).map_or(u32::MAX, |letter| letter.number()))
+            }
+            Action::ClientRequest(_) => Asked::Request(state.used.client_requests.saturating_add(1)),
+            other => Asked::Other(other),
+        };
+        let Some((server, event)) = self.cluster.machine_event(state, action) else { return Ok(()) };
+        let at = usize::from(server.0);
+        let (Some(before), Some(after)) = (state.hosts.get(at), next.hosts.get(at)) else { return Ok(()) };
+        let key = (before.number(), asked);
+        if let Some(edge) = self.steps.get(&key).and_then(|place| self.found.steps.get_mut(*place)) {
+            edge.edges += 1;
+            return Ok(());
+        }
+        let (Some(host), Some(host_after)) =
+            (self.cluster.hosts(state).nth(at), self.cluster.hosts(next).nth(at))
+        else {
+            return Ok(());
+        };
+        let other = EdgesError::OtherSystem { server, event: event.to_string() };
+        let step = self.cluster.machine_step(host, event).ok_or(other.clone())?;
+        if (&step.after.server, &step.after.disk) != (&host_after.server, &host_after.disk) {
+            return Err(other);
+        }
+        let from = self.place(before.number(), host);
+        let to = self.place(after.number(), host_after);
+        self.steps.insert(key, self.found.steps.len());
+        self.found.steps.push(Edge { from, to, step, edges: 1 });
+        Ok(())
+    }
+}
