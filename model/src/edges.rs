@@ -80,7 +80,7 @@ pub struct MachineStep {
 /// Why the steps of a cluster's machines cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EdgesError {
-    /// The machines are not told apart from what they wrote.
+    /// Writes lag: what happens between a step and its write is not among the events.
     #[error("writes that lag are not driven yet: choose a profile whose writes are durable at once")]
     LaggingWrites,
     /// There are more states than may be visited.
