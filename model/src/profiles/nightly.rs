@@ -31,8 +31,8 @@ pub fn crash() -> Profile {
         rules: [&REPLICATION_RULES[..], &[Rule::P1, Rule::AE3]].concat(),
         ..new(
             "nightly-crash",
-            "Figure 8 with crashes: 4 terms, two commands, a crash.",
-            Bounds { terms: 4, client_requests: 2, crashes: 1, ..BASE },
+            "Figure 8 with a crash and writes that lag: 4 terms, two commands.",
+            Bounds { terms: 4, client_requests: 2, crashes: 1, unwritten: 1, ..BASE },
         )
     }
 }
