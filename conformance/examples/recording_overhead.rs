@@ -72,7 +72,7 @@ impl Storage for Log {
         Ok(Persistent::default())
     }
 
-    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+    async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
         self.append(&record).map_err(StorageError::failed)
     }
 

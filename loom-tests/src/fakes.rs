@@ -83,7 +83,7 @@ impl Storage for Disk {
         Ok(self.read(Persistent::clone))
     }
 
-    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+    async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
         let mut platter = lock(&self.0);
         if platter.broken {
             return Err(StorageError::failed("the disk is broken"));

@@ -81,7 +81,7 @@ impl Disk {
         let mut contents = lock(&self.contents);
         let Some(record) = contents.unsynced.take() else { return Ok(()) };
         self.journal.note(Seen::Saved(record.changes().to_vec()));
-        contents.persister.save(record)
+        contents.persister.write(record)
     }
 }
 
@@ -90,7 +90,7 @@ impl Storage for Disk {
         lock(&self.contents).persister.load()
     }
 
-    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+    async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
         if self.defect == Some(Defect::SentBeforeSync) {
             self.sync()?;
             lock(&self.contents).unsynced = Some(record);
@@ -105,12 +105,12 @@ impl Storage for Disk {
                 if record.changes().iter().any(|change| matches!(change, Change::Snapshot { .. })) =>
             {
                 let untrimmed = contents.persister.read_raft_state();
-                contents.persister.save(record)?;
+                contents.persister.write(record)?;
                 let snapshot = contents.persister.read_snapshot();
                 contents.persister = Persister::from_bytes(untrimmed, Some(snapshot));
                 Ok(())
             }
-            _ => contents.persister.save(record),
+            _ => contents.persister.write(record),
         }
     }
 

@@ -178,6 +178,20 @@ impl<C, S, T> Batch<C, S, T> {
         }
         Ok(Durable { released: self.waiting, persisted: self.persisted })
     }
+
+    /// [`persist`](Self::persist) with a write that takes its time.
+    ///
+    /// # Errors
+    /// As those of [`persist`](Self::persist).
+    pub async fn persist_by<E, W: Future<Output = Result<(), E>>>(
+        self,
+        write: impl FnOnce(Record<C, S>) -> W,
+    ) -> Result<Durable<C, S, T>, E> {
+        if !self.record.is_empty() {
+            write(self.record).await?;
+        }
+        Ok(Durable { released: self.waiting, persisted: self.persisted })
+    }
 }
 
 /// What may happen now that the record is durable.

@@ -64,6 +64,18 @@ impl Persister {
         lock(&self.contents).snapshot.as_ref().map_or(0, Bytes::len)
     }
 
+    /// [`Storage::save`], at once.
+    ///
+    /// # Errors
+    /// When the state cannot be encoded.
+    pub fn write(&self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        let mut contents = lock(&self.contents);
+        contents.mirror.apply_record(record);
+        contents.raft_state = codec::encode_state(&contents.mirror).map_err(StorageError::failed)?;
+        contents.snapshot = contents.mirror.log.snapshot().map(|s| s.data.clone());
+        Ok(())
+    }
+
     /// A persister with these very bytes, which may be damaged: [`Storage::load`] will say.
     #[must_use]
     pub fn from_bytes(raft_state: Bytes, snapshot: Option<SnapshotData>) -> Persister {
@@ -80,12 +92,8 @@ impl Storage for Persister {
         Ok(loaded)
     }
 
-    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
-        let mut contents = lock(&self.contents);
-        contents.mirror.apply_record(record);
-        contents.raft_state = codec::encode_state(&contents.mirror).map_err(StorageError::failed)?;
-        contents.snapshot = contents.mirror.log.snapshot().map(|s| s.data.clone());
-        Ok(())
+    async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        self.write(record)
     }
 
     fn blocks(&self) -> bool {

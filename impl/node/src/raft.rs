@@ -8,6 +8,8 @@ use crate::{
     StorageError, codec,
 };
 use bytes::Bytes;
+use core::future::{Future as _, poll_fn};
+use core::pin::pin;
 use figure2_core::{Config, Index, Persistent, Record, Server, ServerId, Term};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
@@ -177,8 +179,12 @@ impl<S: Storage> Storage for Disk<S> {
         self.storage.load()
     }
 
-    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
-        if self.in_place { block_in_place(|| self.storage.save(record)) } else { self.storage.save(record) }
+    async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        if !self.in_place {
+            return self.storage.save(record).await;
+        }
+        let mut saving = pin!(block_in_place(|| self.storage.save(record)));
+        poll_fn(|cx| block_in_place(|| saving.as_mut().poll(cx))).await
     }
 }
 

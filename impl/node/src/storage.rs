@@ -13,13 +13,18 @@ pub trait Storage: Send + 'static {
     /// When it cannot be read or is not what a server wrote. The node is not made then.
     fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError>;
 
-    /// Makes a record durable: all of its changes or, after a crash, none. When it returns `Ok`, they are durable.
+    /// Makes a record durable: all of its changes or, after a crash, none. When it is done with `Ok`, they are durable.
+    /// The node goes on meanwhile, and what it changes then shares the next call. It waits for the end of this one, even
+    /// when it is killed.
     ///
     /// # Errors
     /// When they may not be durable. The node stops then, for good: nothing that waited for this write leaves.
-    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError>;
+    fn save(
+        &mut self,
+        record: Record<Command, SnapshotData>,
+    ) -> impl Future<Output = Result<(), StorageError>> + Send;
 
-    /// Whether [`save`](Self::save) may block its thread, as a disk does. Then, on a multi-threaded runtime, the node
+    /// Whether [`save`](Self::save) may block its thread, as a write to a file does. Then, on a multi-threaded runtime, the node
     /// first hands the thread's other tasks to another thread: on a thread that blocks, they and even the runtime's
     /// timers can be stuck.
     fn blocks(&self) -> bool {

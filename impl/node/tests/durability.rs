@@ -122,7 +122,7 @@ impl Storage for Gated {
         self.persister.load()
     }
 
-    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+    async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
         self.begun.fetch_add(1, Ordering::SeqCst);
         // A test that fails while the gate is shut must end, too.
         let patience = Duration::from_secs(10);
@@ -132,7 +132,7 @@ impl Storage for Gated {
         if self.fails.load(Ordering::SeqCst) {
             return Err(StorageError::failed("disk full"));
         }
-        self.persister.save(record)
+        self.persister.write(record)
     }
 }
 
@@ -259,7 +259,7 @@ async fn a_panic_in_the_storage_stops_the_node() {
         fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
             Ok(Persistent::default())
         }
-        fn save(&mut self, _: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        async fn save(&mut self, _: Record<Command, SnapshotData>) -> Result<(), StorageError> {
             panic!("on purpose")
         }
     }

@@ -25,7 +25,8 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "answer-wakes-nobody",
         about: "the answer to an offer does not wake the applier",
-        replacements: &[(MONITOR,
+        replacements: &[(
+            MONITOR,
             "(self.server.commit_index(), offered, self.unanswered)",
             "(self.server.commit_index(), offered, None)",
         )],
@@ -34,7 +35,8 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "start-under-two-locks",
         about: "start appends under one lock, and reads the index that it answers under another",
-        replacements: &[(MONITOR,
+        replacements: &[(
+            MONITOR,
             "Some(Outcome::Proposed { index, term }) => Started { index, term, is_leader: true },",
             "Some(Outcome::Proposed { term, .. }) => {
                 Started { index: self.status().last_log_index, term, is_leader: true }
@@ -45,7 +47,8 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "outbox-in-another-order",
         about: "start steps under one lock, and puts the effects into the outbox under another",
-        replacements: &[(MONITOR,
+        replacements: &[(
+            MONITOR,
             "            let outcome = state.step(Tag::Nobody, Input::Propose(command));
             state.proposed |= matches!(outcome, Outcome::Proposed { .. });
             outcome
@@ -68,14 +71,20 @@ pub const ALL: &[Mutant] = &[
         name: "outbox-emptied-outside",
         about: "the writer copies what may leave early under one lock, and clears it under another",
         replacements: &[
-            (MONITOR,
+            (
+                MONITOR,
                 "        self.update(|state| {
             if core::mem::take(&mut state.proposed) {",
                 "        let taken = self.update(|state| {
             if core::mem::take(&mut state.proposed) {",
             ),
-            (MONITOR, "(core::mem::take(&mut state.early), core::mem::take(&mut state.outbox));", "(state.early.clone(), core::mem::take(&mut state.outbox));"),
-            (MONITOR,
+            (
+                MONITOR,
+                "(core::mem::take(&mut state.early), core::mem::take(&mut state.outbox));",
+                "(state.early.clone(), core::mem::take(&mut state.outbox));",
+            ),
+            (
+                MONITOR,
                 "(!early.is_empty() || !batch.is_empty()).then_some((early, batch))
         })
         .flatten()",
@@ -91,7 +100,8 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "stop-checked-before-the-lock",
         about: "a change looks for the stop under one lock, and is made under another",
-        replacements: &[(MONITOR,
+        replacements: &[(
+            MONITOR,
             "            let mut state = self.lock();
             if state.stop.is_some() {
                 return None;
@@ -108,7 +118,8 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "get-state-under-two-locks",
         about: "get_state reads the role under one lock, and the term under another",
-        replacements: &[(MONITOR,
+        replacements: &[(
+            MONITOR,
             "        let state = self.lock();
         (state.server.current_term(), state.stop.is_none() && state.server.is_leader())",
             "        let leads = {
@@ -128,7 +139,8 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "offer-answered-before-durable",
         about: "an offer counts as answered as soon as the service asks, not when the switch is durable",
-        replacements: &[(MONITOR,
+        replacements: &[(
+            MONITOR,
             "        self.update(|state| {
             state.step_tagged(Input::CondInstallSnapshot(snapshot), |outcome| Tag::Installer {
                 index,
@@ -147,7 +159,11 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "applier-not-stopped",
         about: "the stop does not wake an applier that waits for the service",
-        replacements: &[(MONITOR, "&self.applier, &self.applier_stop, &self.timer_stop", "&self.applier, &self.timer_stop")],
+        replacements: &[(
+            MONITOR,
+            "&self.applier, &self.applier_stop, &self.timer_stop",
+            "&self.applier, &self.timer_stop",
+        )],
         likely: &["kill-slow-service"],
     },
     Mutant {
@@ -166,8 +182,16 @@ pub const ALL: &[Mutant] = &[
         name: "stop-told-too-late",
         about: "those who wait learn that there is no answer before the node counts as stopped",
         replacements: &[
-            (MONITOR, "        self.stopped.store(true, Ordering::Release);\n        state.outbox", "        state.outbox"),
-            (MONITOR, "        state.early = Vec::new();\n", "        state.early = Vec::new();\n        self.stopped.store(true, Ordering::Release);\n"),
+            (
+                MONITOR,
+                "        self.stopped.store(true, Ordering::Release);\n        state.outbox",
+                "        state.outbox",
+            ),
+            (
+                MONITOR,
+                "        state.early = Vec::new();\n",
+                "        state.early = Vec::new();\n        self.stopped.store(true, Ordering::Release);\n",
+            ),
         ],
         likely: &["kill-append"],
     },
@@ -177,8 +201,16 @@ pub const ALL: &[Mutant] = &[
         replacements: &[
             (MONITOR, "    fn lock(&self)", "    pub(super) fn lock(&self)"),
             (MONITOR, "struct State<T> {", "pub(super) struct State<T> {"),
-            (APPLIER, "            let mut index = first_index.prev();\n", "            let held = monitor.lock();\n            let mut index = first_index.prev();\n"),
-            (APPLIER, "            // Only now: last_applied", "            drop(held);\n            // Only now: last_applied"),
+            (
+                APPLIER,
+                "            let mut index = first_index.prev();\n",
+                "            let held = monitor.lock();\n            let mut index = first_index.prev();\n",
+            ),
+            (
+                APPLIER,
+                "            // Only now: last_applied",
+                "            drop(held);\n            // Only now: last_applied",
+            ),
         ],
         likely: &["four-way"],
     },
@@ -186,7 +218,11 @@ pub const ALL: &[Mutant] = &[
         name: "applied-before-delivery",
         about: "last_applied moves before the service has the entries",
         replacements: &[
-            (APPLIER, "            let mut index = first_index.prev();\n", "            let mut index = first_index.prev();\n            monitor.applied(index.plus(entries.len()));\n"),
+            (
+                APPLIER,
+                "            let mut index = first_index.prev();\n",
+                "            let mut index = first_index.prev();\n            monitor.applied(index.plus(entries.len()));\n",
+            ),
             (APPLIER, "            monitor.applied(index);\n", ""),
         ],
         likely: &["snapshot-inline"],
@@ -194,11 +230,14 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "counted-before-the-save",
         about: "the server is told that the batch is durable before it is saved",
-        replacements: &[(WRITER, "            let Ok(durable) = batch.persist(save) else { return };
+        replacements: &[(
+            WRITER,
+            "            let Ok(durable) = batch.persist_by(save).await else { return };
             if !monitor.persisted(durable.persisted, &durable.released) {
                 return;
             }
-", "            let mut record = None;
+",
+            "            let mut record = None;
             let keep = |changes| {
                 record = Some(changes);
                 Ok::<(), ()>(())
@@ -207,23 +246,29 @@ pub const ALL: &[Mutant] = &[
             if !monitor.persisted(durable.persisted, &durable.released) {
                 return;
             }
-            if record.map(save).is_some_and(|saved| saved.is_err()) {
+            if let Some(record) = record
+                && save(record).await.is_err()
+            {
                 return;
             }
-")],
+",
+        )],
         likely: &["propose"],
     },
     Mutant {
         name: "sent-before-the-save",
         about: "what waits for the save leaves before it",
-        replacements: &[(WRITER, "            let Ok(durable) = batch.persist(save) else { return };
+        replacements: &[(
+            WRITER,
+            "            let Ok(durable) = batch.persist_by(save).await else { return };
             if !monitor.persisted(durable.persisted, &durable.released) {
                 return;
             }
             for released in durable.released {
                 release(monitor, &link, released);
             }
-", "            let mut record = None;
+",
+            "            let mut record = None;
             let keep = |changes| {
                 record = Some(changes);
                 Ok::<(), ()>(())
@@ -232,45 +277,64 @@ pub const ALL: &[Mutant] = &[
             for released in durable.released {
                 release(monitor, &link, released);
             }
-            if record.map(save).is_some_and(|saved| saved.is_err()) {
+            if let Some(record) = record
+                && save(record).await.is_err()
+            {
                 return;
             }
             monitor.persisted(durable.persisted, &[]);
-")],
+",
+        )],
         likely: &["append"],
     },
     Mutant {
         name: "sent-after-the-stop",
         about: "the writer goes on with its batch after the node was stopped",
         replacements: &[
-            (WRITER, "            if !monitor.persisted(durable.persisted, &durable.released) {
+            (
+                WRITER,
+                "            if !monitor.persisted(durable.persisted, &durable.released) {
                 return;
             }
-", "            monitor.persisted(durable.persisted, &durable.released);
-"),
-            (WRITER, "(Tag::Caller(caller), Some(reply)) if !monitor.is_stopped()", "(Tag::Caller(caller), Some(reply))"),
+",
+                "            monitor.persisted(durable.persisted, &durable.released);
+",
+            ),
+            (
+                WRITER,
+                "(Tag::Caller(caller), Some(reply)) if !monitor.is_stopped()",
+                "(Tag::Caller(caller), Some(reply))",
+            ),
         ],
         likely: &["restart"],
     },
     Mutant {
         name: "failed-save-ignored",
         about: "the writer goes on after a failed write",
-        replacements: &[(WRITER, "                storage.save(record).inspect_err(|error| monitor.fail(Failure::Storage(error.clone())))
-", "                let _ = storage.save(record);
-                Ok::<(), ()>(())
-")],
+        replacements: &[(
+            WRITER,
+            "                saved.inspect_err(|error| monitor.fail(Failure::Storage(error.clone())))
+",
+            "                saved.or(Ok::<(), ()>(()))
+",
+        )],
         likely: &["storage-fails"],
     },
     Mutant {
         name: "notification-not-kept",
         about: "a notification before the wait is not kept",
-        replacements: &[(SIGNAL, "            inner.set = true;\n            inner.waker.take()", "            inner.set = inner.waker.is_some();\n            inner.waker.take()")],
+        replacements: &[(
+            SIGNAL,
+            "            inner.set = true;\n            inner.waker.take()",
+            "            inner.set = inner.waker.is_some();\n            inner.waker.take()",
+        )],
         likely: &["append", "snapshot-inline"],
     },
     Mutant {
         name: "waker-after-the-look",
         about: "a wait looks for the notification under one lock, and leaves its waker under another",
-        replacements: &[(SIGNAL,
+        replacements: &[(
+            SIGNAL,
             "        // Under the same lock as the look at `set`: a notification in between finds the waker.\n",
             "        drop(inner);\n        let mut inner = lock(&self.signal.inner);\n",
         )],
@@ -279,7 +343,8 @@ pub const ALL: &[Mutant] = &[
     Mutant {
         name: "answer-after-the-look",
         about: "a caller looks for the answer under one lock, and leaves its waker under another",
-        replacements: &[(ONESHOT,
+        replacements: &[(
+            ONESHOT,
             "        match &mut slot.waker {",
             "        drop(slot);\n        let mut slot = lock(&self.0);\n        match &mut slot.waker {",
         )],

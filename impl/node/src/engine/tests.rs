@@ -115,8 +115,8 @@ impl Storage for Disk {
         self.persister.load()
     }
 
-    fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
-        self.persister.save(record)?;
+    async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        self.persister.write(record)?;
         let last = self.persister.load()?.log.last_index();
         self.durable.store(last.0, Ordering::SeqCst);
         Ok(())
@@ -193,7 +193,7 @@ impl Storage for Notes {
         Ok(Persistent::default())
     }
 
-    fn save(&mut self, _: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+    async fn save(&mut self, _: Record<Command, SnapshotData>) -> Result<(), StorageError> {
         self.at_save.lock().unwrap().push(self.sent.0.lock().unwrap().len());
         Ok(())
     }

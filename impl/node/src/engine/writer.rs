@@ -23,10 +23,11 @@ pub async fn run<T: Timers>(monitor: &Monitor<T>, mut storage: impl Storage, lin
         while let Some((early, batch)) = monitor.take_outbox() {
             send_all(monitor, &link, early);
             // The node stops before the batch goes: whoever waits for an answer of it then finds out why.
-            let save = |record| {
-                storage.save(record).inspect_err(|error| monitor.fail(Failure::Storage(error.clone())))
+            let save = async |record| {
+                let saved = storage.save(record).await;
+                saved.inspect_err(|error| monitor.fail(Failure::Storage(error.clone())))
             };
-            let Ok(durable) = batch.persist(save) else { return };
+            let Ok(durable) = batch.persist_by(save).await else { return };
             if !monitor.persisted(durable.persisted, &durable.released) {
                 return;
             }
