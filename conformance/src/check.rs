@@ -6,6 +6,7 @@ mod junit;
 mod markdown;
 mod progress;
 mod sarif;
+mod select;
 mod text;
 
 pub use conclusion::{Checked, Violation};
@@ -13,15 +14,16 @@ pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use sarif::sarif;
+pub use select::find_profile;
 
 use crate::story::{FIGURE2, TraceFile, find_mutant, write_out};
 use anyhow::{Context, bail};
 use figure2_model::mutants::Mutant;
 use figure2_model::{
-    CheckError, CheckOptions, Profile, Progress, Reduction, Report, check, nightly_profiles, profiles,
-    unreached,
+    CheckError, CheckOptions, Profile, Progress, Reduction, Report, check, profiles, unreached,
 };
 use progress::Teller;
+use select::select;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::available_parallelism;
@@ -205,26 +207,6 @@ fn explore_by(
     Ok(checked)
 }
 
-fn select(names: &[String]) -> anyhow::Result<Vec<Profile>> {
-    let (every_change, nightly) = (profiles(), nightly_profiles());
-    let all = every_change.len();
-    let known: Vec<Profile> = every_change.into_iter().chain(nightly).collect();
-    let names = if names.is_empty() { &["all".to_owned()] } else { names };
-    let is_named = |name: &str, place: usize, profile: &Profile| match name.strip_suffix('*') {
-        Some(start) => profile.name.starts_with(start),
-        None => name == profile.name || (name == "all" && place < all),
-    };
-    for name in names {
-        if !known.iter().enumerate().any(|(place, profile)| is_named(name, place, profile)) {
-            let possible: Vec<&str> = known.iter().map(|profile| profile.name.as_str()).collect();
-            bail!("--profile {name}: there is no such profile; possible are all, {}", possible.join(", "));
-        }
-    }
-    let is_selected =
-        |(place, profile): &(usize, Profile)| names.iter().any(|name| is_named(name, *place, profile));
-    Ok(known.into_iter().enumerate().filter(is_selected).map(|(_, profile)| profile).collect())
-}
-
 fn reduction(name: &str) -> Result<Reduction, String> {
     let possible = Reduction::ALL.map(Reduction::name).join(", ");
     let found = Reduction::ALL.into_iter().find(|reduction| reduction.name() == name);
@@ -308,19 +290,6 @@ mod tests {
         for profile in profiles() {
             assert!(error.contains(&profile.name), "{error}");
         }
-    }
-
-    #[test]
-    fn profiles_are_selected_by_name_by_the_start_of_a_name_or_all() {
-        let selected = |names: &[&str]| {
-            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            select(&names).unwrap().into_iter().map(|profile| profile.name).collect::<Vec<_>>()
-        };
-        let all: Vec<String> = profiles().into_iter().map(|profile| profile.name).collect();
-        assert_eq!((selected(&[]), selected(&["all"])), (all.clone(), all));
-        assert_eq!(selected(&["crash", "election*"]), ["election", "election-5", "crash"]);
-        assert!(selected(&["nightly-*"]).iter().all(|name| name.starts_with("nightly-")));
-        assert!(select(&["monthly-*".to_owned()]).is_err());
     }
 
     #[test]

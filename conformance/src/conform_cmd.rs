@@ -1,16 +1,19 @@
 //! `figure2 conform`: traces of the model drive real nodes.
 
-use crate::conform::{Defect, Difference, Walks, cover, walk};
-use anyhow::bail;
+use crate::check::find_profile;
+use crate::conform::{Defect, Difference, DifferenceFile, Walks, cover, walk};
+use crate::story::write_out;
+use anyhow::{Context, bail};
 use figure2_core::{Rule, RuleSet};
-use figure2_model::{Profile, System, nightly_profiles, profile, profiles};
+use figure2_model::{Profile, System};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 /// Drive real nodes along the model's steps: what they hold, write and send must be what the model says.
 ///
-/// Exit code 0: each step was taken, and none differs; 1: one differs, told field by field with the way to it; 2: the
-/// profile cannot be used.
+/// Exit code 0: each step was taken, and none differs; 1: one differs, told field by field with the way to it, which is
+/// written to a file for `figure2 replay`; 2: the profile cannot be used.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ConformArgs {
     /// The profile; `figure2 check --list` shows all. Its writes must be durable at once. By default snapshot-crash,
@@ -41,6 +44,9 @@ pub struct ConformArgs {
     /// Puts a defect into the node: it must be found
     #[arg(long, value_name = "DEFECT")]
     pub defect: Option<Defect>,
+    /// Where the way to a difference goes
+    #[arg(long, value_name = "FILE", default_value = "figure2-conform.json")]
+    pub trace: PathBuf,
 }
 
 impl ConformArgs {
@@ -48,11 +54,7 @@ impl ConformArgs {
         // All of the default profile takes minutes; with one request it still has all that crashes and snapshots do.
         let requests = if self.profile.is_none() && self.walks.is_none() { Some(1) } else { None };
         let name = self.profile.as_deref().unwrap_or("snapshot-crash");
-        let Some(mut profile) = profile(name) else {
-            let all = profiles().into_iter().chain(nightly_profiles());
-            let possible: Vec<String> = all.map(|profile| profile.name).collect();
-            bail!("--profile {}: there is no such profile; possible are {}", name, possible.join(", "));
-        };
+        let mut profile = find_profile(name)?;
         let bounds = &mut profile.bounds;
         for (option, wished, bound) in [
             ("--crashes", self.crashes, &mut bounds.crashes),
@@ -66,6 +68,26 @@ impl ConformArgs {
             *bound = wished;
         }
         Ok(profile)
+    }
+
+    /// Tells the end; a difference also goes to its file.
+    fn verdict(
+        &self,
+        profile: &Profile,
+        difference: Option<&Difference>,
+        holds: &str,
+    ) -> anyhow::Result<ExitCode> {
+        let Some(difference) = difference else {
+            println!("verdict: {holds}");
+            return Ok(ExitCode::SUCCESS);
+        };
+        print!("{difference}");
+        // Bounds that were lowered are not the profile's.
+        let file = DifferenceFile::of(&find_profile(&profile.name)?, self.defect, difference);
+        write_out(&file.to_json()?, Some(&self.trace))?;
+        let name = self.trace.display();
+        println!("verdict: the node is not what the model says\nagain: figure2 replay {name}");
+        Ok(ExitCode::from(1))
     }
 }
 
@@ -129,7 +151,8 @@ fn run_cover(args: &ConformArgs, profile: &Profile) -> anyhow::Result<ExitCode> 
             all - covered.edges
         );
     }
-    Ok(verdict(covered.difference.as_ref(), "every edge is covered, and the node is what the model says"))
+    let holds = "every edge is covered, and the node is what the model says";
+    args.verdict(profile, covered.difference.as_ref(), holds)
 }
 
 fn run_walks(args: &ConformArgs, profile: &Profile, walks: u64) -> anyhow::Result<ExitCode> {
@@ -148,13 +171,10 @@ fn run_walks(args: &ConformArgs, profile: &Profile, walks: u64) -> anyhow::Resul
         bail!("nothing was walked: give more --walks or --actions");
     }
     if let Some((seed, _)) = &walked.difference {
-        println!(
-            "again: figure2 conform --profile {} --walks 1 --actions {} --seed {seed}",
-            profile.name, args.actions
-        );
+        println!("seed of the walk that differs: {seed}");
     }
     let difference = walked.difference.as_ref().map(|(_, difference)| difference);
-    Ok(verdict(difference, "on all walks the node is what the model says"))
+    args.verdict(profile, difference, "on all walks the node is what the model says")
 }
 
 fn print_rules(rules: RuleSet) {
@@ -164,16 +184,27 @@ fn print_rules(rules: RuleSet) {
     println!("rules covered: {fired} of {}; not: {}", Rule::ALL.len(), missing.join(" "));
 }
 
-fn verdict(difference: Option<&Difference>, holds: &str) -> ExitCode {
-    match difference {
-        None => {
-            println!("verdict: {holds}");
-            ExitCode::SUCCESS
-        }
-        Some(difference) => {
-            print!("{difference}");
-            println!("verdict: the node is not what the model says");
-            ExitCode::from(1)
-        }
+/// Takes the steps of a difference's file again, with a node: `figure2 replay` of such a file.
+///
+/// # Errors
+/// When the file cannot be used, with what to do, or the output cannot be written.
+pub(crate) fn repeat(name: &str, text: &str, output: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let unusable = || format!("{name} cannot be used");
+    let file = DifferenceFile::from_json(text).with_context(unusable)?;
+    let difference = file.repeat().with_context(unusable)?;
+    let mut told = format!("{}, bounds: {}\n", file.profile, file.bounds);
+    if let Some(defect) = file.defect {
+        told.push_str(&format!("defect put into the node: {defect}\n"));
     }
+    let (conclusion, code) = match &difference {
+        Some(difference) if file.is_of(difference) => ("DIFFERS as recorded", ExitCode::from(1)),
+        Some(_) => ("DIFFERS, but not as recorded", ExitCode::from(1)),
+        None => ("NO LONGER DIFFERS: after each step the node is what the model says", ExitCode::SUCCESS),
+    };
+    if let Some(difference) = &difference {
+        told.push_str(&difference.to_string());
+    }
+    write_out(&told, output)?;
+    eprintln!("{name}: {conclusion}");
+    Ok(code)
 }

@@ -1,8 +1,9 @@
 //! `figure2 explore`: stateright's Explorer on a profile, with actions and states that can be read.
 
+use crate::check::find_profile;
 use crate::story::{find_mutant, svg};
-use anyhow::{Context, bail};
-use figure2_model::{Action, Cluster, Safety, State, Story, System, Witness, profile, profiles};
+use anyhow::Context;
+use figure2_model::{Action, Cluster, Safety, State, Story, System, Witness};
 use stateright::{Model, Path, Property};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -32,13 +33,7 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<ExitCode> {
     let name = args.profile.as_deref().unwrap_or_default();
     let (profile, system) = match mutant {
         Some(mutant) => (mutant.profile, mutant.system),
-        None => match profile(name) {
-            Some(profile) => (profile, System::default()),
-            None => {
-                let possible: Vec<String> = profiles().into_iter().map(|profile| profile.name).collect();
-                bail!("--profile {name}: there is no such profile; possible are {}", possible.join(", "));
-            }
-        },
+        None => (find_profile(name)?, System::default()),
     };
     let explored = Explored::new(profile.cluster(&system)?);
     // The Explorer panics when it cannot listen; better to find out before.

@@ -1,18 +1,22 @@
 //! `figure2 replay` and `figure2 witness`: stories from trace files, and stories of what must be reachable.
 
+use crate::check::find_profile;
+use crate::conform::DifferenceFile;
+use crate::conform_cmd;
 use crate::story::{Account, FIGURE2, Form, TraceFile, names, write_out};
 use anyhow::{Context, bail};
-use figure2_model::{CheckOptions, Retraced, Safety, System, Witness, profile, profiles, shortest_witness};
+use figure2_model::{CheckOptions, Retraced, Safety, System, Witness, shortest_witness};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Takes the steps of a trace file again on the model, and shows them.
 ///
 /// Exit code 1: the steps break what the file says; 0: they do not, so the trace does not reproduce; 2: the file cannot
-/// be used. For a file made by `witness`, 0 is that the steps show it, and 1 that they do not.
+/// be used. For a file made by `witness`, 0 is that the steps show it, and 1 that they do not. A file made by `conform`
+/// drives a real node again: 1 if it differs from the model, 0 if it no longer does.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReplayArgs {
-    /// The trace file, as `figure2 check --trace FILE` writes it
+    /// The trace file, as `figure2 check --trace FILE` or `figure2 conform --trace FILE` writes it
     pub file: PathBuf,
     /// How to show the steps
     #[arg(long, value_enum, default_value = "text")]
@@ -54,6 +58,14 @@ pub struct WitnessArgs {
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let name = args.file.display();
     let text = std::fs::read_to_string(&args.file).with_context(|| format!("{name} cannot be read"))?;
+    if DifferenceFile::is_meant(&text) {
+        if args.rules.is_some() || args.format != Form::Text {
+            bail!(
+                "{name} was written by `figure2 conform`: it goes with neither --rules nor another --format"
+            );
+        }
+        return conform_cmd::repeat(&name.to_string(), &text, args.output.as_deref());
+    }
     let file = TraceFile::from_json(&text).with_context(|| format!("{name} cannot be used"))?;
     let rules = args.rules.clone().unwrap_or_else(|| file.rules.clone());
     let (profile, retraced) = file.replay(Some(&rules)).with_context(|| format!("{name} cannot be used"))?;
@@ -109,10 +121,7 @@ fn conclude(file: &TraceFile, rules: &str, retraced: &Retraced) -> anyhow::Resul
 /// # Errors
 /// When the arguments make no sense, with what is possible, or the output cannot be written.
 pub fn run_witness(args: &WitnessArgs) -> anyhow::Result<ExitCode> {
-    let Some(profile) = profile(&args.profile) else {
-        let possible: Vec<String> = profiles().into_iter().map(|profile| profile.name).collect();
-        bail!("--profile {}: there is no such profile; possible are {}", args.profile, possible.join(", "));
-    };
+    let profile = find_profile(&args.profile)?;
     let Some(wanted) = &args.show else {
         profile.sometimes.iter().for_each(|witness| println!("{}", witness.name()));
         return Ok(ExitCode::SUCCESS);

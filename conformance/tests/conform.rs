@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use figure2_conformance::conform::{Defect, Difference, Walks, cover, walk};
+use figure2_conformance::conform::{Defect, Difference, DifferenceFile, Walks, cover, walk};
 use figure2_model::{Bounds, Budget, Edges, EdgesError, Profile, System, profile};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::{Command, Output};
 
 /// Small, and with all that defects need: crashes, snapshots, and a service that gets entries again.
 fn small() -> Profile {
@@ -31,13 +34,13 @@ fn each_edge_of_a_profile_with_crashes_and_snapshots_is_taken_by_real_nodes() {
 }
 
 #[test]
-fn each_defect_of_a_node_is_found() {
+fn each_defect_of_a_node_is_found_and_its_file_repeats_it() {
     let profile = small();
     let edges = edges(&profile);
     for defect in Defect::ALL {
         let covered = cover(&edges, &profile.bounds, Some(defect)).unwrap();
-        let Difference { events, fields, .. } =
-            covered.difference.unwrap_or_else(|| panic!("not found: {defect}"));
+        let difference = covered.difference.unwrap_or_else(|| panic!("not found: {defect}"));
+        let Difference { events, fields, .. } = &difference;
         assert!(!events.is_empty(), "{defect}");
         let expected = match defect {
             Defect::SentBeforeSync | Defect::StaleOutbox => "sent and saved, in order",
@@ -45,9 +48,137 @@ fn each_defect_of_a_node_is_found() {
             Defect::SnapshotWithoutTrim => "disk",
             Defect::ApplyRepeated => "deliveries",
         };
-        let differing: Vec<&str> = fields.iter().map(|field| field.field).collect();
+        let differing: Vec<&str> = fields.iter().map(|field| &*field.field).collect();
         assert!(differing.contains(&expected), "{defect}: {differing:?}");
+
+        let text = DifferenceFile::of(&small_in_full(), Some(defect), &difference).to_json().unwrap();
+        assert!(DifferenceFile::is_meant(&text));
+        let file = DifferenceFile::from_json(&text).unwrap();
+        let repeated = file.repeat().unwrap();
+        assert_eq!(repeated.as_ref(), Some(&difference), "{defect}");
+        assert!(file.is_of(&difference), "{defect}");
+        let mut healed = file;
+        healed.defect = None;
+        assert_eq!(healed.repeat().unwrap(), None, "{defect}: without it nothing differs");
     }
+}
+
+/// The profile that [`small`] lowers.
+fn small_in_full() -> Profile {
+    profile("snapshot-crash").unwrap()
+}
+
+/// The file of a difference that has a snapshot in a message.
+fn file_of_a_difference() -> Value {
+    let profile = small();
+    let edges = edges(&profile);
+    let covered = cover(&edges, &profile.bounds, Some(Defect::SnapshotWithoutTrim)).unwrap();
+    let file =
+        DifferenceFile::of(&small_in_full(), Some(Defect::SnapshotWithoutTrim), &covered.difference.unwrap());
+    serde_json::from_str(&file.to_json().unwrap()).unwrap()
+}
+
+#[test]
+fn a_file_that_cannot_be_repeated_is_refused_with_the_reason() {
+    let whole = file_of_a_difference();
+    let refusal = |file: &Value| match DifferenceFile::from_json(&file.to_string()) {
+        Ok(file) => file.repeat().unwrap_err().to_string(),
+        Err(error) => error.to_string(),
+    };
+    let receive = |data: Value| {
+        let snapshot = json!({ "last_included_index": 1, "last_included_term": 1, "data": data });
+        let message = json!({ "InstallSnapshot": { "term": 1, "snapshot": snapshot } });
+        json!({ "event": { "receive": { "from": 1, "to": 0, "message": message } } })
+    };
+    for (field, value, expected) in [
+        ("format", json!("figure2-trace"), "its format is not"),
+        ("version", json!(2), "its version is 2"),
+        ("version", json!("1"), "it is damaged"),
+        ("profile", json!("monthly"), "there is no profile monthly"),
+        ("bounds", json!("7 servers"), "has other bounds now"),
+        ("server", json!(3), "has no server S3"),
+        ("server", Value::Null, "it is damaged"),
+        ("defect", json!("everything"), "it is damaged"),
+        ("steps", json!([]), "it has no step"),
+        ("differs", json!([]), "nothing in which the last one differs"),
+        ("differs", json!([{ "field": "log" }]), "it is damaged"),
+        ("steps", json!([{ "event": "sleep" }]), "it is damaged"),
+        ("steps", json!([{ "event": "restart" }]), "step 1: it cannot happen"),
+        ("steps", json!([receive(json!(vec![1; 100]))]), "step 1: a snapshot of so many commands"),
+        (
+            "steps",
+            json!([{ "event": { "receive": { "from": 9, "to": 0, "message":
+            { "RequestVoteReply": { "term": 1, "vote_granted": true } } } } }]),
+            "step 1: it cannot happen",
+        ),
+    ] {
+        let mut file = whole.clone();
+        file[field] = value;
+        let refusal = refusal(&file);
+        assert!(refusal.contains(expected), "{field}: {refusal}");
+    }
+    let text = whole.to_string();
+    for cut in [0, 1, text.len() / 2, text.len() - 1] {
+        assert!(DifferenceFile::from_json(&text[..cut]).is_err(), "cut off at {cut}");
+    }
+    assert!(!DifferenceFile::is_meant("{}") && !DifferenceFile::is_meant("figure2-conform-trace"));
+}
+
+fn figure2(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_figure2")).args(args).output().unwrap()
+}
+
+#[test]
+fn a_difference_is_written_to_a_file_and_replay_drives_a_node_again_by_it() {
+    let file =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-conform.json", std::process::id()));
+    let name = file.to_str().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+
+    let found = figure2(&[
+        "conform",
+        "--profile",
+        "snapshot",
+        "--walks",
+        "100",
+        "--defect",
+        "record-forgotten",
+        "--trace",
+        name,
+    ]);
+    assert_eq!(found.status.code(), Some(1), "{}", text(&found.stderr));
+    let told = text(&found.stdout);
+    let difference = &told[told.find("DIFFERS S").unwrap()..told.find("verdict: ").unwrap()];
+    assert!(told.contains(&format!("figure2 replay {name}")), "{told}");
+
+    let again = figure2(&["replay", name]);
+    assert_eq!(again.status.code(), Some(1), "{}", text(&again.stderr));
+    assert!(text(&again.stdout).contains(difference), "{}", text(&again.stdout));
+    assert!(text(&again.stderr).contains("DIFFERS as recorded"), "{}", text(&again.stderr));
+    let by_rules = figure2(&["replay", name, "--rules", "figure2"]);
+    assert_eq!(by_rules.status.code(), Some(2), "{}", text(&by_rules.stderr));
+
+    let mut healed: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    healed["differs"][0]["node"] = json!("something else");
+    std::fs::write(&file, healed.to_string()).unwrap();
+    let other = figure2(&["replay", name]);
+    assert_eq!(other.status.code(), Some(1), "{}", text(&other.stderr));
+    assert!(text(&other.stderr).contains("not as recorded"), "{}", text(&other.stderr));
+
+    healed["defect"] = Value::Null;
+    std::fs::write(&file, healed.to_string()).unwrap();
+    let again = figure2(&["replay", name]);
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
+    assert!(text(&again.stderr).contains("NO LONGER DIFFERS"), "{}", text(&again.stderr));
+
+    std::fs::write(&file, &healed.to_string()[1..]).unwrap();
+    assert_eq!(figure2(&["replay", name]).status.code(), Some(2));
+    healed["version"] = json!(7);
+    std::fs::write(&file, healed.to_string()).unwrap();
+    let foreign = figure2(&["replay", name]);
+    assert_eq!(foreign.status.code(), Some(2));
+    assert!(text(&foreign.stderr).contains("its version is 7"), "{}", text(&foreign.stderr));
+    std::fs::remove_file(file).unwrap();
 }
 
 #[test]

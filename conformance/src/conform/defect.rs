@@ -1,9 +1,11 @@
 //! Defects of a node around its rules. The harness must find each of them, or its verdict is worth nothing.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Something that is wrong with what surrounds the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Defect {
     /// A save returns before its record is durable, so that what waited for it leaves too early.
     SentBeforeSync,

@@ -4,13 +4,16 @@ use super::words;
 use bytes::Bytes;
 use figure2_core::{Config, Index, Persistent, Role, Server, ServerId, Snapshot};
 use figure2_model::{Command, Prefix};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A field in which the two differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Differing {
     /// The field.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// What the model says.
     pub model: String,
     /// What the node has.
@@ -20,7 +23,7 @@ pub struct Differing {
 impl Differing {
     /// With both sides as they are shown.
     pub fn new(field: &'static str, model: &impl fmt::Debug, node: &impl fmt::Debug) -> Differing {
-        Differing { field, model: format!("{model:?}"), node: format!("{node:?}") }
+        Differing { field: field.into(), model: format!("{model:?}"), node: format!("{node:?}") }
     }
 }
 

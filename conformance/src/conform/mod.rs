@@ -5,6 +5,7 @@ mod bench;
 mod cover;
 mod defect;
 mod difference;
+mod file;
 mod medium;
 mod walk;
 mod words;
@@ -13,10 +14,11 @@ pub use bench::Bench;
 pub use cover::{Covered, cover};
 pub use defect::Defect;
 pub use difference::Differing;
+pub use file::{DifferenceFile, DifferenceFileError};
 pub use walk::{Walked, Walks, walk};
 
 use figure2_core::ServerId;
-use figure2_model::{Host, MachineEvent, MachineStep};
+use figure2_model::{CheckError, Cluster, Host, MachineEvent, MachineStep, Profile, System};
 use std::fmt;
 
 /// A node that is not what the model says, and how it got there.
@@ -41,6 +43,12 @@ impl fmt::Display for Difference {
         }
         Ok(())
     }
+}
+
+/// The profile's cluster from its servers' first start, each server under its own name.
+fn unscripted(profile: &Profile) -> Result<Cluster, CheckError> {
+    let unscripted = Profile { script: Vec::new(), ..profile.clone() };
+    Ok(unscripted.cluster(&System::default())?.with_symmetry(false))
 }
 
 /// Gives a step to a node. The fields in which it then differs from the model; an event that the node cannot take is one.

@@ -1,8 +1,8 @@
 //! Walks through large profiles: whole clusters of real nodes, each step drawn among those the model allows.
 
-use super::{Bench, Defect, Difference, drive};
+use super::{Bench, Defect, Difference, drive, unscripted};
 use figure2_core::{RuleSet, ServerId};
-use figure2_model::{Cluster, Host, MachineEvent, Profile, System};
+use figure2_model::{Cluster, Host, MachineEvent, Profile};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
@@ -36,8 +36,7 @@ pub struct Walked {
 /// # Errors
 /// When the model and the rules of Figure 2 part, or a node cannot be made.
 pub fn walk(profile: &Profile, walks: Walks, defect: Option<Defect>) -> anyhow::Result<Walked> {
-    let unscripted = Profile { script: Vec::new(), ..profile.clone() };
-    let cluster = unscripted.cluster(&System::default())?.with_symmetry(false);
+    let cluster = unscripted(profile)?;
     anyhow::ensure!(profile.bounds.unwritten == 0, figure2_model::EdgesError::LaggingWrites);
     let mut walked = Walked::default();
     for seed in (walks.seed..).take(usize::try_from(walks.walks)?) {

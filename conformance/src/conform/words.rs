@@ -19,6 +19,13 @@ pub fn content(prefix: &model::Prefix) -> Vec<u8> {
     (1..=prefix.last_index().0).filter_map(|index| prefix.get(Index(index))).collect()
 }
 
+/// The prefix with these commands; none if no prefix can be that long.
+pub fn prefix(commands: &[model::Command]) -> Option<model::Prefix> {
+    let mut prefix = model::Prefix::default();
+    commands.iter().for_each(|command| prefix.push(*command));
+    (content(&prefix) == commands).then_some(prefix)
+}
+
 /// A snapshot.
 pub fn snapshot(snapshot: &Snapshot<model::Prefix>) -> Snapshot<Bytes> {
     Snapshot {
@@ -62,21 +69,60 @@ pub fn change(change: &Change<model::Command, model::Prefix>) -> Change<Bytes, B
 
 /// A message.
 pub fn letter(letter: &model::Message) -> Letter {
+    translate(letter, |command| self::command(*command), |prefix| content(prefix).into())
+}
+
+/// A message with other commands and snapshots.
+pub fn translate<C, S, D, T>(
+    letter: &Envelope<C, S>,
+    command: impl Fn(&C) -> D,
+    data: impl Fn(&S) -> T,
+) -> Envelope<D, T> {
     let message = match &letter.message {
         Message::RequestVote(m) => Message::RequestVote(m.clone()),
         Message::RequestVoteReply(m) => Message::RequestVoteReply(m.clone()),
-        Message::AppendEntries(m) => Message::AppendEntries(AppendEntries {
-            term: m.term,
-            prev_log_index: m.prev_log_index,
-            prev_log_term: m.prev_log_term,
-            entries: entries(&m.entries),
-            leader_commit: m.leader_commit,
-        }),
-        Message::AppendEntriesReply(m) => Message::AppendEntriesReply(m.clone()),
-        Message::InstallSnapshot(m) => {
-            Message::InstallSnapshot(InstallSnapshot { term: m.term, snapshot: snapshot(&m.snapshot) })
+        Message::AppendEntries(m) => {
+            let entries = m.entries.iter();
+            Message::AppendEntries(AppendEntries {
+                term: m.term,
+                prev_log_index: m.prev_log_index,
+                prev_log_term: m.prev_log_term,
+                entries: entries
+                    .map(|entry| Entry { term: entry.term, command: command(&entry.command) })
+                    .collect(),
+                leader_commit: m.leader_commit,
+            })
         }
+        Message::AppendEntriesReply(m) => Message::AppendEntriesReply(m.clone()),
+        Message::InstallSnapshot(m) => Message::InstallSnapshot(InstallSnapshot {
+            term: m.term,
+            snapshot: Snapshot {
+                last_included_index: m.snapshot.last_included_index,
+                last_included_term: m.snapshot.last_included_term,
+                data: data(&m.snapshot.data),
+            },
+        }),
         Message::InstallSnapshotReply(m) => Message::InstallSnapshotReply(m.clone()),
     };
     Envelope { from: letter.from, to: letter.to, message }
+}
+
+/// A message of the model, from one whose snapshots are their commands; none if no prefix can be that long.
+pub fn letter_of_model(letter: &Envelope<model::Command, Vec<model::Command>>) -> Option<model::Message> {
+    if let Message::InstallSnapshot(m) = &letter.message {
+        prefix(&m.snapshot.data)?;
+    }
+    Some(translate(letter, |command| *command, |commands| prefix(commands).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_read_from_its_commands_unless_it_is_longer_than_any() {
+        let read = prefix(&[3, 1]).unwrap();
+        assert_eq!(content(&read), [3, 1]);
+        assert_eq!(prefix(&[1; 100]), None);
+    }
 }
