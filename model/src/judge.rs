@@ -10,11 +10,15 @@ use figure2_core::{Entry, Index, Log, Role, Server};
 
 type ModelLog = Log<Command, Prefix>;
 
-/// What a machine breaks by itself: promises that its last steps broke, and votes.
+/// What a machine breaks by itself: promises that its last steps broke, votes, and an election that its disk does not
+/// know of.
 pub fn of_host(host: &Host) -> SafetySet {
     let mut broken = host.breaches;
     if !ballot_stands(host) {
         broken.insert(Safety::OneVote);
+    }
+    if !election_is_durable(host) {
+        broken.insert(Safety::ElectionDurable);
     }
     broken
 }
@@ -168,6 +172,13 @@ fn ballot_stands(host: &Host) -> bool {
     };
     let told = host.ballot;
     term > told.term || (term == told.term && (told.vote.is_none() || vote == told.vote))
+}
+
+/// Whoever leads a term has that term and its vote for itself on its disk.
+fn election_is_durable(host: &Host) -> bool {
+    shows::leader(host).is_none_or(|leader| {
+        (host.disk.current_term, host.disk.voted_for) == (leader.current_term(), Some(leader.id()))
+    })
 }
 
 fn committed_agrees(history: &History, host: &Host) -> bool {

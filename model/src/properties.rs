@@ -34,6 +34,9 @@ pub enum Safety {
     SnapshotIsPrefix,
     /// A server can always start from what its disk holds.
     Recoverable,
+    /// On the disk of a server that leads a term are that term and its vote for itself: no crash lets it help another
+    /// leader of the term. (A leader's entries may lag behind, its election may not.)
+    ElectionDurable,
     /// A server that takes a leader's AppendEntries or InstallSnapshot is a follower from then on.
     FollowersAccept,
     /// No server rejects a message, for all peers are correct.
@@ -45,7 +48,7 @@ pub enum Safety {
 
 impl Safety {
     /// All of them.
-    pub const ALL: [Safety; 15] = [
+    pub const ALL: [Safety; 16] = [
         Safety::ElectionSafety,
         Safety::LeaderAppendOnly,
         Safety::LogMatching,
@@ -58,6 +61,7 @@ impl Safety {
         Safety::AppliedInOrder,
         Safety::SnapshotIsPrefix,
         Safety::Recoverable,
+        Safety::ElectionDurable,
         Safety::FollowersAccept,
         Safety::NoRejection,
         Safety::Linearizable,
@@ -78,6 +82,7 @@ impl Safety {
             Safety::AppliedInOrder => "applied in order",
             Safety::SnapshotIsPrefix => "snapshot is the prefix",
             Safety::Recoverable => "disk is recoverable",
+            Safety::ElectionDurable => "elections are durable",
             Safety::FollowersAccept => "only followers accept",
             Safety::NoRejection => "no correct message rejected",
             Safety::Linearizable => "linearizable",
@@ -85,9 +90,11 @@ impl Safety {
     }
 }
 
-/// A set of properties.
+/// A set of properties: a bit for each, as its number says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SafetySet(u16);
+
+const _: () = assert!(Safety::ALL.len() <= u16::BITS as usize, "a SafetySet has no bit for some property");
 
 impl SafetySet {
     /// None of them.

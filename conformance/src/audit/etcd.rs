@@ -16,13 +16,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What such a trace does not show.
-const NOT_SHOWN: [Property; 8] = [
+const NOT_SHOWN: [Property; 9] = [
     Property::LogMatching,
     Property::StateMachineSafety,
     Property::CommittedAgree,
     Property::AppliedInOrder,
     Property::SnapshotIsPrefix,
     Property::Recoverable,
+    Property::ElectionDurable,
     Property::FollowersAccept,
     Property::NoRejection,
 ];

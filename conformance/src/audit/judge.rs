@@ -154,6 +154,13 @@ impl Judge {
             )
         });
         host.unwritten.extend(step.changes.iter().cloned());
+        if after.role == Role::Leader {
+            let own = Ballot { term: after.current_term, vote: Some(server) };
+            let durable = host.disk.ballot;
+            self.findings.expect(Property::ElectionDurable, durable == own, || {
+                format!("server {server} leads term {}, with {} on its disk", own.term, show(durable))
+            });
+        }
         if is_elected {
             self.elected(server, host, after.current_term);
         }

@@ -4,7 +4,8 @@ use crate::trace::Place;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// A property of a whole run. The first five are the paper's Figure 3; the names are those of the model's.
+/// A property of a whole run. The first five are the paper's Figure 3; the names are the model's, and nothing else is
+/// shared with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Property {
@@ -32,6 +33,8 @@ pub enum Property {
     SnapshotIsPrefix,
     /// What a server writes adds up to what it holds, and a restart finds it.
     Recoverable,
+    /// On the disk of a server that leads a term are that term and its vote for itself.
+    ElectionDurable,
     /// A server that takes a leader's AppendEntries or InstallSnapshot is a follower from then on.
     FollowersAccept,
     /// No server rejects a peer's message.
@@ -40,7 +43,7 @@ pub enum Property {
 
 impl Property {
     /// All of them.
-    pub const ALL: [Property; 14] = [
+    pub const ALL: [Property; 15] = [
         Property::ElectionSafety,
         Property::LeaderAppendOnly,
         Property::LogMatching,
@@ -53,6 +56,7 @@ impl Property {
         Property::AppliedInOrder,
         Property::SnapshotIsPrefix,
         Property::Recoverable,
+        Property::ElectionDurable,
         Property::FollowersAccept,
         Property::NoRejection,
     ];
@@ -73,6 +77,7 @@ impl Property {
             Property::AppliedInOrder => "applied in order",
             Property::SnapshotIsPrefix => "snapshot is the prefix",
             Property::Recoverable => "disk is recoverable",
+            Property::ElectionDurable => "elections are durable",
             Property::FollowersAccept => "only followers accept",
             Property::NoRejection => "no correct message rejected",
         }
@@ -91,7 +96,7 @@ impl Property {
             Property::NothingGoesBack => "Figure 2, Volatile state",
             Property::AppliedInOrder => "Figure 2, Rules for Servers, All 1",
             Property::SnapshotIsPrefix => "section 7",
-            Property::Recoverable => "Figure 2, Persistent state",
+            Property::Recoverable | Property::ElectionDurable => "Figure 2, Persistent state",
             Property::FollowersAccept => "Figure 2, Rules for Servers, Candidates 3",
             Property::NoRejection => "section 5.1 (a crash-failure protocol)",
         }
@@ -206,5 +211,20 @@ impl Findings {
 
     pub(super) fn broken(&self, property: Property) -> u64 {
         self.broken[property as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use figure2_model::Safety;
+
+    #[test]
+    fn the_names_are_the_models_and_only_linearizability_is_left_to_clients_histories() {
+        let names = Property::ALL.map(Property::name);
+        let of_model = Safety::ALL.map(Safety::name);
+        assert!(names.iter().all(|name| of_model.contains(name)), "{names:?}");
+        let left: Vec<&str> = of_model.into_iter().filter(|name| !names.contains(name)).collect();
+        assert_eq!(left, ["linearizable"]);
     }
 }

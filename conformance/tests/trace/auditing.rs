@@ -224,6 +224,17 @@ fn a_disk_that_lost_an_entry() {
 }
 
 #[test]
+fn a_leader_whose_own_vote_is_not_on_its_disk() {
+    let mut lines = Lines::of(&recorded("Persist12C"));
+    let wins = lines.find(wins);
+    let leader = lines.lines[wins]["server"].clone();
+    let vote =
+        lines.lines[..wins].iter().rposition(|line| line["event"] == "durable" && line["server"] == leader);
+    lines.lines.remove(vote.unwrap());
+    names(&judged(lines.renumbered()), Property::ElectionDurable);
+}
+
+#[test]
 fn a_candidate_that_takes_entries() {
     let takes = |line: &Value| is_received(line, "AppendEntries");
     let report = falsified("Persist12C", takes, |line| {

@@ -3,7 +3,7 @@
 use super::Mutant;
 use super::bug::{Fx, Node, Saved, broken, mutants};
 use super::spaces::{ALONE, ELECTION, NEEDS, Needs, entries, one_term};
-use super::tools::change_memory;
+use super::tools::{change_memory, persisted_now, propose_and_count, stand_and_count, uncommitted};
 use crate::host::Letter;
 use crate::prefix::{Command, Prefix};
 use figure2_core::{
@@ -108,9 +108,7 @@ pub fn mutants() -> Vec<Mutant> {
             CommittedOnMajority in Needs { unwritten: 1, ..one_term(1) };
             Leaders {
                 fn propose(&self, s: &mut Node, fx: &mut Fx, command: Command) {
-                    Figure2.propose(s, fx, command);
-                    let (current_term, last_log_index) = (s.current_term(), s.log().last_index());
-                    Figure2.persisted(s, fx, Persisted { current_term, last_log_index });
+                    propose_and_count(s, fx, command);
                 }
             }
         }
@@ -119,9 +117,7 @@ pub fn mutants() -> Vec<Mutant> {
             CommittedOnMajority in Needs { unwritten: 1, client_requests: 1, ..ALONE };
             Leaders {
                 fn propose(&self, s: &mut Node, fx: &mut Fx, command: Command) {
-                    Figure2.propose(s, fx, command);
-                    let (current_term, last_log_index) = (s.current_term(), s.log().last_index());
-                    Figure2.persisted(s, fx, Persisted { current_term, last_log_index });
+                    propose_and_count(s, fx, command);
                 }
             }
         }
@@ -136,13 +132,29 @@ pub fn mutants() -> Vec<Mutant> {
             }
         }
         {
+            "P3-alone" breaks P3: "a server that is alone counts its own vote before it is durable";
+            ElectionDurable in Needs { unwritten: 1, ..ALONE };
+            Candidates {
+                fn start_election(&self, s: &mut Node, fx: &mut Fx) {
+                    stand_and_count(s, fx);
+                }
+            }
+        }
+        {
+            "P3-older" breaks P3: "a server that is alone takes the write of an older term for its vote in this one";
+            ElectionDurable in Needs { terms: 2, unwritten: 2, ..ALONE };
+            Candidates {
+                fn persisted(&self, s: &mut Node, fx: &mut Fx, persisted: Persisted) {
+                    persisted_now(s, fx, persisted);
+                }
+            }
+        }
+        {
             "C3" breaks A1: "entries that are not committed are applied";
             StateMachineSafety in one_term(1);
             AllServers {
                 fn next_apply(&self, s: &Node, limit: usize) -> Option<Apply<Command, Prefix>> {
-                    let first_index = s.last_applied().next();
-                    let entries = s.log().entries_from(first_index, limit).to_vec();
-                    if entries.is_empty() { None } else { Some(Apply::Entries { first_index, entries }) }
+                    uncommitted(s, limit)
                 }
             }
         }
@@ -151,9 +163,7 @@ pub fn mutants() -> Vec<Mutant> {
             Linearizable in Needs { clients: true, ..entries(2) };
             AllServers {
                 fn next_apply(&self, s: &Node, limit: usize) -> Option<Apply<Command, Prefix>> {
-                    let first_index = s.last_applied().next();
-                    let entries = s.log().entries_from(first_index, limit).to_vec();
-                    if entries.is_empty() { None } else { Some(Apply::Entries { first_index, entries }) }
+                    uncommitted(s, limit)
                 }
             }
         }

@@ -6,7 +6,7 @@ use super::bug::{Fx, Node, Saved, broken, survivors};
 use super::spaces::{
     CONFLICTING_SUFFIX, ELECTION, NEEDS, Needs, ONE_COMMITTED, entries, snapshot, snapshot_in_one_term,
 };
-use super::tools::empty_heartbeats;
+use super::tools::{empty_heartbeats, persisted_now, stand_and_count};
 use crate::host::Letter;
 use crate::prefix::{Command, Prefix};
 use figure2_core::{
@@ -20,26 +20,23 @@ pub fn survivors() -> Vec<Survivor> {
             "P3-term" changes P3: "a write that was done in an older term counts";
             Harmless: "A write says that the log is durable up to where it then ended. Writes are done in order, and \
                 requests for votes wait for theirs; with a majority of others no server leads before all its older \
-                writes were told, and a candidate's vote for itself decides nothing without theirs.";
+                writes were told, and a candidate's vote for itself decides nothing without theirs. A server that \
+                is alone is caught (P3-older).";
             in Needs { servers: 2, unwritten: 2, ..entries(1) };
             Candidates {
                 fn persisted(&self, s: &mut Node, fx: &mut Fx, persisted: Persisted) {
-                    let current_term = s.current_term();
-                    Figure2.persisted(s, fx, Persisted { current_term, ..persisted });
+                    persisted_now(s, fx, persisted);
                 }
             }
         }
         {
             "P3-vote" changes P3: "a candidate counts its own vote before it is durable";
             Equivalent: "The requests for votes wait for the same write, so no other vote can come before it; with \
-                three servers the own vote is not a majority. (A server that is alone would lead a term of which \
-                its disk knows nothing.)";
+                three servers the own vote is not a majority. A server that is alone is caught (P3-alone).";
             in Needs { unwritten: 2, crashes: 1, ..ELECTION };
             Candidates {
                 fn start_election(&self, s: &mut Node, fx: &mut Fx) {
-                    Figure2.start_election(s, fx);
-                    let candidate = s.id();
-                    self.add_vote(s, fx, candidate);
+                    stand_and_count(s, fx);
                 }
             }
         }

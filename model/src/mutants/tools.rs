@@ -3,11 +3,38 @@
 use super::bug::{Fx, Node, Saved, broken};
 use crate::prefix::{Command, Prefix};
 use figure2_core::rules::{Candidates, Leaders, Persistence};
-use figure2_core::{Entry, Figure2, Index, Log, Persistent, Role, Server, ServerId, Snapshot, Term};
+use figure2_core::{
+    Apply, Entry, Figure2, Index, Log, Persisted, Persistent, Role, Server, ServerId, Snapshot, Term,
+};
 
 /// Changes the server's memory, and leaves the change out of the record.
 pub fn change_memory(s: &mut Node, change: Saved) {
     Figure2.save(s, &mut Fx::default(), change);
+}
+
+/// Becomes candidate, and counts the vote for itself before it is durable.
+pub fn stand_and_count(s: &mut Node, fx: &mut Fx) {
+    Figure2.start_election(s, fx);
+    Figure2.add_vote(s, fx, s.id());
+}
+
+/// Takes a command, and counts the entry for the server's own before it is durable.
+pub fn propose_and_count(s: &mut Node, fx: &mut Fx, command: Command) {
+    Figure2.propose(s, fx, command);
+    let (current_term, last_log_index) = (s.current_term(), s.log().last_index());
+    Figure2.persisted(s, fx, Persisted { current_term, last_log_index });
+}
+
+/// What became durable in some term, taken as if it were this one.
+pub fn persisted_now(s: &mut Node, fx: &mut Fx, persisted: Persisted) {
+    Figure2.persisted(s, fx, Persisted { current_term: s.current_term(), ..persisted });
+}
+
+/// The entries after last_applied, committed or not.
+pub fn uncommitted(s: &Node, limit: usize) -> Option<Apply<Command, Prefix>> {
+    let first_index = s.last_applied().next();
+    let entries = s.log().entries_from(first_index, limit).to_vec();
+    (!entries.is_empty()).then_some(Apply::Entries { first_index, entries })
 }
 
 /// The server as it would be with another log, in the same role.
