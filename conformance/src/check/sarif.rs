@@ -1,7 +1,9 @@
-//! A check as SARIF 2.1.0: a result for each broken property, located at its trace file with the steps as a code flow.
+//! A check as SARIF 2.1.0: a result for each broken property, located in its trace file at the step that breaks it, with
+//! all steps as a code flow.
 //! A search that was not finished is a failed invocation, which is how SARIF says that silence means nothing.
 
 use super::conclusion::{Checked, Violation, sentence};
+use crate::story::TraceFile;
 use figure2_model::{Report, Safety, Verdict};
 use serde::Serialize;
 
@@ -144,12 +146,15 @@ pub fn sarif(checked: &Checked, violations: &[Violation]) -> anyhow::Result<Stri
         exit_code: checked.exit_code(),
         tool_execution_notifications: unfinished,
     };
-    let broken = violations.iter().flat_map(findings);
+    let mut results = Vec::new();
+    for violation in violations {
+        results.extend(findings(violation)?);
+    }
     let vacuous = checked.reports.iter().filter_map(vacuous_finding);
     let never = checked.never_fired.iter().map(|rule| {
         vacuous_text(format!("{} never fired in any profile: {} ({})", rule.id(), rule.text(), rule.place()))
     });
-    let results = broken.chain(vacuous).chain(never).collect();
+    results.extend(vacuous.chain(never));
     let runs = [Run { tool: Tool { driver }, invocations: [invocation], results }];
     Ok(serde_json::to_string_pretty(&Log { schema: SCHEMA, version: "2.1.0", runs })? + "\n")
 }
@@ -174,12 +179,14 @@ fn notification(report: &Report) -> Option<Notification> {
     Some(Notification { level: "error", message: text(message) })
 }
 
-fn findings(violation: &Violation) -> impl Iterator<Item = Finding> {
+fn findings(violation: &Violation) -> anyhow::Result<Vec<Finding>> {
     let Violation { account, file } = violation;
     let uri = uri(&file.display().to_string());
-    account.breaks.iter().map(move |safety| {
-        let steps = account.story.steps.iter().enumerate().map(|(i, step)| FlowLocation {
-            location: at(&uri, 1, Some(format!("{}. {}", i + 1, step.deed))),
+    let lines = TraceFile::of(account).lines_of_steps()?;
+    let broken_at = lines.last().copied().unwrap_or(1);
+    let of_property = |safety: &Safety| {
+        let steps = (1..).zip(&account.story.steps).zip(&lines).map(|((number, step), line)| FlowLocation {
+            location: at(&uri, *line, Some(format!("{number}. {}", step.deed))),
         });
         let length = account.length();
         let message = format!("{} is broken in profile {} ({length})", safety.name(), account.profile);
@@ -187,10 +194,11 @@ fn findings(violation: &Violation) -> impl Iterator<Item = Finding> {
             rule_id: id(*safety),
             level: "error",
             message: text(message),
-            locations: vec![at(&uri, 1, None)],
+            locations: vec![at(&uri, broken_at, None)],
             code_flows: vec![CodeFlow { thread_flows: [ThreadFlow { locations: steps.collect() }] }],
         }
-    })
+    };
+    Ok(account.breaks.iter().map(of_property).collect())
 }
 
 fn vacuous_finding(report: &Report) -> Option<Finding> {

@@ -123,6 +123,17 @@ impl TraceFile {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
+    /// The line of the file's text in which each step says what happened, from 1.
+    ///
+    /// # Errors
+    /// As [`to_json`](Self::to_json).
+    pub fn lines_of_steps(&self) -> Result<Vec<usize>, TraceFileError> {
+        let text = self.to_json()?;
+        // In JSON a string has no line break, so only a field begins a line like this, and only steps have it.
+        let says_what = |(_, line): &(usize, &str)| line.trim_start().starts_with("\"what\": ");
+        Ok((1..).zip(text.lines()).filter(says_what).map(|(number, _)| number).collect())
+    }
+
     /// Reads a file's text.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use crate::fixture::checked;
 use figure2_conformance::check::{Checked, json, junit, markdown, sarif};
+use figure2_conformance::story::TraceFile;
 use figure2_core::Rule;
 use figure2_model::{CheckOptions, Report, Safety, Verdict, check, profile};
 use quick_junit::{NonSuccessKind, TestCaseStatus};
@@ -100,6 +101,30 @@ fn in_sarif_a_broken_property_points_at_its_trace_file() {
     let steps = results[0]["codeFlows"][0]["threadFlows"][0]["locations"].as_array().unwrap();
     assert_eq!(steps.len(), violations[0].account.story.steps.len());
     assert!(steps[0]["location"]["message"]["text"].as_str().unwrap().starts_with("1. S"));
+}
+
+#[test]
+fn in_sarif_each_step_points_at_its_own_line_and_the_result_at_the_last() {
+    let (checked, violations) = checked();
+    let file = TraceFile::of(&violations[0].account);
+    let text = file.to_json().unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let result = &results_of(&sarif(&checked, &violations).unwrap())[0];
+    let line_of = |location: &Value| {
+        let number = location["physicalLocation"]["region"]["startLine"].as_u64().unwrap();
+        usize::try_from(number).unwrap()
+    };
+    let steps = result["codeFlows"][0]["threadFlows"][0]["locations"].as_array().unwrap();
+    let numbers: Vec<usize> = steps.iter().map(|step| line_of(&step["location"])).collect();
+    assert_eq!(numbers.len(), file.steps.len());
+    assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+    for (step, number) in file.steps.iter().zip(&numbers) {
+        assert_eq!(lines[number - 2].trim(), "{");
+        assert_eq!(lines[number - 1].trim(), format!("\"what\": \"{}\",", step.what));
+        let server = format!("\"server\": {}", step.server);
+        assert_eq!(lines[*number].trim().trim_end_matches(','), server);
+    }
+    assert_eq!(Some(&line_of(&result["locations"][0])), numbers.last());
 }
 
 #[test]
