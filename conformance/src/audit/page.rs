@@ -2,7 +2,8 @@
 
 use super::surroundings::{Moment, Surroundings};
 use super::{Kind, Mark, Report, Row, Timeline, Verdict, Violation};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use crate::story::head;
+use maud::{DOCTYPE, Markup, html};
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
@@ -29,13 +30,7 @@ pub fn html(report: &Report) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "figure2 audit: " (sentence) }
-                style { (PreEscaped(CSS)) }
-            }
+            (head(&format!("figure2 audit: {sentence}"), POLICY, CSS))
             body {
                 h1 { "Audit: " span class=(class) { (sentence) } }
                 p.muted { (report.files.join(", ")) }

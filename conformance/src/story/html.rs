@@ -21,13 +21,7 @@ pub fn html(account: &Account) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
-                style { (PreEscaped(CSS)) }
-            }
+            (head(&title, POLICY, CSS))
             body {
                 header {
                     h1 class=(heading) { (title) }
@@ -57,6 +51,19 @@ pub fn html(account: &Account) -> String {
         }
     };
     page.into_string()
+}
+
+/// The head of a page that loads nothing: its content security policy says so, and its style is in it.
+pub(crate) fn head(title: &str, policy: &str, css: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta http-equiv="Content-Security-Policy" content=(policy);
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            title { (title) }
+            style { (PreEscaped(css)) }
+        }
+    }
 }
 
 /// The controls. Only the script can serve them, so only the script shows them.

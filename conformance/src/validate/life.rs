@@ -4,7 +4,9 @@ use super::queue::{Deliveries, Outbox, json};
 use super::{Disk, Objection};
 use crate::trace::Payload;
 use figure2::record::{Sent, State, Step};
-use figure2_core::{Config, Envelope, Index, Input, Outcome, Persisted, RuleSet, Server, ServerId, Term};
+use figure2_core::{
+    Config, Envelope, Index, Input, Outcome, Persisted, RuleSet, Server, ServerId, Snapshot, Term,
+};
 
 pub(super) struct Life {
     server: Server<Payload, Payload>,
@@ -117,13 +119,8 @@ impl Life {
         self.deliveries.deliver(index, term, command)
     }
 
-    pub(super) fn deliver_snapshot(
-        &mut self,
-        index: Index,
-        term: Term,
-        data: &Payload,
-    ) -> Result<(), Objection> {
-        self.deliveries.deliver_snapshot(index, term, data)
+    pub(super) fn deliver_snapshot(&self, snapshot: &Snapshot<Payload>) -> Result<(), Objection> {
+        self.deliveries.deliver_snapshot(snapshot)
     }
 
     pub(super) fn stop(&mut self) {

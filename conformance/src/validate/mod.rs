@@ -12,7 +12,7 @@ pub use network::Network;
 
 use crate::trace::{Line, Payload, Place, Reader, Sequence, TraceError};
 use figure2::record::Event;
-use figure2_core::{Persistent, RuleSet, ServerId};
+use figure2_core::{Persistent, RuleSet, ServerId, Snapshot};
 use life::Life;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -232,7 +232,8 @@ impl Validator {
             }
             Event::DeliverSnapshot { index, term, data } => {
                 counts.delivered += 1;
-                life.deliver_snapshot(index, term, &data)
+                let (last_included_index, last_included_term) = (index, term);
+                life.deliver_snapshot(&Snapshot { last_included_index, last_included_term, data })
             }
             Event::Stop { .. } => {
                 life.stop();

@@ -196,18 +196,12 @@ impl Deliveries {
         Ok(())
     }
 
-    pub(super) fn deliver_snapshot(
-        &mut self,
-        index: Index,
-        term: Term,
-        data: &Payload,
-    ) -> Result<(), Objection> {
-        let snapshot = Snapshot { last_included_index: index, last_included_term: term, data: data.clone() };
-        if self.is_offered(&snapshot) {
+    pub(super) fn deliver_snapshot(&self, snapshot: &Snapshot<Payload>) -> Result<(), Objection> {
+        if self.is_offered(snapshot) {
             Ok(())
         } else {
             let what = "a snapshot is handed to the service that no leader sent";
-            Err(Objection::new(what).found(json(&snapshot)))
+            Err(Objection::new(what).found(json(snapshot)))
         }
     }
 
