@@ -117,6 +117,24 @@ fn get(address: &str, path: &str) -> String {
     answer
 }
 
+/// The Explorer at a free address, with its stdout, which must stay open while it runs.
+fn explorer() -> (Running, impl Iterator<Item = std::io::Result<String>>, String) {
+    // An address that was free may be taken by the time the command wants it.
+    for _ in 0..10 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_figure2"));
+        let args = ["explore", "--profile", "election", "--address", &address];
+        let mut running = Running(command.args(args).stdout(Stdio::piped()).spawn().unwrap());
+        let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+        if lines.any(|line| line.unwrap().contains(&format!("http://{address}"))) {
+            return (running, lines, address);
+        }
+    }
+    panic!("ten addresses that were free could not be used");
+}
+
 #[test]
 fn the_explorer_shows_actions_and_states_in_words_and_the_diagram() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -127,11 +145,7 @@ fn the_explorer_shows_actions_and_states_in_words_and_the_diagram() {
     assert!(err(&output).contains("cannot be used"), "{}", err(&output));
     drop(listener);
 
-    let mut command = Command::new(env!("CARGO_BIN_EXE_figure2"));
-    let args = ["explore", "--profile", "election", "--address", &address];
-    let mut running = Running(command.args(args).stdout(Stdio::piped()).spawn().unwrap());
-    let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains(&format!("http://{address}"))));
+    let (_running, _stdout, address) = explorer();
     let begin = std::time::Instant::now();
     while TcpStream::connect(&address).is_err() {
         assert!(begin.elapsed().as_secs() < 30, "the Explorer does not listen");
