@@ -27,8 +27,12 @@ pub enum MachineEvent {
     HeartbeatTimeout,
     /// A client gives it a command, and it replicates it.
     ClientRequest(Command),
-    /// It loses its power.
-    Crash,
+    /// The records of so many steps, the oldest of those that are not durable, become durable in one write.
+    Write(u8),
+    /// A write fails, and it stops.
+    FailWrite,
+    /// It loses its power. Of what is not durable, its disk keeps the records of so many steps, the oldest.
+    Crash(u8),
     /// It starts from its disk.
     Restart,
     /// Its service gets the next entry, or a snapshot to answer.
@@ -46,7 +50,10 @@ impl fmt::Display for MachineEvent {
             MachineEvent::ElectionTimeout => "election timeout",
             MachineEvent::HeartbeatTimeout => "heartbeat timeout",
             MachineEvent::ClientRequest(command) => return write!(f, "client request c{command}"),
-            MachineEvent::Crash => "crashes",
+            MachineEvent::Write(steps) => return write!(f, "write is durable, records: {steps}"),
+            MachineEvent::FailWrite => "write fails",
+            MachineEvent::Crash(0) => "crashes",
+            MachineEvent::Crash(kept) => return write!(f, "crashes, records: {kept}"),
             MachineEvent::Restart => "restarts",
             MachineEvent::Apply => "applies",
             MachineEvent::TakeSnapshot => "service takes a snapshot",
@@ -80,9 +87,6 @@ pub struct MachineStep {
 /// Why the steps of a cluster's machines cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EdgesError {
-    /// Writes lag: what happens between a step and its write is not among the events.
-    #[error("writes that lag are not driven yet: choose a profile whose writes are durable at once")]
-    LaggingWrites,
     /// There are more states than may be visited.
     #[error("more than {0} states: raise the limit, or choose a smaller profile")]
     TooManyStates(usize),
@@ -133,7 +137,7 @@ pub struct Edge {
 }
 
 impl Cluster {
-    /// What an action, possible in the state, does to a machine; none for a loss.
+    /// What an action, possible in the state, does to a machine; none for a loss, and for what only broken drivers do.
     pub fn machine_event(&self, state: &State, action: Action) -> Option<(ServerId, MachineEvent)> {
         let request = state.used.client_requests.saturating_add(1);
         Some(match action {
@@ -145,10 +149,11 @@ impl Cluster {
             Action::ElectionTimeout(id) => (id, MachineEvent::ElectionTimeout),
             Action::HeartbeatTimeout(id) => (id, MachineEvent::HeartbeatTimeout),
             Action::ClientRequest(id) => (id, MachineEvent::ClientRequest(request)),
-            Action::Crash(id, _) | Action::TornCrash(id) => (id, MachineEvent::Crash),
+            Action::Crash(id, kept) => (id, MachineEvent::Crash(kept)),
+            Action::TornCrash(_) => return None,
             Action::Restart(id) => (id, MachineEvent::Restart),
-            // Writes that lag are refused before.
-            Action::Write(..) | Action::FailWrite(_) => return None,
+            Action::Write(id, steps) => (id, MachineEvent::Write(steps)),
+            Action::FailWrite(id) => (id, MachineEvent::FailWrite),
             Action::Apply(id) => (id, MachineEvent::Apply),
             Action::TakeSnapshot(id) => (id, MachineEvent::TakeSnapshot),
             Action::AnswerSnapshot(id) => (id, MachineEvent::AnswerSnapshot),
@@ -166,13 +171,14 @@ impl Cluster {
     /// when it cannot happen to it.
     pub fn machine_step(&self, before: &Host, event: MachineEvent) -> Option<MachineStep> {
         let bounds = &self.bounds;
-        // Writes that lag, so that each message is seen on its side of the write.
+        let lags = bounds.unwritten > 0;
+        // Where writes are durable at once, they lag here too, so that each message is seen on its side of the write.
         let stepper = Stepper {
             rules: &Figure2,
             driver: &Sound,
             config: Config { servers: bounds.servers, max_entries_per_message: bounds.entries_per_message },
             apply_at_once: bounds.apply == Apply::AtOnce,
-            unwritten: u8::MAX,
+            unwritten: if lags { bounds.unwritten } else { u8::MAX },
         };
         let silent = |host: Host, rules| Stepped { host, sent: Vec::new(), rules };
         let mut stepped = match &event {
@@ -182,7 +188,11 @@ impl Cluster {
             MachineEvent::ClientRequest(command) => {
                 stepper.step(before, [Input::Propose(*command), Input::Replicate])
             }
-            MachineEvent::Crash => stepper.crash(before, 0).map(|host| silent(host, RuleSet::EMPTY)),
+            MachineEvent::Write(steps) => stepper.write(before, *steps),
+            MachineEvent::FailWrite => stepper.fail_write(before),
+            MachineEvent::Crash(kept) => {
+                stepper.crash(before, *kept).map(|host| silent(host, RuleSet::EMPTY))
+            }
             MachineEvent::Restart => {
                 let mut rules = RuleSet::EMPTY;
                 rules.insert(Rule::P1);
@@ -192,12 +202,19 @@ impl Cluster {
             MachineEvent::TakeSnapshot => stepper.take_snapshot(before),
             MachineEvent::AnswerSnapshot => stepper.answer(before),
         }?;
-        let mut visible: Vec<Visible> = stepped.sent.drain(..).map(Visible::Sent).collect();
-        while !stepped.host.unwritten.is_empty() {
-            let unwritten = &stepped.host.unwritten;
-            let steps = u8::try_from(unwritten.len()).ok()?;
-            let changes = unwritten.iter().flat_map(|step| step.record().changes().iter().cloned());
-            visible.push(Visible::Saved(changes.collect()));
+        let saved = |host: &Host, steps: u8| {
+            let written = host.unwritten.iter().take(usize::from(steps));
+            let changes: Vec<_> = written.flat_map(|step| step.record().changes().iter().cloned()).collect();
+            (!changes.is_empty()).then_some(Visible::Saved(changes))
+        };
+        let mut visible = Vec::new();
+        if let MachineEvent::Write(steps) | MachineEvent::Crash(steps) = event {
+            visible.extend(saved(before, steps));
+        }
+        visible.extend(stepped.sent.drain(..).map(Visible::Sent));
+        while !lags && !stepped.host.unwritten.is_empty() {
+            let steps = u8::try_from(stepped.host.unwritten.len()).ok()?;
+            visible.extend(saved(&stepped.host, steps));
             let written = stepper.write(&stepped.host, steps)?;
             visible.extend(written.sent.into_iter().map(Visible::Sent));
             stepped.rules = stepped.rules.union(written.rules);
@@ -211,9 +228,6 @@ impl Cluster {
     /// # Errors
     /// When there are too many states, or the cluster is of a kind whose steps are not told.
     pub fn edges(&self, max_states: usize) -> Result<Edges, EdgesError> {
-        if self.bounds.unwritten > 0 {
-            return Err(EdgesError::LaggingWrites);
-        }
         let mut search =
             Search { cluster: self, places: HashMap::new(), steps: HashMap::new(), found: Edges::default() };
         let start = self.keyed_start();
@@ -299,7 +313,8 @@ impl Search<'_> {
         };
         let other = EdgesError::OtherSystem { server, event: event.to_string() };
         let step = self.cluster.machine_step(host, event).ok_or(other.clone())?;
-        if (&step.after.server, &step.after.disk) != (&host_after.server, &host_after.disk) {
+        let Host { server: up, disk, unwritten, .. } = &step.after;
+        if (up, disk, unwritten) != (&host_after.server, &host_after.disk, &host_after.unwritten) {
             return Err(other);
         }
         let from = self.place(before.number(), host);

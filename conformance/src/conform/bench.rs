@@ -2,9 +2,13 @@
 
 use super::defect::Defect;
 use super::difference::{Differing, Held};
-use super::medium::{Disk, Journal, Seen, Service, lock};
+use super::disk::Disk;
+use super::medium::{Journal, Seen, Service, lock};
+use super::waiting::Waiting;
 use super::words;
+use super::writer::Happening;
 use bytes::Bytes;
+use figure2::Failure;
 use figure2::codec;
 use figure2::driven::{Driven, Pace, Timeout};
 use figure2_core::{Config, Index, ServerId};
@@ -23,6 +27,10 @@ pub struct Bench {
     disk: Disk,
     service: Service,
     node: Option<Driven>,
+    /// Whether writes lag: then the harness ends each save.
+    lags: bool,
+    /// Where writes lag: who waits for an answer, and what is on its way in the model and not yet from the node.
+    waiting: Waiting,
     /// The last request that left in this life, or in the one before: for a defect.
     last_sent: Arc<Mutex<Option<Bytes>>>,
     defect: Option<Defect>,
@@ -39,10 +47,12 @@ impl Bench {
             id,
             config: Config { servers: bounds.servers, max_entries_per_message: bounds.entries_per_message },
             pace: if bounds.apply == Apply::AtOnce { Pace::AtOnce } else { Pace::OneByOne },
-            disk: Disk::new(journal.clone(), defect),
+            disk: Disk::new(journal.clone(), bounds.unwritten > 0, defect),
             journal,
             service: Service::default(),
             node: None,
+            lags: bounds.unwritten > 0,
+            waiting: Waiting::default(),
             last_sent: Arc::default(),
             defect,
         };
@@ -76,32 +86,62 @@ impl Bench {
         Ok(())
     }
 
-    /// Something happens to it; afterwards it rests.
+    /// Something happens to it; afterwards it rests, but for a late writer.
     ///
     /// # Errors
     /// When it cannot happen to the node, with the reason.
-    pub fn happen(&mut self, event: &MachineEvent) -> anyhow::Result<()> {
-        match event {
-            MachineEvent::Restart => return self.start(true),
-            MachineEvent::Crash => {
-                if let Some(node) = self.node.take() {
-                    node.kill();
+    pub fn happen(&mut self, happening: &Happening) -> anyhow::Result<()> {
+        let late = happening.writer_is_late;
+        match &happening.event {
+            MachineEvent::Restart => self.start(true)?,
+            MachineEvent::Crash(kept) => {
+                if *kept > 0 {
+                    self.begin_save();
+                    self.disk.complete();
                 }
-                self.service.restart(Vec::new());
-                return Ok(());
+                self.disk.lose_power();
+                self.stop();
             }
-            _ => {}
+            MachineEvent::FailWrite => {
+                self.begin_save();
+                anyhow::ensure!(self.disk.is_saving(), "the node saves nothing");
+                self.disk.fail();
+                self.rest(false);
+                if let Some(Failure::Storage(_)) = self.node.as_ref().and_then(Driven::failure) {
+                    self.stop();
+                }
+            }
+            MachineEvent::Write(_) => {
+                self.begin_save();
+                self.disk.complete();
+                if let Some(node) = &mut self.node {
+                    node.run_writer();
+                }
+                self.rest(late);
+            }
+            event => {
+                self.take(event, late)?;
+                self.rest(late);
+            }
         }
+        self.disk.sync()?;
+        Ok(())
+    }
+
+    /// Something happens to a node that is up.
+    fn take(&mut self, event: &MachineEvent, late: bool) -> anyhow::Result<()> {
         let node = self.node.as_mut().ok_or_else(|| anyhow::anyhow!("the node is down"))?;
         match event {
             MachineEvent::Receive(letter) => {
                 let bytes = codec::encode_message(&words::letter(letter))?;
-                if letter.message.is_request() {
+                if !letter.message.is_request() {
+                    node.deliver(&bytes)?;
+                } else if self.lags {
+                    self.waiting.for_reply(node.call(&bytes)?);
+                } else {
                     let reply = node.call(&bytes)?;
                     let reply = answer(node, &self.journal, reply);
-                    self.answered(reply.flatten())?;
-                } else {
-                    node.deliver(&bytes)?;
+                    self.answered(reply.flatten());
                 }
             }
             MachineEvent::ElectionTimeout => node.fire(Timeout::Election),
@@ -124,34 +164,60 @@ impl Bench {
                 let offered =
                     offered.ok_or_else(|| anyhow::anyhow!("no snapshot was offered to the service"))?;
                 let installed = node.cond_install_snapshot(offered.clone());
-                let installed = answer(node, &Journal::default(), installed).flatten();
-                if installed.ok_or_else(|| anyhow::anyhow!("CondInstallSnapshot was not answered"))? {
-                    self.service.install(&offered);
-                }
+                self.waiting.for_installed(installed, offered);
+                self.rest(late);
+                let is_answered = self.lags || !self.waiting.installs();
+                anyhow::ensure!(is_answered, "CondInstallSnapshot was not answered");
             }
-            MachineEvent::Crash | MachineEvent::Restart => {}
+            _ => {}
         }
-        if let Some(node) = &mut self.node {
-            node.rest();
-        }
-        self.disk.sync()?;
         Ok(())
     }
 
+    /// Lets the writer begin the save of all that waits, if it was late.
+    fn begin_save(&mut self) {
+        if !self.disk.is_saving() {
+            self.rest(false);
+        }
+    }
+
+    /// Lets the node run until it rests, its writer only if that is not late; then those who waited look for answers.
+    fn rest(&mut self, writer_is_late: bool) {
+        if let Some(node) = &mut self.node {
+            if writer_is_late {
+                node.rest_but_writer();
+            } else {
+                node.rest();
+            }
+        }
+        for reply in self.waiting.replies() {
+            self.journal.note(as_received(&reply));
+        }
+        if let Some(installed) = self.waiting.installed() {
+            self.service.install(&installed);
+        }
+    }
+
+    /// The node is no more, and all that was in memory.
+    fn stop(&mut self) {
+        if let Some(node) = self.node.take() {
+            node.kill();
+        }
+        self.waiting.end();
+        self.service.restart(Vec::new());
+    }
+
     /// Puts the reply where the journal says that it was given.
-    fn answered(&mut self, reply: Option<words::Letter>) -> anyhow::Result<()> {
-        let Some(reply) = reply else { return Ok(()) };
-        // As on its way to the caller: encoded, and decoded there.
-        let reply = codec::decode_message(&codec::encode_message(&reply)?)?;
-        let mut reply = Some(reply);
+    fn answered(&mut self, reply: Option<words::Letter>) {
+        let Some(reply) = reply else { return };
+        let mut reply = Some(as_received(&reply));
         for seen in self.journal.take() {
             let is_answer = seen == Seen::Answered;
-            let seen = if is_answer { reply.take().map(Seen::Sent) } else { Some(seen) };
+            let seen = if is_answer { reply.take() } else { Some(seen) };
             if let Some(seen) = seen {
                 self.journal.note(seen);
             }
         }
-        Ok(())
     }
 
     /// Where it differs from the model's machine after the last event; nowhere, if all is well.
@@ -159,8 +225,15 @@ impl Bench {
         let mut differing = Vec::new();
         let model: Vec<Seen> = visible.iter().map(seen_in_model).collect();
         let node = self.journal.take();
-        if model != node {
+        if self.lags {
+            // Nothing waits any more: then nothing may be left that the node has not sent.
+            let is_idle = after.server.is_some() && after.unwritten.is_empty();
+            differing.extend(self.waiting.compare(model, node, is_idle));
+        } else if model != node {
             differing.push(Differing::new("sent and saved, in order", &model, &node));
+        }
+        if after.server.is_none() {
+            self.waiting.lose_unsent();
         }
         let held = self.node.as_ref().map(|node| node.look(Held::of_node));
         Held::compare(after.server.as_ref(), held.as_ref(), &mut differing);
@@ -169,7 +242,7 @@ impl Bench {
             Err(error) => differing.push(Differing::new("disk", &after.disk, &error.to_string())),
         }
         let (model, node) = (words::content(&after.service), self.service.content());
-        if model != node {
+        if model != node && !self.waiting.installs_content(&model) {
             differing.push(Differing::new("what the service applied", &model, &node));
         }
         let (model, node) = (after.answering.as_ref().map(words::snapshot), self.service.offered());
@@ -198,6 +271,14 @@ fn answer<T>(node: &mut Driven, waiter: &Journal, answer: impl Future<Output = T
     match answer.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => Some(answer),
         Poll::Pending => None,
+    }
+}
+
+/// A reply, as on its way to the caller: encoded, and decoded there.
+fn as_received(reply: &words::Letter) -> Seen {
+    match codec::encode_message(reply) {
+        Ok(bytes) => seen_in_bytes(&bytes),
+        Err(error) => Seen::Garbled(error),
     }
 }
 

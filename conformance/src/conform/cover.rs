@@ -1,9 +1,10 @@
 //! Every edge of a profile: each step of each machine is taken by a real node.
 
+use super::ways::{Impossible, Move, Ways};
 use super::{Bench, Defect, Difference, drive};
 use figure2_core::RuleSet;
-use figure2_model::{Bounds, Edge, Edges};
-use std::collections::VecDeque;
+use figure2_model::{Bounds, Edges};
+use std::collections::BTreeMap;
 
 /// What was covered of a profile.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +13,9 @@ pub struct Covered {
     pub edges: u64,
     /// Steps of machines among them, each counted once.
     pub steps: u64,
+    /// Where writes lag, a node can do less than the model's machine: how many edges it cannot take, by how many steps of
+    /// machines, and why.
+    pub impossible: BTreeMap<Impossible, Impossibles>,
     /// Steps that nodes took, those that only led to another one included.
     pub replayed: u64,
     /// Nodes that were started for the first time.
@@ -22,48 +26,67 @@ pub struct Covered {
     pub difference: Option<Difference>,
 }
 
-/// Takes each step with a real node. A node goes on while there are steps left from where it is; then another one goes
-/// the shortest way to the next machine with steps left.
+/// Steps that no node can take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Impossibles {
+    /// Edges of the cluster.
+    pub edges: u64,
+    /// Steps of machines among them, each counted once.
+    pub steps: u64,
+}
+
+impl Covered {
+    /// Edges whose step no node can take.
+    #[must_use]
+    pub fn impossible_edges(&self) -> u64 {
+        self.impossible.values().map(|count| count.edges).sum()
+    }
+}
+
+/// Takes each step with a real node; where writes lag, from wherever its writer can be then. A node goes on while there
+/// are steps left from where it is; then another one goes the shortest way to the next place with steps left.
 ///
 /// # Errors
 /// When a node cannot be made at all.
 pub fn cover(edges: &Edges, bounds: &Bounds, defect: Option<Defect>) -> anyhow::Result<Covered> {
     let ways = Ways::of(edges);
     let mut covered = Covered::default();
-    let mut left: Vec<Vec<usize>> = ways.out.clone();
+    for (number, why) in ways.impossible(edges) {
+        let count = covered.impossible.entry(why).or_default();
+        count.edges += edges.steps.get(number).map_or(0, |edge| edge.edges);
+        count.steps += 1;
+    }
+    let mut left: Vec<Vec<Move>> = ways.moves.clone();
     let mut taken = vec![false; edges.steps.len()];
-    for goal in ways.order.iter().copied() {
+    for goal in 0..left.len() {
         while left.get(goal).is_some_and(|left| !left.is_empty()) {
-            let mut way = ways.to(edges, goal).into_iter();
-            let Some(server) = edges.machines.get(goal).map(|machine| machine.id) else { break };
+            let mut way = ways.to(goal).into_iter();
+            let Some(server) = ways.machine(edges, goal).map(|machine| machine.id) else { break };
             let mut bench = Bench::new(server, bounds, defect)?;
             let mut events = Vec::new();
             covered.nodes += 1;
             let mut at = goal;
-            while let Some(number) = way.next().or_else(|| left.get_mut(at).and_then(Vec::pop)) {
-                let (Some(Edge { to, step, edges: served, .. }), Some(taken)) =
-                    (edges.steps.get(number), taken.get_mut(number))
-                else {
+            while let Some(next) = way.next().or_else(|| left.get_mut(at).and_then(Vec::pop)) {
+                let (Some(edge), Some(taken)) = (edges.steps.get(next.edge), taken.get_mut(next.edge)) else {
                     break;
                 };
-                let Some(after) = edges.machines.get(*to) else { break };
-                events.push(step.event.clone());
-                let fields = drive(&mut bench, step, after);
+                let Some(after) = edges.machines.get(edge.to) else { break };
+                let fields = drive(&mut bench, &edge.step, next.writer_is_late, after, &mut events);
                 covered.replayed += 1;
                 if !fields.is_empty() {
                     let found = Difference { server, events, fields };
-                    let shorter = ways.shortest_difference(edges, number, bounds, defect)?;
+                    let shorter = shortest(&ways, edges, next, bounds, defect)?;
                     covered.difference = Some(shorter.unwrap_or(found));
                     return Ok(covered);
                 }
                 if !std::mem::replace(taken, true) {
                     covered.steps += 1;
-                    covered.edges += served;
-                    covered.rules = covered.rules.union(step.rules);
+                    covered.edges += edge.edges;
+                    covered.rules = covered.rules.union(edge.step.rules);
                 }
                 // On the way the goal is where it will be; afterwards each step leads on.
                 if way.len() == 0 {
-                    at = *to;
+                    at = next.to;
                 }
             }
         }
@@ -71,79 +94,24 @@ pub fn cover(edges: &Edges, bounds: &Bounds, defect: Option<Defect>) -> anyhow::
     Ok(covered)
 }
 
-/// The shortest ways to the machines.
-struct Ways {
-    /// The steps from each machine.
-    out: Vec<Vec<usize>>,
-    /// The step that leads to each machine first; none for those that never ran.
-    first: Vec<Option<usize>>,
-    /// The machines that can be reached, nearest first.
-    order: Vec<usize>,
-}
-
-impl Ways {
-    fn of(edges: &Edges) -> Ways {
-        let mut out = vec![Vec::new(); edges.machines.len()];
-        for (number, edge) in edges.steps.iter().enumerate() {
-            if let Some(out) = out.get_mut(edge.from) {
-                out.push(number);
-            }
+/// The first difference on the shortest way to a move, that one included; none if the node must have come another way.
+fn shortest(
+    ways: &Ways,
+    edges: &Edges,
+    last: Move,
+    bounds: &Bounds,
+    defect: Option<Defect>,
+) -> anyhow::Result<Option<Difference>> {
+    let Some(server) = ways.machine(edges, last.to).map(|machine| machine.id) else { return Ok(None) };
+    let mut bench = Bench::new(server, bounds, defect)?;
+    let mut events = Vec::new();
+    for next in ways.to(last.from).into_iter().chain([last]) {
+        let Some(edge) = edges.steps.get(next.edge) else { break };
+        let Some(after) = edges.machines.get(edge.to) else { break };
+        let fields = drive(&mut bench, &edge.step, next.writer_is_late, after, &mut events);
+        if !fields.is_empty() {
+            return Ok(Some(Difference { server, events, fields }));
         }
-        let starts = edges.starts();
-        let mut first = vec![None; edges.machines.len()];
-        let mut order: Vec<usize> = starts.clone().collect();
-        let mut queue: VecDeque<usize> = starts.clone().collect();
-        while let Some(machine) = queue.pop_front() {
-            for number in out.get(machine).into_iter().flatten().copied() {
-                let Some(to) = edges.steps.get(number).map(|edge| edge.to) else { continue };
-                if let Some(place) = first.get_mut(to)
-                    && place.is_none()
-                    && !starts.contains(&to)
-                {
-                    *place = Some(number);
-                    order.push(to);
-                    queue.push_back(to);
-                }
-            }
-        }
-        Ways { out, first, order }
     }
-
-    /// The steps from a first start to a machine.
-    fn to(&self, edges: &Edges, machine: usize) -> Vec<usize> {
-        let mut way = Vec::new();
-        let mut at = machine;
-        while let Some(number) = self.first.get(at).copied().flatten() {
-            way.push(number);
-            let Some(edge) = edges.steps.get(number) else { break };
-            at = edge.from;
-        }
-        way.reverse();
-        way
-    }
-
-    /// The first difference on the shortest way to a step, that step included; none if the node must have come another
-    /// way.
-    fn shortest_difference(
-        &self,
-        edges: &Edges,
-        number: usize,
-        bounds: &Bounds,
-        defect: Option<Defect>,
-    ) -> anyhow::Result<Option<Difference>> {
-        let Some(last) = edges.steps.get(number) else { return Ok(None) };
-        let server = last.step.after.id;
-        let mut bench = Bench::new(server, bounds, defect)?;
-        let mut events = Vec::new();
-        for number in self.to(edges, last.from).into_iter().chain([number]) {
-            let Some(Edge { to, step, .. }) = edges.steps.get(number) else { break };
-            let Some(after) = edges.machines.get(*to) else { break };
-            events.push(step.event.clone());
-            let fields = drive(&mut bench, step, after);
-            if !fields.is_empty() {
-                return Ok(Some(Difference { server, events, fields }));
-            }
-        }
-        Ok(None)
-    }
+    Ok(None)
 }

@@ -17,16 +17,19 @@ pub enum Defect {
     ApplyRepeated,
     /// The last request before a crash leaves again after the restart.
     StaleOutbox,
+    /// A write that failed is reported as durable. Only a profile whose writes fail can show it.
+    FailureIgnored,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Defect; 5] = [
+    pub const ALL: [Defect; 6] = [
         Defect::SentBeforeSync,
         Defect::RecordForgotten,
         Defect::SnapshotWithoutTrim,
         Defect::ApplyRepeated,
         Defect::StaleOutbox,
+        Defect::FailureIgnored,
     ];
 }
 
@@ -38,6 +41,7 @@ impl fmt::Display for Defect {
             Defect::SnapshotWithoutTrim => "a snapshot saved without the log's trim",
             Defect::ApplyRepeated => "an apply repeated after a restart",
             Defect::StaleOutbox => "a stale outbox after a restart",
+            Defect::FailureIgnored => "a failed write ignored",
         })
     }
 }

@@ -1,7 +1,7 @@
 //! A difference as a file: what happened to the node, from its first start to the step that differs, and in what. The
 //! same events can be given to another node, and what it should be is computed anew.
 
-use super::{Bench, Defect, Difference, Differing, drive, unscripted, words};
+use super::{Bench, Defect, Difference, Differing, Happening, Writer, drive, unscripted, words};
 use figure2_core::{Envelope, ServerId};
 use figure2_model::{CheckError, Command, Host, MachineEvent, Profile, profile};
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,9 @@ pub struct DifferenceFile {
 #[serde(deny_unknown_fields)]
 pub struct FileStep {
     event: FileEvent,
+    /// Whether the writer has yet to run when the next step is taken.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    writer_is_late: bool,
 }
 
 /// A [`MachineEvent`], with snapshots as their commands.
@@ -48,7 +51,9 @@ enum FileEvent {
     ElectionTimeout,
     HeartbeatTimeout,
     ClientRequest(Command),
-    Crash,
+    Write(u8),
+    FailWrite,
+    Crash(u8),
     Restart,
     Apply,
     TakeSnapshot,
@@ -124,7 +129,7 @@ impl DifferenceFile {
             bounds: profile.bounds.to_string(),
             server: difference.server.0,
             defect,
-            steps: difference.events.iter().map(|event| FileStep { event: FileEvent::of(event) }).collect(),
+            steps: difference.events.iter().map(FileStep::of).collect(),
             differs: difference.fields.clone(),
         }
     }
@@ -183,16 +188,19 @@ impl DifferenceFile {
         let mut bench =
             Bench::new(server, &profile.bounds, self.defect).map_err(DifferenceFileError::Bench)?;
         let mut events = Vec::new();
-        for (number, step) in (1..).zip(&self.steps) {
+        let mut writer = Writer::default();
+        for (number, FileStep { event, writer_is_late }) in (1..).zip(&self.steps) {
             let refused = |problem: &str| DifferenceFileError::Step { number, problem: problem.to_owned() };
-            let event = step.event.of_machine().ok_or_else(|| refused("a snapshot of so many commands"))?;
+            let event = event.of_machine().ok_or_else(|| refused("a snapshot of so many commands"))?;
             // A broken promise shows that no correct peer sent this.
             let step = cluster
                 .machine_step(&machine, event)
                 .filter(|step| step.after.breaches.is_empty())
                 .ok_or_else(|| refused("it cannot happen to the model's machine"))?;
-            events.push(step.event.clone());
-            let fields = drive(&mut bench, &step, &step.after);
+            writer = writer
+                .after(&machine, &step, *writer_is_late)
+                .ok_or_else(|| refused("it cannot happen to a node whose writer is there"))?;
+            let fields = drive(&mut bench, &step, *writer_is_late, &step.after, &mut events);
             if !fields.is_empty() {
                 return Ok(Some(Difference { server, events, fields }));
             }
@@ -219,6 +227,13 @@ impl DifferenceFile {
     }
 }
 
+impl FileStep {
+    fn of(happening: &Happening) -> FileStep {
+        let Happening { event, writer_is_late } = happening;
+        FileStep { event: FileEvent::of(event), writer_is_late: *writer_is_late }
+    }
+}
+
 impl FileEvent {
     fn of(event: &MachineEvent) -> FileEvent {
         match event {
@@ -228,7 +243,9 @@ impl FileEvent {
             MachineEvent::ElectionTimeout => FileEvent::ElectionTimeout,
             MachineEvent::HeartbeatTimeout => FileEvent::HeartbeatTimeout,
             MachineEvent::ClientRequest(command) => FileEvent::ClientRequest(*command),
-            MachineEvent::Crash => FileEvent::Crash,
+            MachineEvent::Write(steps) => FileEvent::Write(*steps),
+            MachineEvent::FailWrite => FileEvent::FailWrite,
+            MachineEvent::Crash(kept) => FileEvent::Crash(*kept),
             MachineEvent::Restart => FileEvent::Restart,
             MachineEvent::Apply => FileEvent::Apply,
             MachineEvent::TakeSnapshot => FileEvent::TakeSnapshot,
@@ -243,7 +260,9 @@ impl FileEvent {
             FileEvent::ElectionTimeout => MachineEvent::ElectionTimeout,
             FileEvent::HeartbeatTimeout => MachineEvent::HeartbeatTimeout,
             FileEvent::ClientRequest(command) => MachineEvent::ClientRequest(*command),
-            FileEvent::Crash => MachineEvent::Crash,
+            FileEvent::Write(steps) => MachineEvent::Write(*steps),
+            FileEvent::FailWrite => MachineEvent::FailWrite,
+            FileEvent::Crash(kept) => MachineEvent::Crash(*kept),
             FileEvent::Restart => MachineEvent::Restart,
             FileEvent::Apply => MachineEvent::Apply,
             FileEvent::TakeSnapshot => MachineEvent::TakeSnapshot,

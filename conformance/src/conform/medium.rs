@@ -1,11 +1,8 @@
-//! What surrounds the node: its storage, its way to the peers and its service, which note all that happens.
+//! What surrounds the node: a journal of all that is seen of it, and its service.
 
-use super::defect::Defect;
 use super::words::Letter;
 use bytes::Bytes;
-use figure2::{
-    ApplyMsg, Change, Command, Persistent, Persister, Record, SnapshotData, Storage, StorageError, codec,
-};
+use figure2::{ApplyMsg, Change, codec};
 use figure2_core::{Index, Snapshot};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
@@ -43,79 +40,6 @@ impl Journal {
 impl Wake for Journal {
     fn wake(self: Arc<Self>) {
         self.note(Seen::Answered);
-    }
-}
-
-/// A disk: a [`Persister`] that outlives the node.
-#[derive(Clone)]
-pub struct Disk {
-    contents: Arc<Mutex<Contents>>,
-    journal: Journal,
-    defect: Option<Defect>,
-}
-
-#[derive(Default)]
-struct Contents {
-    persister: Persister,
-    /// Said to be durable, and is not yet.
-    unsynced: Option<Record<Command, SnapshotData>>,
-    saves: u64,
-}
-
-impl Disk {
-    /// An empty one.
-    pub fn new(journal: Journal, defect: Option<Defect>) -> Disk {
-        Disk { contents: Arc::default(), journal, defect }
-    }
-
-    /// What a restart would find, decoded from the bytes on it.
-    ///
-    /// # Errors
-    /// When nothing could be started from it.
-    pub fn read(&self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        lock(&self.contents).persister.copy().load()
-    }
-
-    /// The node rests: what a defective disk put off, it does now.
-    pub fn sync(&self) -> Result<(), StorageError> {
-        let mut contents = lock(&self.contents);
-        let Some(record) = contents.unsynced.take() else { return Ok(()) };
-        self.journal.note(Seen::Saved(record.changes().to_vec()));
-        contents.persister.write(record)
-    }
-}
-
-impl Storage for Disk {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        lock(&self.contents).persister.load()
-    }
-
-    async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
-        if self.defect == Some(Defect::SentBeforeSync) {
-            self.sync()?;
-            lock(&self.contents).unsynced = Some(record);
-            return Ok(());
-        }
-        let mut contents = lock(&self.contents);
-        contents.saves += 1;
-        self.journal.note(Seen::Saved(record.changes().to_vec()));
-        match self.defect {
-            Some(Defect::RecordForgotten) if contents.saves.is_multiple_of(3) => Ok(()),
-            Some(Defect::SnapshotWithoutTrim)
-                if record.changes().iter().any(|change| matches!(change, Change::Snapshot { .. })) =>
-            {
-                let untrimmed = contents.persister.read_raft_state();
-                contents.persister.write(record)?;
-                let snapshot = contents.persister.read_snapshot();
-                contents.persister = Persister::from_bytes(untrimmed, Some(snapshot));
-                Ok(())
-            }
-            _ => contents.persister.write(record),
-        }
-    }
-
-    fn blocks(&self) -> bool {
-        false
     }
 }
 

@@ -5,20 +5,26 @@ mod bench;
 mod cover;
 mod defect;
 mod difference;
+mod disk;
 mod file;
 mod medium;
+mod waiting;
 mod walk;
+mod ways;
 mod words;
+mod writer;
 
 pub use bench::Bench;
-pub use cover::{Covered, cover};
+pub use cover::{Covered, Impossibles, cover};
 pub use defect::Defect;
 pub use difference::Differing;
 pub use file::{DifferenceFile, DifferenceFileError};
 pub use walk::{Walked, Walks, walk};
+pub use ways::Impossible;
+pub use writer::{Happening, Writer};
 
 use figure2_core::ServerId;
-use figure2_model::{CheckError, Cluster, Host, MachineEvent, MachineStep, Profile, System};
+use figure2_model::{CheckError, Cluster, Host, MachineStep, Profile, System};
 use std::fmt;
 
 /// A node that is not what the model says, and how it got there.
@@ -27,7 +33,7 @@ pub struct Difference {
     /// The server.
     pub server: ServerId,
     /// What happened to it, from its first start to the step that differs.
-    pub events: Vec<MachineEvent>,
+    pub events: Vec<Happening>,
     /// The fields that differ.
     pub fields: Vec<Differing>,
 }
@@ -35,8 +41,9 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "DIFFERS {}, step {}:", self.server, self.events.len())?;
-        for (number, event) in (1..).zip(&self.events) {
-            writeln!(f, "{number:4} {event}")?;
+        for (number, Happening { event, writer_is_late }) in (1..).zip(&self.events) {
+            let writer = if *writer_is_late { ", and its writer has yet to run" } else { "" };
+            writeln!(f, "{number:4} {event}{writer}")?;
         }
         for field in &self.fields {
             writeln!(f, "{field}")?;
@@ -51,14 +58,21 @@ fn unscripted(profile: &Profile) -> Result<Cluster, CheckError> {
     Ok(unscripted.cluster(&System::default())?.with_symmetry(false))
 }
 
-/// Gives a step to a node. The fields in which it then differs from the model; an event that the node cannot take is one.
-fn drive(bench: &mut Bench, step: &MachineStep, after: &Host) -> Vec<Differing> {
-    match bench.happen(&step.event) {
-        Ok(()) => bench.differing(after, &step.visible),
-        Err(error) => {
-            let mut fields = vec![Differing::new("the event", &"can happen", &format!("{error:#}"))];
-            fields.extend(bench.differing(after, &step.visible));
-            fields
-        }
+/// Gives a step to a node, and notes it. The fields in which it then differs from the model; an event that the node
+/// cannot take is one.
+fn drive(
+    bench: &mut Bench,
+    step: &MachineStep,
+    writer_is_late: bool,
+    after: &Host,
+    events: &mut Vec<Happening>,
+) -> Vec<Differing> {
+    let happening = Happening { event: step.event.clone(), writer_is_late };
+    let mut fields = Vec::new();
+    if let Err(error) = bench.happen(&happening) {
+        fields.push(Differing::new("the event", &"can happen", &format!("{error:#}")));
     }
+    fields.extend(bench.differing(after, &step.visible));
+    events.push(happening);
+    fields
 }

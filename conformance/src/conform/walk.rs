@@ -1,11 +1,11 @@
 //! Walks through large profiles: whole clusters of real nodes, each step drawn among those the model allows.
 
-use super::{Bench, Defect, Difference, drive, unscripted};
+use super::{Bench, Defect, Difference, Happening, Writer, drive, unscripted};
 use figure2_core::{RuleSet, ServerId};
-use figure2_model::{Cluster, Host, MachineEvent, Profile};
-use rand::SeedableRng;
+use figure2_model::{Action, Cluster, MachineStep, Profile, State};
 use rand::rngs::SmallRng;
-use rand::seq::IndexedRandom;
+use rand::seq::IteratorRandom;
+use rand::{Rng, SeedableRng};
 
 /// Which walks.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,6 @@ pub struct Walked {
 /// When the model and the rules of Figure 2 part, or a node cannot be made.
 pub fn walk(profile: &Profile, walks: Walks, defect: Option<Defect>) -> anyhow::Result<Walked> {
     let cluster = unscripted(profile)?;
-    anyhow::ensure!(profile.bounds.unwritten == 0, figure2_model::EdgesError::LaggingWrites);
     let mut walked = Walked::default();
     for seed in (walks.seed..).take(usize::try_from(walks.walks)?) {
         if let Some(difference) = one(&cluster, profile, seed, walks.actions, defect, &mut walked)? {
@@ -58,35 +57,90 @@ fn one(
     walked: &mut Walked,
 ) -> anyhow::Result<Option<Difference>> {
     let mut random = SmallRng::seed_from_u64(seed);
-    let servers = (0..profile.bounds.servers).map(ServerId);
-    let benches: anyhow::Result<Vec<Bench>> =
-        servers.clone().map(|id| Bench::new(id, &profile.bounds, defect)).collect();
-    let mut benches = benches?;
-    let mut events: Vec<Vec<MachineEvent>> = servers.map(|_| Vec::new()).collect();
+    let nodes: anyhow::Result<Vec<Node>> =
+        (0..profile.bounds.servers).map(|id| Node::new(ServerId(id), profile, defect)).collect();
+    let mut nodes = nodes?;
     let mut state = cluster.start().clone();
     for _ in 0..actions {
         let mut possible = cluster.possible_actions(&state);
         possible.retain(|action| cluster.act(&state, *action).is_some());
-        let Some(action) = possible.choose(&mut random).copied() else { break };
-        let Some((next, rules)) = cluster.act(&state, action) else { break };
-        if let Some((server, event)) = cluster.machine_event(&state, action) {
-            let at = usize::from(server.0);
-            let host = |state| -> anyhow::Result<&Host> {
-                cluster.hosts(state).nth(at).ok_or_else(|| anyhow::anyhow!("{server} is not in the cluster"))
-            };
-            let step = cluster.machine_step(host(&state)?, event);
-            let step =
-                step.ok_or_else(|| anyhow::anyhow!("the model refuses what it allowed: {action:?}"))?;
-            let (Some(bench), Some(events)) = (benches.get_mut(at), events.get_mut(at)) else { break };
-            events.push(step.event.clone());
-            let fields = drive(bench, &step, host(&next)?);
+        let lags = profile.bounds.unwritten > 0;
+        let Some(chosen) = choose(cluster, &state, possible, &nodes, lags, &mut random)? else { break };
+        let Some((next, rules)) = cluster.act(&state, chosen.action) else { break };
+        if let Some(taken) = chosen.taken {
+            let at = usize::from(taken.server.0);
+            let Some(node) = nodes.get_mut(at) else { break };
+            node.writer = taken.writer;
+            let Some(after) = cluster.hosts(&next).nth(at) else { break };
+            let fields = drive(&mut node.bench, &taken.step, taken.writer_is_late, after, &mut node.events);
             walked.replayed += 1;
             walked.rules = walked.rules.union(rules);
             if !fields.is_empty() {
-                return Ok(Some(Difference { server, events: std::mem::take(events), fields }));
+                let events = std::mem::take(&mut node.events);
+                return Ok(Some(Difference { server: taken.server, events, fields }));
             }
         }
         state = next;
+    }
+    Ok(None)
+}
+
+/// A node of the cluster, and how it got where it is.
+struct Node {
+    bench: Bench,
+    writer: Writer,
+    events: Vec<Happening>,
+}
+
+impl Node {
+    fn new(id: ServerId, profile: &Profile, defect: Option<Defect>) -> anyhow::Result<Node> {
+        let bench = Bench::new(id, &profile.bounds, defect)?;
+        Ok(Node { bench, writer: Writer::default(), events: Vec::new() })
+    }
+}
+
+/// What happens next.
+struct Chosen {
+    action: Action,
+    /// The step of a node, unless it is a loss.
+    taken: Option<Taken>,
+}
+
+struct Taken {
+    server: ServerId,
+    step: MachineStep,
+    writer_is_late: bool,
+    /// Where the node's writer is afterwards.
+    writer: Writer,
+}
+
+/// One of the possible actions that the nodes can take from where their writers are; none if there is none.
+fn choose(
+    cluster: &Cluster,
+    state: &State,
+    mut possible: Vec<Action>,
+    nodes: &[Node],
+    lags: bool,
+    random: &mut SmallRng,
+) -> anyhow::Result<Option<Chosen>> {
+    while let Some(place) = (0..possible.len()).choose(random) {
+        let action = possible.swap_remove(place);
+        let Some((server, event)) = cluster.machine_event(state, action) else {
+            return Ok(Some(Chosen { action, taken: None }));
+        };
+        let at = usize::from(server.0);
+        let (Some(before), Some(node)) = (cluster.hosts(state).nth(at), nodes.get(at)) else {
+            anyhow::bail!("{server} is not in the cluster");
+        };
+        let step = cluster.machine_step(before, event);
+        let step = step.ok_or_else(|| anyhow::anyhow!("the model refuses what it allowed: {action:?}"))?;
+        let late_first = lags && random.random_bool(0.5);
+        for writer_is_late in [late_first, !late_first] {
+            if let Some(writer) = node.writer.after(before, &step, writer_is_late) {
+                let taken = Some(Taken { server, step, writer_is_late, writer });
+                return Ok(Some(Chosen { action, taken }));
+            }
+        }
     }
     Ok(None)
 }

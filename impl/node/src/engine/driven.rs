@@ -136,6 +136,16 @@ impl Driven {
         }
     }
 
+    /// Lets the tasks but the writer run until each of them waits: a writer that comes to its work late.
+    pub fn rest_but_writer(&mut self) {
+        while self.applier.as_mut().is_some_and(Task::run) {}
+    }
+
+    /// Lets the writer run until it waits, or until it is done with a save and has yet to look for more.
+    pub fn run_writer(&mut self) {
+        self.writer.run();
+    }
+
     /// Looks at the server, under the lock.
     pub fn look<R>(&self, look: impl FnOnce(&Server) -> R) -> R {
         self.monitor.look(look)

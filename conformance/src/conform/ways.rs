@@ -1,0 +1,137 @@
+//! Where a node can be, and the shortest ways there. A place is a state of the model's machine, and where the node's
+//! writer is then; where writes are durable at once, the writer is always done, and a place is a machine.
+
+use super::writer::Writer;
+use figure2_model::{Edge, Edges, Host, MachineEvent};
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+/// A step of a machine from one place to another.
+#[derive(Clone, Copy, Debug)]
+pub struct Move {
+    /// The place before.
+    pub from: usize,
+    /// The place afterwards.
+    pub to: usize,
+    /// The step, by its place among the edges' steps.
+    pub edge: usize,
+    /// Whether the writer is late after it.
+    pub writer_is_late: bool,
+}
+
+/// The places, nearest first, and what leads on from each.
+pub struct Ways {
+    /// What leads on from each place.
+    pub moves: Vec<Vec<Move>>,
+    places: Vec<(usize, Writer)>,
+    /// The move that leads to each place first; none for those of nodes that never ran.
+    first: Vec<Option<Move>>,
+}
+
+impl Ways {
+    /// Those of all steps that nodes can take.
+    pub fn of(edges: &Edges) -> Ways {
+        let mut steps = vec![Vec::new(); edges.machines.len()];
+        for (number, edge) in edges.steps.iter().enumerate() {
+            if let Some(steps) = steps.get_mut(edge.from) {
+                steps.push(number);
+            }
+        }
+        let mut ways = Ways { moves: Vec::new(), places: Vec::new(), first: Vec::new() };
+        let mut known = HashMap::new();
+        for start in edges.starts() {
+            known.insert((start, Writer::default()), ways.places.len());
+            ways.places.push((start, Writer::default()));
+            ways.first.push(None);
+        }
+        let mut from = 0;
+        while let Some((machine, writer)) = ways.places.get(from).copied() {
+            let mut moves = Vec::new();
+            for number in steps.get(machine).into_iter().flatten().copied() {
+                let (Some(edge), Some(before)) = (edges.steps.get(number), edges.machines.get(machine))
+                else {
+                    continue;
+                };
+                for writer_is_late in [false, true] {
+                    let Some(writer) = writer.after(before, &edge.step, writer_is_late) else { continue };
+                    let next = ways.places.len();
+                    let to = *known.entry((edge.to, writer)).or_insert(next);
+                    let step = Move { from, to, edge: number, writer_is_late };
+                    if to == next {
+                        ways.places.push((edge.to, writer));
+                        ways.first.push(Some(step));
+                    }
+                    moves.push(step);
+                }
+            }
+            ways.moves.push(moves);
+            from += 1;
+        }
+        ways
+    }
+
+    /// The moves from a first start to a place.
+    pub fn to(&self, place: usize) -> Vec<Move> {
+        let mut way = Vec::new();
+        let mut at = place;
+        while let Some(step) = self.first.get(at).copied().flatten() {
+            way.push(step);
+            at = step.from;
+        }
+        way.reverse();
+        way
+    }
+
+    /// The machine at a place.
+    pub fn machine<'a>(&self, edges: &'a Edges, place: usize) -> Option<&'a Host> {
+        let (machine, _) = self.places.get(place)?;
+        edges.machines.get(*machine)
+    }
+
+    /// For each step that no node can take, why.
+    pub fn impossible(&self, edges: &Edges) -> HashMap<usize, Impossible> {
+        let taken: HashSet<usize> = self.moves.iter().flatten().map(|step| step.edge).collect();
+        let reached: HashSet<usize> = self.places.iter().map(|(machine, _)| *machine).collect();
+        let reason = |edge: &Edge| match edge.step.event {
+            _ if !reached.contains(&edge.from) => Some(Impossible::NowhereNear),
+            MachineEvent::Write(_) | MachineEvent::Crash(_) | MachineEvent::FailWrite => {
+                Some(Impossible::SavesPart)
+            }
+            MachineEvent::ClientRequest(_) => Some(Impossible::ReplicatesDuringSave),
+            MachineEvent::Apply | MachineEvent::TakeSnapshot | MachineEvent::AnswerSnapshot => {
+                Some(Impossible::ServesDuringInstall)
+            }
+            _ => None,
+        };
+        let untaken = edges.steps.iter().enumerate().filter(|(number, _)| !taken.contains(number));
+        untaken.filter_map(|(number, edge)| Some((number, reason(edge)?))).collect()
+    }
+}
+
+/// Why no node can take a step of the model's machine. The model lets a machine do more than a node does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Impossible {
+    /// A part of what waits becomes durable, or is released, without the rest.
+    SavesPart,
+    /// A command is replicated in the step that takes it in, while a save is under way.
+    ReplicatesDuringSave,
+    /// The service gets something, or takes a snapshot, while the one that it agreed to is not durable.
+    ServesDuringInstall,
+    /// Only such steps lead to where it begins.
+    NowhereNear,
+}
+
+impl fmt::Display for Impossible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Impossible::SavesPart => "save or release a part of what waits: the writer takes all that waits",
+            Impossible::ReplicatesDuringSave => {
+                "replicate a command at once during a save: the writer does so after it"
+            }
+            Impossible::ServesDuringInstall => {
+                "serve the service before its snapshot is durable: the node waits for that"
+            }
+            Impossible::NowhereNear => "begin where only such steps lead",
+        })
+    }
+}
