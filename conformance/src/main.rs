@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use figure2_conformance::{
-    audit_cmd, check, conform_cmd, explore_cmd, lab_cmd, linear_cmd, mutants_cmd, replay_cmd, validate_cmd,
-    verify,
+    audit_cmd, check, conform_cmd, explore_cmd, lab_cmd, linear_cmd, mutants_cmd, replay_cmd, simulate_cmd,
+    validate_cmd, verify,
 };
 use std::process::ExitCode;
 
@@ -27,6 +27,7 @@ enum Command {
     Linear(linear_cmd::LinearArgs),
     Mutants(mutants_cmd::MutantsArgs),
     Replay(replay_cmd::ReplayArgs),
+    Simulate(simulate_cmd::SimulateArgs),
     Validate(validate_cmd::ValidateArgs),
     Verify(verify::VerifyArgs),
     Witness(replay_cmd::WitnessArgs),
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Linear(args) => linear_cmd::run(&args),
         Command::Mutants(args) => mutants_cmd::run(&args),
         Command::Replay(args) => replay_cmd::run(&args),
+        Command::Simulate(args) => simulate_cmd::run(&args),
         Command::Validate(args) => validate_cmd::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Witness(args) => replay_cmd::run_witness(&args),

@@ -30,6 +30,7 @@ mod horizon;
 mod jepsen;
 mod search;
 mod shrink;
+mod write;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -38,6 +39,7 @@ pub use draw::draw;
 pub use history::{Action, Misuse, Operation, Outcome, Recorder};
 pub use jepsen::{Format, History, ReadError, read};
 pub use shrink::Window;
+pub use write::write;
 
 use search::{Budget, Found};
 

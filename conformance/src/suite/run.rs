@@ -1,9 +1,10 @@
 //! One test, run once.
 
-use super::panics::{self, Collected};
-use super::recording::Recording;
 use super::{LabTest, second};
 use crate::tester::{Cluster, Digest, Failure, Figures, Settings, TraceSummary, mix};
+use crate::watch::panics::{self, Collected};
+use crate::watch::recording::Recording;
+use bytes::Bytes;
 use cpu_time::ThreadTime;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
@@ -51,7 +52,7 @@ pub struct Report {
     /// What happened.
     pub trace: TraceSummary,
     /// What the nodes recorded (docs/trace-format.md): of a run that failed, or whose trace is kept.
-    pub recording: Option<Vec<u8>>,
+    pub recording: Option<Bytes>,
     /// Real time the run took.
     pub wall: Duration,
     /// CPU time the run took; only known in virtual time, where one thread does all.
@@ -103,11 +104,11 @@ pub fn run(test: &'static LabTest, options: RunOptions) -> Report {
     if let Some(message) = first_panic {
         report.outcome = Err(Failure::Panic { message });
     }
-    let (text, wrong) = recording.judge(&test.id());
-    if let (Ok(()), Some(failure)) = (&report.outcome, wrong) {
-        report.outcome = Err(failure);
+    let judged = recording.judge(&test.id());
+    if let (Ok(()), Some(reason)) = (&report.outcome, judged.wrong) {
+        report.outcome = Err(Failure::Recording { reason });
     }
-    report.recording = (options.keep_trace || report.outcome.is_err()).then_some(text);
+    report.recording = (options.keep_trace || report.outcome.is_err()).then_some(judged.text);
     report.wall = started.elapsed();
     report.cpu = (options.mode == Mode::Virtual).then(|| cpu.elapsed());
     report

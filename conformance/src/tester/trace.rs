@@ -194,7 +194,22 @@ impl Digest {
     /// Adds bytes.
     pub fn add(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            self.mix(u64::from(*byte));
         }
+    }
+
+    /// Adds bytes, eight at a time: another digest than that of [`add`](Self::add), and much faster.
+    pub fn add_words(&mut self, bytes: &[u8]) {
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            // The rotation brings what the product has mixed to where the next word is mixed in.
+            self.mix(word.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)));
+            self.0 = self.0.rotate_left(29);
+        }
+        self.add(words.remainder());
+    }
+
+    fn mix(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x0100_0000_01b3);
     }
 }

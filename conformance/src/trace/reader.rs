@@ -1,6 +1,7 @@
 //! Reads a trace, and refuses one that is not whole.
 
 use super::{End, FORMAT, Header, Line, VERSION};
+use bytes::Bytes;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -148,8 +149,8 @@ impl Reader {
     ///
     /// # Errors
     /// When it does not begin as a trace does.
-    pub fn of_text(name: &str, text: Vec<u8>) -> Result<Reader, TraceError> {
-        Reader::new(name.into(), Box::new(Cursor::new(text)), false)
+    pub fn of_text(name: &str, text: impl Into<Bytes>) -> Result<Reader, TraceError> {
+        Reader::new(name.into(), Box::new(Cursor::new(text.into())), false)
     }
 
     fn new(

@@ -9,7 +9,7 @@ pub fn recorded(id: &str) -> Vec<u8> {
     let test = select(&[id.into()]).unwrap()[0];
     let report = run(test, RunOptions { mode: Mode::Virtual, seed: 1, keep_trace: true });
     report.outcome.unwrap();
-    report.recording.unwrap()
+    report.recording.unwrap().to_vec()
 }
 
 /// A trace's lines, to be changed.

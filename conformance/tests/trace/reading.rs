@@ -8,7 +8,7 @@ const SECOND: &str = r#"{"server":0,"run":1,"seq":2,"at":5,"event":"durable"}"#;
 
 /// Reads all of a trace; how many lines, or why not.
 fn read(text: &str) -> Result<u64, String> {
-    let mut reader = Reader::of_text("t", text.into()).map_err(|error| error.to_string())?;
+    let mut reader = Reader::of_text("t", text.as_bytes().to_vec()).map_err(|error| error.to_string())?;
     let (mut lines, mut sequence) = (0, Sequence::default());
     while let Some(raw) = reader.next_line().map_err(|error| error.to_string())? {
         lines += 1;

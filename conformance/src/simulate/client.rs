@@ -1,0 +1,91 @@
+//! The clients: each asks, waits, asks another server, and gives up; what they see is the history that is judged.
+
+use super::plan::Plan;
+use super::store::{Reply, Request};
+use super::world::{Answer, World};
+use crate::linear::{Action, Outcome};
+use crate::tester::mix;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long a client waits for one server.
+const ATTEMPT: Duration = Duration::from_millis(400);
+/// How long it tries before it gives up, and nobody knows whether its request will be done.
+const PATIENCE: Duration = Duration::from_millis(2500);
+/// What the seed is mixed with here.
+const CLIENT: u64 = 12;
+
+pub(super) struct Client {
+    world: World,
+    id: u64,
+    random: StdRng,
+    requests: u64,
+    /// Whom it asks first.
+    believed: u8,
+    /// What it read last.
+    seen: Option<String>,
+}
+
+impl Client {
+    pub(super) fn new(world: World, id: u64) -> Client {
+        let random = StdRng::seed_from_u64(mix(&[world.plan().seed, CLIENT, id]));
+        Client { world, id, random, requests: 0, believed: 0, seen: None }
+    }
+
+    /// Asks for one thing after the other, until it is dropped.
+    pub(super) async fn run(mut self) {
+        loop {
+            let Plan { keys, pause_ms, .. } = *self.world.plan();
+            let pause = self.random.random_range(0..=pause_ms);
+            sleep(Duration::from_millis(pause)).await;
+            let key = format!("k{}", self.random.random_range(0..keys));
+            let action = self.action();
+            self.ask(&key, action, PATIENCE).await;
+        }
+    }
+
+    /// Asks until it is told, or gives up; whether it was told.
+    pub(super) async fn ask(&mut self, key: &str, action: Action, patience: Duration) -> bool {
+        self.requests += 1;
+        let request = Request { client: self.id, number: self.requests, key: key.to_owned(), action };
+        let give_up = Instant::now() + patience;
+        self.world.invoke(self.id, &request);
+        let mut started = false;
+        while Instant::now() < give_up {
+            let answer = timeout(ATTEMPT, self.world.ask(self.believed, &request)).await;
+            match answer {
+                Ok(Answer::Reply(reply)) => {
+                    let outcome = match reply {
+                        Reply::Done => Outcome::Ok { read: None },
+                        Reply::Read(read) => {
+                            self.seen.clone_from(&read);
+                            Outcome::Ok { read }
+                        }
+                        Reply::Refused => Outcome::Failed,
+                    };
+                    self.world.complete(self.id, outcome);
+                    return true;
+                }
+                Ok(Answer::NotLeader) => {}
+                // It may be in a log, and done later.
+                Ok(Answer::Lost) | Err(_) => started = true,
+            }
+            self.believed = self.random.random_range(0..self.world.plan().servers);
+            sleep(Duration::from_millis(self.random.random_range(1..40))).await;
+        }
+        self.world.complete(self.id, if started { Outcome::Unknown } else { Outcome::Failed });
+        false
+    }
+
+    fn action(&mut self) -> Action {
+        let text = format!("{}.{};", self.id, self.requests + 1);
+        match self.random.random_range(0..10) {
+            0..4 => Action::Get,
+            4..6 => Action::Put(text),
+            6..9 => Action::Append(text),
+            _ => Action::Cas { expected: self.seen.clone(), new: text },
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Defects around the rules. The simulation must find each of them, or its verdict is worth nothing.
+
+use std::fmt;
+
+/// Something that is wrong with a simulated cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Defect {
+    /// The disk says that a write is durable when only the next one makes it so.
+    LyingDisk,
+    /// A server answers reads from what it has, without the log.
+    StaleReads,
+    /// The service forgets what it was asked before, and does a repeated request twice.
+    DoneTwice,
+    /// The service's snapshot lacks the last entry that it says it covers.
+    SnapshotLacksEntry,
+    /// The service does not switch to the snapshot that was installed.
+    SnapshotNotLoaded,
+    /// Servers wait longer for a leader than clients do.
+    NoElections,
+}
+
+impl Defect {
+    /// All of them.
+    pub const ALL: [Defect; 6] = [
+        Defect::LyingDisk,
+        Defect::StaleReads,
+        Defect::DoneTwice,
+        Defect::SnapshotLacksEntry,
+        Defect::SnapshotNotLoaded,
+        Defect::NoElections,
+    ];
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Defect::LyingDisk => "lying-disk",
+            Defect::StaleReads => "stale-reads",
+            Defect::DoneTwice => "done-twice",
+            Defect::SnapshotLacksEntry => "snapshot-lacks-entry",
+            Defect::SnapshotNotLoaded => "snapshot-not-loaded",
+            Defect::NoElections => "no-elections",
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! Makes a failing plan smaller: fewer faults, fewer clients, calmer weather, an earlier end.
+
+use super::defect::Defect;
+use super::plan::{Plan, Span};
+use super::run::run;
+use super::verdict::{Failure, Verdict};
+
+/// A plan that cannot be made smaller in the ways tried here, or only with more runs than were allowed.
+#[derive(Clone, Debug)]
+pub struct Reduced {
+    /// The plan.
+    pub plan: Plan,
+    /// How it fails: in the same way as the one it came from.
+    pub failure: Failure,
+    /// How many runs it took.
+    pub runs: u32,
+}
+
+/// Reduces a plan that fails with `failure`, in at most so many runs.
+///
+/// All faults are tried to be left out, then halves, quarters, and so on to single ones (delta debugging); then time
+/// and surroundings. A plan is taken when it still fails in the same way.
+#[must_use]
+pub fn reduce(plan: &Plan, failure: &Failure, defect: Option<Defect>, most_runs: u32) -> Reduced {
+    let best = Reduced { plan: plan.clone(), failure: failure.clone(), runs: 0 };
+    let mut reducer = Reducer { best, lines: u64::MAX, defect, most_runs };
+    loop {
+        let before = reducer.best.plan.clone();
+        reducer.faults();
+        reducer.time();
+        reducer.surroundings();
+        if reducer.best.plan == before || reducer.best.runs >= most_runs {
+            return reducer.best;
+        }
+    }
+}
+
+struct Reducer {
+    best: Reduced,
+    /// Lines of its recording.
+    lines: u64,
+    defect: Option<Defect>,
+    most_runs: u32,
+}
+
+impl Reducer {
+    /// Takes the plan if it fails in the same way, with fewer faults or a shorter trace; whether it does.
+    fn try_plan(&mut self, plan: Plan) -> bool {
+        if self.best.runs >= self.most_runs || plan == self.best.plan {
+            return false;
+        }
+        self.best.runs += 1;
+        let over = run(&plan, self.defect);
+        let better = plan.faults.len() < self.best.plan.faults.len() || over.lines() < self.lines;
+        match over.verdict {
+            Verdict::Failed(ref failure) if better && failure.is_like(&self.best.failure) => {
+                self.lines = over.lines();
+                self.best.failure = failure.clone();
+                self.best.plan = plan;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn try_changed(&mut self, change: impl FnOnce(&mut Plan)) -> bool {
+        let mut plan = self.best.plan.clone();
+        change(&mut plan);
+        self.try_plan(plan)
+    }
+
+    /// Leaves out as many faults as it can.
+    fn faults(&mut self) {
+        let mut piece = self.best.plan.faults.len();
+        while piece > 0 {
+            let mut from = 0;
+            while from < self.best.plan.faults.len() {
+                let to = (from + piece).min(self.best.plan.faults.len());
+                let left_out = self.try_changed(|plan| drop(plan.faults.drain(from..to)));
+                if !left_out {
+                    from += piece;
+                }
+            }
+            piece /= 2;
+        }
+    }
+
+    /// Ends earlier, and brings the faults forward.
+    fn time(&mut self) {
+        for eighths in [1, 2, 4, 6, 7] {
+            self.try_changed(|plan| plan.faults_until_ms = plan.faults_until_ms * eighths / 8);
+        }
+        for place in 0..self.best.plan.faults.len() {
+            for part in [1, 2, 8] {
+                self.try_changed(|plan| bring_forward(plan, place, part));
+                self.try_changed(|plan| {
+                    if let Some(fault) = plan.faults.get_mut(place) {
+                        fault.for_ms -= fault.for_ms / part;
+                    }
+                });
+            }
+        }
+    }
+
+    fn surroundings(&mut self) {
+        let calmer: [fn(&mut Plan); 5] = [
+            |plan| plan.clients = 1,
+            |plan| plan.clients = plan.clients.div_ceil(2),
+            |plan| plan.keys = 1,
+            |plan| plan.snapshot_every = 0,
+            |plan| plan.write_ms = Span(0, 0),
+        ];
+        for calm in calmer {
+            self.try_changed(calm);
+        }
+    }
+}
+
+/// A fault and all that come after it begin earlier, and the end comes earlier: by this part of the time since the one
+/// before.
+fn bring_forward(plan: &mut Plan, place: usize, part: u64) {
+    let before =
+        place.checked_sub(1).and_then(|before| plan.faults.get(before)).map_or(0, |fault| fault.at_ms);
+    let Some(since) = plan.faults.get(place).map(|fault| fault.at_ms.saturating_sub(before)) else { return };
+    for fault in plan.faults.iter_mut().skip(place) {
+        fault.at_ms = fault.at_ms.saturating_sub(since / part);
+    }
+    plan.faults_until_ms = plan.faults_until_ms.saturating_sub(since / part);
+}

@@ -1,0 +1,304 @@
+//! One run of a plan.
+
+use super::client::Client;
+use super::defect::Defect;
+use super::disk::Disk;
+use super::plan::{Fault, Kind, Plan};
+use super::verdict::{Failure, Verdict, judge_history};
+use super::weather::{Counts, STORM};
+use super::world::World;
+use crate::linear::{self, Action, Operation};
+use crate::tester::Digest;
+use crate::watch::panics::{self, Collected};
+use crate::watch::recording::{Judged, Recording};
+use bytes::Bytes;
+use figure2_core::RuleSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Builder;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::dispatcher;
+
+/// How soon after the end of all faults a request must be answered, and then all services be equal.
+pub const RECOVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether a server stopped by itself.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A run that is over.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What the nodes recorded: the text of a trace (docs/trace-format.md).
+    pub recording: Bytes,
+    /// What the clients asked and were told.
+    pub history: Vec<Operation>,
+    /// What happened.
+    pub figures: Figures,
+}
+
+impl Run {
+    /// A digest of the recording and the history.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut digest = Digest::default();
+        digest.add_words(&self.recording);
+        digest.add_words(linear::write(&self.history).as_bytes());
+        digest.0
+    }
+
+    /// Lines of the recording.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.recording.iter().filter(|byte| **byte == b'\n').count() as u64
+    }
+}
+
+/// What happened in a run, or in several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// The cluster's own time.
+    pub simulated: Duration,
+    /// What the weather did.
+    pub counts: Counts,
+    /// Elections won.
+    pub elections: u64,
+    /// Entries committed.
+    pub committed: u64,
+    /// Lines of the recording, each of them judged.
+    pub lines: u64,
+    /// Requests of clients.
+    pub operations: u64,
+    /// The rules that fired.
+    pub rules: RuleSet,
+}
+
+impl Figures {
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Figures) {
+        let Figures { simulated, counts, elections, committed, lines, operations, rules } = other;
+        self.simulated += *simulated;
+        self.counts.add(counts);
+        self.elections += elections;
+        self.committed += committed;
+        self.lines += lines;
+        self.operations += operations;
+        self.rules = self.rules.union(*rules);
+    }
+}
+
+/// Runs a plan on the calling thread, in virtual time. Whatever goes wrong, panics included, is in the verdict. The same
+/// plan gives the same recording and history, byte for byte.
+///
+/// Must not be called from within an async task.
+#[must_use]
+pub fn run(plan: &Plan, defect: Option<Defect>) -> Run {
+    let panicked = Collected::default();
+    panics::collect(Some(Arc::clone(&panicked)));
+    let recording = Recording::begin();
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        let _recorded = dispatcher::set_default(&recording.dispatch);
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.map(|runtime| runtime.block_on(simulate(plan, defect)))
+    }));
+    panics::collect(None);
+    let mut left = match caught {
+        Ok(Ok(left)) => left,
+        Ok(Err(error)) => Left::failed(Failure::Harness { what: error.to_string() }),
+        Err(_) => Left::failed(Failure::Panic { what: "without a message".into() }),
+    };
+    if let Some(what) = panicked.lock().unwrap_or_else(PoisonError::into_inner).first() {
+        left.failure = Some(Failure::Panic { what: what.clone() });
+    }
+    conclude(left, recording.judge(&format!("seed-{}", plan.seed)))
+}
+
+/// What a simulation leaves, before it is judged.
+#[derive(Default)]
+struct Left {
+    failure: Option<Failure>,
+    simulated: Duration,
+    counts: Counts,
+    history: Vec<Operation>,
+}
+
+impl Left {
+    fn failed(failure: Failure) -> Left {
+        Left { failure: Some(failure), ..Left::default() }
+    }
+}
+
+/// What is unsafe outweighs what is slow: a recording that breaks a property says more than that nobody was served.
+fn conclude(left: Left, judged: Judged) -> Run {
+    let Judged { text: recording, wrong, validated, audited } = judged;
+    let mut figures = Figures {
+        simulated: left.simulated,
+        counts: left.counts,
+        operations: left.history.len() as u64,
+        ..Figures::default()
+    };
+    if let Some(counts) = &validated {
+        figures.lines = counts.lines;
+        figures.rules = counts.rules;
+    }
+    if let Some(report) = &audited {
+        figures.elections = report.elections as u64;
+        figures.committed = report.committed;
+    }
+    let uncompared = audited.map_or(0, |report| report.uncompared);
+    let verdict = match (wrong, judge_history(&left.history), left.failure) {
+        (Some(what), _, _) => Verdict::Failed(Failure::Recording { what }),
+        (None, Verdict::Failed(failure), _) => Verdict::Failed(failure),
+        (None, _, Some(failure)) => Verdict::Failed(failure),
+        (None, Verdict::Holds, None) if uncompared > 0 => {
+            Verdict::Unfinished(format!("{uncompared} entries could not be compared with any other"))
+        }
+        (None, verdict, None) => verdict,
+    };
+    Run { verdict, recording, history: left.history, figures }
+}
+
+async fn simulate(plan: &Plan, defect: Option<Defect>) -> Left {
+    let world = World::new(plan, defect);
+    let began = Instant::now();
+    let failure = tokio::select! {
+        biased;
+        failure = world.failed() => Some(failure),
+        result = whole(&world) => result.err(),
+    };
+    let counts = world.weather.counts();
+    let storm = (counts.messages > STORM).then_some(Failure::Storm(STORM));
+    let left =
+        Left { failure: storm.or(failure), simulated: began.elapsed(), counts, history: world.history() };
+    for server in 0..plan.servers {
+        world.stop(server, Disk::after_crash);
+    }
+    left
+}
+
+/// The faults, then the recovery.
+async fn whole(world: &World) -> Result<(), Failure> {
+    for server in 0..world.plan().servers {
+        world.start(server)?;
+    }
+    let clients = (1..=u64::from(world.plan().clients)).map(|id| Client::new(world.clone(), id).run());
+    let clients: Vec<_> = clients.map(tokio::spawn).collect();
+    faults(world).await?;
+    world.weather.clears_up();
+    supervise(world)?;
+    let recovered = tokio::select! {
+        served = served(world) => served,
+        stopped = supervised(world) => stopped,
+    };
+    for client in clients {
+        client.abort();
+    }
+    recovered?;
+    tokio::select! {
+        equal = equal(world) => equal,
+        stopped = supervised(world) => stopped,
+    }
+}
+
+/// A fault begins or ends.
+struct Turn {
+    at_ms: u64,
+    begins: bool,
+    place: usize,
+}
+
+async fn faults(world: &World) -> Result<(), Failure> {
+    let began = Instant::now();
+    let until = world.plan().faults_until_ms;
+    let mut turns: Vec<Turn> = Vec::new();
+    for (place, Fault { at_ms, for_ms, .. }) in world.plan().faults.iter().enumerate() {
+        turns.push(Turn { at_ms: *at_ms, begins: true, place });
+        turns.push(Turn { at_ms: at_ms.saturating_add(*for_ms), begins: false, place });
+    }
+    turns.retain(|turn| turn.at_ms < until);
+    turns.sort_by_key(|turn| (turn.at_ms, turn.begins, turn.place));
+    for Turn { at_ms, begins, place } in turns {
+        wait(world, began + Duration::from_millis(at_ms)).await?;
+        match world.plan().faults.get(place) {
+            Some(fault) if begins => begin(world, place, &fault.kind),
+            _ => world.weather.end(place),
+        }
+        supervise(world)?;
+    }
+    wait(world, began + Duration::from_millis(until)).await
+}
+
+fn begin(world: &World, place: usize, kind: &Kind) {
+    let server = kind.target().map(|target| world.resolve(target));
+    world.weather.begin(place, kind, server);
+    match (kind, server) {
+        (Kind::Crash(_), Some(server)) => world.stop(server, Disk::after_crash),
+        (Kind::PowerLoss(_), Some(server)) => world.stop(server, Disk::after_power_loss),
+        (Kind::Blackout, _) => {
+            (0..world.plan().servers).for_each(|server| world.stop(server, Disk::after_power_loss));
+        }
+        _ => {}
+    }
+}
+
+/// Waits, and looks after the servers meanwhile.
+async fn wait(world: &World, until: Instant) -> Result<(), Failure> {
+    while Instant::now() < until {
+        sleep_until(until.min(Instant::now() + LOOK)).await;
+        supervise(world)?;
+    }
+    Ok(())
+}
+
+async fn supervised(world: &World) -> Result<(), Failure> {
+    loop {
+        sleep(LOOK).await;
+        supervise(world)?;
+    }
+}
+
+/// Starts each server that is down, unless a fault keeps it down; one that stopped by itself must have had a fault.
+fn supervise(world: &World) -> Result<(), Failure> {
+    for server in 0..world.plan().servers {
+        if let Some(failure) = world.running(server).and_then(|raft| raft.failure()) {
+            if !world.with(server, |member| member.disk.failed()).unwrap_or_default() {
+                return Err(Failure::Stopped { server, what: failure.to_string() });
+            }
+            world.stop(server, Disk::after_crash);
+        }
+        if world.running(server).is_none() && !world.weather.keeps_down(server) {
+            world.start(server)?;
+        }
+    }
+    Ok(())
+}
+
+/// A request of a fresh client is answered.
+async fn served(world: &World) -> Result<(), Failure> {
+    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 1);
+    if client.ask("k0", Action::Append("recovered;".into()), RECOVERY).await {
+        Ok(())
+    } else {
+        Err(Failure::NoLeader { waited: RECOVERY })
+    }
+}
+
+/// All services hold the same.
+async fn equal(world: &World) -> Result<(), Failure> {
+    let equal = async {
+        loop {
+            let stores = world.stores();
+            if stores.windows(2).all(|pair| pair[0] == pair[1]) {
+                return;
+            }
+            sleep(LOOK).await;
+        }
+    };
+    if timeout(RECOVERY, equal).await.is_err() {
+        let applied: Vec<String> = world.stores().iter().map(|store| store.applied.to_string()).collect();
+        let what = format!("they hold entries up to {}, and not the same map", applied.join(", "));
+        return Err(Failure::Diverged { waited: RECOVERY, what });
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! The service of a simulated cluster: a map, the same on all servers.
+
+use crate::linear::Action;
+use bytes::Bytes;
+use figure2::Index;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    /// Who asks.
+    pub(super) client: u64,
+    /// Which of its requests it is; repeated, it keeps the number.
+    pub(super) number: u64,
+    pub(super) key: String,
+    pub(super) action: Action,
+}
+
+impl Request {
+    /// As it stands in the log: short, and to be read in a trace. Keys and values have no spaces.
+    pub(super) fn encode(&self) -> Bytes {
+        let Request { client, number, key, action } = self;
+        let action = match action {
+            Action::Get => "get".to_owned(),
+            Action::Put(text) => format!("put {text}"),
+            Action::Append(piece) => format!("append {piece}"),
+            Action::Cas { expected: None, new } => format!("cas {new}"),
+            Action::Cas { expected: Some(expected), new } => format!("cas {new} {expected}"),
+        };
+        format!("{client} {number} {key} {action}").into()
+    }
+
+    fn decode(command: &[u8]) -> Option<Request> {
+        let mut words = str::from_utf8(command).ok()?.split(' ');
+        let client = words.next()?.parse().ok()?;
+        let number = words.next()?.parse().ok()?;
+        let key = words.next()?.to_owned();
+        let action = match words.next()? {
+            "get" => Action::Get,
+            "put" => Action::Put(words.next()?.to_owned()),
+            "append" => Action::Append(words.next()?.to_owned()),
+            "cas" => {
+                let new = words.next()?.to_owned();
+                Action::Cas { expected: words.next().map(str::to_owned), new }
+            }
+            _ => return None,
+        };
+        words.next().is_none().then_some(Request { client, number, key, action })
+    }
+}
+
+/// What a client is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reply {
+    /// It was done.
+    Done,
+    /// The value that was read.
+    Read(Option<String>),
+    /// A compare-and-set found another value.
+    Refused,
+}
+
+/// The map, and what each client was told last, so that a request which is repeated is not done again (section 8).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Store {
+    /// The last entry it holds.
+    pub(super) applied: Index,
+    map: BTreeMap<String, String>,
+    sessions: BTreeMap<u64, (u64, Reply)>,
+}
+
+impl Store {
+    /// From a snapshot.
+    pub(super) fn decode(data: &[u8]) -> Result<Store, String> {
+        serde_json::from_slice(data).map_err(|error| format!("a snapshot that is no map: {error}"))
+    }
+
+    /// As a snapshot.
+    pub(super) fn encode(&self) -> Bytes {
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+
+    /// Takes an entry; the request in it, and what its client is told.
+    pub(super) fn apply(
+        &mut self,
+        index: Index,
+        command: &[u8],
+        once: bool,
+    ) -> Result<(Request, Reply), String> {
+        if index != self.applied.next() {
+            return Err(format!("the entry at index {index} was handed over after that at {}", self.applied));
+        }
+        self.applied = index;
+        let request = Request::decode(command).ok_or_else(|| format!("index {index}: no request"))?;
+        let told = self.sessions.get(&request.client).filter(|(number, _)| once && *number >= request.number);
+        if let Some((_, reply)) = told {
+            return Ok((request.clone(), reply.clone()));
+        }
+        let reply = self.perform(&request);
+        self.sessions.insert(request.client, (request.number, reply.clone()));
+        Ok((request, reply))
+    }
+
+    /// What a read finds.
+    pub(super) fn read(&self, key: &str) -> Option<String> {
+        self.map.get(key).cloned()
+    }
+
+    fn perform(&mut self, request: &Request) -> Reply {
+        let Request { key, action, .. } = request;
+        match action {
+            Action::Get => return Reply::Read(self.read(key)),
+            Action::Put(text) => {
+                self.map.insert(key.clone(), text.clone());
+            }
+            Action::Append(piece) => self.map.entry(key.clone()).or_default().push_str(piece),
+            Action::Cas { expected, new } => {
+                if self.map.get(key) != expected.as_ref() {
+                    return Reply::Refused;
+                }
+                self.map.insert(key.clone(), new.clone());
+            }
+        }
+        Reply::Done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(number: u64, action: Action) -> Bytes {
+        Request { client: 1, number, key: "x".into(), action }.encode()
+    }
+
+    #[test]
+    fn a_request_is_read_back_from_the_log() {
+        let cas =
+            |expected: Option<&str>| Action::Cas { expected: expected.map(str::to_owned), new: "c".into() };
+        for action in
+            [Action::Get, Action::Put("a".into()), Action::Append("b".into()), cas(None), cas(Some("d"))]
+        {
+            let request = Request { client: 1, number: 2, key: "x".into(), action };
+            assert_eq!(Request::decode(&request.encode()), Some(request));
+        }
+        for damaged in ["", "1 2 x", "1 2 x gets", "1 2 x get a", "one 2 x get", "1 2 x put"] {
+            assert_eq!(Request::decode(damaged.as_bytes()), None, "{damaged}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_request_is_answered_again_and_done_once() {
+        let mut store = Store::default();
+        let append = request(1, Action::Append("a".into()));
+        for index in 1..=2 {
+            let (_, reply) = store.apply(Index(index), &append, true).unwrap();
+            assert_eq!(reply, Reply::Done);
+        }
+        let (_, reply) = store.apply(Index(3), &request(2, Action::Get), true).unwrap();
+        assert_eq!(reply, Reply::Read(Some("a".into())));
+        assert_eq!(Store::decode(&store.encode()), Ok(store));
+    }
+
+    #[test]
+    fn a_compare_and_set_that_finds_another_value_changes_nothing() {
+        let mut store = Store::default();
+        let cas = request(1, Action::Cas { expected: Some("b".into()), new: "c".into() });
+        assert_eq!(store.apply(Index(1), &cas, true).unwrap().1, Reply::Refused);
+        assert_eq!(store.read("x"), None);
+    }
+
+    #[test]
+    fn a_gap_a_strange_command_and_a_damaged_snapshot_are_told() {
+        let mut store = Store::default();
+        assert!(store.apply(Index(2), &request(1, Action::Get), true).unwrap_err().contains("index 2"));
+        assert!(store.apply(Index(1), b"?", true).unwrap_err().contains("no request"));
+        assert!(Store::decode(b"?").unwrap_err().contains("snapshot"));
+    }
+}

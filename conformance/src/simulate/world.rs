@@ -1,0 +1,257 @@
+//! The simulated cluster: its servers, up or down, and what the clients see of it.
+
+use super::defect::Defect;
+use super::disk::Disk;
+use super::network::Link;
+use super::plan::{Plan, Target};
+use super::store::{Reply, Request, Store};
+use super::verdict::Failure;
+use super::weather::Weather;
+use crate::linear::{Action, Operation, Outcome, Recorder};
+use crate::tester::mix;
+use figure2::{Index, Install, Options, Raft, ServerId};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep;
+
+/// A cheap handle to the cluster. All of it runs on one thread.
+#[derive(Clone)]
+pub(super) struct World {
+    plan: Arc<Plan>,
+    pub(super) defect: Option<Defect>,
+    pub(super) weather: Weather,
+    members: Arc<Mutex<Vec<Member>>>,
+    history: Arc<Mutex<Recorder>>,
+    failure: Arc<watch::Sender<Option<Failure>>>,
+}
+
+/// One server.
+pub(super) struct Member {
+    /// None while it is down.
+    pub(super) raft: Option<Raft>,
+    /// How often it was started.
+    pub(super) generation: u32,
+    pub(super) disk: Disk,
+    pub(super) store: Store,
+    /// Clients that wait for their request to be applied here.
+    waiting: BTreeMap<(u64, u64), oneshot::Sender<Reply>>,
+}
+
+/// What a client gets from a server.
+pub(super) enum Answer {
+    Reply(Reply),
+    /// Its request is in no log because of this.
+    NotLeader,
+    /// The server is gone, and perhaps the request is in its log.
+    Lost,
+}
+
+/// What the seed is mixed with here.
+const SERVER: u64 = 13;
+
+/// How long a request, or a reply, of a client is on its way.
+const CLIENT_DELAY: Duration = Duration::from_millis(1);
+
+impl World {
+    /// All servers down, all disks empty.
+    pub(super) fn new(plan: &Plan, defect: Option<Defect>) -> World {
+        let weather = Weather::new(plan);
+        let member = |server| Member {
+            raft: None,
+            generation: 0,
+            disk: Disk::new(server, weather.clone(), defect == Some(Defect::LyingDisk)),
+            store: Store::default(),
+            waiting: BTreeMap::new(),
+        };
+        World {
+            plan: Arc::new(plan.clone()),
+            defect,
+            members: Arc::new(Mutex::new((0..plan.servers).map(member).collect())),
+            weather,
+            history: Arc::default(),
+            failure: Arc::new(watch::Sender::new(None)),
+        }
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(super) fn has(&self, defect: Defect) -> bool {
+        self.defect == Some(defect)
+    }
+
+    fn members(&self) -> MutexGuard<'_, Vec<Member>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works with one server.
+    pub(super) fn with<R>(&self, server: u8, work: impl FnOnce(&mut Member) -> R) -> Option<R> {
+        self.members().get_mut(usize::from(server)).map(work)
+    }
+
+    /// The node of a server, if it is up.
+    pub(super) fn running(&self, server: u8) -> Option<Raft> {
+        self.with(server, |member| member.raft.clone()).flatten()
+    }
+
+    /// The server that a fault meets.
+    pub(super) fn resolve(&self, target: Target) -> u8 {
+        match target {
+            Target::Server(server) => server,
+            Target::Leader => self.leader().unwrap_or(0),
+        }
+    }
+
+    /// Who believes to lead the latest term.
+    fn leader(&self) -> Option<u8> {
+        let claims = (0..self.plan.servers).filter_map(|server| {
+            let (term, is_leader) = self.running(server)?.get_state();
+            is_leader.then_some((term, server))
+        });
+        claims.max().map(|(_, server)| server)
+    }
+
+    /// Starts a server from what its disk has.
+    pub(super) fn start(&self, server: u8) -> Result<(), Failure> {
+        let Some((generation, disk)) = self.with(server, |member| {
+            member.generation += 1;
+            (member.generation, member.disk.clone())
+        }) else {
+            return Ok(());
+        };
+        if generation > 1 {
+            self.weather.restarted();
+        }
+        let store = match disk.snapshot() {
+            None => Store::default(),
+            Some(snapshot) => {
+                Store::decode(&snapshot.data).map_err(|what| Failure::Service { server, what })?
+            }
+        };
+        let (weather, from) = (self.weather.clone(), server);
+        let link = |to| Link { world: self.clone(), weather: weather.clone(), from, to };
+        let (apply, messages) = mpsc::channel(16);
+        let mut options = Options {
+            install: if self.plan.install_automatically { Install::Automatic } else { Install::Conditional },
+            record: true,
+            seed: mix(&[self.plan.seed, SERVER, server.into(), generation.into()]),
+            ..Options::default()
+        };
+        if self.has(Defect::NoElections) && generation > 1 {
+            options.election_timeout = Duration::from_secs(60)..Duration::from_secs(61);
+        }
+        let peers = (0..self.plan.servers).map(link).collect();
+        let raft = Raft::make(peers, ServerId(server), disk, apply, options)
+            .map_err(|error| Failure::Service { server, what: error.to_string() })?;
+        self.with(server, |member| {
+            member.store = store;
+            member.raft = Some(raft.clone());
+        });
+        tokio::spawn(super::service::run(self.clone(), server, generation, raft, messages));
+        Ok(())
+    }
+
+    /// Ends a server, whose disk is left as `left` says.
+    pub(super) fn stop(&self, server: u8, left: impl FnOnce(&Disk) -> Disk) {
+        self.with(server, |member| {
+            if let Some(raft) = member.raft.take() {
+                raft.kill();
+            }
+            member.disk = left(&member.disk);
+            // Whoever waits learns that the server is gone.
+            member.waiting.clear();
+        });
+    }
+
+    /// One request to one server, and what comes back.
+    pub(super) async fn ask(&self, server: u8, request: &Request) -> Answer {
+        sleep(CLIENT_DELAY).await;
+        let Some(raft) = self.running(server) else { return Answer::NotLeader };
+        if let (true, Action::Get) = (self.has(Defect::StaleReads), &request.action) {
+            let read = self.with(server, |member| member.store.read(&request.key)).flatten();
+            return Answer::Reply(Reply::Read(read));
+        }
+        let (reply, replied) = oneshot::channel();
+        if !raft.start(request.encode()).is_leader {
+            return Answer::NotLeader;
+        }
+        self.with(server, |member| member.waiting.insert((request.client, request.number), reply));
+        let Ok(reply) = replied.await else { return Answer::Lost };
+        sleep(CLIENT_DELAY).await;
+        Answer::Reply(reply)
+    }
+
+    /// Hands an entry of the log to the map of a server, and tells the client that waits for it there.
+    pub(super) fn apply(&self, server: u8, generation: u32, index: Index, command: &[u8]) {
+        let once = !self.has(Defect::DoneTwice);
+        let wrong = self.with(server, |member| {
+            // What a dead server had under way is nobody's.
+            if member.generation != generation {
+                return None;
+            }
+            match member.store.apply(index, command, once) {
+                Ok((request, reply)) => {
+                    if let Some(waiting) = member.waiting.remove(&(request.client, request.number)) {
+                        // The client may have given up.
+                        let _ = waiting.send(reply);
+                    }
+                    None
+                }
+                Err(what) => Some(what),
+            }
+        });
+        if let Some(what) = wrong.flatten() {
+            self.fail(Failure::Service { server, what });
+        }
+    }
+
+    /// Ends the run. The first failure counts.
+    pub(super) fn fail(&self, failure: Failure) {
+        self.failure.send_if_modified(|first| {
+            let is_first = first.is_none();
+            first.get_or_insert(failure);
+            is_first
+        });
+    }
+
+    /// Waits for the first failure.
+    pub(super) async fn failed(&self) -> Failure {
+        let mut failure = self.failure.subscribe();
+        loop {
+            if let Some(failure) = failure.borrow_and_update().clone() {
+                return failure;
+            }
+            // The sender lives as long as `self`.
+            let _ = failure.changed().await;
+        }
+    }
+
+    pub(super) fn invoke(&self, client: u64, request: &Request) {
+        let (key, action) = (request.key.as_str(), request.action.clone());
+        self.note(|history| history.invoke(client, key, action));
+    }
+
+    pub(super) fn complete(&self, client: u64, outcome: Outcome) {
+        self.note(|history| history.complete(client, outcome));
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Recorder) -> Result<(), crate::linear::Misuse>) {
+        let noted = note(&mut self.history.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Err(misuse) = noted {
+            self.fail(Failure::Harness { what: misuse.to_string() });
+        }
+    }
+
+    /// What the clients asked and were told.
+    pub(super) fn history(&self) -> Vec<Operation> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner).operations().to_vec()
+    }
+
+    /// How many entries the map of each server holds, and whether those that hold as many are equal.
+    pub(super) fn stores(&self) -> Vec<Store> {
+        self.members().iter().map(|member| member.store.clone()).collect()
+    }
+}

@@ -1,0 +1,261 @@
+//! `figure2 simulate`: whole clusters on virtual time, with random faults.
+
+use crate::linear;
+use crate::simulate::{Batch, Defect, Done, Failure, Plan, Run, Verdict, reduce, run as run_plan};
+use anyhow::{Context, anyhow, bail};
+use figure2_core::Rule;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+/// Whole clusters of real nodes on virtual time, with random faults: crashes, losses of power, partitions, lost,
+/// repeated and late messages, slow and failing disks; then all must recover.
+///
+/// Every run is recorded, and its recording validated and audited; what its clients saw is checked for
+/// linearizability. Exit code 0: all hold; 1: one failed, told with the command that repeats it; 2: one came to no
+/// verdict, or nothing was run.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SimulateArgs {
+    /// How many seeds
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub seeds: u64,
+    /// The first seed; each further one is the next number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// For how many simulated seconds faults happen in each run
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    pub seconds: u64,
+    /// How many at a time; by default one per CPU
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Run this plan instead, as a failing run leaves it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "seed", "seconds", "jobs"])]
+    pub plan: Option<PathBuf>,
+    /// Put a defect around the nodes: it must be found
+    #[arg(long, value_name = "DEFECT")]
+    pub defect: Option<Defect>,
+    /// Most runs to make a failing plan smaller; 0: leave it as it is
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub reduce: u32,
+    /// Write each run's plan, recording and history into this directory; otherwise those of the first that fails go
+    /// into the directory for temporary files
+    #[arg(long, value_name = "DIR")]
+    pub trace: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the arguments make no sense, or a file cannot be read or written.
+pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
+    if let Some(directory) = &args.trace {
+        fs::create_dir_all(directory)
+            .with_context(|| format!("--trace {}: the directory cannot be made", directory.display()))?;
+    }
+    match &args.plan {
+        Some(path) => repeat(args, path),
+        None => {
+            let batch = batch(args)?;
+            run_batch(&batch, args.reduce, args.trace.as_deref()).map(ExitCode::from)
+        }
+    }
+}
+
+fn batch(args: &SimulateArgs) -> anyhow::Result<Batch> {
+    const MOST_JOBS: usize = 256;
+    let jobs = args.jobs.unwrap_or_else(|| available_parallelism().map_or(1, usize::from).min(MOST_JOBS));
+    if !(1..=MOST_JOBS).contains(&jobs) {
+        bail!("--jobs {jobs}; possible are 1 to {MOST_JOBS}");
+    }
+    if args.seeds == 0 {
+        bail!("--seeds 0 runs nothing; possible are 1 and more");
+    }
+    if !(1..=86_400).contains(&args.seconds) {
+        bail!("--seconds {}; possible are 1 to 86400", args.seconds);
+    }
+    Ok(Batch { seed: args.seed, seeds: args.seeds, seconds: args.seconds, jobs, defect: args.defect })
+}
+
+/// Runs a batch up to the first failure, and prints what came out; the exit code. A failing plan is reduced, in at most
+/// `reduce` runs. `directory` gets the files of all runs.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn run_batch(batch: &Batch, most_reduce: u32, directory: Option<&Path>) -> anyhow::Result<u8> {
+    let Batch { seed, seeds, seconds, jobs, defect } = batch;
+    println!("simulate: {seeds} seeds from {seed}, {seconds} s of faults in each, {jobs} at a time");
+    if let Some(defect) = defect {
+        println!("defect put around the nodes: {defect}");
+    }
+    let start = Instant::now();
+    let bad: Mutex<Option<(Plan, Run)>> = Mutex::default();
+    let unwritten: Mutex<Option<anyhow::Error>> = Mutex::default();
+    let done = batch.run(&|plan, over| {
+        if let Some(directory) = directory
+            && let Err(error) = write_files(directory, plan, over)
+        {
+            *unwritten.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            return false;
+        }
+        match over.verdict {
+            Verdict::Holds => true,
+            Verdict::Failed(_) | Verdict::Unfinished(_) => {
+                bad.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get_or_insert_with(|| (plan.clone(), over.clone()));
+                false
+            }
+        }
+    });
+    if let Some(error) = unwritten.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    print_figures(&done, start.elapsed().as_secs_f64());
+    let Some((plan, over)) = bad.into_inner().unwrap_or_else(PoisonError::into_inner) else {
+        if done.figures.committed == 0 {
+            println!("verdict: unfinished: no entry was committed in any run");
+            return Ok(2);
+        }
+        println!("verdict: holds: every run is safe and linearizable, and recovered");
+        return Ok(0);
+    };
+    let of_defect = defect.map(|defect| format!(" --defect {defect}")).unwrap_or_default();
+    println!("again: figure2 simulate --seed {} --seeds 1 --seconds {seconds}{of_defect}", plan.seed);
+    let temporary = std::env::temp_dir();
+    let directory = directory.unwrap_or(&temporary);
+    match &over.verdict {
+        Verdict::Failed(failure) => {
+            print_failure(&plan, failure);
+            let (plan, over) = reduced(&plan, over.clone(), failure, *defect, most_reduce);
+            let path = write_files(directory, &plan, &over)?;
+            println!("again: figure2 simulate --plan {}{of_defect}", path.display());
+            println!("verdict: FAILED");
+        }
+        Verdict::Unfinished(reason) => println!("verdict: unfinished: {reason}"),
+        Verdict::Holds => {}
+    }
+    Ok(exit_code(&over.verdict))
+}
+
+fn exit_code(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Holds => 0,
+        Verdict::Failed(_) => 1,
+        Verdict::Unfinished(_) => 2,
+    }
+}
+
+fn reduced(plan: &Plan, over: Run, failure: &Failure, defect: Option<Defect>, most_runs: u32) -> (Plan, Run) {
+    if most_runs == 0 {
+        return (plan.clone(), over);
+    }
+    let smaller = reduce(plan, failure, defect, most_runs);
+    println!(
+        "reduced in {} runs: {} of {} faults, {} of {} clients, {} of {} ms",
+        smaller.runs,
+        smaller.plan.faults.len(),
+        plan.faults.len(),
+        smaller.plan.clients,
+        plan.clients,
+        smaller.plan.faults_until_ms,
+        plan.faults_until_ms
+    );
+    let again = run_plan(&smaller.plan, defect);
+    print_failure(&smaller.plan, &smaller.failure);
+    println!("trace: {} lines, was {}", again.lines(), over.lines());
+    (smaller.plan, again)
+}
+
+fn print_failure(plan: &Plan, failure: &Failure) {
+    println!("FAILED seed {}: {failure}", plan.seed);
+    println!(
+        "  {} servers, {} clients, {} keys, snapshots every {} entries",
+        plan.servers, plan.clients, plan.keys, plan.snapshot_every
+    );
+    for fault in &plan.faults {
+        println!("  {fault}");
+    }
+}
+
+fn print_figures(done: &Done, wall: f64) {
+    let figures = &done.figures;
+    let counts = &figures.counts;
+    let hours = figures.simulated.as_secs_f64() / 3600.0;
+    println!(
+        "{} runs, {} failed, {} unfinished: {hours:.2} simulated hours in {wall:.1} s: {:.1} seeds/s, {:.0} cluster-hours an hour",
+        done.runs,
+        done.failed,
+        done.unfinished,
+        done.runs as f64 / wall.max(1e-9),
+        hours * 3600.0 / wall.max(1e-9),
+    );
+    let faults: Vec<String> = counts.faults.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    println!("faults: {}", if faults.is_empty() { "none".to_owned() } else { faults.join(", ") });
+    println!(
+        "network: {} messages, {} lost, {} twice; disks: {} writes, {} failed, {} undone by a loss of power; {} restarts",
+        counts.messages,
+        counts.lost,
+        counts.duplicated,
+        counts.writes,
+        counts.failed_writes,
+        counts.undone_writes,
+        counts.restarts
+    );
+    println!(
+        "{} requests of clients, {} elections won, {} entries committed; {} recorded lines, all validated and audited",
+        figures.operations, figures.elections, figures.committed, figures.lines
+    );
+    let missing: Vec<String> = Rule::ALL
+        .iter()
+        .filter(|rule| !figures.rules.contains(**rule))
+        .map(|rule| format!("{rule:?}"))
+        .collect();
+    let all = Rule::ALL.len();
+    println!("rules that fired: {} of {all}; not: {}", all - missing.len(), missing.join(" "));
+    println!("digest {:016x}: the same seeds give the same", done.digest);
+}
+
+/// Runs the plan of a file.
+fn repeat(args: &SimulateArgs, path: &Path) -> anyhow::Result<ExitCode> {
+    let named = || format!("--plan {}", path.display());
+    let text = fs::read_to_string(path).with_context(named)?;
+    let plan = Plan::parse(&text).map_err(|reason| anyhow!(reason)).with_context(named)?;
+    let over = run_plan(&plan, args.defect);
+    if let Some(directory) = &args.trace {
+        write_files(directory, &plan, &over)?;
+    }
+    println!("digest {:016x}: the same plan gives the same", over.digest());
+    match &over.verdict {
+        Verdict::Holds => println!("verdict: holds"),
+        Verdict::Failed(failure) => {
+            print_failure(&plan, failure);
+            println!("verdict: FAILED");
+        }
+        Verdict::Unfinished(reason) => println!("verdict: unfinished: {reason}"),
+    }
+    Ok(ExitCode::from(exit_code(&over.verdict)))
+}
+
+/// Writes the plan, the recording and the history of a run; the plan's path.
+fn write_files(directory: &Path, plan: &Plan, over: &Run) -> anyhow::Result<PathBuf> {
+    let path = |ending: &str| directory.join(format!("figure2-simulation-{}.{ending}", plan.seed));
+    let write = |ending: &str, content: &[u8]| {
+        let path = path(ending);
+        fs::write(&path, content).with_context(|| format!("{} cannot be written", path.display()))
+    };
+    write("plan.json", plan.text().as_bytes())?;
+    write("trace.jsonl", &over.recording)?;
+    write("history.jsonl", linear::write(&over.history).as_bytes())?;
+    if !matches!(over.verdict, Verdict::Holds) {
+        println!(
+            "  written: {}, {}, {}",
+            path("plan.json").display(),
+            path("trace.jsonl").display(),
+            path("history.jsonl").display()
+        );
+    }
+    Ok(path("plan.json"))
+}

@@ -1,0 +1,72 @@
+//! Every run is recorded, and at its end the recording is judged.
+
+use crate::audit::{self, audit};
+use crate::trace::{Reader, Recorder, TraceError};
+use crate::validate::{self, validate};
+use bytes::Bytes;
+use std::sync::OnceLock;
+use tokio::time::Instant;
+use tracing::dispatcher::Dispatch;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+/// What the nodes of a run tell.
+pub(crate) struct Recording {
+    recorder: Recorder,
+    /// For the threads on which the nodes run.
+    pub(crate) dispatch: Dispatch,
+}
+
+/// What became of it.
+#[derive(Default)]
+pub(crate) struct Judged {
+    /// The trace.
+    pub(crate) text: Bytes,
+    /// What is wrong with the run, if anything is.
+    pub(crate) wrong: Option<String>,
+    /// What was taken again, unless the trace cannot be used.
+    pub(crate) validated: Option<validate::Counts>,
+    /// What the judge saw, unless something was wrong before.
+    pub(crate) audited: Option<audit::Report>,
+}
+
+impl Recording {
+    /// Its clock is the run's own, which begins with the first event.
+    pub(crate) fn begin() -> Recording {
+        let began = OnceLock::new();
+        let recorder = Recorder::in_memory(move || began.get_or_init(Instant::now).elapsed());
+        let dispatch = Dispatch::new(tracing_subscriber::registry().with(recorder.layer()));
+        Recording { recorder, dispatch }
+    }
+
+    /// Ends it.
+    pub(crate) fn judge(self, name: &str) -> Judged {
+        let text = match self.recorder.into_text() {
+            Ok(text) => Bytes::from(text),
+            Err(error) => return Judged { wrong: Some(error.to_string()), ..Judged::default() },
+        };
+        let mut judged = Judged { text, ..Judged::default() };
+        if let Err(error) = judged.judge(name) {
+            judged.wrong = Some(error.to_string());
+        }
+        judged
+    }
+}
+
+impl Judged {
+    fn judge(&mut self, name: &str) -> Result<(), TraceError> {
+        let text = &self.text;
+        let reader = || Reader::of_text(name, text.clone());
+        let validated = validate(vec![reader()?])?;
+        self.validated = Some(validated.counts);
+        if let Some(refusal) = validated.refusal {
+            self.wrong = Some(refusal.to_string());
+            return Ok(());
+        }
+        let audited = audit(&|| Ok(vec![reader()?]))?;
+        self.wrong = audited.violations.first().map(|violation| {
+            format!("{} is violated at {}: {}", violation.property.name(), violation.place, violation.what)
+        });
+        self.audited = Some(audited);
+        Ok(())
+    }
+}
