@@ -59,7 +59,8 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
         Some(path) => repeat(args, path),
         None => {
             let batch = batch(args)?;
-            run_batch(&batch, args.reduce, args.trace.as_deref()).map(ExitCode::from)
+            let outcome = run_batch(&batch, args.reduce, args.trace.as_deref())?;
+            Ok(ExitCode::from(outcome.code))
         }
     }
 }
@@ -79,12 +80,24 @@ fn batch(args: &SimulateArgs) -> anyhow::Result<Batch> {
     Ok(Batch { seed: args.seed, seeds: args.seeds, seconds: args.seconds, jobs, defect: args.defect })
 }
 
-/// Runs a batch up to the first failure, and prints what came out; the exit code. A failing plan is reduced, in at most
-/// `reduce` runs. `directory` gets the files of all runs.
+/// What came out of a batch.
+pub struct SimulateOutcome {
+    /// What happened in all runs.
+    pub done: Done,
+    /// 0 all hold; 1 one failed; 2 one came to no verdict, or nothing was committed.
+    pub code: u8,
+}
+
+/// Runs a batch up to the first failure, and prints what came out. A failing plan is reduced, in at most `most_reduce`
+/// runs. `directory` gets the files of all runs.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn run_batch(batch: &Batch, most_reduce: u32, directory: Option<&Path>) -> anyhow::Result<u8> {
+pub fn run_batch(
+    batch: &Batch,
+    most_reduce: u32,
+    directory: Option<&Path>,
+) -> anyhow::Result<SimulateOutcome> {
     let Batch { seed, seeds, seconds, jobs, defect } = batch;
     println!("simulate: {seeds} seeds from {seed}, {seconds} s of faults in each, {jobs} at a time");
     if let Some(defect) = defect {
@@ -117,10 +130,10 @@ pub fn run_batch(batch: &Batch, most_reduce: u32, directory: Option<&Path>) -> a
     let Some((plan, over)) = bad.into_inner().unwrap_or_else(PoisonError::into_inner) else {
         if done.figures.committed == 0 {
             println!("verdict: unfinished: no entry was committed in any run");
-            return Ok(2);
+            return Ok(SimulateOutcome { done, code: 2 });
         }
         println!("verdict: holds: every run is safe and linearizable, and recovered");
-        return Ok(0);
+        return Ok(SimulateOutcome { done, code: 0 });
     };
     let of_defect = defect.map(|defect| format!(" --defect {defect}")).unwrap_or_default();
     println!("again: figure2 simulate --seed {} --seeds 1 --seconds {seconds}{of_defect}", plan.seed);
@@ -137,7 +150,7 @@ pub fn run_batch(batch: &Batch, most_reduce: u32, directory: Option<&Path>) -> a
         Verdict::Unfinished(reason) => println!("verdict: unfinished: {reason}"),
         Verdict::Holds => {}
     }
-    Ok(exit_code(&over.verdict))
+    Ok(SimulateOutcome { done, code: exit_code(&over.verdict) })
 }
 
 fn exit_code(verdict: &Verdict) -> u8 {

@@ -4,6 +4,8 @@ mod interleavings;
 
 use crate::check::{Checked, explore};
 use crate::lab_cmd::{LabOutcome, run_batch};
+use crate::simulate;
+use crate::simulate_cmd::{self, SimulateOutcome};
 use crate::suite::{Batch, Mode, TESTS};
 use figure2_model::{CheckOptions, Verdict, profiles};
 use interleavings::{Interleavings, Outcome};
@@ -11,22 +13,30 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-/// The main job: every profile of the model exhaustively, the whole lab suite on the real node in virtual time, then
-/// every interleaving of the node's tasks within bounds.
+/// The main job: every profile of the model exhaustively, the whole lab suite on the real node in virtual time, clusters
+/// under random faults, then every interleaving of the node's tasks within bounds.
 ///
 /// Exit code 0: all holds; 1: something is violated or failed; 2: something was not finished.
 #[derive(Clone, Debug, clap::Args)]
 pub struct VerifyArgs {
-    /// Seed of the lab's first round
+    /// Seed of the lab's first round, and of the first simulation
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Rounds of the lab suite, each with a seed of its own
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
+    /// Seeds of the simulation, each a cluster with a minute of faults, from --seed on
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: u64,
     /// Leave out the interleavings of the node's tasks (`cargo loom`), which takes some minutes and the source tree
     #[arg(long)]
     pub without_loom: bool,
 }
+
+/// For how many simulated seconds faults happen in each cluster.
+const SECONDS: u64 = 60;
+/// Most runs to make a failing plan smaller.
+const MOST_REDUCE: u32 = 300;
 
 /// Runs the command.
 ///
@@ -35,7 +45,7 @@ pub struct VerifyArgs {
 pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let begin = Instant::now();
     let loom = if args.without_loom { None } else { Some(Interleavings::prepare()?) };
-    let parts = 2 + usize::from(loom.is_some());
+    let parts = 3 + usize::from(loom.is_some());
     let threads = available_parallelism().map_or(1, usize::from);
     println!("== 1 of {parts}: the rules, checked exhaustively\n");
     let options = CheckOptions { threads, ..CheckOptions::default() };
@@ -52,9 +62,14 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     };
     let lab = run_batch(&batch, None)?;
 
+    println!("\n== 3 of {parts}: clusters of nodes under random faults\n");
+    let Batch { seed, jobs, .. } = batch;
+    let simulated = simulate::Batch { seed, seeds: args.seeds, seconds: SECONDS, jobs, defect: None };
+    let simulated = simulate_cmd::run_batch(&simulated, MOST_REDUCE, None)?;
+
     let loom = match loom {
         Some(loom) => {
-            println!("\n== 3 of {parts}: the node's tasks, in every interleaving (cargo loom)\n");
+            println!("\n== 4 of {parts}: the node's tasks, in every interleaving (cargo loom)\n");
             Some(loom.run()?)
         }
         None => None,
@@ -63,9 +78,11 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     println!("\n== Summary\n");
     print_checked(&checked);
     print_lab(&lab, args);
+    print_simulated(&simulated);
     println!("{}", told(loom.as_ref()));
     println!("{NOT_SHOWN}");
-    let code = worst([checked.exit_code(), u8::from(!lab.passed), loom.map_or(0, |loom| loom.code)]);
+    let loom_code = loom.map_or(0, |loom| loom.code);
+    let code = worst(&[checked.exit_code(), u8::from(!lab.passed), simulated.code, loom_code]);
     let verdict = match code {
         0 => "all of the above holds",
         1 => "VIOLATED OR FAILED: see above",
@@ -76,8 +93,8 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The exit code of all parts together. A violation is a fact, whatever else was not finished.
-fn worst(codes: [u8; 3]) -> u8 {
-    if codes.contains(&1) { 1 } else { codes.into_iter().max().unwrap_or(2) }
+fn worst(codes: &[u8]) -> u8 {
+    if codes.contains(&1) { 1 } else { codes.iter().copied().max().unwrap_or(2) }
 }
 
 fn print_checked(checked: &Checked) {
@@ -113,6 +130,26 @@ fn print_lab(lab: &LabOutcome, args: &VerifyArgs) {
     );
 }
 
+fn print_simulated(simulated: &SimulateOutcome) {
+    let done = &simulated.done;
+    println!(
+        "Clusters of these nodes, with crashes, losses of power, partitions, bad networks and bad disks:"
+    );
+    println!(
+        "  {:<10} {} seeds, {:.0} simulated seconds, {} faults, {} requests of clients: recorded, validated, audited,",
+        match simulated.code {
+            0 => "holds",
+            1 => "FAILED",
+            _ => "UNFINISHED",
+        },
+        done.runs,
+        done.figures.simulated.as_secs_f64(),
+        done.figures.counts.faults.values().sum::<u64>(),
+        done.figures.operations,
+    );
+    println!("             linearizable, and served again within 5 s of the last fault\n");
+}
+
 /// The part of the summary on the interleavings.
 fn told(loom: Option<&Outcome>) -> String {
     let mut text = String::from(
@@ -130,10 +167,11 @@ fn told(loom: Option<&Outcome>) -> String {
 /// What the parts of this command leave open. Kept next to them, so that it changes when they do.
 const NOT_SHOWN: &str = "Not shown by this:
   clusters, terms, logs and numbers of faults beyond the bounds above (docs/model.md);
-  liveness, but for what the lab's tests wait for, and that no wake-up of a task is lost;
+  liveness, but for what the lab's tests wait for, that a cluster under random faults recovers from them, and that no
+    wake-up of a task is lost;
   interleavings of the tasks beyond the bounds above, and what tokio and std do below them
     (docs/concurrency.md);
-  real disks and networks: the persister is in memory, the network simulated.";
+  real disks and networks: both are simulated.";
 
 #[cfg(test)]
 mod tests {
@@ -142,12 +180,12 @@ mod tests {
 
     #[test]
     fn a_violation_outweighs_what_is_unfinished_and_that_outweighs_what_holds() {
-        assert_eq!(worst([0, 0, 0]), 0);
-        assert_eq!(worst([2, 0, 1]), 1);
-        assert_eq!(worst([2, 1, 0]), 1);
-        assert_eq!(worst([1, 0, 2]), 1);
-        assert_eq!(worst([0, 0, 2]), 2);
-        assert_eq!(worst([2, 0, 0]), 2);
+        assert_eq!(worst(&[0, 0, 0]), 0);
+        assert_eq!(worst(&[2, 0, 1]), 1);
+        assert_eq!(worst(&[2, 1, 0]), 1);
+        assert_eq!(worst(&[1, 0, 2]), 1);
+        assert_eq!(worst(&[0, 0, 2]), 2);
+        assert_eq!(worst(&[2, 0, 0]), 2);
     }
 
     #[test]
