@@ -3,6 +3,7 @@
 use super::Mutant;
 
 const MONITOR: &str = "engine/monitor.rs";
+const STATE: &str = "engine/state.rs";
 const APPLIER: &str = "engine/applier.rs";
 const WRITER: &str = "engine/writer.rs";
 const SIGNAL: &str = "engine/signal.rs";
@@ -26,7 +27,7 @@ pub const ALL: &[Mutant] = &[
         name: "answer-wakes-nobody",
         about: "the answer to an offer does not wake the applier",
         replacements: &[(
-            MONITOR,
+            STATE,
             "(self.server.commit_index(), offered, self.unanswered)",
             "(self.server.commit_index(), offered, None)",
         )],
@@ -200,7 +201,6 @@ pub const ALL: &[Mutant] = &[
         about: "the applier holds the lock while it delivers",
         replacements: &[
             (MONITOR, "    fn lock(&self)", "    pub(super) fn lock(&self)"),
-            (MONITOR, "struct State<T> {", "pub(super) struct State<T> {"),
             (
                 APPLIER,
                 "            let mut index = first_index.prev();\n",
@@ -237,7 +237,7 @@ pub const ALL: &[Mutant] = &[
                 return;
             }
 ",
-            "            let mut record = None;
+            "            let (mut save, mut record) = (save, None);
             let keep = |changes| {
                 record = Some(changes);
                 Ok::<(), ()>(())
@@ -268,7 +268,7 @@ pub const ALL: &[Mutant] = &[
                 release(monitor, &link, released);
             }
 ",
-            "            let mut record = None;
+            "            let (mut save, mut record) = (save, None);
             let keep = |changes| {
                 record = Some(changes);
                 Ok::<(), ()>(())

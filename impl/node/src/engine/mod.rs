@@ -16,10 +16,12 @@ mod monitor;
 mod observe;
 pub mod oneshot;
 mod signal;
+mod state;
 pub mod writer;
 
 pub use applier::Service;
-pub use monitor::{Due, Monitor, Timers};
+pub use monitor::Monitor;
+pub use state::{Due, Timers};
 pub use writer::Link;
 
 use crate::{Command, SnapshotData};

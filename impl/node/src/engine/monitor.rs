@@ -1,46 +1,15 @@
-//! The lock and what it guards: the server, its timers, and the outbox.
+//! The lock, what is done under it, and the wake-ups that follow.
 
-use super::observe::Facts;
 use super::signal::Signal;
+use super::state::{Due, State, Stop, Timers};
 use super::{Apply, Batch, Envelope, Input, Server, Snapshot, Tag, oneshot};
 use crate::record::Recorded;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::{Command, Failure, Install, RoleName, SnapshotData, Started, Status};
-use figure2_core::{Index, Outcome, Persisted, Released, ServerId, Term};
+use figure2_core::{Index, Outcome, Persisted, Released, Term};
 
 /// Most entries handed to the applier at a time: it comes back for more.
 const APPLY_LIMIT: usize = 64;
-
-/// The two timers of a server. Their deadlines move under the lock, in the step that says so.
-pub trait Timers: Send {
-    /// A moment.
-    type Instant;
-
-    /// A new random election timeout begins now.
-    fn restart_election(&mut self);
-
-    /// A heartbeat interval begins now.
-    fn restart_heartbeat(&mut self);
-
-    /// What a server in this role must do now, or until when it has time.
-    fn due(&self, role: RoleName) -> Due<Self::Instant>;
-}
-
-/// What the timers ask for.
-pub enum Due<Instant> {
-    /// The election timer elapsed.
-    Election,
-    /// The heartbeat interval elapsed.
-    Heartbeat,
-    /// Nothing before that moment.
-    At(Instant),
-}
-
-/// Why a node does not go on.
-enum Stop {
-    Killed,
-    Failed(Failure),
-}
 
 /// The server behind its lock, with the wake-ups of the tasks around it.
 ///
@@ -61,23 +30,6 @@ pub struct Monitor<T> {
     pub(super) recorded: Option<Recorded>,
 }
 
-struct State<T> {
-    server: Server,
-    timers: T,
-    /// What waits for the next write, in the order of the steps.
-    outbox: Batch,
-    /// What need not wait for it, in the order of the steps.
-    early: Vec<Envelope>,
-    /// Commands were proposed, and Replicate is still to be stepped: once for all of them.
-    proposed: bool,
-    /// Index of the snapshot that the service was offered and has yet to answer.
-    unanswered: Option<Index>,
-    /// The leader of the current term, if known.
-    leader: Option<ServerId>,
-    stop: Option<Stop>,
-    recorded: Option<Recorded>,
-}
-
 impl<T: Timers> Monitor<T> {
     /// Around a server, whose election timeout begins now.
     pub fn new(server: Server, timers: T) -> Self {
@@ -91,21 +43,9 @@ impl<T: Timers> Monitor<T> {
         Monitor::with(server, timers, Some(recorded))
     }
 
-    fn with(server: Server, mut timers: T, recorded: Option<Recorded>) -> Self {
-        timers.restart_election();
-        let state = State {
-            server,
-            timers,
-            outbox: Batch::default(),
-            early: Vec::new(),
-            proposed: false,
-            unanswered: None,
-            leader: None,
-            stop: None,
-            recorded,
-        };
+    fn with(server: Server, timers: T, recorded: Option<Recorded>) -> Self {
         Monitor {
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(server, timers, recorded)),
             stopped: AtomicBool::new(false),
             writer: Signal::default(),
             applier: Signal::default(),
@@ -350,55 +290,6 @@ impl<T: Timers> Monitor<T> {
         for task in [&self.writer, &self.applier, &self.applier_stop, &self.timer_stop] {
             task.notify();
         }
-    }
-}
-
-impl<T: Timers> State<T> {
-    fn step(&mut self, tag: Tag, input: Input) -> Outcome {
-        self.step_tagged(input, |_| tag)
-    }
-
-    /// One step of the server: its effects go to the timers and the outbox before the lock is let go.
-    fn step_tagged(&mut self, input: Input, tag: impl FnOnce(&Outcome) -> Tag) -> Outcome {
-        let before = Facts::of(&self.server);
-        let told = self.recorded.and_then(|recorded| Some((recorded, recorded.step_begins(&input)?)));
-        let mut effects = self.server.step(input);
-        if let Some((recorded, beginning)) = told {
-            recorded.step_ends(beginning, &effects, &self.server);
-        }
-        let after = Facts::of(&self.server);
-        after.log_changes_since(&before, effects.outcome());
-
-        if effects.reset_election_timer() {
-            self.timers.restart_election();
-        }
-        if after.role != RoleName::Follower && (after.role, after.term) != (before.role, before.term) {
-            // Its first messages are those of this step.
-            self.timers.restart_heartbeat();
-        }
-        if after.term != before.term {
-            self.leader = None;
-        }
-        self.leader = effects.leader().or(self.leader);
-
-        let outcome = effects.outcome().clone();
-        self.early.extend(effects.take_early());
-        let tag = tag(&outcome);
-        if !(effects.is_empty() && matches!(tag, Tag::Nobody)) {
-            self.outbox.push(tag, effects);
-        }
-        outcome
-    }
-
-    /// Whether the writer has something to do.
-    fn has_work(&self) -> bool {
-        self.proposed || !self.early.is_empty() || !self.outbox.is_empty()
-    }
-
-    /// When one of these moves, the applier looks for work.
-    fn apply_position(&self) -> (Index, Option<Index>, Option<Index>) {
-        let offered = self.server.offered().map(|snapshot| snapshot.last_included_index);
-        (self.server.commit_index(), offered, self.unanswered)
     }
 }
 

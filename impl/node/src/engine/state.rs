@@ -1,0 +1,125 @@
+//! What the lock guards: the server, its timers and the outbox; and a step of the server, whose effects go to all of
+//! them.
+
+use super::observe::Facts;
+use super::{Batch, Envelope, Input, Server, Tag};
+use crate::record::Recorded;
+use crate::{Failure, RoleName};
+use figure2_core::{Index, Outcome, ServerId};
+
+/// The two timers of a server. Their deadlines move under the lock, in the step that says so.
+pub trait Timers: Send {
+    /// A moment.
+    type Instant;
+
+    /// A new random election timeout begins now.
+    fn restart_election(&mut self);
+
+    /// A heartbeat interval begins now.
+    fn restart_heartbeat(&mut self);
+
+    /// What a server in this role must do now, or until when it has time.
+    fn due(&self, role: RoleName) -> Due<Self::Instant>;
+}
+
+/// What the timers ask for.
+pub enum Due<Instant> {
+    /// The election timer elapsed.
+    Election,
+    /// The heartbeat interval elapsed.
+    Heartbeat,
+    /// Nothing before that moment.
+    At(Instant),
+}
+
+/// Why a node does not go on.
+pub(super) enum Stop {
+    /// Somebody killed it.
+    Killed,
+    /// It failed.
+    Failed(Failure),
+}
+
+/// What the lock guards.
+pub(super) struct State<T> {
+    pub(super) server: Server,
+    pub(super) timers: T,
+    /// What waits for the next write, in the order of the steps.
+    pub(super) outbox: Batch,
+    /// What need not wait for it, in the order of the steps.
+    pub(super) early: Vec<Envelope>,
+    /// Commands were proposed, and Replicate is still to be stepped: once for all of them.
+    pub(super) proposed: bool,
+    /// Index of the snapshot that the service was offered and has yet to answer.
+    pub(super) unanswered: Option<Index>,
+    /// The leader of the current term, if known.
+    pub(super) leader: Option<ServerId>,
+    pub(super) stop: Option<Stop>,
+    pub(super) recorded: Option<Recorded>,
+}
+
+impl<T: Timers> State<T> {
+    /// Around a server, whose election timeout begins now.
+    pub(super) fn new(server: Server, mut timers: T, recorded: Option<Recorded>) -> Self {
+        timers.restart_election();
+        State {
+            server,
+            timers,
+            outbox: Batch::default(),
+            early: Vec::new(),
+            proposed: false,
+            unanswered: None,
+            leader: None,
+            stop: None,
+            recorded,
+        }
+    }
+
+    /// As [`step_tagged`](Self::step_tagged), when whoever waits is known before the outcome.
+    pub(super) fn step(&mut self, tag: Tag, input: Input) -> Outcome {
+        self.step_tagged(input, |_| tag)
+    }
+
+    /// One step of the server: its effects go to the timers and the outbox before the lock is let go.
+    pub(super) fn step_tagged(&mut self, input: Input, tag: impl FnOnce(&Outcome) -> Tag) -> Outcome {
+        let before = Facts::of(&self.server);
+        let told = self.recorded.and_then(|recorded| Some((recorded, recorded.step_begins(&input)?)));
+        let mut effects = self.server.step(input);
+        if let Some((recorded, beginning)) = told {
+            recorded.step_ends(beginning, &effects, &self.server);
+        }
+        let after = Facts::of(&self.server);
+        after.log_changes_since(&before, effects.outcome());
+
+        if effects.reset_election_timer() {
+            self.timers.restart_election();
+        }
+        if after.role != RoleName::Follower && (after.role, after.term) != (before.role, before.term) {
+            // Its first messages are those of this step.
+            self.timers.restart_heartbeat();
+        }
+        if after.term != before.term {
+            self.leader = None;
+        }
+        self.leader = effects.leader().or(self.leader);
+
+        let outcome = effects.outcome().clone();
+        self.early.extend(effects.take_early());
+        let tag = tag(&outcome);
+        if !(effects.is_empty() && matches!(tag, Tag::Nobody)) {
+            self.outbox.push(tag, effects);
+        }
+        outcome
+    }
+
+    /// Whether the writer has something to do.
+    pub(super) fn has_work(&self) -> bool {
+        self.proposed || !self.early.is_empty() || !self.outbox.is_empty()
+    }
+
+    /// When one of these moves, the applier looks for work.
+    pub(super) fn apply_position(&self) -> (Index, Option<Index>, Option<Index>) {
+        let offered = self.server.offered().map(|snapshot| snapshot.last_included_index);
+        (self.server.commit_index(), offered, self.unanswered)
+    }
+}
