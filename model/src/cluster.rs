@@ -84,8 +84,7 @@ impl Cluster {
 
     /// A state with its key.
     fn keyed(&self, state: State) -> State {
-        let renamings = if self.symmetry { self.tables.renamings() } else { 1 };
-        State { key: self.tables.key(&state, renamings), ..state }
+        State { key: self.tables.key(&state, self.symmetry), ..state }
     }
 
     /// The same cluster, starting in another of its states.

@@ -95,7 +95,9 @@ impl Network {
     /// Puts a message on its way, unless it is. `order` tells where among the others it belongs.
     pub fn insert<K: Ord>(&mut self, letter: LetterId, order: impl Fn(LetterId) -> K) {
         if !self.0.contains(&letter) {
-            let place = self.0.partition_point(|other| order(*other) < order(letter));
+            let rank = order(letter);
+            // Few are on their way: a search from the front is the shortest.
+            let place = self.0.iter().position(|other| order(*other) > rank).unwrap_or(self.0.len());
             self.0.insert(place, letter);
         }
     }

@@ -10,7 +10,7 @@ use crate::memo::{Answers, Memo, question};
 use crate::prefix::{Command, Prefix};
 use crate::properties::SafetySet;
 use crate::state::{HistoryId, HostId, LetterId, State};
-use crate::symmetry::{Card, Key, Named, Names, renamings};
+use crate::symmetry::{Card, Named, Parts, Renamings};
 use figure2_core::{Index, RuleSet};
 use smallvec::SmallVec;
 use std::cell::RefCell;
@@ -86,7 +86,7 @@ const IMPOSSIBLE: u32 = u32::MAX;
 
 /// The parts and the steps. They are only ever added; searches of one cluster share them.
 pub struct Tables {
-    renamings: Vec<Names>,
+    renamings: Renamings,
     hosts: Interner<Card<Host>>,
     letters: Interner<Card<Letter>>,
     histories: Interner<Card<History>>,
@@ -98,7 +98,7 @@ impl Tables {
     /// For a cluster of that many servers.
     pub fn new(servers: u8) -> Tables {
         Tables {
-            renamings: renamings(servers),
+            renamings: Renamings::of(servers),
             hosts: Interner::default(),
             letters: Interner::default(),
             histories: Interner::default(),
@@ -215,18 +215,13 @@ impl Tables {
         SafetySet::unpacked(answer)
     }
 
-    /// The key of a state, over the first so many renamings.
-    pub fn key(&self, state: &State, renamings: usize) -> u64 {
-        let mut key = Key::new(renamings, state.used.packed());
-        key.add(self.history(state.history));
-        state.hosts.iter().for_each(|host| key.add(self.host(*host)));
-        state.network.letters().iter().for_each(|letter| key.add(self.letter(*letter)));
-        key.finish()
-    }
-
-    /// How many renamings there are.
-    pub fn renamings(&self) -> usize {
-        self.renamings.len()
+    /// The key of a state: its own, or with symmetry the one that it shares with all its renamings.
+    pub fn key(&self, state: &State, symmetry: bool) -> u64 {
+        let mut parts = Parts::new(state.used.packed());
+        parts.add(self.history(state.history));
+        state.hosts.iter().for_each(|host| parts.add(self.host(*host)));
+        state.network.letters().iter().for_each(|letter| parts.add(self.letter(*letter)));
+        if symmetry { parts.symmetric_key(&self.renamings) } else { parts.key() }
     }
 
     fn remembered(
