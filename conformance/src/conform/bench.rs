@@ -125,6 +125,7 @@ impl Bench {
             }
         }
         self.disk.sync()?;
+        anyhow::ensure!(!self.serves_too_early(), "the service got more before its snapshot was durable");
         Ok(())
     }
 
@@ -196,6 +197,11 @@ impl Bench {
         if let Some(installed) = self.waiting.installed() {
             self.service.install(&installed);
         }
+    }
+
+    /// While the service waits to hear whether its snapshot is installed, it must get nothing.
+    fn serves_too_early(&mut self) -> bool {
+        self.waiting.installs() && self.node.as_mut().is_some_and(Driven::hand_over)
     }
 
     /// The node is no more, and all that was in memory.

@@ -21,11 +21,12 @@ pub use difference::Differing;
 pub use file::{DifferenceFile, DifferenceFileError};
 pub use walk::{Walked, Walks, walk};
 pub use ways::Impossible;
-pub use writer::{Happening, Writer};
+pub use writer::Happening;
 
 use figure2_core::ServerId;
 use figure2_model::{CheckError, Cluster, Host, MachineStep, Profile, System};
 use std::fmt;
+use writer::Writer;
 
 /// A node that is not what the model says, and how it got there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,9 +20,9 @@ pub struct Happening {
 pub struct Writer {
     /// How many steps the save holds that is under way; 0 while none is.
     saving: usize,
-    /// Whether the service may still wait to be told that its snapshot is installed: the node tells it once that is
-    /// durable, and hands nothing over before.
-    answering: bool,
+    /// How many of the steps that wait go before the service hears whether its snapshot is installed; 0 when it waits for
+    /// nothing. The node tells it once that is durable, and hands nothing over before.
+    before_answer: usize,
 }
 
 impl Writer {
@@ -55,7 +55,7 @@ impl Writer {
                 }
             }
             MachineEvent::Apply | MachineEvent::TakeSnapshot | MachineEvent::AnswerSnapshot
-                if self.answering =>
+                if self.before_answer > 0 =>
             {
                 return None;
             }
@@ -72,11 +72,106 @@ impl Writer {
             (0, _) if !has_record(waiting) => return None,
             (0, _) => waiting.len(),
         };
-        let answering = self.answering || step.event == MachineEvent::AnswerSnapshot;
-        Some(Writer { saving, answering: answering && !waiting.is_empty() })
+        let before_answer = match &step.event {
+            _ if waiting.is_empty() => 0,
+            MachineEvent::AnswerSnapshot if waiting.len() > before.unwritten.len() => waiting.len(),
+            // Not installed, so nothing is to be written, and the model's step does not wait; the word of it does.
+            MachineEvent::AnswerSnapshot => usize::MAX,
+            MachineEvent::Write(steps) => self.before_answer.saturating_sub(usize::from(*steps)),
+            _ => self.before_answer,
+        };
+        Some(Writer { saving, before_answer })
     }
 }
 
 fn has_record(steps: &[Unwritten]) -> bool {
     steps.iter().any(|step| !step.record().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conform::{Bench, drive, unscripted};
+    use figure2_core::{
+        AppendEntries, Entry, Envelope, Index, InstallSnapshot, Message, ServerId, Snapshot, Term,
+    };
+    use figure2_model::{Bounds, Prefix, profile};
+
+    fn from_leader(message: Message<u8, Prefix>) -> MachineEvent {
+        MachineEvent::Receive(Envelope { from: ServerId(0), to: ServerId(1), message })
+    }
+
+    /// Term 1: a snapshot of c1, and c2 after it.
+    fn snapshot_and_entry() -> [MachineEvent; 2] {
+        let (term, first) = (Term(1), Index(1));
+        let mut data = Prefix::default();
+        data.push(1);
+        let snapshot = Snapshot { last_included_index: first, last_included_term: term, data };
+        let entries = vec![Entry { term, command: 2 }];
+        let append = AppendEntries {
+            term,
+            prev_log_index: first,
+            prev_log_term: term,
+            entries,
+            leader_commit: Index(2),
+        };
+        [
+            from_leader(Message::InstallSnapshot(InstallSnapshot { term, snapshot })),
+            from_leader(Message::AppendEntries(append)),
+        ]
+    }
+
+    #[test]
+    fn a_service_gets_nothing_more_until_its_snapshot_is_durable() {
+        let mut profile = profile("nightly-disk").unwrap();
+        profile.bounds = Bounds { unwritten: 2, ..profile.bounds };
+        let cluster = unscripted(&profile).unwrap();
+        let mut machine = cluster.hosts(cluster.start()).nth(1).unwrap().clone();
+        let mut bench = Bench::new(machine.id, &profile.bounds, None).unwrap();
+        let (mut writer, mut events) = (Writer::default(), Vec::new());
+        let [snapshot, entry] = snapshot_and_entry();
+        for (event, is_possible) in [
+            (snapshot, true),
+            (MachineEvent::Write(1), true),
+            (MachineEvent::Apply, true),
+            (MachineEvent::AnswerSnapshot, true),
+            (entry, true),
+            (MachineEvent::Apply, false),
+            // The writer took the first alone, and the second waits.
+            (MachineEvent::Write(2), false),
+            (MachineEvent::Crash(2), false),
+            (MachineEvent::Write(1), true),
+            (MachineEvent::Apply, true),
+            (MachineEvent::Crash(1), true),
+            (MachineEvent::Restart, true),
+        ] {
+            let step = cluster.machine_step(&machine, event.clone()).unwrap();
+            let after = writer.after(&machine, &step, false);
+            assert_eq!(after.is_some(), is_possible, "{event}");
+            let Some(after) = after else { continue };
+            writer = after;
+            assert_eq!(drive(&mut bench, &step, false, &step.after, &mut events), [], "{event}");
+            machine = step.after;
+        }
+    }
+
+    #[test]
+    fn a_late_writer_takes_together_what_an_early_one_takes_apart() {
+        let profile = profile("power-loss-1").unwrap();
+        let cluster = unscripted(&profile).unwrap();
+        let start = cluster.hosts(cluster.start()).next().unwrap();
+        let first = cluster.machine_step(start, MachineEvent::ElectionTimeout).unwrap();
+        let second = cluster.machine_step(&first.after, MachineEvent::ElectionTimeout).unwrap();
+        for (is_late, possible) in [(true, 2), (false, 1)] {
+            let writer = Writer::default().after(start, &first, is_late).unwrap();
+            let writer = writer.after(&first.after, &second, false).unwrap();
+            for records in 1..=2 {
+                for event in [MachineEvent::Write(records), MachineEvent::Crash(records)] {
+                    let step = cluster.machine_step(&second.after, event.clone()).unwrap();
+                    let is_possible = writer.after(&second.after, &step, false).is_some();
+                    assert_eq!(is_possible, records == possible, "late: {is_late}, {event}");
+                }
+            }
+        }
+    }
 }
