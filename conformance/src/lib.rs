@@ -23,6 +23,7 @@ pub mod story;
 pub mod suite;
 pub mod tester;
 pub mod trace;
+pub mod trace_cmd;
 pub mod validate;
 pub mod validate_cmd;
 pub mod verify;

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use figure2_conformance::{
     audit_cmd, check, conform_cmd, explore_cmd, lab_cmd, linear_cmd, mutants_cmd, replay_cmd, simulate_cmd,
-    validate_cmd, verify,
+    trace_cmd, validate_cmd, verify,
 };
 use std::process::ExitCode;
 
@@ -28,6 +28,7 @@ enum Command {
     Mutants(mutants_cmd::MutantsArgs),
     Replay(replay_cmd::ReplayArgs),
     Simulate(simulate_cmd::SimulateArgs),
+    Trace(trace_cmd::TraceArgs),
     Validate(validate_cmd::ValidateArgs),
     Verify(verify::VerifyArgs),
     Witness(replay_cmd::WitnessArgs),
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Mutants(args) => mutants_cmd::run(&args),
         Command::Replay(args) => replay_cmd::run(&args),
         Command::Simulate(args) => simulate_cmd::run(&args),
+        Command::Trace(args) => trace_cmd::run(&args),
         Command::Validate(args) => validate_cmd::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Witness(args) => replay_cmd::run_witness(&args),

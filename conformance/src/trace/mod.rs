@@ -4,6 +4,7 @@
 //! off, or has a line too few. Neither judges what the lines say: that is [`validate`](crate::validate) and
 //! [`audit`](crate::audit).
 
+mod capture;
 mod format;
 mod payload;
 mod reader;
@@ -11,5 +12,5 @@ mod recorder;
 
 pub use format::{End, FORMAT, Header, Line, VERSION};
 pub use payload::Payload;
-pub use reader::{Place, Problem, Raw, Reader, Sequence, TraceError};
+pub use reader::{Place, Problem, Raw, Reader, Sequence, TraceError, text_of};
 pub use recorder::{Recorder, ToFile};

@@ -1,5 +1,6 @@
 //! Reads a trace, and refuses one that is not whole.
 
+use super::capture::{Lines, MAGIC};
 use super::{End, FORMAT, Header, Line, VERSION};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -136,9 +137,7 @@ impl Reader {
     pub fn open(path: &Path, accept_cut_off: bool) -> Result<Reader, TraceError> {
         let file: Arc<str> = path.display().to_string().into();
         match File::open(path) {
-            Ok(opened) => {
-                Reader::new(file, Box::new(BufReader::with_capacity(1 << 16, opened)), accept_cut_off)
-            }
+            Ok(opened) => Reader::new(file, BufReader::with_capacity(1 << 16, opened), accept_cut_off),
             Err(error) => {
                 Err(TraceError { place: Place { file, line: 0 }, problem: Problem::Unreadable(error) })
             }
@@ -150,15 +149,17 @@ impl Reader {
     /// # Errors
     /// When it does not begin as a trace does.
     pub fn of_text(name: &str, text: impl Into<Bytes>) -> Result<Reader, TraceError> {
-        Reader::new(name.into(), Box::new(Cursor::new(text.into())), false)
+        Reader::new(name.into(), Cursor::new(text.into()), false)
     }
 
     fn new(
         file: Arc<str>,
-        mut from: Box<dyn BufRead + Send>,
+        from: impl BufRead + Send + 'static,
         accept_cut_off: bool,
     ) -> Result<Reader, TraceError> {
         let place = || Place { file: file.clone(), line: 1 };
+        let unreadable = |error| TraceError { place: place(), problem: Problem::Unreadable(error) };
+        let mut from = lines(from).map_err(unreadable)?;
         let mut buffer = Vec::new();
         let read = from.read_until(b'\n', &mut buffer);
         let problem = match read.map(|_| header(&buffer)) {
@@ -247,6 +248,23 @@ impl Reader {
         self.whole = Some(true);
         Ok(())
     }
+}
+
+/// The text of a trace file, whether it is text or a capture. Nothing but the form of a capture is checked.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn text_of(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
+    lines(BufReader::with_capacity(1 << 16, File::open(path)?))
+}
+
+/// The lines of a trace, of its text or of a capture.
+fn lines(mut from: impl BufRead + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
+    if from.fill_buf()?.starts_with(&MAGIC) {
+        from.consume(MAGIC.len());
+        return Ok(Box::new(Lines::new(from)?));
+    }
+    Ok(Box::new(from))
 }
 
 fn header(line: &[u8]) -> Result<Header, Problem> {

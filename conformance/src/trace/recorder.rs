@@ -1,11 +1,9 @@
-//! Takes in what recorded nodes tell, and writes the trace.
+//! Takes in what recorded nodes tell, and keeps it as a capture.
 
-use super::payload::Shown;
-use super::{End, FORMAT, Header, Line, VERSION};
-use figure2::record::{self, Event, TARGET};
-use std::collections::BTreeMap;
+use super::capture::{self, Lines, MAGIC};
+use figure2::record::TARGET;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -42,38 +40,12 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    waiting: Waiting,
+    /// Records of a [capture], one behind the other.
+    waiting: Vec<u8>,
+    records: u64,
     closed: bool,
     /// The file can no longer be written: what comes is dropped, and the trace will lack its end.
     broken: bool,
-}
-
-/// Events, one behind the other: no allocation for each.
-#[derive(Default)]
-struct Waiting {
-    heads: Vec<Head>,
-    bytes: Vec<u8>,
-}
-
-struct Head {
-    node: u64,
-    server: u8,
-    at: Duration,
-    length: usize,
-}
-
-impl Waiting {
-    /// Hands out the events, and leaves none.
-    fn drain(&mut self, mut take: impl FnMut(&Head, &[u8]) -> io::Result<()>) -> io::Result<()> {
-        let mut rest = self.bytes.as_slice();
-        for head in self.heads.drain(..) {
-            let (event, behind) = rest.split_at_checked(head.length).unwrap_or_default();
-            take(&head, event)?;
-            rest = behind;
-        }
-        self.bytes.clear();
-        Ok(())
-    }
 }
 
 impl Recorder {
@@ -83,7 +55,8 @@ impl Recorder {
         Recorder::new(Box::new(clock), 0, false)
     }
 
-    /// Writes to a new file while it records, on a thread of its own.
+    /// Writes a capture to a new file while it records, on a thread of its own. [`Reader`](super::Reader) reads it as a
+    /// trace.
     ///
     /// # Errors
     /// When the file exists (a trace is never overwritten) or cannot be made, or the thread cannot be started.
@@ -111,19 +84,22 @@ impl Recorder {
         Tap(self.shared.clone()).with_filter(wanted)
     }
 
-    /// What was recorded in memory, as the text of a trace file. Takes nothing in from now on.
+    /// What was recorded in memory, as the text of a trace. Takes nothing in from now on.
     ///
     /// # Errors
     /// When an event is not one of this version's.
     pub fn into_text(self) -> io::Result<Vec<u8>> {
-        let mut waiting = {
+        let (waiting, records) = {
             let mut queue = self.shared.lock();
             queue.closed = true;
-            std::mem::take(&mut queue.waiting)
+            (std::mem::take(&mut queue.waiting), queue.records)
         };
-        let mut writer = Writer::new(Vec::new(), self.shared.began);
-        waiting.drain(|head, event| writer.write(head, event))?;
-        writer.finish()
+        let (beginning, ending) = (capture::beginning(self.shared.began), capture::ending(records));
+        let behind_magic = beginning.get(MAGIC.len()..).unwrap_or_default();
+        let mut lines = Lines::new(behind_magic.chain(waiting.as_slice()).chain(ending.as_slice()))?;
+        let mut text = Vec::new();
+        lines.read_to_end(&mut text)?;
+        Ok(text)
     }
 }
 
@@ -158,41 +134,38 @@ impl Shared {
 
     fn push(&self, node: u64, server: u8, event: &[u8]) {
         let mut queue = self.lock();
-        while self.drained && queue.waiting.bytes.len() > MOST_WAITING && !queue.closed && !queue.broken {
+        while self.drained && queue.waiting.len() > MOST_WAITING && !queue.closed && !queue.broken {
             queue = self.wait(queue);
         }
         if queue.closed || queue.broken {
             return;
         }
         // The clock is read under the lock, so that the lines' times never go back.
-        let at = (self.clock)();
-        queue.waiting.heads.push(Head { node, server, at, length: event.len() });
-        queue.waiting.bytes.extend_from_slice(event);
+        let at = micros((self.clock)());
+        capture::append(&mut queue.waiting, node, server, at, event);
+        queue.records += 1;
     }
 
-    fn drain(&self, file: File) -> io::Result<()> {
-        let mut writer = Writer::new(BufWriter::with_capacity(1 << 18, file), self.began);
-        let mut waiting = Waiting::default();
+    fn drain(&self, mut file: File) -> io::Result<()> {
+        let mut waiting = capture::beginning(self.began);
         loop {
-            let closed = {
-                let mut queue = self.lock();
-                if !queue.closed && queue.waiting.bytes.len() < MOST_WAITING / 2 {
-                    let waited = self.changed.wait_timeout(queue, INTERVAL);
-                    queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-                }
-                std::mem::swap(&mut queue.waiting, &mut waiting);
-                self.changed.notify_all();
-                queue.closed
-            };
-            let written = waiting.drain(|head, event| writer.write(head, event));
-            // Flushed each time: of a process that dies, the trace has all but the last moment.
-            if let Err(error) = written.and_then(|()| writer.flush()) {
-                self.lock().broken = true;
+            let written = file.write_all(&waiting);
+            waiting.clear();
+            let mut queue = self.lock();
+            if let Err(error) = written {
+                queue.broken = true;
                 self.changed.notify_all();
                 return Err(error);
             }
-            if closed {
-                return writer.finish()?.into_inner().map(drop).map_err(io::IntoInnerError::into_error);
+            if !queue.closed && queue.waiting.len() < MOST_WAITING / 2 {
+                let waited = self.changed.wait_timeout(queue, INTERVAL);
+                queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            std::mem::swap(&mut queue.waiting, &mut waiting);
+            self.changed.notify_all();
+            if queue.closed {
+                waiting.extend(capture::ending(queue.records));
+                return file.write_all(&waiting);
             }
         }
     }
@@ -230,58 +203,6 @@ impl Visit for Fields<'_> {
     }
 
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
-}
-
-/// Turns events into lines.
-struct Writer<W> {
-    to: W,
-    began: u64,
-    lines: u64,
-    /// How often each server was started.
-    runs: BTreeMap<u8, u32>,
-    /// For each node, its run and the number of its last line.
-    nodes: BTreeMap<u64, (u32, u64)>,
-}
-
-impl<W: Write> Writer<W> {
-    fn new(to: W, began: u64) -> Self {
-        Writer { to, began, lines: 0, runs: BTreeMap::new(), nodes: BTreeMap::new() }
-    }
-
-    fn write(&mut self, head: &Head, event: &[u8]) -> io::Result<()> {
-        let Head { node, server, at, .. } = head;
-        let event: Event<Shown<'_>, Shown<'_>> = record::decode(event).map_err(io::Error::other)?;
-        if let (0, Event::Start { config, .. }) = (self.lines, &event) {
-            let format = FORMAT.to_owned();
-            let header = Header { format, version: VERSION, servers: config.servers, began: self.began };
-            serde_json::to_writer(&mut self.to, &header)?;
-            self.to.write_all(b"\n")?;
-        }
-        let runs = &mut self.runs;
-        let (run, seq) = self.nodes.entry(*node).or_insert_with(|| {
-            let run = runs.entry(*server).or_default();
-            *run += 1;
-            (*run, 0)
-        });
-        *seq += 1;
-        let line = Line { server: *server, run: *run, seq: *seq, at: micros(*at), event };
-        serde_json::to_writer(&mut self.to, &line)?;
-        self.to.write_all(b"\n")?;
-        self.lines += 1;
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
-
-    fn finish(mut self) -> io::Result<W> {
-        if self.lines > 0 {
-            serde_json::to_writer(&mut self.to, &End { end: self.lines })?;
-            self.to.write_all(b"\n")?;
-        }
-        Ok(self.to)
-    }
 }
 
 fn micros(duration: Duration) -> u64 {

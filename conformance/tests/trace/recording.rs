@@ -2,8 +2,11 @@
 
 use figure2::record::Event;
 use figure2::{Options, Persister, Raft, Replies, ServerId};
-use figure2_conformance::trace::{Line, Reader, Recorder};
+use figure2_conformance::trace::{Line, Payload, Reader, Recorder};
+use figure2_conformance::trace_cmd::{self, TraceArgs};
 use figure2_core::{Index, Input, Outcome};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -87,10 +90,10 @@ fn a_node_that_is_not_recorded_tells_nothing() {
     assert!(text_of_a_lonely_server(false).is_empty());
 }
 
-#[test]
-fn a_file_is_written_while_it_is_recorded_and_never_overwritten() {
-    let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("{}-recording.jsonl", std::process::id()));
+/// Records a server that starts and stops, into a file.
+fn recorded_file(name: &str) -> PathBuf {
+    let path =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}.trace", std::process::id()));
     let (recorder, file) = Recorder::to_file(&path).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(recorder.layer()));
@@ -100,14 +103,77 @@ fn a_file_is_written_while_it_is_recorded_and_never_overwritten() {
         Raft::make(vec![Nobody], ServerId(0), Persister::new(), apply, options).unwrap().kill();
     });
     file.finish().unwrap();
-    let mut reader = Reader::open(&path, false).unwrap();
+    path
+}
+
+fn count(path: &Path, accept_cut_off: bool) -> Result<u64, String> {
+    let told = |error: figure2_conformance::trace::TraceError| error.to_string();
+    let mut reader = Reader::open(path, accept_cut_off).map_err(told)?;
     assert!(reader.header().began > 0);
     let mut lines = 0;
-    while reader.next_line().unwrap().is_some() {
+    while let Some(raw) = reader.next_line().map_err(told)? {
+        raw.parse::<Event<Payload, Payload>>().unwrap();
         lines += 1;
     }
-    assert_eq!(lines, 2, "started and stopped");
+    Ok(lines)
+}
+
+#[test]
+fn a_file_is_written_while_it_is_recorded_and_never_overwritten() {
+    let path = recorded_file("written");
+    assert_eq!(count(&path, false), Ok(2), "started and stopped");
     let again = Recorder::to_file(&path).err().unwrap();
     assert_eq!(again.kind(), std::io::ErrorKind::AlreadyExists);
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn its_text_is_a_trace_too() {
+    let path = recorded_file("text");
+    let text = path.with_extension("jsonl");
+    let args = TraceArgs { file: path.clone(), output: Some(text.clone()) };
+    assert_eq!(trace_cmd::run(&args).unwrap(), ExitCode::SUCCESS);
+    assert!(
+        std::fs::read_to_string(&text).unwrap().starts_with(r#"{"format":"figure2-node-trace","version":1"#)
+    );
+    assert_eq!(count(&text, false), Ok(2));
+    assert!(trace_cmd::run(&args).is_err(), "nothing is overwritten");
+    for path in [path, text] {
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_off_or_damaged_is_told_from_a_whole_one() {
+    let path = recorded_file("damaged");
+    let whole = std::fs::read(&path).unwrap();
+    let after = |content: &[u8], accept_cut_off| {
+        std::fs::write(&path, content).unwrap();
+        count(&path, accept_cut_off)
+    };
+    // A capture begins with 16 bytes, and a record with 21, of which the first four say how many follow.
+    let end_of_record =
+        |from: usize| from + 21 + usize::from(whole[from]) + 256 * usize::from(whole[from + 1]);
+    let (first, second) = (end_of_record(16), end_of_record(end_of_record(16)));
+    // A capture begins with 16 bytes, and a record with 21, of which the first four say how many follow.
+    let end_of_record =
+        |from: usize| from + 21 + usize::from(whole[from]) + 256 * usize::from(whole[from + 1]);
+    let (first, second) = (end_of_record(16), end_of_record(end_of_record(16)));
+    for length in 0..whole.len() {
+        let cut_off = after(&whole[..length], false).unwrap_err();
+        assert!(!cut_off.is_empty(), "{length} bytes");
+        let left = match length {
+            _ if length < first => None,
+            _ if length < second => Some(1),
+            _ => Some(2),
+        };
+        assert_eq!(after(&whole[..length], true).ok(), left, "{length} bytes");
+    }
+    assert_eq!(after(&whole[..whole.len() - 1], true), Ok(2));
+    let longer = [&whole[..], b"?"].concat();
+    assert!(after(&longer, false).unwrap_err().contains("behind its end"));
+    let mut undecodable = whole.clone();
+    undecodable[16 + 21] = 200;
+    assert!(after(&undecodable, false).unwrap_err().contains("not an event of this version"));
     std::fs::remove_file(path).unwrap();
 }
