@@ -102,9 +102,10 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let reduce = |profile: Profile| args.without.iter().copied().fold(profile, Profile::without);
     let selected: Vec<Profile> = selected.into_iter().map(reduce).collect();
     if args.list {
+        let width = selected.iter().map(|profile| profile.name.len()).max().unwrap_or_default();
         for profile in selected {
-            println!("{:<12} {}", profile.name, profile.description);
-            println!("{:<12} {}", "", profile.bounds);
+            println!("{:<width$} {}", profile.name, profile.description);
+            println!("{:<width$} {}", "", profile.bounds);
         }
         return Ok(ExitCode::SUCCESS);
     }

@@ -19,8 +19,11 @@ fn field(label: &str, text: &str) -> String {
     format!("  {label:<LABEL$} {text}\n")
 }
 
-/// As many fields to a line as fit, under one label.
+/// As many fields to a line as fit, under one label; nothing when there are none.
 fn list(label: &str, items: &[String]) -> String {
+    if items.is_empty() {
+        return String::new();
+    }
     let (mut text, mut label, mut line) = (String::new(), label, String::new());
     for item in items {
         if !line.is_empty() && line.chars().count() + item.chars().count() + 3 > 96 {
