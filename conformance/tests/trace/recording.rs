@@ -154,6 +154,7 @@ fn a_file_that_is_cut_off_or_damaged_is_told_from_a_whole_one() {
     // A capture begins with 16 bytes, and a record with 21, of which the first four say how many follow.
     let end_of_record =
         |from: usize| from + 21 + usize::from(whole[from]) + 256 * usize::from(whole[from + 1]);
+    let (first, second) = (end_of_record(16), end_of_record(end_of_record(16)));
     for length in 0..whole.len() {
         let cut_off = after(&whole[..length], false).unwrap_err();
         assert!(!cut_off.is_empty(), "{length} bytes");
