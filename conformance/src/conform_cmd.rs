@@ -76,10 +76,10 @@ impl ConformArgs {
         profile: &Profile,
         difference: Option<&Difference>,
         holds: &str,
-    ) -> anyhow::Result<ExitCode> {
+    ) -> anyhow::Result<bool> {
         let Some(difference) = difference else {
             println!("verdict: {holds}");
-            return Ok(ExitCode::SUCCESS);
+            return Ok(true);
         };
         print!("{difference}");
         // Bounds that were lowered are not the profile's.
@@ -87,8 +87,45 @@ impl ConformArgs {
         write_out(&file.to_json()?, Some(&self.trace))?;
         let name = self.trace.display();
         println!("verdict: the node is not what the model says\nagain: figure2 replay {name}");
-        Ok(ExitCode::from(1))
+        Ok(false)
     }
+}
+
+/// What came out.
+pub struct ConformOutcome {
+    /// Whether the node is what the model says.
+    pub holds: bool,
+    /// What was driven, in a few words.
+    pub summary: String,
+}
+
+/// What `figure2 verify` runs: each of it takes seconds.
+const SMALL: [&[&str]; 5] = [
+    &[],
+    &["--profile", "snapshot", "--walks", "2000"],
+    &["--profile", "power-loss", "--client-requests", "0"],
+    &["--profile", "nightly-disk", "--terms", "1", "--client-requests", "1"],
+    &["--profile", "power-loss-batch", "--walks", "2000"],
+];
+
+/// Runs the command at small size: edges and walks, with and without writes that lag.
+///
+/// # Errors
+/// When one of them could not be run.
+pub(crate) fn run_small() -> anyhow::Result<Vec<ConformOutcome>> {
+    #[derive(clap::Parser)]
+    struct Words {
+        #[command(flatten)]
+        args: ConformArgs,
+    }
+    let mut outcomes = Vec::new();
+    for words in SMALL {
+        println!("$ figure2 conform {}", words.join(" "));
+        let parsed = <Words as clap::Parser>::try_parse_from([&["conform"], words].concat())?;
+        outcomes.push(drive(&parsed.args)?);
+        println!();
+    }
+    Ok(outcomes)
 }
 
 /// Runs the command.
@@ -96,6 +133,10 @@ impl ConformArgs {
 /// # Errors
 /// When the profile cannot be used.
 pub fn run(args: &ConformArgs) -> anyhow::Result<ExitCode> {
+    Ok(if drive(args)?.holds { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn drive(args: &ConformArgs) -> anyhow::Result<ConformOutcome> {
     let profile = args.profile()?;
     println!("{}: {}\nbounds: {}", profile.name, profile.description, profile.bounds);
     if let Some(defect) = args.defect {
@@ -107,7 +148,7 @@ pub fn run(args: &ConformArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn run_cover(args: &ConformArgs, profile: &Profile) -> anyhow::Result<ExitCode> {
+fn run_cover(args: &ConformArgs, profile: &Profile) -> anyhow::Result<ConformOutcome> {
     let start = Instant::now();
     if !profile.script.is_empty() {
         bail!(
@@ -157,10 +198,11 @@ fn run_cover(args: &ConformArgs, profile: &Profile) -> anyhow::Result<ExitCode> 
     } else {
         "every edge that a node can take is covered, and the node is what the model says"
     };
-    args.verdict(profile, covered.difference.as_ref(), holds)
+    let summary = format!("{}: {} of {all} edges, {}", profile.name, covered.edges, profile.bounds);
+    Ok(ConformOutcome { holds: args.verdict(profile, covered.difference.as_ref(), holds)?, summary })
 }
 
-fn run_walks(args: &ConformArgs, profile: &Profile, walks: u64) -> anyhow::Result<ExitCode> {
+fn run_walks(args: &ConformArgs, profile: &Profile, walks: u64) -> anyhow::Result<ConformOutcome> {
     let start = Instant::now();
     let walks = Walks { walks, actions: args.actions, seed: args.seed };
     let walked = walk(profile, walks, args.defect)?;
@@ -179,7 +221,9 @@ fn run_walks(args: &ConformArgs, profile: &Profile, walks: u64) -> anyhow::Resul
         println!("seed of the walk that differs: {seed}");
     }
     let difference = walked.difference.as_ref().map(|(_, difference)| difference);
-    args.verdict(profile, difference, "on all walks the node is what the model says")
+    let summary = format!("{}: {} steps on {} walks", profile.name, walked.replayed, walked.walks);
+    let holds = args.verdict(profile, difference, "on all walks the node is what the model says")?;
+    Ok(ConformOutcome { holds, summary })
 }
 
 fn print_rules(rules: RuleSet) {

@@ -3,6 +3,7 @@
 mod interleavings;
 
 use crate::check::{Checked, explore};
+use crate::conform_cmd::{self, ConformOutcome};
 use crate::lab_cmd::{LabOutcome, run_batch};
 use crate::simulate;
 use crate::simulate_cmd::{self, SimulateOutcome};
@@ -13,8 +14,8 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-/// The main job: every profile of the model exhaustively, the whole lab suite on the real node in virtual time, clusters
-/// under random faults, then every interleaving of the node's tasks within bounds.
+/// The main job: every profile of the model exhaustively, the whole lab suite on the real node in virtual time, the node
+/// along the steps of the model, clusters under random faults, then every interleaving of the node's tasks within bounds.
 ///
 /// Exit code 0: all holds; 1: something is violated or failed; 2: something was not finished.
 #[derive(Clone, Debug, clap::Args)]
@@ -45,7 +46,7 @@ const MOST_REDUCE: u32 = 300;
 pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let begin = Instant::now();
     let loom = if args.without_loom { None } else { Some(Interleavings::prepare()?) };
-    let parts = 3 + usize::from(loom.is_some());
+    let parts = 4 + usize::from(loom.is_some());
     let threads = available_parallelism().map_or(1, usize::from);
     println!("== 1 of {parts}: the rules, checked exhaustively\n");
     let options = CheckOptions { threads, ..CheckOptions::default() };
@@ -62,14 +63,17 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     };
     let lab = run_batch(&batch, None)?;
 
-    println!("\n== 3 of {parts}: clusters of nodes under random faults\n");
+    println!("\n== 3 of {parts}: the node, driven along the steps of the model\n");
+    let conform = conform_cmd::run_small()?;
+
+    println!("\n== 4 of {parts}: clusters of nodes under random faults\n");
     let Batch { seed, jobs, .. } = batch;
     let simulated = simulate::Batch { seed, seeds: args.seeds, seconds: SECONDS, jobs, defect: None };
     let simulated = simulate_cmd::run_batch(&simulated, MOST_REDUCE, None)?;
 
     let loom = match loom {
         Some(loom) => {
-            println!("\n== 4 of {parts}: the node's tasks, in every interleaving (cargo loom)\n");
+            println!("\n== 5 of {parts}: the node's tasks, in every interleaving (cargo loom)\n");
             Some(loom.run()?)
         }
         None => None,
@@ -78,11 +82,13 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     println!("\n== Summary\n");
     print_checked(&checked);
     print_lab(&lab, args);
+    print_conform(&conform);
     print_simulated(&simulated);
     println!("{}", told(loom.as_ref()));
     println!("{NOT_SHOWN}");
     let loom_code = loom.map_or(0, |loom| loom.code);
-    let code = worst(&[checked.exit_code(), u8::from(!lab.passed), simulated.code, loom_code]);
+    let failed = !lab.passed || conform.iter().any(|outcome| !outcome.holds);
+    let code = worst(&[checked.exit_code(), u8::from(failed), simulated.code, loom_code]);
     let verdict = match code {
         0 => "all of the above holds",
         1 => "VIOLATED OR FAILED: see above",
@@ -128,6 +134,16 @@ fn print_lab(lab: &LabOutcome, args: &VerifyArgs) {
         args.seed,
         lab.summary.simulated().as_secs_f64()
     );
+}
+
+fn print_conform(outcomes: &[ConformOutcome]) {
+    println!(
+        "The same node along the model's own steps: what it holds, writes and sends is what the model says:"
+    );
+    for ConformOutcome { holds, summary } in outcomes {
+        println!("  {:<10} {summary}", if *holds { "holds" } else { "DIFFERS" });
+    }
+    println!();
 }
 
 fn print_simulated(simulated: &SimulateOutcome) {
