@@ -249,12 +249,12 @@ impl Cluster {
         };
         let step_id = self.step_of(*state.hosts.get(usize::from(id.0))?, event)?;
         let step = self.tables.step(step_id);
+        // Many actions find no room: nothing more is done for them.
+        if network.with(&step.sent) > room {
+            return None;
+        }
         for letter in &step.sent {
             network.insert(*letter, |letter| self.tables.letter(letter).digest());
-        }
-        // Many actions find no room: nothing more is copied for them.
-        if network.letters().len() > room {
-            return None;
         }
         let mut hosts = SmallVec::from_slice(&state.hosts);
         *hosts.get_mut(usize::from(id.0))? = step.host;

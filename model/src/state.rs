@@ -92,6 +92,14 @@ impl Network {
         self.0.get(usize::from(position)).copied()
     }
 
+    /// How many messages are on their way once these are, too.
+    pub fn with(&self, sent: &[LetterId]) -> usize {
+        let is_new = |(place, letter): &(usize, &LetterId)| {
+            !self.0.contains(letter) && !sent.iter().take(*place).any(|earlier| earlier == *letter)
+        };
+        self.0.len() + sent.iter().enumerate().filter(is_new).count()
+    }
+
     /// Puts a message on its way, unless it is. `order` tells where among the others it belongs.
     pub fn insert<K: Ord>(&mut self, letter: LetterId, order: impl Fn(LetterId) -> K) {
         if !self.0.contains(&letter) {
