@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::thread::available_parallelism;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Whole clusters of real nodes on virtual time, with random faults: crashes, losses of power, partitions, lost,
 /// repeated and late messages, slow and failing disks; then all must recover.
@@ -45,6 +45,9 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "DIR")]
     pub trace: Option<PathBuf>,
 }
+
+/// How often a long batch tells how far it is.
+const PROGRESS: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 ///
@@ -106,7 +109,16 @@ pub fn run_batch(
     let start = Instant::now();
     let bad: Mutex<Option<(Plan, Run)>> = Mutex::default();
     let unwritten: Mutex<Option<anyhow::Error>> = Mutex::default();
+    let progress = Mutex::new((0u64, Instant::now()));
     let done = batch.run(&|plan, over| {
+        {
+            let (runs, last) = &mut *progress.lock().unwrap_or_else(PoisonError::into_inner);
+            *runs += 1;
+            if last.elapsed() >= PROGRESS {
+                *last = Instant::now();
+                println!("{runs} of {seeds} seeds, {:.0} s", start.elapsed().as_secs_f64());
+            }
+        }
         if let Some(directory) = directory
             && let Err(error) = write_files(directory, plan, over)
         {
