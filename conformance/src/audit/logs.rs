@@ -302,10 +302,11 @@ impl Logs {
         }
     }
 
-    /// Forgets all up to an index that every server has in a snapshot.
+    /// Forgets all before the index of the lowest snapshot: that one may still be on its way to a service.
     pub(super) fn prune(&mut self, lowest: u64) {
-        if lowest > self.window.floor() {
-            self.window.prune(lowest);
+        let before = lowest.saturating_sub(1);
+        if before > self.window.floor() {
+            self.window.prune(before);
             self.snapshots = self.snapshots.split_off(&lowest);
             self.unproven = self.unproven.split_off(&(lowest + 1));
         }
@@ -329,4 +330,38 @@ impl Logs {
 
 fn bit(server: u8) -> u64 {
     1u64.checked_shl(server.into()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::event::{Entry, Snapshot};
+
+    #[test]
+    fn a_snapshot_on_its_way_to_a_service_is_known_though_every_disk_has_it() {
+        let (mut logs, mut findings) = (Logs::new(1, true), Findings::new(Vec::new()));
+        let (mut shape, data) = (Shape::default(), Content(7));
+        let nothing = Log { snapshot: None, entries: Vec::new() };
+        logs.start(0, &shape, &nothing, &mut findings);
+        let append = Change::Append { entries: vec![Entry { term: 1, command: Content(1) }] };
+        let snapshot = Snapshot { last_included_index: 1, last_included_term: 1, data };
+        let taken = Change::Snapshot { snapshot, keep_suffix: true };
+        for (commit_before, change) in [(0, append), (1, taken)] {
+            let writer = Writer { server: 0, term: 1, commit_before };
+            logs.change(&writer, &shape, &change, &mut findings);
+            logs.durable(0, &shape, &change, &mut findings);
+            shape.apply(&change);
+            logs.commit(0, &shape, 1, (0, 1), &mut findings);
+        }
+        logs.prune(shape.base());
+        logs.offered((1, 1), data, &mut findings);
+        assert_eq!(findings.violations.first().map(|violation| &violation.what), None);
+        logs.offered((1, 2), data, &mut findings);
+        assert!(
+            findings
+                .violations
+                .first()
+                .is_some_and(|violation| violation.what.contains("committed there is term 1"))
+        );
+    }
 }

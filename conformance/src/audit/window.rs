@@ -74,14 +74,14 @@ impl Window {
         self.slots.get_mut(place)
     }
 
-    /// Forgets what all servers have in a snapshot.
-    pub(super) fn prune(&mut self, lowest_base: u64) {
-        while self.floor < lowest_base && self.slots.pop_front().is_some() {
+    /// Forgets all up to an index.
+    pub(super) fn prune(&mut self, last: u64) {
+        while self.floor < last && self.slots.pop_front().is_some() {
             self.floor += 1;
             self.pruned = true;
         }
         if self.slots.is_empty() {
-            self.floor = self.floor.max(lowest_base);
+            self.floor = self.floor.max(last);
         }
     }
 
