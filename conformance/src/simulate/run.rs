@@ -284,15 +284,20 @@ async fn served(world: &World) -> Result<(), Failure> {
     }
 }
 
-/// All services hold the same.
+/// All services hold the same. Somebody must go on asking meanwhile: a leader commits what former leaders left only with
+/// an entry of its own term (section 5.4.2).
 async fn equal(world: &World) -> Result<(), Failure> {
+    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 2);
     let equal = async {
         loop {
-            let stores = world.stores();
-            if stores.windows(2).all(|pair| pair[0] == pair[1]) {
-                return;
+            client.ask("k0", Action::Append("equal;".into()), RECOVERY).await;
+            for _ in 0..5 {
+                sleep(LOOK).await;
+                let stores = world.stores();
+                if stores.windows(2).all(|pair| pair[0] == pair[1]) {
+                    return;
+                }
             }
-            sleep(LOOK).await;
         }
     };
     if timeout(RECOVERY, equal).await.is_err() {
