@@ -137,7 +137,7 @@ impl Plan {
             servers,
             clients: random.random_range(1..=5),
             keys: random.random_range(1..=3),
-            pause_ms: *[20, 200, 1000].choose(random).unwrap_or(&200),
+            pause_ms: *[100, 300, 1000].choose(random).unwrap_or(&300),
             snapshot_every: *[0, 10, 50].choose(random).unwrap_or(&10),
             install_automatically: random.random_bool(0.5),
             delay_ms: *[Span(0, 2), Span(1, 10), Span(5, 40)].choose(random).unwrap_or(&Span(1, 10)),

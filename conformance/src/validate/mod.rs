@@ -12,7 +12,7 @@ pub use network::Network;
 
 use crate::trace::{Line, Payload, Place, Reader, Sequence, TraceError};
 use figure2::record::Event;
-use figure2_core::{Persistent, RuleSet, ServerId, Snapshot};
+use figure2_core::{Persistent, Rule, RuleSet, ServerId, Snapshot};
 use life::Life;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -193,7 +193,10 @@ impl Validator {
             }
             let before = progress.lives.get(&(server, run.wrapping_sub(1))).map(Life::recoverable);
             let before = before.or_else(|| self.disks.remove(&server).flatten());
-            counts.restarts += u64::from(before.is_some());
+            if before.is_some() {
+                counts.restarts += 1;
+                counts.rules.insert(Rule::P1);
+            }
             counts.runs += 1;
             counts.servers.insert(server);
             self.network.is_recorded(ServerId(server));

@@ -46,7 +46,7 @@ fn the_same_plan_gives_the_same_run_byte_for_byte() {
 
 #[test]
 fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
-    let batch = |jobs| Batch { seed: 100, seeds: 12, seconds: 20, jobs, defect: None };
+    let batch = |jobs| Batch { seed: 100, seeds: 40, seconds: 20, jobs, defect: None };
     let failed = Mutex::new(Vec::new());
     let done = batch(2).run(&|plan, over| {
         if !matches!(over.verdict, Verdict::Holds) {
@@ -56,7 +56,7 @@ fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
     });
     assert!(failed.lock().unwrap().is_empty(), "{failed:?}");
     let figures = &done.figures;
-    assert_eq!((done.runs, done.failed, done.unfinished), (12, 0, 0));
+    assert_eq!((done.runs, done.failed, done.unfinished), (40, 0, 0));
     assert_eq!(figures.counts.faults.len(), 12, "each sort of fault: {:?}", figures.counts.faults);
     let counts = &figures.counts;
     for count in [counts.lost, counts.duplicated, counts.failed_writes, counts.undone_writes, counts.restarts]
