@@ -1,7 +1,14 @@
 //! # figure2-conformance
 //!
-//! Whether what runs is what was checked. Here is the lab: MIT's Raft tests against the real node, on a simulated
-//! network ([`labrpc`]), with the tester's checks ([`tester`]) and every scenario with its thresholds ([`suite`]).
+//! Whether what runs is what was checked.
+//!
+//! - The lab: MIT's Raft tests against the real node, on a simulated network ([`labrpc`]), with the tester's checks
+//!   ([`tester`]) and every scenario with its thresholds ([`suite`]).
+//! - The model's steps drive real nodes ([`conform`]); what nodes recorded ([`trace`]) is taken again by the core
+//!   ([`validate`]) and judged without it ([`audit`]).
+//! - Whole clusters under random faults ([`simulate`]), whose clients' histories are decided by [`linear`].
+//! - The command `figure2`: a module `*_cmd` for each subcommand, [`check`], [`verify`], and [`story`], which tells
+//!   counterexamples.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
