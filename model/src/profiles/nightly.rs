@@ -31,8 +31,8 @@ pub fn crash() -> Profile {
         rules: [&REPLICATION_RULES[..], &[Rule::P1, Rule::P2, Rule::P3, Rule::AE3]].concat(),
         ..new(
             "nightly-crash",
-            "Three terms, two commands, a crash and writes that lag.",
-            Bounds { terms: 3, client_requests: 2, crashes: 1, unwritten: 1, ..BASE },
+            "Three terms, two commands, a crash, and writes that lag or fail.",
+            Bounds { terms: 3, client_requests: 2, crashes: 1, unwritten: 1, failed_writes: 1, ..BASE },
         )
     }
 }
