@@ -109,7 +109,11 @@ fn a_file_that_cannot_be_repeated_is_refused_with_the_reason() {
         ("steps", json!([{ "event": "sleep" }]), "it is damaged"),
         ("steps", json!([{ "event": "restart" }]), "step 1: it cannot happen to the model's machine"),
         ("steps", json!([{ "event": "election_timeout", "writer_is_late": true }]), "to a node whose writer"),
-        ("steps", json!([receive(json!(vec![1; 100]))]), "step 1: a snapshot of so many commands"),
+        (
+            "steps",
+            json!([receive(json!(vec![1; 100]))]),
+            "100 commands, and a log of the model has at most 7",
+        ),
         (
             "steps",
             json!([{ "event": { "receive": { "from": 9, "to": 0, "message":

@@ -13,11 +13,13 @@ use crate::prefix::{Command, Prefix};
 use crate::state::State;
 use crate::view::describe_letter;
 use figure2_core::{Change, Config, Figure2, Input, Rule, RuleSet, ServerId};
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 
 /// What happens to a machine.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MachineEvent {
     /// A message arrives.
     Receive(Letter),

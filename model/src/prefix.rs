@@ -1,6 +1,7 @@
 //! The service of the model: its state is the sequence of commands it applied.
 
 use figure2_core::{Entry, Index, Log};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A client's command: the number of its request, from 1. Each request has its own, so that two entries are the
@@ -11,10 +12,37 @@ pub type Command = u8;
 pub const MAX_LOG: usize = 7;
 
 /// The commands at indexes 1, 2, ...: the state of the model's service, and the content of its snapshots.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// In a file it is the list of its commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "Vec<Command>", try_from = "Vec<Command>")]
 pub struct Prefix {
     len: u8,
     commands: [Command; MAX_LOG],
+}
+
+/// More commands than a model's log can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} commands, and a log of the model has at most {MAX_LOG}")]
+pub struct TooLong(usize);
+
+impl TryFrom<Vec<Command>> for Prefix {
+    type Error = TooLong;
+
+    fn try_from(commands: Vec<Command>) -> Result<Prefix, TooLong> {
+        if commands.len() > MAX_LOG {
+            return Err(TooLong(commands.len()));
+        }
+        let mut prefix = Prefix::default();
+        commands.into_iter().for_each(|command| prefix.push(command));
+        Ok(prefix)
+    }
+}
+
+impl From<Prefix> for Vec<Command> {
+    fn from(prefix: Prefix) -> Vec<Command> {
+        (1..=prefix.last_index().0).filter_map(|index| prefix.get(Index(index))).collect()
+    }
 }
 
 impl Prefix {
@@ -59,5 +87,21 @@ impl fmt::Display for Prefix {
             write!(f, "{}c{command}", if i == 0 { "" } else { " " })?;
         }
         write!(f, "]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_made_of_its_commands_unless_it_is_longer_than_any() {
+        let prefix = Prefix::try_from(vec![3, 1]).unwrap();
+        assert_eq!(
+            (prefix.get(Index(1)), prefix.get(Index(2)), prefix.get(Index(3))),
+            (Some(3), Some(1), None)
+        );
+        assert_eq!(Vec::from(prefix), [3, 1]);
+        assert_eq!(Prefix::try_from(vec![1; 100]), Err(TooLong(100)));
     }
 }

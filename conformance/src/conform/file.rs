@@ -1,9 +1,9 @@
 //! A difference as a file: what happened to the node, from its first start to the step that differs, and in what. The
 //! same events can be given to another node, and what it should be is computed anew.
 
-use super::{Bench, Defect, Difference, Differing, Happening, Writer, drive, unscripted, words};
-use figure2_core::{Envelope, ServerId};
-use figure2_model::{CheckError, Command, Host, MachineEvent, Profile, profile};
+use super::{Bench, Defect, Difference, Differing, Happening, Writer, drive, unscripted};
+use figure2_core::ServerId;
+use figure2_model::{CheckError, Host, Profile, profile};
 use serde::{Deserialize, Serialize};
 
 /// What the field `format` says.
@@ -28,36 +28,9 @@ pub struct DifferenceFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defect: Option<Defect>,
     /// What happened to the server, from its first start on.
-    pub steps: Vec<FileStep>,
+    pub steps: Vec<Happening>,
     /// Where the node differed after the last of them.
     pub differs: Vec<Differing>,
-}
-
-/// What happened in a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileStep {
-    event: FileEvent,
-    /// Whether the writer has yet to run when the next step is taken.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    writer_is_late: bool,
-}
-
-/// A [`MachineEvent`], with snapshots as their commands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum FileEvent {
-    Receive(Envelope<Command, Vec<Command>>),
-    ElectionTimeout,
-    HeartbeatTimeout,
-    ClientRequest(Command),
-    Write(u8),
-    FailWrite,
-    Crash(u8),
-    Restart,
-    Apply,
-    TakeSnapshot,
-    AnswerSnapshot,
 }
 
 /// Why the file of a difference cannot be used. Each says what to do.
@@ -129,7 +102,7 @@ impl DifferenceFile {
             bounds: profile.bounds.to_string(),
             server: difference.server.0,
             defect,
-            steps: difference.events.iter().map(FileStep::of).collect(),
+            steps: difference.events.clone(),
             differs: difference.fields.clone(),
         }
     }
@@ -189,12 +162,11 @@ impl DifferenceFile {
             Bench::new(server, &profile.bounds, self.defect).map_err(DifferenceFileError::Bench)?;
         let mut events = Vec::new();
         let mut writer = Writer::default();
-        for (number, FileStep { event, writer_is_late }) in (1..).zip(&self.steps) {
+        for (number, Happening { event, writer_is_late }) in (1..).zip(&self.steps) {
             let refused = |problem: &str| DifferenceFileError::Step { number, problem: problem.to_owned() };
-            let event = event.of_machine().ok_or_else(|| refused("a snapshot of so many commands"))?;
             // A broken promise shows that no correct peer sent this.
             let step = cluster
-                .machine_step(&machine, event)
+                .machine_step(&machine, event.clone())
                 .filter(|step| step.after.breaches.is_empty())
                 .ok_or_else(|| refused("it cannot happen to the model's machine"))?;
             writer = writer
@@ -224,49 +196,5 @@ impl DifferenceFile {
             return Err(DifferenceFileError::Bounds { profile, file, now });
         }
         Ok(profile)
-    }
-}
-
-impl FileStep {
-    fn of(happening: &Happening) -> FileStep {
-        let Happening { event, writer_is_late } = happening;
-        FileStep { event: FileEvent::of(event), writer_is_late: *writer_is_late }
-    }
-}
-
-impl FileEvent {
-    fn of(event: &MachineEvent) -> FileEvent {
-        match event {
-            MachineEvent::Receive(letter) => {
-                FileEvent::Receive(words::translate(letter, |command| *command, words::content))
-            }
-            MachineEvent::ElectionTimeout => FileEvent::ElectionTimeout,
-            MachineEvent::HeartbeatTimeout => FileEvent::HeartbeatTimeout,
-            MachineEvent::ClientRequest(command) => FileEvent::ClientRequest(*command),
-            MachineEvent::Write(steps) => FileEvent::Write(*steps),
-            MachineEvent::FailWrite => FileEvent::FailWrite,
-            MachineEvent::Crash(kept) => FileEvent::Crash(*kept),
-            MachineEvent::Restart => FileEvent::Restart,
-            MachineEvent::Apply => FileEvent::Apply,
-            MachineEvent::TakeSnapshot => FileEvent::TakeSnapshot,
-            MachineEvent::AnswerSnapshot => FileEvent::AnswerSnapshot,
-        }
-    }
-
-    /// What the model calls it; none for a snapshot that is longer than any of the model.
-    fn of_machine(&self) -> Option<MachineEvent> {
-        Some(match self {
-            FileEvent::Receive(letter) => MachineEvent::Receive(words::letter_of_model(letter)?),
-            FileEvent::ElectionTimeout => MachineEvent::ElectionTimeout,
-            FileEvent::HeartbeatTimeout => MachineEvent::HeartbeatTimeout,
-            FileEvent::ClientRequest(command) => MachineEvent::ClientRequest(*command),
-            FileEvent::Write(steps) => MachineEvent::Write(*steps),
-            FileEvent::FailWrite => MachineEvent::FailWrite,
-            FileEvent::Crash(kept) => MachineEvent::Crash(*kept),
-            FileEvent::Restart => MachineEvent::Restart,
-            FileEvent::Apply => MachineEvent::Apply,
-            FileEvent::TakeSnapshot => MachineEvent::TakeSnapshot,
-            FileEvent::AnswerSnapshot => MachineEvent::AnswerSnapshot,
-        })
     }
 }

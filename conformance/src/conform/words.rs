@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use figure2_core::{
-    AppendEntries, Change, Entry, Envelope, Index, InstallSnapshot, Log, Message, Persistent, Snapshot,
+    AppendEntries, Change, Entry, Envelope, InstallSnapshot, Log, Message, Persistent, Snapshot,
 };
 use figure2_model as model;
 
@@ -16,14 +16,7 @@ pub fn command(command: model::Command) -> Bytes {
 
 /// The content of a service: its commands, a byte each.
 pub fn content(prefix: &model::Prefix) -> Vec<u8> {
-    (1..=prefix.last_index().0).filter_map(|index| prefix.get(Index(index))).collect()
-}
-
-/// The prefix with these commands; none if no prefix can be that long.
-pub fn prefix(commands: &[model::Command]) -> Option<model::Prefix> {
-    let mut prefix = model::Prefix::default();
-    commands.iter().for_each(|command| prefix.push(*command));
-    (content(&prefix) == commands).then_some(prefix)
+    (*prefix).into()
 }
 
 /// A snapshot.
@@ -105,24 +98,4 @@ pub fn translate<C, S, D, T>(
         Message::InstallSnapshotReply(m) => Message::InstallSnapshotReply(m.clone()),
     };
     Envelope { from: letter.from, to: letter.to, message }
-}
-
-/// A message of the model, from one whose snapshots are their commands; none if no prefix can be that long.
-pub fn letter_of_model(letter: &Envelope<model::Command, Vec<model::Command>>) -> Option<model::Message> {
-    if let Message::InstallSnapshot(m) = &letter.message {
-        prefix(&m.snapshot.data)?;
-    }
-    Some(translate(letter, |command| *command, |commands| prefix(commands).unwrap_or_default()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_is_read_from_its_commands_unless_it_is_longer_than_any() {
-        let read = prefix(&[3, 1]).unwrap();
-        assert_eq!(content(&read), [3, 1]);
-        assert_eq!(prefix(&[1; 100]), None);
-    }
 }

@@ -5,13 +5,16 @@
 //! runs, and the harness decides that: after each event the writer runs at once, or is late.
 
 use figure2_model::{Host, MachineEvent, MachineStep, Unwritten};
+use serde::{Deserialize, Serialize};
 
 /// What happens to a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Happening {
     /// What the model says that happens.
     pub event: MachineEvent,
     /// Whether the node's writer has yet to run when the next thing happens.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub writer_is_late: bool,
 }
 
