@@ -13,11 +13,7 @@ pub trait Driver: Send + Sync {
     }
 
     /// What one write for several steps puts on the disk, in the order in which the disk takes it in: the merged record.
-    fn written(
-        &self,
-        _steps: &[Unwritten],
-        merged: Record<Command, Prefix>,
-    ) -> Vec<Change<Command, Prefix>> {
+    fn written(&self, _steps: &[Unwritten], merged: Record<Command, Prefix>) -> Vec<Change<Command, Prefix>> {
         merged.into_iter().collect()
     }
 

@@ -7,8 +7,8 @@ use crate::prefix::{Command, MAX_LOG, Prefix};
 use crate::promises;
 use crate::properties::{Safety, SafetySet};
 use figure2_core::{
-    Apply, Batch, Change, Config, Durable, Index, Input, Outcome, Persisted, Persistent, RuleSet, Rules, Server,
-    ServerId,
+    Apply, Batch, Change, Config, Durable, Index, Input, Outcome, Persisted, Persistent, RuleSet, Rules,
+    Server, ServerId,
 };
 use smallvec::SmallVec;
 use std::convert::Infallible;
@@ -249,7 +249,11 @@ impl<'a> Run<'a> {
         let persisted = if succeeds {
             self.make_durable(&written)
         } else {
-            written.iter().filter(|step| !step.told).filter_map(|step| persist(step.batch.clone()).persisted).last()
+            written
+                .iter()
+                .filter(|step| !step.told)
+                .filter_map(|step| persist(step.batch.clone()).persisted)
+                .last()
         };
         for step in written.into_iter().filter(|step| !step.told) {
             self.send(step);

@@ -52,7 +52,7 @@ macro_rules! mutants {
             $bug,
             crate::properties::Safety::$killed_by,
             $space,
-            crate::cluster::System::of(broken!($($methods)*)),
+            (crate::cluster::System::of(broken!($($methods)*)), stringify!($($methods)*)),
         )),*]
     };
 }
@@ -69,7 +69,7 @@ macro_rules! survivors {
             crate::mutants::Kind::$kind,
             $argument,
             $space,
-            crate::cluster::System::of(broken!($($methods)*)),
+            (crate::cluster::System::of(broken!($($methods)*)), stringify!($($methods)*)),
         )),*]
     };
 }
