@@ -45,7 +45,7 @@ impl Bench {
         let journal = Journal::default();
         let mut bench = Bench {
             id,
-            config: Config { servers: bounds.servers, max_entries_per_message: bounds.entries_per_message },
+            config: bounds.config(),
             pace: if bounds.apply == Apply::AtOnce { Pace::AtOnce } else { Pace::OneByOne },
             disk: Disk::new(journal.clone(), bounds.unwritten > 0, defect),
             journal,

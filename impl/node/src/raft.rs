@@ -44,7 +44,8 @@ impl Raft {
         let runtime = Handle::try_current().map_err(|_| MakeError::NoRuntime)?;
         options.check()?;
         let servers = u8::try_from(peers.len()).map_err(|_| MakeError::BadClusterSize(peers.len()))?;
-        let config = Config { servers, max_entries_per_message: options.max_entries_per_message };
+        let config =
+            Config { max_entries_per_message: options.max_entries_per_message, ..Config::new(servers) };
         let server = Server::new(me, config, storage.load()?)?;
 
         let deadlines = Deadlines::new(me, &options);

@@ -154,7 +154,7 @@ async fn what_is_not_for_us_changes_nothing() {
         ("of no term", request_vote(1, 0, 0)),
         ("a reply", reply),
         ("nothing", Bytes::new()),
-        ("noise", Bytes::from_static(b"\x11\xFF\xFF\xFF")),
+        ("noise", Bytes::from_static(b"\x12\xFF\xFF\xFF")),
     ] {
         assert_eq!(raft.call(&bytes).await, None, "{what}");
     }

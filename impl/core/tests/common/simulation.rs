@@ -35,7 +35,7 @@ pub struct Simulation {
 
 impl Simulation {
     pub fn new(servers: u8, seed: u64) -> Simulation {
-        let config = Config { servers, max_entries_per_message: 3 };
+        let config = Config { max_entries_per_message: 3, ..Config::new(servers) };
         let node = |id| {
             let disk = Persistent::default();
             let server = Server::new(ServerId(id), config, disk.clone()).unwrap();
