@@ -1,6 +1,7 @@
 //! Bounds: what makes the space finite. They are budgets of the model, so that a search never has to be cut off: it
 //! ends when there is nothing left to do.
 
+use crate::limits::Limits;
 use crate::prefix::MAX_LOG;
 use figure2_core::Config;
 use std::fmt;
@@ -76,6 +77,8 @@ pub struct Bounds {
     pub in_flight: u8,
     /// Most entries in one AppendEntries.
     pub entries_per_message: u32,
+    /// The other limits of what is sent and kept.
+    pub limits: Limits,
     /// When services get committed entries.
     pub apply: Apply,
     /// Whether what clients see is recorded: it makes states differ that are otherwise the same.
@@ -85,11 +88,7 @@ pub struct Bounds {
 impl Bounds {
     /// What the servers are told.
     pub fn config(&self) -> Config {
-        Config {
-            max_entries_per_message: self.entries_per_message,
-            snapshot_patience: 1,
-            ..Config::new(self.servers)
-        }
+        self.limits.config(self.servers, self.entries_per_message)
     }
 
     /// What is wrong with these bounds, if anything.
@@ -107,6 +106,9 @@ impl Bounds {
         if self.entries_per_message == 0 {
             return Some("entries per message: 0 (at least 1)".to_owned());
         }
+        if self.limits.patience == 0 {
+            return Some("heartbeats of patience: 0 (at least 1)".to_owned());
+        }
         if self.failed_writes > 0 && self.unwritten == 0 {
             return Some("failed writes: they need writes that lag".to_owned());
         }
@@ -122,7 +124,7 @@ impl fmt::Display for Bounds {
         write!(
             f,
             "{} servers, {} terms, {} client requests, {} crashes, {} snapshots, {} messages in flight, \
-             losses: {}, duplications: {}, entries per message: {}, applied {}, {}{}",
+             losses: {}, duplications: {}, entries per message: {}, applied {}, {}{}{}",
             self.servers,
             self.terms,
             self.client_requests,
@@ -144,7 +146,8 @@ impl fmt::Display for Bounds {
                 0 => "writes at once".to_owned(),
                 lag => format!("writes lag by up to {lag} steps, {} fail", self.failed_writes),
             },
-            if self.clients { ", clients recorded" } else { "" }
+            if self.clients { ", clients recorded" } else { "" },
+            if self.limits == Limits::WIDE { String::new() } else { format!(", entries: {}", self.limits) },
         )
     }
 }
