@@ -226,7 +226,6 @@ mod tests {
     use crate::bounds::{Apply, Bounds, Budget};
     use crate::cluster::{Cluster, System};
     use crate::control::Control;
-    use crate::limits::Limits;
     use crate::state::{Network, State};
     use stateright::Model;
     use std::collections::{HashMap, HashSet};
@@ -245,7 +244,8 @@ mod tests {
         snapshots: 0,
         in_flight: 2,
         entries_per_message: 1,
-        limits: Limits::WIDE,
+        sending: crate::bounds::Sending::AtOnce,
+        limits: crate::bounds::Limits::NONE,
         apply: Apply::AtOnce,
         clients: true,
     };
