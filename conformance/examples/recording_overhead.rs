@@ -1,12 +1,15 @@
 //! What recording costs: three nodes in this process, many clients, runs with and without a recording in turn.
 //!
 //! ```sh
-//! cargo run --release -p figure2-conformance --example recording_overhead -- [rounds] [seconds a run] [clients]
+//! cargo run --release -p figure2-conformance --example recording_overhead -- [rounds] [seconds a run] [clients...]
 //! ```
 //!
-//! Once with a file that is synced at every write, once without any storage. The transport costs next to nothing, and
-//! each client sends the next command (32 bytes) when the last is committed. All files are in the directory for
-//! temporary files, and are deleted; the last trace of each kind is first validated and audited, and the rate printed.
+//! Once with a file that is synced at every write, once without any storage, and each with every number of clients (1,
+//! 64, 256 and 1024 unless others are named). Each round has all of them in turn, so that what a busy machine does to
+//! one it does to the next, too; the ratios are of two runs of the same round, and their median is printed at the end.
+//! The transport costs next to nothing, and each client sends the next command (32 bytes) when the last is committed.
+//! All files are temporary, and deleted; the last trace of each kind is first validated and audited, and the rate
+//! printed.
 
 use bytes::Bytes;
 use cpu_time::ProcessTime;
@@ -20,8 +23,7 @@ use figure2_conformance::validate::validate;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -45,12 +47,7 @@ struct Log(Option<File>);
 impl Log {
     fn new(kind: Kind) -> anyhow::Result<Log> {
         // Gone when it is closed: no server restarts here.
-        let file = (kind == Kind::Disk).then(|| {
-            let path = scratch("log");
-            let file = File::create_new(&path)?;
-            std::fs::remove_file(&path).map(|()| file)
-        });
-        Ok(Log(file.transpose()?))
+        Ok(Log((kind == Kind::Disk).then(tempfile::tempfile).transpose()?))
     }
 
     fn append(&mut self, record: &Record<Command, SnapshotData>) -> std::io::Result<()> {
@@ -79,13 +76,6 @@ impl Storage for Log {
     fn blocks(&self) -> bool {
         self.0.is_some()
     }
-}
-
-/// A path that no other run uses.
-fn scratch(name: &str) -> PathBuf {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    std::env::temp_dir().join(format!("figure2-overhead-{}-{number}-{name}", std::process::id()))
 }
 
 /// The servers of the cluster, once they are all made.
@@ -234,31 +224,76 @@ fn judge(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The two runs of one round, without and with a recording.
+#[derive(Clone, Copy)]
+struct Pair {
+    plain: Figures,
+    recorded: Figures,
+}
+
+/// How much smaller the middle one of these ratios is than 1, in percent, and from where to where they go.
+fn cost(ratios: impl Iterator<Item = f64>) -> String {
+    let mut costs: Vec<f64> = ratios.map(|ratio| 100.0 * (1.0 - ratio)).collect();
+    costs.sort_by(f64::total_cmp);
+    match (costs.first(), costs.get(costs.len() / 2), costs.last()) {
+        (Some(least), Some(median), Some(most)) => format!("{median:.1} % (median; {least:.1} to {most:.1})"),
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = figures.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<u64> = std::env::args().skip(1).map(|a| a.parse()).collect::<Result<_, _>>()?;
     let argument = |place: usize, default| arguments.get(place).copied().unwrap_or(default);
     let (rounds, time) = (argument(0, 5), Duration::from_secs(argument(1, 2)));
-    let clients = usize::try_from(argument(2, 64))?;
+    let clients = match arguments.get(2..) {
+        None | Some([]) => vec![1, 64, 256, 1024],
+        Some(named) => named.iter().map(|count| usize::try_from(*count)).collect::<Result<_, _>>()?,
+    };
+    let scratch = tempfile::tempdir()?;
+    let path = scratch.path().join("trace.jsonl");
     for (kind, what) in [(Kind::Disk, "synced file"), (Kind::Nowhere, "no storage")] {
-        let mut costs = Vec::new();
+        // A list for each number of clients.
+        let mut pairs: Vec<Vec<Pair>> = vec![Vec::new(); clients.len()];
         for round in 1..=rounds {
-            let path = scratch("trace.jsonl");
-            let plain = run(kind, None, clients, time)?;
-            let recorded = run(kind, Some(&path), clients, time)?;
-            let bytes = std::fs::metadata(&path)?.len();
-            if round == rounds {
-                judge(&path)?;
+            for (count, pairs) in clients.iter().zip(&mut pairs) {
+                let plain = run(kind, None, *count, time)?;
+                let recorded = run(kind, Some(&path), *count, time)?;
+                let bytes = std::fs::metadata(&path)?.len();
+                if round == rounds && Some(count) == clients.last() {
+                    judge(&path)?;
+                }
+                std::fs::remove_file(&path)?;
+                println!(
+                    "{what}, round {round}, {count} clients: {:.0} commands/s, {:.1} us CPU each; \
+                     recorded {:.0}, {:.1} us; trace of {bytes} bytes",
+                    plain.commands_a_second, plain.cpu, recorded.commands_a_second, recorded.cpu
+                );
+                pairs.push(Pair { plain, recorded });
             }
-            std::fs::remove_file(&path)?;
-            costs.push(100.0 * (1.0 - recorded.commands_a_second / plain.commands_a_second));
-            println!(
-                "{what}, round {round}: {:.0} commands/s, {:.1} us CPU each; recorded {:.0}, {:.1} us; trace of {bytes} bytes",
-                plain.commands_a_second, plain.cpu, recorded.commands_a_second, recorded.cpu
-            );
         }
-        costs.sort_by(f64::total_cmp);
-        if let Some(median) = costs.get(costs.len() / 2) {
-            println!("{what}, {clients} clients: recording costs {median:.1} % of throughput (median)");
+        let mut fewer: Option<(usize, &[Pair])> = None;
+        for (count, pairs) in clients.iter().zip(&pairs) {
+            let rates = || pairs.iter().map(|pair| pair.plain.commands_a_second);
+            let ratios =
+                pairs.iter().map(|pair| pair.recorded.commands_a_second / pair.plain.commands_a_second);
+            print!(
+                "{what}, {count} clients: {:.0} commands/s, {:.1} us CPU each (medians); recording costs {}",
+                median(rates()),
+                median(pairs.iter().map(|pair| pair.plain.cpu)),
+                cost(ratios)
+            );
+            if let Some((count, fewer)) = fewer {
+                let ratios = rates().zip(fewer).map(|(rate, pair)| rate / pair.plain.commands_a_second);
+                print!("; {:.2} times the rate of {count} clients (median)", median(ratios));
+            }
+            println!();
+            fewer = Some((*count, pairs));
         }
     }
     Ok(())

@@ -37,6 +37,10 @@ pub struct LabArgs {
     /// and as the nodes recorded it, for figure2 validate and audit
     #[arg(long, value_name = "DIR")]
     pub trace: Option<PathBuf>,
+    /// Without --trace: keep the recordings of at most so many runs that fail, in the current directory. The others are
+    /// counted
+    #[arg(long, value_name = "N", default_value_t = Keep::default().most, conflicts_with = "trace")]
+    pub traces: usize,
     /// List the tests and run none
     #[arg(long)]
     pub list: bool,
@@ -54,8 +58,25 @@ pub fn run(args: &LabArgs) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let passed = run_batch(&batch(args, tests)?, args.trace.as_deref())?.passed;
+    let keep = Keep { most: args.traces, directory: args.trace.as_deref() };
+    let passed = run_batch(&batch(args, tests)?, keep)?.passed;
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Which runs of a batch leave files.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep<'a> {
+    /// Without a directory: the recordings of so many runs that fail at most, in the current one.
+    pub most: usize,
+    /// The traces of all runs, into this directory.
+    pub directory: Option<&'a Path>,
+}
+
+impl Default for Keep<'_> {
+    /// Three recordings of runs that fail, into the current directory.
+    fn default() -> Self {
+        Keep { most: 3, directory: None }
+    }
 }
 
 /// What came out of a batch.
@@ -66,23 +87,31 @@ pub struct LabOutcome {
     pub passed: bool,
 }
 
-/// Runs a batch, and prints as it goes; the traces go into the directory, if one is given.
+/// Runs a batch, and prints as it goes.
 ///
 /// # Errors
 /// When a trace cannot be written.
-pub fn run_batch(batch: &Batch, traces: Option<&Path>) -> anyhow::Result<LabOutcome> {
-    if let Some(directory) = traces {
+pub fn run_batch(batch: &Batch, keep: Keep<'_>) -> anyhow::Result<LabOutcome> {
+    if let Some(directory) = keep.directory {
         fs::create_dir_all(directory)
             .with_context(|| format!("--trace {}: the directory cannot be made", directory.display()))?;
     }
     print_heading(batch);
-    let printer = Printer { batch, directory: traces, state: Mutex::default() };
+    let printer = Printer { batch, keep, state: Mutex::default() };
     let summary = batch.run(&|progress| printer.finished(progress));
-    let unwritten = printer.into_error();
+    let Printed { error: unwritten, recorded, .. } =
+        printer.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     if batch.repeat > 1 {
         print_means(batch, &summary);
     }
     let exceeded = print_totals(batch, &summary);
+    let left_out = summary.failures().saturating_sub(recorded);
+    if keep.directory.is_none() && left_out > 0 {
+        println!(
+            "{left_out} more runs failed; recordings are kept of {} (--traces N), of all by --trace DIR",
+            keep.most
+        );
+    }
     if let Some(error) = unwritten {
         return Err(error);
     }
@@ -158,7 +187,7 @@ fn line(verdict: &str, report: &Report) -> String {
 /// Prints runs as they finish.
 struct Printer<'a> {
     batch: &'a Batch,
-    directory: Option<&'a Path>,
+    keep: Keep<'a>,
     state: Mutex<Printed>,
 }
 
@@ -166,6 +195,8 @@ struct Printer<'a> {
 struct Printed {
     finished: usize,
     failed: usize,
+    /// Of how many failed runs the recording was kept.
+    recorded: usize,
     error: Option<anyhow::Error>,
 }
 
@@ -194,24 +225,23 @@ impl Printer<'_> {
                 self.batch.repeat, state.finished, state.failed
             );
         }
-        let written = match (self.directory, &report.outcome) {
+        let written = match (self.keep.directory, &report.outcome) {
             (Some(directory), _) => write_trace(directory, report),
-            (None, Err(_)) => write_recording(&std::env::temp_dir(), report)
-                .map(|path| path.iter().for_each(|path| println!("       recorded: {}", path.display()))),
-            (None, Ok(())) => Ok(()),
+            (None, Err(_)) if state.recorded < self.keep.most => {
+                state.recorded += 1;
+                write_recording(Path::new("."), report)
+                    .map(|path| path.iter().for_each(|path| println!("       recorded: {}", path.display())))
+            }
+            (None, _) => Ok(()),
         };
         if let Err(error) = written {
             state.error.get_or_insert(error);
         }
     }
-
-    fn into_error(self) -> Option<anyhow::Error> {
-        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).error
-    }
 }
 
 fn write_trace(directory: &Path, report: &Report) -> anyhow::Result<()> {
-    let path = directory.join(format!("{}-seed-{}.txt", report.test.id(), report.options.seed));
+    let path = directory.join(format!("figure2-lab-{}-seed-{}.txt", report.test.id(), report.options.seed));
     let text = report.trace.text.as_deref().unwrap_or_default();
     fs::write(&path, text).with_context(|| format!("--trace: {} cannot be written", path.display()))?;
     write_recording(directory, report).map(drop)
@@ -220,7 +250,7 @@ fn write_trace(directory: &Path, report: &Report) -> anyhow::Result<()> {
 /// Writes what the nodes recorded, if it was kept, and says where.
 fn write_recording(directory: &Path, report: &Report) -> anyhow::Result<Option<PathBuf>> {
     let Some(recording) = &report.recording else { return Ok(None) };
-    let path = directory.join(format!("{}-seed-{}.jsonl", report.test.id(), report.options.seed));
+    let path = directory.join(format!("figure2-lab-{}-seed-{}.jsonl", report.test.id(), report.options.seed));
     fs::write(&path, recording).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(Some(path))
 }

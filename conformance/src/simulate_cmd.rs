@@ -1,9 +1,12 @@
 //! `figure2 simulate`: whole clusters on virtual time, with random faults.
 
-use crate::linear;
+mod kept;
+
 use crate::simulate::{Batch, Defect, Done, Failure, Plan, Run, Verdict, reduce, run as run_plan};
 use anyhow::{Context, anyhow, bail};
 use figure2_core::Rule;
+pub use kept::Keep;
+use kept::{Kept, KeptRun, write_files};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,8 +43,11 @@ pub struct SimulateArgs {
     /// Most runs to make a failing plan smaller; 0: leave it as it is
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub reduce: u32,
-    /// Write each run's plan, recording and history into this directory; otherwise those of the first that fails go
-    /// into the directory for temporary files
+    /// Keep plan, recording and history of at most so many runs: those that fail first. The others are counted
+    #[arg(long, value_name = "N", default_value_t = Keep::default().most)]
+    pub traces: usize,
+    /// The directory for these files, by default the current one. Given, it also gets those of the first runs that hold,
+    /// up to --traces
     #[arg(long, value_name = "DIR")]
     pub trace: Option<PathBuf>,
 }
@@ -62,7 +68,8 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
         Some(path) => repeat(args, path),
         None => {
             let batch = batch(args)?;
-            let outcome = run_batch(&batch, args.reduce, args.trace.as_deref())?;
+            let keep = Keep { most: args.traces, directory: args.trace.as_deref() };
+            let outcome = run_batch(&batch, args.reduce, keep)?;
             Ok(ExitCode::from(outcome.code))
         }
     }
@@ -91,55 +98,26 @@ pub struct SimulateOutcome {
     pub code: u8,
 }
 
-/// Runs a batch up to the first failure, and prints what came out. A failing plan is reduced, in at most `most_reduce`
-/// runs. `directory` gets the files of all runs.
+/// Runs a batch, and prints what came out. The plan of the first seed that fails is reduced, in at most `most_reduce` runs.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn run_batch(
-    batch: &Batch,
-    most_reduce: u32,
-    directory: Option<&Path>,
-) -> anyhow::Result<SimulateOutcome> {
+pub fn run_batch(batch: &Batch, most_reduce: u32, keep: Keep<'_>) -> anyhow::Result<SimulateOutcome> {
     let Batch { seed, seeds, seconds, jobs, defect } = batch;
     println!("simulate: {seeds} seeds from {seed}, {seconds} s of faults in each, {jobs} at a time");
     if let Some(defect) = defect {
         println!("defect put around the nodes: {defect}");
     }
     let start = Instant::now();
-    let bad: Mutex<Option<(Plan, Run)>> = Mutex::default();
-    let unwritten: Mutex<Option<anyhow::Error>> = Mutex::default();
-    let progress = Mutex::new((0u64, Instant::now()));
+    let told = Mutex::new(Told { kept: Kept::new(keep), runs: 0, bad: 0, last: Instant::now() });
     let done = batch.run(&|plan, over| {
-        {
-            let (runs, last) = &mut *progress.lock().unwrap_or_else(PoisonError::into_inner);
-            *runs += 1;
-            if last.elapsed() >= PROGRESS {
-                *last = Instant::now();
-                println!("{runs} of {seeds} seeds, {:.0} s", start.elapsed().as_secs_f64());
-            }
-        }
-        if let Some(directory) = directory
-            && let Err(error) = write_files(directory, plan, over)
-        {
-            *unwritten.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            return false;
-        }
-        match over.verdict {
-            Verdict::Holds => true,
-            Verdict::Failed(_) | Verdict::Unfinished(_) => {
-                bad.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .get_or_insert_with(|| (plan.clone(), over.clone()));
-                false
-            }
-        }
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.run_is_over(batch, plan, over, start);
     });
-    if let Some(error) = unwritten.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
-    }
+    let kept = told.into_inner().unwrap_or_else(PoisonError::into_inner).kept;
     print_figures(&done, start.elapsed().as_secs_f64());
-    let Some((plan, over)) = bad.into_inner().unwrap_or_else(PoisonError::into_inner) else {
+    kept.write()?;
+    let Some(KeptRun { plan, run }) = kept.first_bad() else {
         if done.figures.committed == 0 {
             println!("verdict: unfinished: no entry was committed in any run");
             return Ok(SimulateOutcome { done, code: 2 });
@@ -147,22 +125,61 @@ pub fn run_batch(
         println!("verdict: holds: every run is safe and linearizable, and recovered");
         return Ok(SimulateOutcome { done, code: 0 });
     };
+    let left_out = (done.failed + done.unfinished).saturating_sub(keep.most as u64);
+    if left_out > 0 {
+        println!("{left_out} more seeds do not hold; files are kept of {} (--traces N)", keep.most);
+    }
     let of_defect = defect.map(|defect| format!(" --defect {defect}")).unwrap_or_default();
     println!("again: figure2 simulate --seed {} --seeds 1 --seconds {seconds}{of_defect}", plan.seed);
-    let temporary = std::env::temp_dir();
-    let directory = directory.unwrap_or(&temporary);
-    match &over.verdict {
+    match &run.verdict {
         Verdict::Failed(failure) => {
-            print_failure(&plan, failure);
-            let (plan, over) = reduced(&plan, over.clone(), failure, *defect, most_reduce);
-            let path = write_files(directory, &plan, &over)?;
-            println!("again: figure2 simulate --plan {}{of_defect}", path.display());
+            print_failure(plan, failure);
+            let reduced = reduced(plan, run, failure, *defect, most_reduce);
+            if let (Some((plan, run)), true) = (reduced, keep.most > 0) {
+                let path = write_files(keep.directory(), &format!("{}-reduced", plan.seed), &plan, &run)?;
+                println!("again: figure2 simulate --plan {}{of_defect}", path.display());
+            }
             println!("verdict: FAILED");
         }
         Verdict::Unfinished(reason) => println!("verdict: unfinished: {reason}"),
         Verdict::Holds => {}
     }
-    Ok(SimulateOutcome { done, code: exit_code(&over.verdict) })
+    Ok(SimulateOutcome { done, code: exit_code(&run.verdict) })
+}
+
+/// What is told while a batch runs.
+struct Told<'a> {
+    kept: Kept<'a>,
+    runs: u64,
+    bad: u64,
+    last: Instant,
+}
+
+impl Told<'_> {
+    /// How many seeds that do not hold are named as they end, so that whoever waits no longer can repeat them.
+    const NAMED: u64 = 10;
+
+    fn run_is_over(&mut self, batch: &Batch, plan: &Plan, run: &Run, start: Instant) {
+        let Batch { seed, seeds, .. } = batch;
+        self.kept.see(plan.seed.wrapping_sub(*seed), plan, run);
+        self.runs += 1;
+        let what = match &run.verdict {
+            Verdict::Holds => None,
+            Verdict::Failed(failure) => Some(format!("FAILED: {failure}")),
+            Verdict::Unfinished(reason) => Some(format!("unfinished: {reason}")),
+        };
+        if let Some(what) = what {
+            self.bad += 1;
+            if self.bad <= Self::NAMED {
+                println!("seed {} {}", plan.seed, what.lines().next().unwrap_or_default());
+            }
+        }
+        if self.last.elapsed() >= PROGRESS {
+            self.last = Instant::now();
+            let (runs, bad, seconds) = (self.runs, self.bad, start.elapsed().as_secs_f64());
+            println!("{runs} of {seeds} seeds, {bad} of them do not hold, {seconds:.0} s");
+        }
+    }
 }
 
 fn exit_code(verdict: &Verdict) -> u8 {
@@ -173,9 +190,16 @@ fn exit_code(verdict: &Verdict) -> u8 {
     }
 }
 
-fn reduced(plan: &Plan, over: Run, failure: &Failure, defect: Option<Defect>, most_runs: u32) -> (Plan, Run) {
+/// A smaller plan that fails in the same way, if it may be looked for, and its run.
+fn reduced(
+    plan: &Plan,
+    over: &Run,
+    failure: &Failure,
+    defect: Option<Defect>,
+    most_runs: u32,
+) -> Option<(Plan, Run)> {
     if most_runs == 0 {
-        return (plan.clone(), over);
+        return None;
     }
     let smaller = reduce(plan, failure, defect, most_runs);
     println!(
@@ -191,7 +215,7 @@ fn reduced(plan: &Plan, over: Run, failure: &Failure, defect: Option<Defect>, mo
     let again = run_plan(&smaller.plan, defect);
     print_failure(&smaller.plan, &smaller.failure);
     println!("trace: {} lines, was {}", again.lines(), over.lines());
-    (smaller.plan, again)
+    Some((smaller.plan, again))
 }
 
 fn print_failure(plan: &Plan, failure: &Failure) {
@@ -250,7 +274,7 @@ fn repeat(args: &SimulateArgs, path: &Path) -> anyhow::Result<ExitCode> {
     let plan = Plan::parse(&text).map_err(|reason| anyhow!(reason)).with_context(named)?;
     let over = run_plan(&plan, args.defect);
     if let Some(directory) = &args.trace {
-        write_files(directory, &plan, &over)?;
+        write_files(directory, &plan.seed.to_string(), &plan, &over)?;
     }
     println!("digest {:016x}: the same plan gives the same", over.digest());
     match &over.verdict {
@@ -262,25 +286,4 @@ fn repeat(args: &SimulateArgs, path: &Path) -> anyhow::Result<ExitCode> {
         Verdict::Unfinished(reason) => println!("verdict: unfinished: {reason}"),
     }
     Ok(ExitCode::from(exit_code(&over.verdict)))
-}
-
-/// Writes the plan, the recording and the history of a run; the plan's path.
-fn write_files(directory: &Path, plan: &Plan, over: &Run) -> anyhow::Result<PathBuf> {
-    let path = |ending: &str| directory.join(format!("figure2-simulation-{}.{ending}", plan.seed));
-    let write = |ending: &str, content: &[u8]| {
-        let path = path(ending);
-        fs::write(&path, content).with_context(|| format!("{} cannot be written", path.display()))
-    };
-    write("plan.json", plan.text().as_bytes())?;
-    write("trace.jsonl", &over.recording)?;
-    write("history.jsonl", linear::write(&over.history).as_bytes())?;
-    if !matches!(over.verdict, Verdict::Holds) {
-        println!(
-            "  written: {}, {}, {}",
-            path("plan.json").display(),
-            path("trace.jsonl").display(),
-            path("history.jsonl").display()
-        );
-    }
-    Ok(path("plan.json"))
 }

@@ -4,9 +4,9 @@ mod interleavings;
 
 use crate::check::{Checked, explore};
 use crate::conform_cmd::{self, ConformOutcome};
-use crate::lab_cmd::{LabOutcome, run_batch};
+use crate::lab_cmd::{self, LabOutcome, run_batch};
 use crate::simulate;
-use crate::simulate_cmd::{self, SimulateOutcome};
+use crate::simulate_cmd::{self, Keep, SimulateOutcome};
 use crate::suite::{Batch, Mode, TESTS};
 use figure2_model::{CheckOptions, Verdict, profiles};
 use interleavings::{Interleavings, Outcome};
@@ -61,7 +61,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         jobs: threads,
         keep_trace: false,
     };
-    let lab = run_batch(&batch, None)?;
+    let lab = run_batch(&batch, lab_cmd::Keep::default())?;
 
     println!("\n== 3 of {parts}: the node, driven along the steps of the model\n");
     let conform = conform_cmd::run_small()?;
@@ -69,7 +69,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     println!("\n== 4 of {parts}: clusters of nodes under random faults\n");
     let Batch { seed, jobs, .. } = batch;
     let simulated = simulate::Batch { seed, seeds: args.seeds, seconds: SECONDS, jobs, defect: None };
-    let simulated = simulate_cmd::run_batch(&simulated, MOST_REDUCE, None)?;
+    let simulated = simulate_cmd::run_batch(&simulated, MOST_REDUCE, Keep::default())?;
 
     let loom = match loom {
         Some(loom) => {

@@ -158,7 +158,16 @@ fn real_time_takes_its_time_and_passes() {
 }
 
 fn args() -> LabArgs {
-    LabArgs { run: vec![], seed: 1, repeat: 1, real_time: false, jobs: None, trace: None, list: false }
+    LabArgs {
+        run: vec![],
+        seed: 1,
+        repeat: 1,
+        real_time: false,
+        jobs: None,
+        trace: None,
+        traces: 3,
+        list: false,
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! ends when there is nothing left to do.
 
 use crate::prefix::MAX_LOG;
+use figure2_core::Config;
 use std::fmt;
 
 /// How often something may happen along one execution.
@@ -82,6 +83,15 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// What the servers are told.
+    pub fn config(&self) -> Config {
+        Config {
+            max_entries_per_message: self.entries_per_message,
+            snapshot_patience: 1,
+            ..Config::new(self.servers)
+        }
+    }
+
     /// What is wrong with these bounds, if anything.
     pub fn problem(&self) -> Option<String> {
         if self.servers == 0 || self.servers > 5 {

@@ -61,7 +61,7 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster that has never run.
     pub fn new(system: &System, bounds: Bounds, control: Arc<Control>) -> Self {
-        let config = Config { servers: bounds.servers, max_entries_per_message: bounds.entries_per_message };
+        let config = bounds.config();
         let tables = Arc::new(Tables::new(bounds.servers));
         let start = State {
             hosts: SmallVec::new(),

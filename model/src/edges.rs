@@ -12,7 +12,7 @@ use crate::machine::{Stepped, Stepper};
 use crate::prefix::{Command, Prefix};
 use crate::state::State;
 use crate::view::describe_letter;
-use figure2_core::{Change, Config, Figure2, Input, Rule, RuleSet, ServerId};
+use figure2_core::{Change, Figure2, Input, Rule, RuleSet, ServerId};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -178,7 +178,7 @@ impl Cluster {
         let stepper = Stepper {
             rules: &Figure2,
             driver: &Sound,
-            config: Config { servers: bounds.servers, max_entries_per_message: bounds.entries_per_message },
+            config: bounds.config(),
             apply_at_once: bounds.apply == Apply::AtOnce,
             unwritten: if lags { bounds.unwritten } else { u8::MAX },
         };

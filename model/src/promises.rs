@@ -66,9 +66,9 @@ fn tell(ballot: &mut Ballot, letter: &Letter) -> bool {
 /// Whether something went back in a step that must only grow.
 fn goes_back(old: &ModelServer, new: &ModelServer) -> bool {
     let match_index_goes_back = match (old.role(), new.role()) {
-        (Role::Leader { match_index: before, .. }, Role::Leader { match_index: after, .. }) => {
+        (Role::Leader { progress: before, .. }, Role::Leader { progress: after, .. }) => {
             old.current_term() == new.current_term()
-                && before.iter().zip(after).any(|(before, after)| after < before)
+                && before.iter().zip(after).any(|(before, after)| after.match_index < before.match_index)
         }
         _ => false,
     };

@@ -4,7 +4,7 @@ use crate::cluster::Cluster;
 use crate::host::{Host, Letter};
 use crate::prefix::{Command, Prefix};
 use crate::state::State;
-use figure2_core::{AppendResult, Entry, Index, Log, Message, Role, Server, Snapshot};
+use figure2_core::{AppendResult, Entry, Log, Message, Progress, ProgressState, Role, Server, Snapshot};
 
 /// A field of a machine. A machine that is down has few; a follower has no next_index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +37,12 @@ pub fn describe_message(message: &Message<Command, Prefix>) -> (&'static str, St
         Message::AppendEntriesReply(m) => match m.result {
             AppendResult::Success { match_index } => format!("success match {match_index}"),
             AppendResult::StaleTerm => "stale term".to_owned(),
-            AppendResult::Conflict { prev_log_index, conflict_index, conflict_term } => {
+            AppendResult::Conflict { prev_log_index, conflict_index, conflict_term, installing } => {
                 let conflict_term = conflict_term.map_or_else(|| "none".to_owned(), |term| term.to_string());
-                format!("conflict prev {prev_log_index} index {conflict_index} term {conflict_term}")
+                let installing = installing.map_or_else(String::new, |index| format!(" installing {index}"));
+                format!(
+                    "conflict prev {prev_log_index} index {conflict_index} term {conflict_term}{installing}"
+                )
             }
         },
         Message::InstallSnapshot(m) => describe_snapshot(&m.snapshot),
@@ -76,9 +79,17 @@ fn describe_role(role: &Role) -> &'static str {
     }
 }
 
-fn describe_indexes(indexes: &[Index]) -> String {
-    let indexes: Vec<String> = indexes.iter().map(|index| index.to_string()).collect();
-    indexes.join("/")
+fn describe_each(progress: &[Progress], of: impl Fn(&Progress) -> String) -> String {
+    progress.iter().map(of).collect::<Vec<_>>().join("/")
+}
+
+fn describe_progress(state: &ProgressState) -> String {
+    match state {
+        ProgressState::Probe => "probe".to_owned(),
+        ProgressState::Replicate { .. } => "replicate".to_owned(),
+        ProgressState::Snapshot { acknowledged: true, .. } => "snapshot taken in".to_owned(),
+        ProgressState::Snapshot { acknowledged: false, .. } => "snapshot sent".to_owned(),
+    }
 }
 
 /// The fields of a machine. Of a machine that is down only the disk is left, and its fields are the disk's.
@@ -108,9 +119,13 @@ pub fn fields(host: &Host) -> Vec<Field> {
             let votes: Vec<String> = votes.iter().map(|id| id.to_string()).collect();
             add("votes", format!("{{{}}}", votes.join(" ")));
         }
-        Role::Leader { next_index, match_index, .. } => {
-            add("next_index", describe_indexes(next_index));
-            add("match_index", describe_indexes(match_index));
+        Role::Leader { progress, stalled_at, .. } => {
+            add("next_index", describe_each(progress, |of| of.next_index.to_string()));
+            add("match_index", describe_each(progress, |of| of.match_index.to_string()));
+            add("progress", describe_each(progress, |of| describe_progress(&of.state)));
+            if let Some(index) = stalled_at {
+                add("stalled_at", index.to_string());
+            }
         }
     }
     add("offered", or_none(server.offered().map(describe_snapshot)));

@@ -2,10 +2,10 @@
 //! must be found, panics that are not passes, and shortest traces.
 
 use figure2_core::rules::{
-    AllServers, AppendEntriesReceiver, Candidates, Leaders, Persistence, RequestVoteReceiver, Snapshots,
-    Validation,
+    AllServers, AppendEntriesReceiver, Candidates, Leaders, Persistence, Replication, RequestVoteReceiver,
+    Snapshots, Validation,
 };
-use figure2_core::{Config, Effects, Persistent, Rule, Rules, Server, ServerId, Term};
+use figure2_core::{Command, Config, Effects, Persistent, Rule, Rules, Server, ServerId, Term};
 use figure2_model::{
     Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Outcome, Profile, Reduction, Safety, Scene,
     System, Unfinished, Verdict, Witness, check, check_system, profiles,
@@ -100,7 +100,7 @@ fn a_missing_witness_or_rule_is_not_a_pass() {
 #[derive(Clone)]
 struct Panics;
 
-impl<C: Clone, S: Clone> Leaders<C, S> for Panics {
+impl<C: Command, S: Clone> Leaders<C, S> for Panics {
     fn become_leader(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
         assert!(s.current_term() < Term(2), "no second term here");
         figure2_core::Figure2.become_leader(s, fx);
@@ -111,7 +111,7 @@ impl<C: Clone, S: Clone> Leaders<C, S> for Panics {
 #[derive(Clone)]
 struct Forgets;
 
-impl<C: Clone, S: Clone> Persistence<C, S> for Forgets {
+impl<C: Command, S: Clone> Persistence<C, S> for Forgets {
     fn restart(&self, id: ServerId, config: Config, persistent: Persistent<C, S>) -> Server<C, S> {
         Server::from_parts(id, config, Persistent { voted_for: None, ..persistent })
     }
@@ -121,7 +121,7 @@ impl<C: Clone, S: Clone> Persistence<C, S> for Forgets {
 #[derive(Clone)]
 struct Hasty;
 
-impl<C: Clone, S: Clone> AllServers<C, S> for Hasty {
+impl<C: Command, S: Clone> AllServers<C, S> for Hasty {
     fn next_apply(&self, s: &Server<C, S>, limit: usize) -> Option<figure2_core::Apply<C, S>> {
         let first_index = s.last_applied().next();
         let entries = s.log().entries_from(first_index, limit).to_vec();
@@ -130,12 +130,12 @@ impl<C: Clone, S: Clone> AllServers<C, S> for Hasty {
 }
 
 macro_rules! as_the_paper_says {
-    ($type:ident: $($rules:ident)*) => { $(impl<C: Clone, S: Clone> $rules<C, S> for $type {})* };
+    ($type:ident: $($rules:ident)*) => { $(impl<C: Command, S: Clone> $rules<C, S> for $type {})* };
 }
 
-as_the_paper_says!(Panics: Persistence AllServers RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
-as_the_paper_says!(Hasty: Persistence Leaders RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
-as_the_paper_says!(Forgets: Leaders AllServers RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
+as_the_paper_says!(Panics: Persistence AllServers Replication RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
+as_the_paper_says!(Hasty: Persistence Replication Leaders RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
+as_the_paper_says!(Forgets: Replication Leaders AllServers RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
 
 #[test]
 fn a_panic_is_not_a_pass() {

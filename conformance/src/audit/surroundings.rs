@@ -100,6 +100,7 @@ fn moment(before: &[Moment], server: u8, number: u64, at: u64, event: &Event<Pay
                 Input::ElectionTimeout => "election timeout".into(),
                 Input::HeartbeatTimeout => "heartbeat timeout".into(),
                 Input::Replicate => "replicates".into(),
+                Input::SendCommit => "sends its commit_index".into(),
             };
             let role = state.role;
             let (term, last, commit) = (state.current_term, state.last_log_index, state.commit_index);

@@ -45,7 +45,7 @@ impl Bench {
         let journal = Journal::default();
         let mut bench = Bench {
             id,
-            config: Config { servers: bounds.servers, max_entries_per_message: bounds.entries_per_message },
+            config: bounds.config(),
             pace: if bounds.apply == Apply::AtOnce { Pace::AtOnce } else { Pace::OneByOne },
             disk: Disk::new(journal.clone(), bounds.unwritten > 0, defect),
             journal,
@@ -115,7 +115,7 @@ impl Bench {
                 self.begin_save();
                 self.disk.complete();
                 if let Some(node) = &mut self.node {
-                    node.run_writer();
+                    node.run_syncer();
                 }
                 self.rest(late);
             }
@@ -186,7 +186,7 @@ impl Bench {
     fn rest(&mut self, writer_is_late: bool) {
         if let Some(node) = &mut self.node {
             if writer_is_late {
-                node.rest_but_writer();
+                node.rest_but_syncer();
             } else {
                 node.rest();
             }

@@ -6,7 +6,7 @@ use super::run::{Figures, Run, run};
 use super::verdict::Verdict;
 use crate::tester::Digest;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -28,7 +28,7 @@ pub struct Batch {
 /// What came out of a batch.
 #[derive(Clone, Debug, Default)]
 pub struct Done {
-    /// How many seeds were run: all, or fewer when it was to stop.
+    /// How many seeds were run.
     pub runs: u64,
     /// How many failed.
     pub failed: u64,
@@ -41,14 +41,14 @@ pub struct Done {
 }
 
 impl Batch {
-    /// Runs them all. `done` is told of each as it is over, one at a time; when it answers false, no more are begun.
-    pub fn run(&self, done: &(dyn Fn(&Plan, &Run) -> bool + Sync)) -> Done {
-        let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    /// Runs them all. `done` is told of each as it is over, one at a time.
+    pub fn run(&self, done: &(dyn Fn(&Plan, &Run) + Sync)) -> Done {
+        let next = AtomicU64::new(0);
         let collected: Mutex<(Done, BTreeMap<u64, u64>)> = Mutex::default();
         thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
                 scope.spawn(|| {
-                    while !stop.load(Ordering::Relaxed) {
+                    loop {
                         let place = next.fetch_add(1, Ordering::Relaxed);
                         if place >= self.seeds {
                             return;
@@ -63,9 +63,7 @@ impl Batch {
                         sum.unfinished += u64::from(matches!(over.verdict, Verdict::Unfinished(_)));
                         sum.figures.add(&over.figures);
                         digests.insert(place, digest);
-                        if !done(&plan, &over) {
-                            stop.store(true, Ordering::Relaxed);
-                        }
+                        done(&plan, &over);
                     }
                 });
             }

@@ -33,11 +33,12 @@ fn show(message: &Message<Command, figure2::SnapshotData>, f: &mut fmt::Formatte
         Message::AppendEntriesReply(m) => match m.result {
             AppendResult::Success { match_index } => write!(f, ", match {match_index}"),
             AppendResult::StaleTerm => f.write_str(", stale term"),
-            AppendResult::Conflict { prev_log_index, conflict_index, conflict_term: Some(term) } => {
-                write!(f, ", prev {prev_log_index} conflicts from {conflict_index}@{term}")
-            }
-            AppendResult::Conflict { prev_log_index, conflict_index, conflict_term: None } => {
-                write!(f, ", prev {prev_log_index} is past the end, lacks {conflict_index}")
+            AppendResult::Conflict { prev_log_index, conflict_index, conflict_term, installing } => {
+                match conflict_term {
+                    Some(term) => write!(f, ", prev {prev_log_index} conflicts from {conflict_index}@{term}"),
+                    None => write!(f, ", prev {prev_log_index} is past the end, lacks {conflict_index}"),
+                }?;
+                installing.map_or(Ok(()), |index| write!(f, ", installs a snapshot through {index}"))
             }
         },
         Message::InstallSnapshot(m) => {

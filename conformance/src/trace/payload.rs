@@ -1,5 +1,6 @@
 //! Commands and snapshots as a trace shows them.
 
+use figure2_core::Command;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -27,6 +28,20 @@ impl Payload {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Command for Payload {
+    /// The length of the content, which each form tells.
+    fn size(&self) -> u64 {
+        match self.0.split_at_checked(2) {
+            Some(("x:", digits)) => digits.len() as u64 / 2,
+            Some(("h:", hash)) => {
+                hash.rsplit_once(':').and_then(|(_, length)| length.parse().ok()).unwrap_or_default()
+            }
+            Some((_, text)) => text.len() as u64,
+            None => 0,
+        }
     }
 }
 
@@ -118,11 +133,13 @@ mod tests {
         ] {
             let payload = Payload::of(content);
             assert_eq!(payload.as_str(), form);
+            assert_eq!(payload.size(), content.len() as u64);
             let json = serde_json::to_string(&payload).unwrap();
             assert_eq!(serde_json::from_str::<Payload>(&json).unwrap(), payload);
         }
         let hashed = Payload::of(&long);
         assert!(hashed.as_str().starts_with("h:") && hashed.as_str().ends_with(":65"), "{hashed}");
+        assert_eq!(hashed.size(), 65);
         assert_ne!(hashed, Payload::of(&[b'a'; 66]));
         // The published test vector of FNV-1a 128 for "foobar".
         assert_eq!(fnv(b"foobar"), 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);

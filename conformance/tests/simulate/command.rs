@@ -3,8 +3,8 @@
 use clap::Parser;
 use figure2_conformance::simulate::Plan;
 use figure2_conformance::simulate_cmd::{SimulateArgs, run};
-use std::path::PathBuf;
 use std::process::ExitCode;
+use tempfile::TempDir;
 
 #[derive(Parser)]
 struct Command {
@@ -16,32 +16,47 @@ fn simulate(words: &[&str]) -> anyhow::Result<ExitCode> {
     run(&Command::try_parse_from([&["simulate"], words].concat())?.args)
 }
 
-fn directory(name: &str) -> PathBuf {
-    [env!("CARGO_TARGET_TMPDIR"), &format!("simulate-{name}-{}", std::process::id())].iter().collect()
+fn names(directory: &TempDir) -> Vec<String> {
+    let entries = std::fs::read_dir(directory.path()).unwrap();
+    let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort_unstable();
+    names
+}
+
+fn code(words: &[&str], directory: &TempDir) -> ExitCode {
+    simulate(&[words, &["--trace", directory.path().to_str().unwrap()]].concat()).unwrap()
 }
 
 #[test]
 fn exit_codes_tell_the_verdicts_apart_and_a_failing_plan_can_be_repeated() {
-    let directory = directory("repeat");
-    let to = directory.to_str().unwrap();
-    let code = |words: &[&str]| simulate(words).unwrap();
-    assert_eq!(code(&["--seeds", "2", "--seconds", "5", "--trace", to]), ExitCode::SUCCESS);
-    let files = || std::fs::read_dir(&directory).unwrap().count();
-    assert_eq!(files(), 6, "plan, recording and history of two seeds");
-    let failing = ["--seeds", "9", "--seconds", "20", "--defect", "lying-disk", "--trace", to];
-    assert_eq!(code(&failing), ExitCode::from(1));
-    let plans: Vec<PathBuf> = std::fs::read_dir(&directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.to_str().unwrap().ends_with("plan.json"))
-        .collect();
-    let faults = |path: &PathBuf| Plan::parse(&std::fs::read_to_string(path).unwrap()).unwrap().faults.len();
-    let reduced = plans.iter().min_by_key(|path| faults(path)).unwrap();
-    assert_eq!(faults(reduced), 1);
-    let plan = reduced.to_str().unwrap();
-    assert_eq!(code(&["--plan", plan, "--defect", "lying-disk"]), ExitCode::from(1));
-    assert_eq!(code(&["--plan", plan]), ExitCode::SUCCESS);
-    std::fs::remove_dir_all(&directory).unwrap();
+    let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    assert_eq!(code(&["--seeds", "2", "--seconds", "5"], &directory), ExitCode::SUCCESS);
+    assert_eq!(names(&directory).len(), 6, "plan, recording and history of two seeds that hold");
+    let lying = ["--seeds", "9", "--seconds", "20", "--defect", "lying-disk", "--traces", "1"];
+    assert_eq!(code(&lying, &directory), ExitCode::from(1));
+    let reduced = names(&directory).into_iter().find(|name| name.ends_with("-reduced.plan.json")).unwrap();
+    let path = directory.path().join(reduced);
+    let plan = Plan::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(plan.faults.len(), 1, "{:?}", plan.faults);
+    let path = path.to_str().unwrap();
+    assert_eq!(simulate(&["--plan", path, "--defect", "lying-disk"]).unwrap(), ExitCode::from(1));
+    assert_eq!(simulate(&["--plan", path]).unwrap(), ExitCode::SUCCESS);
+}
+
+#[test]
+fn of_the_seeds_that_fail_the_first_few_leave_files_whatever_order_they_end_in() {
+    let kept = |words: &[&str]| {
+        let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        // All seeds fail.
+        let failing = ["--seeds", "8", "--seconds", "8", "--defect", "no-elections", "--reduce", "0"];
+        assert_eq!(code(&[&failing, words].concat(), &directory), ExitCode::from(1));
+        names(&directory)
+    };
+    let two = kept(&["--traces", "2", "--jobs", "4"]);
+    assert_eq!(two.len(), 6, "{two:?}");
+    assert_eq!(two, kept(&["--traces", "2", "--jobs", "1"]));
+    assert_eq!(kept(&["--traces", "0"]), Vec::<String>::new());
+    assert_eq!(kept(&[]).len(), 9, "three by default");
 }
 
 #[test]

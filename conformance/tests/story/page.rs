@@ -7,7 +7,6 @@ use crate::fixture::account;
 use figure2_conformance::story::html;
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// Flags that keep Chromium to the page: no sandbox because tests may run as root in a container, and no network.
@@ -96,22 +95,22 @@ fn chromium() -> Option<OsString> {
 
 /// Opens a page with the fragment, and returns the document as it is `milliseconds` of the page's time later.
 fn open(program: &OsString, name: &str, page: &str, fragment: &str, milliseconds: u64) -> String {
-    let directory =
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("page-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let file = directory.join("trace.html");
+    let directory = tempfile::Builder::new().prefix(name).tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let file = directory.path().join("trace.html");
     std::fs::write(&file, page).unwrap();
-    let profile = directory.join("profile");
+    let profile = directory.path().join("profile");
     let output = Command::new(program)
         .args(FLAGS)
         .arg(format!("--user-data-dir={}", profile.display()))
         .arg(format!("--virtual-time-budget={milliseconds}"))
         .arg(format!("file://{}{fragment}", file.display()))
+        // Chromium leaves files there, too.
+        .env("TMPDIR", directory.path())
         .stderr(Stdio::null())
         .output()
         .unwrap();
     assert!(output.status.success(), "{:?}", output.status);
-    std::fs::remove_dir_all(&directory).unwrap();
+    directory.close().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 

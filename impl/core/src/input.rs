@@ -10,17 +10,21 @@ use core::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Input<C, S> {
-    /// The election timer elapsed.
+    /// The election timer elapsed. A leader's runs, too: it finds out by it that its own write has stalled.
     ElectionTimeout,
     /// The heartbeat interval elapsed.
     HeartbeatTimeout,
     /// A message arrived.
     Receive(Envelope<C, S>),
-    /// A client's command (the lab's Start). Answered by [`Outcome::Proposed`] or [`Outcome::NotLeader`].
+    /// A client's command (the lab's Start). Answered by [`Outcome::Proposed`], [`Outcome::NotLeader`],
+    /// [`Outcome::TooLarge`] or [`Outcome::Busy`].
     Propose(C),
     /// Send what followers lack (Figure 2, Leaders 3). A driver gives it once after one or many `Propose`, so that
     /// concurrent commands share a message.
     Replicate,
+    /// The leader's commit_index moved: tell the followers now instead of with the next heartbeat. It does what
+    /// `Replicate` does, so a driver gives one or the other, once for all that has happened.
+    SendCommit,
     /// A write became durable: [`Durable::persisted`](crate::Durable::persisted), passed back.
     Persisted(Persisted),
     /// The service has all entries, or the snapshot, up to `index`.
@@ -84,6 +88,21 @@ pub enum Outcome {
         /// This server's term.
         term: Term,
     },
+    /// The command is larger than [`max_command_bytes`](crate::Config::max_command_bytes); nothing was appended.
+    TooLarge {
+        /// The command's size in bytes.
+        size: u64,
+        /// The most that is possible.
+        limit: u64,
+    },
+    /// So much is waiting to be committed that the command would exceed
+    /// [`max_uncommitted_bytes`](crate::Config::max_uncommitted_bytes); nothing was appended. Later it may be.
+    Busy {
+        /// Bytes of the entries that wait.
+        uncommitted: u64,
+        /// The most that is possible.
+        limit: u64,
+    },
     /// The log is trimmed through the snapshot's index.
     SnapshotTaken,
     /// Nothing was trimmed.
@@ -104,6 +123,9 @@ pub enum SnapshotIgnored {
     AlreadyCovered,
     /// The index is beyond commit_index: the service cannot have seen that entry.
     NotCommitted,
+    /// A follower still lacks an entry that the snapshot covers, and the log is small enough to wait for it (see
+    /// [`max_retained_bytes`](crate::Config::max_retained_bytes)). A later snapshot will do.
+    FollowersLag,
 }
 
 /// Why a message was rejected. A rejected message changes nothing, not even the term.

@@ -28,17 +28,20 @@
 
 extern crate alloc;
 
+mod command;
 mod effects;
 mod input;
 mod log;
 mod message;
 mod persistent;
+mod progress;
 mod renaming;
 mod rule;
 pub mod rules;
 mod server;
 mod types;
 
+pub use command::Command;
 pub use effects::{Batch, Durable, Effects, Released};
 pub use input::{Apply, Input, Outcome, Persisted, Rejection, SnapshotIgnored};
 pub use log::{Entry, Log, Snapshot};
@@ -47,6 +50,7 @@ pub use message::{
     Message, RequestVote, RequestVoteReply,
 };
 pub use persistent::{Change, Persistent, Record};
+pub use progress::{Progress, ProgressState};
 pub use rule::{Rule, RuleSet};
 pub use rules::{Figure2, Rules};
 pub use server::{Config, Role, Server, StartError};

@@ -1,6 +1,7 @@
 //! The log: a snapshot that stands for a prefix, and the entries after it. Indexes never depend on how much of the
 //! prefix is gone (section 7).
 
+use crate::command::Command;
 use crate::types::{Index, Term};
 use alloc::vec::Vec;
 
@@ -12,6 +13,19 @@ pub struct Entry<C> {
     pub term: Term,
     /// What the service's state machine will run.
     pub command: C,
+}
+
+impl<C> Entry<C> {
+    /// Bytes that an entry counts beside its command: what encodes its term and its length, rounded up. So a million
+    /// empty commands are not nothing.
+    pub const OVERHEAD: u64 = 16;
+}
+
+impl<C: Command> Entry<C> {
+    /// Bytes that this entry counts in every limit.
+    pub fn size(&self) -> u64 {
+        self.command.size().saturating_add(Self::OVERHEAD)
+    }
 }
 
 /// The service's state after all entries up to and including `last_included_index` (section 7, Figure 12).
@@ -95,6 +109,12 @@ impl<C, S> Log<C, S> {
         &self.entries[from..to]
     }
 
+    /// Index of the first stored entry of `term` or a later one: terms never go back along a log. Past the end when
+    /// there is none.
+    pub fn first_index_from_term(&self, term: Term) -> Index {
+        self.base_index().plus(self.entries.partition_point(|entry| entry.term < term)).next()
+    }
+
     /// Where the entry at `index` sits in `entries`, if it is past the base.
     fn position(&self, index: Index) -> Option<usize> {
         let past_base = index.0.checked_sub(self.base_index().0)?.checked_sub(1)?;
@@ -123,5 +143,26 @@ impl<C, S> Log<C, S> {
             self.entries.clear();
         }
         self.snapshot = Some(snapshot);
+    }
+}
+
+impl<C: Command, S> Log<C, S> {
+    /// Bytes of the stored entries in `(after, through]`.
+    pub fn size_between(&self, after: Index, through: Index) -> u64 {
+        let after = after.max(self.base_index());
+        self.entries_from(after.next(), through.since(after)).iter().map(Entry::size).sum()
+    }
+
+    /// The stored entries from `first` on: at most `limit` of them, and at most `bytes` bytes, but always one if there
+    /// is one.
+    pub fn batch_from(&self, first: Index, limit: usize, bytes: u64) -> &[Entry<C>] {
+        let entries = self.entries_from(first, limit);
+        let mut size = 0u64;
+        let fitting = entries.iter().take_while(|entry| {
+            size = size.saturating_add(entry.size());
+            size <= bytes
+        });
+        let count = fitting.count().max(1).min(entries.len());
+        &entries[..count]
     }
 }

@@ -134,6 +134,9 @@ pub enum AppendResult {
         conflict_index: Index,
         /// Term of the follower's conflicting entry; none when its log is too short.
         conflict_term: Option<Term>,
+        /// Last included index of the snapshot that the follower is installing: its service has it, and has yet to
+        /// answer. So a slow follower can be told from one that has lost the snapshot.
+        installing: Option<Index>,
     },
 }
 

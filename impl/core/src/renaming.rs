@@ -5,8 +5,9 @@
 use crate::effects::{Batch, Released};
 use crate::message::Envelope;
 use crate::persistent::{Change, Persistent};
+use crate::progress::Progress;
 use crate::server::{Role, Server};
-use crate::types::{Index, ServerId, ServerSet};
+use crate::types::{ServerId, ServerSet};
 use alloc::vec::Vec;
 
 fn name(names: &[ServerId], id: ServerId) -> ServerId {
@@ -19,11 +20,11 @@ fn rename_set(names: &[ServerId], set: ServerSet) -> ServerSet {
     renamed
 }
 
-fn rename_places(names: &[ServerId], old: &[Index]) -> Vec<Index> {
+fn rename_places(names: &[ServerId], old: &[Progress]) -> Vec<Progress> {
     let mut renamed = old.to_vec();
-    for (id, index) in (0..).map(ServerId).zip(old) {
+    for (id, progress) in (0..).map(ServerId).zip(old) {
         if let Some(place) = renamed.get_mut(usize::from(name(names, id).0)) {
-            *place = *index;
+            *place = *progress;
         }
     }
     renamed
@@ -36,10 +37,10 @@ impl<C: Clone, S: Clone> Server<C, S> {
         let role = match &self.role {
             Role::Follower => Role::Follower,
             Role::Candidate { votes } => Role::Candidate { votes: rename_set(names, *votes) },
-            Role::Leader { next_index, match_index, pipelining } => Role::Leader {
-                next_index: rename_places(names, next_index),
-                match_index: rename_places(names, match_index),
-                pipelining: rename_set(names, *pipelining),
+            Role::Leader { progress, uncommitted, stalled_at } => Role::Leader {
+                progress: rename_places(names, progress),
+                uncommitted: *uncommitted,
+                stalled_at: *stalled_at,
             },
         };
         let (id, persistent) = (name(names, self.id), self.persistent.renamed(names));

@@ -1,10 +1,12 @@
 //! A server's state, as the boxes of Figure 2 list it.
 
+use crate::command::Command;
 use crate::effects::Effects;
 use crate::input::{Apply, Input};
 use crate::log::{Log, Snapshot};
 use crate::persistent::Persistent;
-use crate::rules::{AllServers, Figure2, Persistence, Rules};
+use crate::progress::Progress;
+use crate::rules::{AllServers, Figure2, Persistence, Replication, Rules};
 use crate::types::{Index, ServerId, ServerSet, Term};
 use crate::{MAX_INDEX, MAX_SERVERS, MAX_TERM};
 use alloc::vec::Vec;
@@ -18,13 +20,39 @@ pub struct Config {
     pub servers: u8,
     /// Most entries in one AppendEntries; at least 1.
     pub max_entries_per_message: u32,
+    /// Most bytes of entries in one AppendEntries, [`Entry::size`](crate::Entry::size) each. One entry always fits, or
+    /// nothing after it would ever be replicated.
+    pub max_message_bytes: u64,
+    /// Most bytes of entries sent to one follower and not acknowledged. One message always fits.
+    pub max_in_flight_bytes: u64,
+    /// Most bytes of a command; a larger one is refused.
+    pub max_command_bytes: u64,
+    /// Most bytes of entries in a leader's log that are not committed; a command that would exceed it is refused, but
+    /// the first of a leader's term always fits, and so does one when nothing waits.
+    pub max_uncommitted_bytes: u64,
+    /// After how many heartbeats a leader whose snapshot was not acknowledged asks the follower again where it stands;
+    /// at least 1.
+    pub snapshot_patience: u8,
+    /// Up to how many bytes of entries a leader keeps, rather than discard them for its service's snapshot, while a
+    /// follower still lacks one of them. 0: it keeps none.
+    pub max_retained_bytes: u64,
 }
 
 impl Config {
-    /// A cluster of that many servers, with at most 1,024 entries in a message.
+    /// A cluster of that many servers, with limits for a common network: 1,024 entries or 1 MiB in a message, 8 MiB in
+    /// flight to a follower, commands of 8 MiB, 64 MiB uncommitted, 10 heartbeats of patience, and no entries retained.
     #[must_use]
     pub fn new(servers: u8) -> Config {
-        Config { servers, max_entries_per_message: 1024 }
+        Config {
+            servers,
+            max_entries_per_message: 1024,
+            max_message_bytes: 1 << 20,
+            max_in_flight_bytes: 8 << 20,
+            max_command_bytes: 8 << 20,
+            max_uncommitted_bytes: 64 << 20,
+            snapshot_patience: 10,
+            max_retained_bytes: 0,
+        }
     }
 
     /// How many servers are more than half.
@@ -46,8 +74,8 @@ pub enum StartError {
     BadClusterSize(u8),
     /// The id is not in the cluster.
     NotAMember(ServerId),
-    /// `max_entries_per_message` is 0: nothing could ever be replicated.
-    NoEntriesPerMessage,
+    /// A limit of the configuration that must be at least 1 is 0: its name.
+    ZeroLimit(&'static str),
     /// The recovered state cannot have been written by a server: terms in the log go back or exceed current_term, the
     /// snapshot has no index or no term, or a term or index is beyond [`MAX_TERM`] or [`MAX_INDEX`].
     DamagedState,
@@ -60,7 +88,7 @@ impl fmt::Display for StartError {
                 write!(f, "a cluster of {n} servers: 1 to {MAX_SERVERS} are possible")
             }
             StartError::NotAMember(id) => write!(f, "{id} is not in the cluster: ids count from 0"),
-            StartError::NoEntriesPerMessage => write!(f, "max_entries_per_message must be at least 1"),
+            StartError::ZeroLimit(limit) => write!(f, "{limit} must be at least 1"),
             StartError::DamagedState => write!(
                 f,
                 "the recovered terms and indexes contradict each other: do not start this server again on this state; \
@@ -84,15 +112,13 @@ pub enum Role {
     },
     /// Leads the current term. (Figure 2, "Volatile state on leaders".)
     Leader {
-        /// For each server, index of the next log entry to send to it: a guess, or, once `pipelining`, a promise of
-        /// what was sent. The leader's own place is unused.
-        next_index: Vec<Index>,
-        /// For each server, index of the highest log entry known to be replicated on it; for the leader itself, of
-        /// the highest durable one. Measured, and never goes back.
-        match_index: Vec<Index>,
-        /// Followers whose log is known to match: their next_index moves with what is sent, without waiting for the
-        /// reply (thesis, section 10.2.2). The others are probed with one message at a time.
-        pipelining: ServerSet,
+        /// What is known of each server, by its id: next_index and match_index, and what may be sent.
+        progress: Vec<Progress>,
+        /// Bytes of the log's entries that are not committed.
+        uncommitted: u64,
+        /// The leader's own match_index when its election timer last elapsed, if a write of its own was under way then
+        /// and none has ended since.
+        stalled_at: Option<Index>,
     },
 }
 
@@ -108,7 +134,7 @@ pub struct Server<C, S> {
     pub(crate) offered: Option<Snapshot<S>>,
 }
 
-impl<C: Clone, S: Clone> Server<C, S> {
+impl<C: Command, S: Clone> Server<C, S> {
     /// Starts a server from its persistent state (the default one for its first start), under the rules of Figure 2.
     ///
     /// # Errors
@@ -121,7 +147,10 @@ impl<C: Clone, S: Clone> Server<C, S> {
             return Err(StartError::NotAMember(id));
         }
         if config.max_entries_per_message == 0 {
-            return Err(StartError::NoEntriesPerMessage);
+            return Err(StartError::ZeroLimit("max_entries_per_message"));
+        }
+        if config.snapshot_patience == 0 {
+            return Err(StartError::ZeroLimit("snapshot_patience"));
         }
         if !is_sound(&persistent) {
             return Err(StartError::DamagedState);
@@ -132,6 +161,11 @@ impl<C: Clone, S: Clone> Server<C, S> {
     /// One step, by the rules of Figure 2.
     pub fn step(&mut self, input: Input<C, S>) -> Effects<C, S> {
         Figure2.step(self, input)
+    }
+
+    /// Whether [`Input::Replicate`] would send something now: a driver gives it again until this is false.
+    pub fn has_entries_to_send(&self) -> bool {
+        Figure2.has_entries_to_send(self)
     }
 
     /// What the service should get next, at most `limit` entries of it (rule A1); none when it has all.
@@ -220,6 +254,17 @@ impl<C, S> Server<C, S> {
     /// Whether this server believes it is the leader of its current term.
     pub fn is_leader(&self) -> bool {
         matches!(self.role, Role::Leader { .. })
+    }
+
+    /// What this server, as the leader, knows of a server; none when it does not lead.
+    pub fn progress_of(&self, server: ServerId) -> Option<&Progress> {
+        let Role::Leader { progress, .. } = &self.role else { return None };
+        progress.get(usize::from(server.0))
+    }
+
+    pub(crate) fn progress_mut(&mut self, server: ServerId) -> Option<&mut Progress> {
+        let Role::Leader { progress, .. } = &mut self.role else { return None };
+        progress.get_mut(usize::from(server.0))
     }
 
     /// The snapshot from the leader that the service has yet to answer.

@@ -2,28 +2,29 @@
 
 use crate::common::*;
 use figure2_core::rules::{
-    AllServers, AppendEntriesReceiver, Candidates, Leaders, Persistence, RequestVoteReceiver, Snapshots,
-    Validation,
+    AllServers, AppendEntriesReceiver, Candidates, Leaders, Persistence, Replication, RequestVoteReceiver,
+    Snapshots, Validation,
 };
-use figure2_core::{Envelope, Input, RequestVote, Rules};
+use figure2_core::{Command, Envelope, Input, RequestVote, Rules};
 
 /// Gives its vote without a look at the candidate's log.
 #[derive(Clone, Copy)]
 struct VoteForAnyLog;
 
-impl<C: Clone, S: Clone> RequestVoteReceiver<C, S> for VoteForAnyLog {
+impl<C: Command, S: Clone> RequestVoteReceiver<C, S> for VoteForAnyLog {
     fn candidate_is_up_to_date(&self, _: &figure2_core::Server<C, S>, _: &RequestVote) -> bool {
         true
     }
 }
-impl<C: Clone, S: Clone> Persistence<C, S> for VoteForAnyLog {}
-impl<C: Clone, S: Clone> AllServers<C, S> for VoteForAnyLog {}
-impl<C: Clone, S: Clone> AppendEntriesReceiver<C, S> for VoteForAnyLog {}
-impl<C: Clone, S: Clone> Leaders<C, S> for VoteForAnyLog {}
-impl<C: Clone, S: Clone> Candidates<C, S> for VoteForAnyLog {}
-impl<C: Clone, S: Clone> Snapshots<C, S> for VoteForAnyLog {}
-impl<C: Clone, S: Clone> Validation<C, S> for VoteForAnyLog {}
-impl<C: Clone, S: Clone> Rules<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> Persistence<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> AllServers<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> AppendEntriesReceiver<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> Replication<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> Leaders<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> Candidates<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> Snapshots<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> Validation<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> Rules<C, S> for VoteForAnyLog {}
 
 /// Rules: RV2U.
 #[test]

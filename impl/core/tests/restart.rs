@@ -59,8 +59,10 @@ fn a_cluster_needs_servers_members_and_room_for_an_entry() {
     assert_eq!(start(0, Config::new(65)), Some(StartError::BadClusterSize(65)));
     assert_eq!(start(63, Config::new(64)), None);
     assert_eq!(start(3, Config::new(3)), Some(StartError::NotAMember(S3)));
-    let config = Config { servers: 3, max_entries_per_message: 0 };
-    assert_eq!(start(0, config), Some(StartError::NoEntriesPerMessage));
+    let config = Config { max_entries_per_message: 0, ..Config::new(3) };
+    assert_eq!(start(0, config), Some(StartError::ZeroLimit("max_entries_per_message")));
+    let config = Config { snapshot_patience: 0, ..Config::new(3) };
+    assert_eq!(start(0, config), Some(StartError::ZeroLimit("snapshot_patience")));
 }
 
 /// Rules: P1. Pitfall 48.

@@ -105,7 +105,7 @@ fn numbers_and_errors_read_as_they_should() {
         (start(0, S0), "0 servers"),
         (start(MAX_SERVERS + 1, S0), "1 to 64 are possible"),
         (start(3, S3), "S3 is not in the cluster"),
-        (StartError::NoEntriesPerMessage, "at least 1"),
+        (StartError::ZeroLimit("snapshot_patience"), "snapshot_patience must be at least 1"),
         (StartError::DamagedState, "do not start this server again"),
     ];
     for (error, says) in errors {

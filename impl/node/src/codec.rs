@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// First byte of a message.
-const MESSAGE_FORMAT: u8 = 0x11;
+const MESSAGE_FORMAT: u8 = 0x12;
 
 /// First byte of a persistent state.
 const STATE_FORMAT: u8 = 0x21;

@@ -18,6 +18,7 @@ macro_rules! broken {
         $(AllServers { $($all_servers:tt)* })?
         $(RequestVoteReceiver { $($request_vote:tt)* })?
         $(AppendEntriesReceiver { $($append_entries:tt)* })?
+        $(Replication { $($replication:tt)* })?
         $(Leaders { $($leaders:tt)* })?
         $(Candidates { $($candidates:tt)* })?
         $(Snapshots { $($snapshots:tt)* })?
@@ -31,6 +32,7 @@ macro_rules! broken {
         impl AllServers<crate::Command, crate::Prefix> for Broken { $($($all_servers)*)? }
         impl RequestVoteReceiver<crate::Command, crate::Prefix> for Broken { $($($request_vote)*)? }
         impl AppendEntriesReceiver<crate::Command, crate::Prefix> for Broken { $($($append_entries)*)? }
+        impl Replication<crate::Command, crate::Prefix> for Broken { $($($replication)*)? }
         impl Leaders<crate::Command, crate::Prefix> for Broken { $($($leaders)*)? }
         impl Candidates<crate::Command, crate::Prefix> for Broken { $($($candidates)*)? }
         impl Snapshots<crate::Command, crate::Prefix> for Broken { $($($snapshots)*)? }
@@ -52,7 +54,7 @@ macro_rules! mutants {
             $bug,
             crate::properties::Safety::$killed_by,
             $space,
-            crate::cluster::System::of(broken!($($methods)*)),
+            (crate::cluster::System::of(broken!($($methods)*)), stringify!($($methods)*)),
         )),*]
     };
 }
@@ -69,7 +71,7 @@ macro_rules! survivors {
             crate::mutants::Kind::$kind,
             $argument,
             $space,
-            crate::cluster::System::of(broken!($($methods)*)),
+            (crate::cluster::System::of(broken!($($methods)*)), stringify!($($methods)*)),
         )),*]
     };
 }

@@ -3,7 +3,6 @@
 use super::Mutant;
 use super::bug::{Fx, Node, broken, mutants};
 use super::spaces::{FOUR, NEEDS, Needs, ONE_COMMITTED, entries, one_term, snapshot};
-use super::tools::empty_heartbeats;
 use crate::prefix::Command;
 use figure2_core::{AppendEntries, AppendEntriesReply, AppendResult, Entry, Index, Message, ServerId};
 
@@ -156,16 +155,11 @@ pub fn mutants() -> Vec<Mutant> {
             }
         }
         {
-            "C2-end" breaks AE5: "commit_index = min with the log's end, not the last new entry; heartbeats are empty";
+            "C2-end" breaks AE5: "commit_index = min with the log's end, not with the last new entry";
             CommittedAgree in entries(2);
             AppendEntriesReceiver {
                 fn follower_commit_index(&self, s: &Node, leader_commit: Index, _: Index) -> Index {
                     s.commit_index().max(leader_commit.min(s.log().last_index()))
-                }
-            }
-            Leaders {
-                fn heartbeat(&self, s: &mut Node, fx: &mut Fx) {
-                    empty_heartbeats(s, fx);
                 }
             }
         }

@@ -5,7 +5,7 @@ use super::bug::{Fx, Node, Saved, broken, mutants};
 use super::spaces::{ELECTION, FIGURE_8, FOUR, LATE_ACKNOWLEDGEMENT, Needs, entries, one_term};
 use super::tools::{all_committed, append_as, edited, progress, with_log};
 use crate::prefix::Command;
-use figure2_core::{AppendEntriesReply, Entry, Index, ServerId, Term};
+use figure2_core::{AppendEntriesReply, Entry, Index, Progress, ServerId, Term};
 
 pub fn mutants() -> Vec<Mutant> {
     mutants![
@@ -82,7 +82,7 @@ pub fn mutants() -> Vec<Mutant> {
         {
             "L3-prev" breaks L3: "prev_log_term is the term of the log's last entry";
             NoRejection in entries(2);
-            Leaders {
+            Replication {
                 fn append_to(&self, s: &mut Node, fx: &mut Fx, peer: ServerId) {
                     let mut twin = s.clone();
                     if let Some((next_index, _)) = progress(s, peer) {
@@ -98,7 +98,7 @@ pub fn mutants() -> Vec<Mutant> {
         {
             "L3-skip" breaks L3: "the entry at next_index is left out";
             LogMatching in one_term(2);
-            Leaders {
+            Replication {
                 fn append_to(&self, s: &mut Node, fx: &mut Fx, peer: ServerId) {
                     let mut twin = s.clone();
                     if let Some((next_index, _)) = progress(s, peer) {
@@ -111,7 +111,7 @@ pub fn mutants() -> Vec<Mutant> {
         {
             "L3-commit" breaks L3: "leader_commit is the end of the leader's log";
             CommittedOnMajority in FOUR;
-            Leaders {
+            Replication {
                 fn append_to(&self, s: &mut Node, fx: &mut Fx, peer: ServerId) {
                     append_as(&mut all_committed(s), s, fx, peer);
                 }
@@ -120,7 +120,7 @@ pub fn mutants() -> Vec<Mutant> {
         {
             "L3-term" breaks L3: "entries are sent as of the leader's term, whatever term they are of";
             CommittedAgree in entries(2);
-            Leaders {
+            Replication {
                 fn append_to(&self, s: &mut Node, fx: &mut Fx, peer: ServerId) {
                     let term = s.current_term();
                     let Some((next_index, _)) = progress(s, peer) else { return };
@@ -134,7 +134,7 @@ pub fn mutants() -> Vec<Mutant> {
         {
             "L3S-sent" breaks L3S: "match_index moves when entries are sent, not when they are acknowledged";
             CommittedOnMajority in one_term(1);
-            Leaders {
+            Replication {
                 fn append_to(&self, s: &mut Node, fx: &mut Fx, peer: ServerId) {
                     Figure2.append_to(s, fx, peer);
                     let sent = s.log().last_index();
@@ -166,7 +166,7 @@ pub fn mutants() -> Vec<Mutant> {
         {
             "R2" breaks L3S: "match_index goes back on a late reply";
             NothingGoesBack in one_term(1);
-            Leaders {
+            Replication {
                 fn new_match_index(&self, _: Index, reported: Index) -> Index {
                     reported
                 }
@@ -175,24 +175,20 @@ pub fn mutants() -> Vec<Mutant> {
         {
             "C4" breaks L3F: "a refusal advances match_index and the commit";
             LeaderCompleteness in entries(2);
-            Leaders {
-                fn append_refused(
-                    &self, s: &mut Node, fx: &mut Fx, from: ServerId, prev_log_index: Index, _: Index, _: Option<Term>,
-                ) {
-                    self.append_accepted(s, fx, from, prev_log_index);
+            Replication {
+                fn append_refused(&self, s: &mut Node, fx: &mut Fx, from: ServerId, refusal: &Refusal) {
+                    self.append_accepted(s, fx, from, refusal.prev_log_index);
                 }
             }
         }
         {
             "L3F-own" breaks L3F: "a refused leader deletes its own entries from where the follower's log ends";
             LeaderAppendOnly in Needs { terms: 2, ..entries(1) };
-            Leaders {
-                fn append_refused(
-                    &self, s: &mut Node, fx: &mut Fx, from: ServerId, prev: Index, conflict: Index, term: Option<Term>,
-                ) {
-                    Figure2.append_refused(s, fx, from, prev, conflict, term);
-                    if s.is_leader() && conflict <= s.log().last_index() {
-                        self.save(s, fx, Saved::Truncate { from: conflict });
+            Replication {
+                fn append_refused(&self, s: &mut Node, fx: &mut Fx, from: ServerId, refusal: &Refusal) {
+                    Figure2.append_refused(s, fx, from, refusal);
+                    if s.is_leader() && refusal.conflict_index <= s.log().last_index() {
+                        self.save(s, fx, Saved::Truncate { from: refusal.conflict_index });
                     }
                 }
             }
@@ -200,19 +196,17 @@ pub fn mutants() -> Vec<Mutant> {
         {
             "L3F-match" breaks L3F: "a refusal, however late, takes match_index back";
             NothingGoesBack in entries(2);
-            Leaders {
-                fn append_refused(
-                    &self, s: &mut Node, fx: &mut Fx, from: ServerId, prev: Index, conflict: Index, term: Option<Term>,
-                ) {
+            Replication {
+                fn append_refused(&self, s: &mut Node, fx: &mut Fx, from: ServerId, refusal: &Refusal) {
                     let backwards = broken!(
-                        Leaders {
+                        Replication {
                             fn new_match_index(&self, _: Index, reported: Index) -> Index {
                                 reported
                             }
                         }
                     );
-                    backwards.append_accepted(s, &mut Fx::default(), from, conflict.prev());
-                    Figure2.append_refused(s, fx, from, prev, conflict, term);
+                    backwards.append_accepted(s, &mut Fx::default(), from, refusal.conflict_index.prev());
+                    Figure2.append_refused(s, fx, from, refusal);
                 }
             }
         }
@@ -238,8 +232,8 @@ pub fn mutants() -> Vec<Mutant> {
             "L4-one" breaks L4: "what any one server holds counts as held by a majority";
             LeaderCompleteness in entries(1);
             Leaders {
-                fn majority_match_index(&self, _: &Node, match_index: &[Index]) -> Index {
-                    match_index.iter().copied().max().unwrap_or(Index::ZERO)
+                fn majority_match_index(&self, _: &Node, progress: &[Progress]) -> Index {
+                    progress.iter().map(|of| of.match_index).max().unwrap_or(Index::ZERO)
                 }
             }
         }
@@ -247,8 +241,8 @@ pub fn mutants() -> Vec<Mutant> {
             "C5" breaks L4: "the quorum is read off a match_index sorted the wrong way round";
             CommittedOnMajority in FOUR;
             Leaders {
-                fn majority_match_index(&self, s: &Node, match_index: &[Index]) -> Index {
-                    let mut sorted = match_index.to_vec();
+                fn majority_match_index(&self, s: &Node, progress: &[Progress]) -> Index {
+                    let mut sorted: Vec<Index> = progress.iter().map(|of| of.match_index).collect();
                     sorted.sort_unstable();
                     sorted.get(s.config().majority() - 1).copied().unwrap_or(Index::ZERO)
                 }
@@ -258,8 +252,8 @@ pub fn mutants() -> Vec<Mutant> {
             "L4-next" breaks L4: "one entry more is committed than a majority holds";
             CommittedOnMajority in one_term(2);
             Leaders {
-                fn majority_match_index(&self, s: &Node, match_index: &[Index]) -> Index {
-                    Figure2.majority_match_index(s, match_index).next()
+                fn majority_match_index(&self, s: &Node, progress: &[Progress]) -> Index {
+                    Figure2.majority_match_index(s, progress).next()
                 }
             }
         }

@@ -62,7 +62,7 @@ pub fn mutants() -> Vec<Mutant> {
         {
             "S2-index" breaks S2: "the leader sends its snapshot as if it covered the whole log";
             SnapshotIsPrefix in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
-            Leaders {
+            Replication {
                 fn send_snapshot(&self, s: &mut Node, fx: &mut Fx, peer: ServerId) {
                     let (last_included_index, last_included_term) = (s.log().last_index(), s.log().last_term());
                     send_as(s, fx, peer, |snapshot| Snapshot { last_included_index, last_included_term, ..snapshot });
@@ -72,7 +72,7 @@ pub fn mutants() -> Vec<Mutant> {
         {
             "S2-term" breaks S2: "the leader sends its snapshot with its own term for the last included term";
             SnapshotIsPrefix in Needs { script: ONE_COMMITTED, ..snapshot(1) };
-            Leaders {
+            Replication {
                 fn send_snapshot(&self, s: &mut Node, fx: &mut Fx, peer: ServerId) {
                     let last_included_term = s.current_term();
                     send_as(s, fx, peer, |snapshot| Snapshot { last_included_term, ..snapshot });
@@ -82,7 +82,7 @@ pub fn mutants() -> Vec<Mutant> {
         {
             "S3-end" breaks S3: "a follower that takes a snapshot in counts as having the leader's whole log";
             CommittedOnMajority in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
-            Leaders {
+            Replication {
                 fn snapshot_reply(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: &InstallSnapshotReply) {
                     let reported = s.log().last_index();
                     Figure2.snapshot_reply(s, fx, from, m);

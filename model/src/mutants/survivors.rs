@@ -6,12 +6,12 @@ use super::bug::{Fx, Node, Saved, broken, survivors};
 use super::spaces::{
     CONFLICTING_SUFFIX, ELECTION, NEEDS, Needs, ONE_COMMITTED, entries, snapshot, snapshot_in_one_term,
 };
-use super::tools::{empty_heartbeats, persisted_now, stand_and_count};
+use super::tools::{persisted_now, resend, stand_and_count};
 use crate::host::Letter;
 use crate::prefix::{Command, Prefix};
 use figure2_core::{
-    AppendEntries, AppendResult, Apply, Index, InstallSnapshotReply, Persisted, Rejection, RequestVote, Role,
-    ServerId, Snapshot, Term,
+    AppendEntries, AppendResult, Apply, Index, InstallSnapshotReply, Persisted, Progress, Rejection,
+    RequestVote, Role, ServerId, Snapshot, Term,
 };
 
 pub fn survivors() -> Vec<Survivor> {
@@ -140,7 +140,10 @@ pub fn survivors() -> Vec<Survivor> {
                         return Figure2.become_leader(s, fx);
                     }
                     for peer in s.config().peers_of(s.id()) {
-                        Figure2.append_refused(s, fx, peer, last, last, None);
+                        let refusal = Refusal {
+                            prev_log_index: last, conflict_index: last, conflict_term: None, installing: None,
+                        };
+                        Figure2.append_refused(s, fx, peer, &refusal);
                     }
                 }
             }
@@ -156,13 +159,16 @@ pub fn survivors() -> Vec<Survivor> {
             }
         }
         {
-            "L1R-empty" changes L1R: "heartbeats never carry entries";
-            Harmless: "So Figure 2 has it. Here a heartbeat brings the entries that the follower lacks, which is how lost \
-                requests are repeated; without them they have to be repeated otherwise.";
+            "L1R-entries" changes L1R: "heartbeats carry the entries that the follower lacks";
+            Harmless: "What the follower has already is not appended again. Lost entries would be repeated with each \
+                heartbeat, whether they were lost or are on their way.";
             in entries(1);
             Leaders {
                 fn heartbeat(&self, s: &mut Node, fx: &mut Fx) {
-                    empty_heartbeats(s, fx);
+                    Figure2.heartbeat(s, &mut Fx::default());
+                    for peer in s.config().peers_of(s.id()) {
+                        resend(s, fx, peer);
+                    }
                 }
             }
         }
@@ -171,21 +177,9 @@ pub fn survivors() -> Vec<Survivor> {
             Harmless: "next_index is a guess, and no refusal takes it below what is known to match. Entries are sent that \
                 the follower has.";
             in entries(1);
-            Leaders {
+            Replication {
                 fn refusal_is_current(&self, s: &Node, _: ServerId, _: Index) -> bool {
                     s.is_leader()
-                }
-            }
-        }
-        {
-            "C2-min" changes AE5: "commit_index = min with the log's end, while heartbeats carry entries";
-            Equivalent: "A leader of this core sends from next_index on, and next_index backs up to the first entry that \
-                differs and no further: the follower's conflicting tail goes before a commit could reach into it. \
-                With heartbeats that are empty it is caught (C2-end).";
-            in Needs { script: CONFLICTING_SUFFIX, ..entries(4) };
-            AppendEntriesReceiver {
-                fn follower_commit_index(&self, s: &Node, leader_commit: Index, _: Index) -> Index {
-                    s.commit_index().max(leader_commit.min(s.log().last_index()))
                 }
             }
         }
@@ -198,7 +192,9 @@ pub fn survivors() -> Vec<Survivor> {
                     let log = s.log();
                     if m.prev_log_index == log.base_index() && m.prev_log_term != log.base_term() {
                         let (prev_log_index, conflict_index) = (m.prev_log_index, m.prev_log_index);
-                        return Some(AppendResult::Conflict { prev_log_index, conflict_index, conflict_term: None });
+                        return Some(AppendResult::Conflict {
+                            prev_log_index, conflict_index, conflict_term: None, installing: None,
+                        });
                     }
                     Figure2.find_mismatch(s, m)
                 }
@@ -210,8 +206,8 @@ pub fn survivors() -> Vec<Survivor> {
                 (C5).";
             in entries(1);
             Leaders {
-                fn majority_match_index(&self, s: &Node, match_index: &[Index]) -> Index {
-                    let mut sorted = match_index.to_vec();
+                fn majority_match_index(&self, s: &Node, progress: &[Progress]) -> Index {
+                    let mut sorted: Vec<Index> = progress.iter().map(|of| of.match_index).collect();
                     sorted.sort_unstable();
                     sorted.get(s.config().majority() - 1).copied().unwrap_or(Index::ZERO)
                 }
@@ -222,7 +218,7 @@ pub fn survivors() -> Vec<Survivor> {
             Liveness: "What a snapshot covers is committed already, so nothing is committed by it. If the service refuses \
                 the snapshot, the leader takes no refusal below it for an answer.";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
-            Leaders {
+            Replication {
                 fn snapshot_reply(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: &InstallSnapshotReply) {
                     Figure2.snapshot_reply(s, fx, from, m);
                     if let Some(index) = m.last_included_index.filter(|_| m.term == s.current_term()) {

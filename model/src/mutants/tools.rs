@@ -2,9 +2,9 @@
 
 use super::bug::{Fx, Node, Saved, broken};
 use crate::prefix::{Command, Prefix};
-use figure2_core::rules::{Candidates, Leaders, Persistence};
+use figure2_core::rules::{Candidates, Leaders, Persistence, Replication};
 use figure2_core::{
-    Apply, Entry, Figure2, Index, Log, Persisted, Persistent, Role, Server, ServerId, Snapshot, Term,
+    Apply, Entry, Figure2, Index, Log, Persisted, Persistent, Progress, Server, ServerId, Snapshot, Term,
 };
 
 /// Changes the server's memory, and leaves the change out of the record.
@@ -64,7 +64,7 @@ pub fn all_committed(s: &Node) -> Node {
     let mut twin = s.clone();
     let eager = broken!(
         Leaders {
-            fn majority_match_index(&self, s: &Node, _: &[Index]) -> Index {
+            fn majority_match_index(&self, s: &Node, _: &[Progress]) -> Index {
                 s.log().last_index()
             }
             fn may_commit(&self, _: &Node, _: Index) -> bool {
@@ -93,23 +93,15 @@ pub fn append_as(twin: &mut Node, s: &mut Node, fx: &mut Fx, peer: ServerId) {
 
 /// A leader's next_index and match_index for a follower, in this order.
 pub fn progress(s: &Node, peer: ServerId) -> Option<(Index, Index)> {
-    let Role::Leader { next_index, match_index, .. } = s.role() else { return None };
-    let place = usize::from(peer.0);
-    Some((*next_index.get(place)?, *match_index.get(place)?))
+    s.progress_of(peer).map(|known| (known.next_index, known.match_index))
 }
 
-/// Figure 2's heartbeats to the word: AppendEntries without entries, whether or not there are any to send.
-pub fn empty_heartbeats(s: &mut Node, fx: &mut Fx) {
-    if !s.is_leader() {
-        return;
-    }
-    for peer in s.config().peers_of(s.id()) {
-        let mut twin = s.clone();
-        if let Some((next_index, _)) = progress(s, peer) {
-            change_memory(&mut twin, Saved::Truncate { from: next_index });
-        }
-        Figure2.append_to(&mut twin, fx, peer);
-    }
+/// All entries after match_index once more, whatever has been sent of them; a heartbeat where there are none.
+pub fn resend(s: &Node, fx: &mut Fx, peer: ServerId) {
+    let Some((_, match_index)) = progress(s, peer) else { return };
+    let first = match_index.max(s.log().base_index());
+    let entries = s.log().entries_from(first.next(), usize::MAX).to_vec();
+    Figure2.push_append(s, fx, peer, first, entries);
 }
 
 /// Sends a snapshot that was changed on its way out.

@@ -1,6 +1,7 @@
 //! Figure 2, Rules for Servers: "All Servers".
 
 use super::Persistence;
+use crate::command::Command;
 use crate::effects::Effects;
 use crate::input::Apply;
 use crate::message::{Envelope, Message};
@@ -10,7 +11,7 @@ use crate::server::{Role, Server};
 use crate::types::{Index, ServerId, Term};
 
 /// What holds for followers, candidates and leaders alike.
-pub trait AllServers<C: Clone, S: Clone>: Persistence<C, S> {
+pub trait AllServers<C: Command, S: Clone>: Persistence<C, S> {
     /// **A1**, what to apply. "If commitIndex > lastApplied: increment lastApplied, apply log\[lastApplied\] to state
     /// machine (section 5.3)." A snapshot from the leader goes first: the entries that follow depend on whether the
     /// service takes it.
@@ -44,8 +45,8 @@ pub trait AllServers<C: Clone, S: Clone>: Persistence<C, S> {
         }
     }
 
-    /// Converts to follower. A leader runs no election timer, so one that steps down starts it; for all others the
-    /// timer runs on (it restarts only where Figure 2 says so).
+    /// Converts to follower. A leader's election timer measures its own writes, so one that steps down starts it anew;
+    /// for all others the timer runs on (it restarts only where Figure 2 says so).
     fn become_follower(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
         if s.is_leader() {
             fx.restart_election_timer();

@@ -1,6 +1,7 @@
 //! Figure 2, AppendEntries RPC: "Receiver implementation". A heartbeat is an AppendEntries like any other.
 
 use super::AllServers;
+use crate::command::Command;
 use crate::effects::Effects;
 use crate::log::Entry;
 use crate::message::{AppendEntries, AppendEntriesReply, AppendResult, Message};
@@ -11,7 +12,7 @@ use crate::types::{Index, ServerId};
 use alloc::vec::Vec;
 
 /// How a server answers a leader.
-pub trait AppendEntriesReceiver<C: Clone, S: Clone>: AllServers<C, S> {
+pub trait AppendEntriesReceiver<C: Command, S: Clone>: AllServers<C, S> {
     /// The AppendEntries handler. The request's term is at most ours by now (A2 came first).
     fn append_entries(
         &self,
@@ -59,23 +60,19 @@ pub trait AppendEntriesReceiver<C: Clone, S: Clone>: AllServers<C, S> {
         if prev_log_index <= log.base_index() {
             return None;
         }
-        match log.term_at(prev_log_index) {
-            Some(term) if term == m.prev_log_term => None,
-            None => Some(AppendResult::Conflict {
-                prev_log_index,
-                conflict_index: log.last_index().next(),
-                conflict_term: None,
-            }),
-            Some(term) => {
-                let mut conflict_index = prev_log_index;
-                while conflict_index.prev() > log.base_index()
-                    && log.term_at(conflict_index.prev()) == Some(term)
-                {
-                    conflict_index = conflict_index.prev();
-                }
-                Some(AppendResult::Conflict { prev_log_index, conflict_index, conflict_term: Some(term) })
-            }
-        }
+        let conflict_term = log.term_at(prev_log_index);
+        let conflict_index = match conflict_term {
+            Some(term) if term == m.prev_log_term => return None,
+            Some(term) => log.first_index_from_term(term),
+            None => log.last_index().next(),
+        };
+        let installing = self.installing(s);
+        Some(AppendResult::Conflict { prev_log_index, conflict_index, conflict_term, installing })
+    }
+
+    /// **IS5**, what the leader is told of it: which snapshot the service has and has yet to answer.
+    fn installing(&self, s: &Server<C, S>) -> Option<Index> {
+        s.offered.as_ref().map(|offer| offer.last_included_index)
     }
 
     /// **AE3.** "If an existing entry conflicts with a new one (same index but different terms), delete the existing

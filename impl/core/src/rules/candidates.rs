@@ -1,6 +1,7 @@
 //! Figure 2, Rules for Servers: "Followers" and "Candidates".
 
 use super::Leaders;
+use crate::command::Command;
 use crate::effects::Effects;
 use crate::input::Persisted;
 use crate::message::{Envelope, Message, RequestVote, RequestVoteReply};
@@ -10,14 +11,15 @@ use crate::server::{Role, Server};
 use crate::types::{ServerId, ServerSet};
 
 /// How a leader is elected.
-pub trait Candidates<C: Clone, S: Clone>: Leaders<C, S> {
+pub trait Candidates<C: Command, S: Clone>: Leaders<C, S> {
     /// **F2, C4.** "If election timeout elapses without receiving AppendEntries RPC from current leader or granting
-    /// vote to candidate: convert to candidate"; "If election timeout elapses: start new election."
+    /// vote to candidate: convert to candidate"; "If election timeout elapses: start new election." A leader looks
+    /// whether its own write has stalled.
     fn election_timeout(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
         match s.role {
             Role::Follower => fx.fired(Rule::F2),
             Role::Candidate { .. } => fx.fired(Rule::C4),
-            Role::Leader { .. } => return,
+            Role::Leader { .. } => return self.step_down_if_stalled(s, fx),
         }
         self.start_election(s, fx);
     }
@@ -86,10 +88,11 @@ pub trait Candidates<C: Clone, S: Clone>: Leaders<C, S> {
                 fx.fired(Rule::P3);
                 self.add_vote(s, fx, id);
             }
-            Role::Leader { match_index, .. } => {
+            Role::Leader { progress, stalled_at, .. } => {
                 fx.fired(Rule::P3);
-                if let Some(own) = match_index.get_mut(usize::from(id.0)) {
-                    *own = self.new_match_index(*own, persisted.last_log_index);
+                *stalled_at = None;
+                if let Some(own) = progress.get_mut(usize::from(id.0)) {
+                    own.match_index = self.new_match_index(own.match_index, persisted.last_log_index);
                 }
                 self.advance_commit_index(s, fx);
             }

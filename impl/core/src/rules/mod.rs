@@ -11,6 +11,7 @@
 //! | [`RequestVoteReceiver`] | RequestVote RPC, receiver implementation | `request_vote.rs` |
 //! | [`AppendEntriesReceiver`] | AppendEntries RPC, receiver implementation | `append_entries.rs` |
 //! | [`Leaders`] | Rules for Servers: Leaders | `leaders.rs` |
+//! | [`Replication`] | Rules for Servers: Leaders 3; Figure 13, the sender | `replication.rs` |
 //! | [`Candidates`] | Rules for Servers: Followers, Candidates | `candidates.rs` |
 //! | [`Snapshots`] | Figure 13, InstallSnapshot; section 7 | `snapshots.rs` |
 //! | [`Validation`] | (what a correct peer never sends) | `validation.rs` |
@@ -22,6 +23,7 @@ mod append_entries;
 mod candidates;
 mod leaders;
 mod persistence;
+mod replication;
 mod request_vote;
 mod snapshots;
 mod validation;
@@ -31,10 +33,12 @@ pub use append_entries::AppendEntriesReceiver;
 pub use candidates::Candidates;
 pub use leaders::Leaders;
 pub use persistence::Persistence;
+pub use replication::{Refusal, Replication};
 pub use request_vote::RequestVoteReceiver;
 pub use snapshots::Snapshots;
 pub use validation::Validation;
 
+use crate::command::Command;
 use crate::effects::Effects;
 use crate::input::{Input, Outcome, Persisted};
 use crate::message::{Envelope, Message};
@@ -42,7 +46,7 @@ use crate::rule::Rule;
 use crate::server::Server;
 
 /// All rules together, and the one entry point: a step.
-pub trait Rules<C: Clone, S: Clone>:
+pub trait Rules<C: Command, S: Clone>:
     Candidates<C, S>
     + RequestVoteReceiver<C, S>
     + AppendEntriesReceiver<C, S>
@@ -58,6 +62,7 @@ pub trait Rules<C: Clone, S: Clone>:
             Input::Receive(envelope) => self.receive(s, &mut fx, envelope),
             Input::Propose(command) => self.propose(s, &mut fx, command),
             Input::Replicate => self.replicate(s, &mut fx),
+            Input::SendCommit => self.send_commit(s, &mut fx),
             Input::Persisted(persisted) => self.persisted(s, &mut fx, persisted),
             Input::Applied { index } => self.applied(s, &mut fx, index),
             Input::SnapshotTaken { index, data } => self.snapshot_taken(s, &mut fx, index, data),
@@ -98,12 +103,13 @@ pub trait Rules<C: Clone, S: Clone>:
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Figure2;
 
-impl<C: Clone, S: Clone> Persistence<C, S> for Figure2 {}
-impl<C: Clone, S: Clone> AllServers<C, S> for Figure2 {}
-impl<C: Clone, S: Clone> RequestVoteReceiver<C, S> for Figure2 {}
-impl<C: Clone, S: Clone> AppendEntriesReceiver<C, S> for Figure2 {}
-impl<C: Clone, S: Clone> Leaders<C, S> for Figure2 {}
-impl<C: Clone, S: Clone> Candidates<C, S> for Figure2 {}
-impl<C: Clone, S: Clone> Snapshots<C, S> for Figure2 {}
-impl<C: Clone, S: Clone> Validation<C, S> for Figure2 {}
-impl<C: Clone, S: Clone> Rules<C, S> for Figure2 {}
+impl<C: Command, S: Clone> Persistence<C, S> for Figure2 {}
+impl<C: Command, S: Clone> AllServers<C, S> for Figure2 {}
+impl<C: Command, S: Clone> RequestVoteReceiver<C, S> for Figure2 {}
+impl<C: Command, S: Clone> AppendEntriesReceiver<C, S> for Figure2 {}
+impl<C: Command, S: Clone> Replication<C, S> for Figure2 {}
+impl<C: Command, S: Clone> Leaders<C, S> for Figure2 {}
+impl<C: Command, S: Clone> Candidates<C, S> for Figure2 {}
+impl<C: Command, S: Clone> Snapshots<C, S> for Figure2 {}
+impl<C: Command, S: Clone> Validation<C, S> for Figure2 {}
+impl<C: Command, S: Clone> Rules<C, S> for Figure2 {}

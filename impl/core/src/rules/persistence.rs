@@ -1,5 +1,6 @@
 //! Figure 2, State: "Persistent state on all servers (updated on stable storage before responding to RPCs)".
 
+use crate::command::Command;
 use crate::effects::Effects;
 use crate::persistent::{Change, Persistent};
 use crate::rule::Rule;
@@ -7,7 +8,7 @@ use crate::server::{Config, Server};
 use crate::types::ServerId;
 
 /// What survives a crash.
-pub trait Persistence<C: Clone, S: Clone> {
+pub trait Persistence<C: Command, S: Clone> {
     /// **P1.** A server starts from its persistent state. "commitIndex (initialized to 0)" and lastApplied start at
     /// the snapshot's index, for the service starts from the snapshot.
     fn restart(&self, id: ServerId, config: Config, persistent: Persistent<C, S>) -> Server<C, S> {

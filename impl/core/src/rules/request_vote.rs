@@ -1,6 +1,7 @@
 //! Figure 2, RequestVote RPC: "Receiver implementation".
 
 use super::AllServers;
+use crate::command::Command;
 use crate::effects::Effects;
 use crate::message::{Message, RequestVote, RequestVoteReply};
 use crate::persistent::Change;
@@ -9,7 +10,7 @@ use crate::server::Server;
 use crate::types::ServerId;
 
 /// How a server answers a candidate.
-pub trait RequestVoteReceiver<C: Clone, S: Clone>: AllServers<C, S> {
+pub trait RequestVoteReceiver<C: Command, S: Clone>: AllServers<C, S> {
     /// The RequestVote handler. The request's term is at most ours by now (A2 came first).
     fn request_vote(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>, from: ServerId, m: &RequestVote) {
         // RV1. "Reply false if term < currentTerm (section 5.1)."

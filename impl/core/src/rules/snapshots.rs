@@ -5,17 +5,19 @@
 //! CondInstallSnapshot). In between nothing is applied.
 
 use super::AllServers;
+use crate::command::Command;
 use crate::effects::Effects;
 use crate::input::{Outcome, SnapshotIgnored};
 use crate::log::Snapshot;
 use crate::message::{InstallSnapshot, InstallSnapshotReply, Message};
 use crate::persistent::Change;
+use crate::progress::{Progress, ProgressState};
 use crate::rule::Rule;
-use crate::server::Server;
+use crate::server::{Role, Server};
 use crate::types::{Index, ServerId};
 
 /// How logs are compacted.
-pub trait Snapshots<C: Clone, S: Clone>: AllServers<C, S> {
+pub trait Snapshots<C: Command, S: Clone>: AllServers<C, S> {
     /// **S1.** "Each server takes snapshots independently, covering just the committed entries in its log"
     /// (section 7). Log and snapshot switch in one change.
     fn snapshot_taken(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>, index: Index, data: S) {
@@ -26,12 +28,36 @@ pub trait Snapshots<C: Clone, S: Clone>: AllServers<C, S> {
         let Some(last_included_term) = last_included_term else {
             return fx.set_outcome(Outcome::SnapshotIgnored(SnapshotIgnored::NotCommitted));
         };
+        if self.retains_for_followers(s, index) {
+            fx.fired(Rule::S1K);
+            return fx.set_outcome(Outcome::SnapshotIgnored(SnapshotIgnored::FollowersLag));
+        }
         fx.fired(Rule::S1);
         let snapshot = Snapshot { last_included_index: index, last_included_term, data };
+        self.discard_from_in_flight(s, index);
         self.save(s, fx, Change::Snapshot { snapshot, keep_suffix: true });
         // The service has applied what it took a snapshot of, even if the applier has yet to say so.
         s.last_applied = s.last_applied.max(index);
         fx.set_outcome(Outcome::SnapshotTaken);
+    }
+
+    /// **S1K.** Whether a leader keeps the entries up to `index` a while: a follower lacks one of them, and they are few
+    /// enough. Else a service that compacts faster than a follower installs would send it one snapshot after the other.
+    fn retains_for_followers(&self, s: &Server<C, S>, index: Index) -> bool {
+        let lacks = |follower| s.progress_of(follower).is_some_and(|known| known.match_index < index);
+        s.config.peers_of(s.id).any(lacks)
+            && s.log().size_between(s.log().base_index(), index) <= s.config.max_retained_bytes
+    }
+
+    /// What a leader is about to discard no longer counts as in flight: a follower that lacks it gets the snapshot.
+    fn discard_from_in_flight(&self, s: &mut Server<C, S>, index: Index) {
+        let Role::Leader { progress, .. } = &mut s.role else { return };
+        for Progress { next_index, match_index, state } in progress {
+            if let ProgressState::Replicate { in_flight } = state {
+                let sent = next_index.prev().min(index);
+                *in_flight = in_flight.saturating_sub(s.persistent.log.size_between(*match_index, sent));
+            }
+        }
     }
 
     /// The InstallSnapshot handler. The request's term is at most ours by now (A2 came first).

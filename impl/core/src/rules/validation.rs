@@ -1,6 +1,7 @@
 //! What a correct peer never sends to this server. Raft tolerates crashes, not lies; but an address typed wrong, an
 //! id used twice or a wiped disk must end in a clear refusal, and must change nothing: not even the term.
 
+use crate::command::Command;
 use crate::input::Rejection;
 use crate::message::{AppendResult, Envelope, Message};
 use crate::server::Server;
@@ -8,7 +9,7 @@ use crate::types::{Index, Term};
 use crate::{MAX_INDEX, MAX_TERM};
 
 /// The guard in front of all handlers.
-pub trait Validation<C: Clone, S: Clone> {
+pub trait Validation<C: Command, S: Clone> {
     /// **V1.** Accepts a message, or says what is wrong with it.
     ///
     /// # Errors
@@ -59,8 +60,9 @@ fn validate_form<C, S>(message: &Message<C, S>) -> Result<(), Rejection> {
         Message::AppendEntriesReply(m) => match m.result {
             AppendResult::Success { match_index } => bounded(match_index),
             AppendResult::StaleTerm => Ok(()),
-            AppendResult::Conflict { prev_log_index, conflict_index, conflict_term } => {
+            AppendResult::Conflict { prev_log_index, conflict_index, conflict_term, installing } => {
                 bounded(prev_log_index)?;
+                bounded(installing.unwrap_or(Index::ZERO))?;
                 if conflict_index == Index::ZERO || conflict_index > prev_log_index {
                     return Err(Rejection::AbsurdIndex(conflict_index));
                 }

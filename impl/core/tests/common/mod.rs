@@ -5,8 +5,8 @@ pub mod simulation;
 
 use figure2_core::{
     AppendEntries, AppendEntriesReply, AppendResult, Batch, Change, Config, Entry, Envelope, Index, Input,
-    InstallSnapshot, InstallSnapshotReply, Message, Outcome, Persisted, Persistent, Record, RequestVote,
-    RequestVoteReply, Role, Rule, ServerId, Snapshot, Term,
+    InstallSnapshot, InstallSnapshotReply, Message, Outcome, Persisted, Persistent, ProgressState, Record,
+    RequestVote, RequestVoteReply, Rule, ServerId, Snapshot, Term,
 };
 
 pub type Server = figure2_core::Server<u8, u8>;
@@ -70,7 +70,14 @@ pub fn candidate(servers: u8, disk: Disk) -> Server {
 
 /// S0 as the leader of the term after the disk's, elected by S1 and on. Its first heartbeats are out, unanswered.
 pub fn leader(servers: u8, disk: Disk) -> Server {
-    let mut server = candidate(servers, disk);
+    leader_of(Config::new(servers), disk)
+}
+
+/// The same, with this configuration.
+pub fn leader_of(config: Config, disk: Disk) -> Server {
+    let mut server = Server::new(S0, config, disk).unwrap();
+    let effects = server.step(Input::ElectionTimeout);
+    let _ = settle(&mut server, effects);
     let term = server.current_term().0;
     let votes_needed = u8::try_from(server.config().majority()).unwrap() - 1;
     for voter in (1..=votes_needed).map(ServerId) {
@@ -190,12 +197,24 @@ pub fn stale_term(term: u64) -> Msg {
 
 /// AppendEntries reply: the consistency check failed at `prev_log_index`.
 pub fn conflict(term: u64, prev_log_index: u64, conflict_index: u64, conflict_term: Option<u64>) -> Msg {
+    conflict_while_installing(term, prev_log_index, conflict_index, conflict_term, None)
+}
+
+/// The same, of a follower whose service is installing the snapshot that ends at this index.
+pub fn conflict_while_installing(
+    term: u64,
+    prev_log_index: u64,
+    conflict_index: u64,
+    conflict_term: Option<u64>,
+    installing: Option<u64>,
+) -> Msg {
     append_reply(
         term,
         AppendResult::Conflict {
             prev_log_index: Index(prev_log_index),
             conflict_index: Index(conflict_index),
             conflict_term: conflict_term.map(Term),
+            installing: installing.map(Index),
         },
     )
 }
@@ -216,9 +235,25 @@ pub fn terms(server: &Server) -> Vec<u64> {
     server.log().entries().iter().map(|entry| entry.term.0).collect()
 }
 
-/// What a leader knows of a server: (next_index, match_index, whether its next_index moves with what is sent).
+/// What a leader knows of a server: (next_index, match_index, whether it sends entries without waiting for replies).
 pub fn progress(server: &Server, of: ServerId) -> (u64, u64, bool) {
-    let Role::Leader { next_index, match_index, pipelining } = server.role() else { panic!("not a leader") };
-    let place = usize::from(of.0);
-    (next_index[place].0, match_index[place].0, pipelining.contains(of))
+    let Some(known) = server.progress_of(of) else { panic!("not a leader") };
+    (known.next_index.0, known.match_index.0, known.is_replicating())
+}
+
+/// Bytes of so many of these tests' entries.
+pub fn bytes(entries: u64) -> u64 {
+    entries * entries_of_one_byte()
+}
+
+fn entries_of_one_byte() -> u64 {
+    Entry { term: Term(1), command: 0u8 }.size()
+}
+
+/// Bytes in flight to a follower that is sent entries.
+pub fn in_flight(server: &Server, to: ServerId) -> u64 {
+    match server.progress_of(to).unwrap().state {
+        ProgressState::Replicate { in_flight } => in_flight,
+        other => panic!("{to} is not replicating: {other:?}"),
+    }
 }

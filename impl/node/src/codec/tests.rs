@@ -36,10 +36,11 @@ fn append(entries: Vec<Entry<Command>>) -> Packet {
 
 /// Every kind of message, and its bytes: a change of format must be meant.
 fn golden_messages() -> Vec<(Packet, &'static [u8])> {
-    let conflict = |conflict_term| AppendResult::Conflict {
+    let conflict = |conflict_term, installing| AppendResult::Conflict {
         prev_log_index: Index(7),
         conflict_index: Index(4),
         conflict_term,
+        installing,
     };
     let snapshot = Snapshot {
         last_included_index: Index(8),
@@ -52,24 +53,24 @@ fn golden_messages() -> Vec<(Packet, &'static [u8])> {
     let refused = InstallSnapshotReply { term: Term(0x1_0000), last_included_index: None };
     vec![
         // 300 does not fit one byte: tag 0xFB, then two bytes, the lower first.
-        (packet(1, 2, Message::RequestVote(vote)), b"\x11\x01\x02\x00\x03\xFB\x2C\x01\x02"),
-        (packet(2, 1, Message::RequestVoteReply(granted)), b"\x11\x02\x01\x01\x03\x01"),
-        (append(vec![]), b"\x11\x00\x01\x02\x03\x07\x02\x00\x06"),
+        (packet(1, 2, Message::RequestVote(vote)), b"\x12\x01\x02\x00\x03\xFB\x2C\x01\x02"),
+        (packet(2, 1, Message::RequestVoteReply(granted)), b"\x12\x02\x01\x01\x03\x01"),
+        (append(vec![]), b"\x12\x00\x01\x02\x03\x07\x02\x00\x06"),
         (
             append(vec![entry(2, b"ab"), entry(3, b"")]),
-            b"\x11\x00\x01\x02\x03\x07\x02\x02\x02\x02ab\x03\x00\x06",
+            b"\x12\x00\x01\x02\x03\x07\x02\x02\x02\x02ab\x03\x00\x06",
         ),
-        (append_reply(AppendResult::Success { match_index: Index(9) }), b"\x11\x01\x00\x03\x03\x00\x09"),
-        (append_reply(AppendResult::StaleTerm), b"\x11\x01\x00\x03\x03\x01"),
-        (append_reply(conflict(Some(Term(2)))), b"\x11\x01\x00\x03\x03\x02\x07\x04\x01\x02"),
-        (append_reply(conflict(None)), b"\x11\x01\x00\x03\x03\x02\x07\x04\x00"),
+        (append_reply(AppendResult::Success { match_index: Index(9) }), b"\x12\x01\x00\x03\x03\x00\x09"),
+        (append_reply(AppendResult::StaleTerm), b"\x12\x01\x00\x03\x03\x01"),
+        (append_reply(conflict(Some(Term(2)), None)), b"\x12\x01\x00\x03\x03\x02\x07\x04\x01\x02\x00"),
+        (append_reply(conflict(None, Some(Index(8)))), b"\x12\x01\x00\x03\x03\x02\x07\x04\x00\x01\x08"),
         (
             packet(0, 1, Message::InstallSnapshot(InstallSnapshot { term: Term(3), snapshot })),
-            b"\x11\x00\x01\x04\x03\x08\x02\x03xyz",
+            b"\x12\x00\x01\x04\x03\x08\x02\x03xyz",
         ),
-        (packet(1, 0, Message::InstallSnapshotReply(installed)), b"\x11\x01\x00\x05\x03\x01\x08"),
+        (packet(1, 0, Message::InstallSnapshotReply(installed)), b"\x12\x01\x00\x05\x03\x01\x08"),
         // 0x10000 takes four bytes after the tag 0xFC.
-        (packet(1, 0, Message::InstallSnapshotReply(refused)), b"\x11\x01\x00\x05\xFC\x00\x00\x01\x00\x00"),
+        (packet(1, 0, Message::InstallSnapshotReply(refused)), b"\x12\x01\x00\x05\xFC\x00\x00\x01\x00\x00"),
     ]
 }
 
@@ -149,9 +150,9 @@ fn what_follows_the_end_is_refused() {
 fn another_format_is_refused() {
     let (_, message) = golden_messages().swap_remove(0);
     let (_, state) = golden_states().swap_remove(0);
-    assert_eq!(decode_message(state), Err(CodecError::Format { found: Some(0x21), expected: 0x11 }));
-    assert_eq!(decode_state(message), Err(CodecError::Format { found: Some(0x11), expected: 0x21 }));
-    assert_eq!(decode_message(b""), Err(CodecError::Format { found: None, expected: 0x11 }));
+    assert_eq!(decode_message(state), Err(CodecError::Format { found: Some(0x21), expected: 0x12 }));
+    assert_eq!(decode_state(message), Err(CodecError::Format { found: Some(0x12), expected: 0x21 }));
+    assert_eq!(decode_message(b""), Err(CodecError::Format { found: None, expected: 0x12 }));
 }
 
 #[test]
@@ -159,9 +160,9 @@ fn huge_lengths_are_refused_before_they_are_allocated() {
     // Each ends with a length of 2^62: allocating it would end the process.
     let huge = [0xFD, 0, 0, 0, 0, 0, 0, 0, 0x40];
     let prefixes: [&[u8]; 3] = [
-        b"\x11\x00\x01\x02\x03\x07\x02",         // the number of entries
-        b"\x11\x00\x01\x02\x03\x07\x02\x02\x02", // the first command's length
-        b"\x11\x00\x01\x04\x03\x08\x02",         // the snapshot's length
+        b"\x12\x00\x01\x02\x03\x07\x02",         // the number of entries
+        b"\x12\x00\x01\x02\x03\x07\x02\x02\x02", // the first command's length
+        b"\x12\x00\x01\x04\x03\x08\x02",         // the snapshot's length
     ];
     for prefix in prefixes {
         let bytes = [prefix, &huge].concat();
@@ -176,7 +177,7 @@ fn huge_lengths_are_refused_before_they_are_allocated() {
 #[test]
 fn a_length_far_beyond_the_input_is_over_the_limit() {
     // 64 KiB for the command of a message of 16 bytes: little enough to allocate, but not honest.
-    let bytes = b"\x11\x00\x01\x02\x03\x07\x02\x01\x02\xFC\x00\x00\x01\x00abc";
+    let bytes = b"\x12\x00\x01\x02\x03\x07\x02\x01\x02\xFC\x00\x00\x01\x00abc";
     let Err(CodecError::Malformed(reason)) = decode_message(bytes) else { panic!("must be refused") };
     assert!(reason.contains("LimitExceeded"), "{reason}");
 }

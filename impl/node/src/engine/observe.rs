@@ -71,7 +71,11 @@ impl Facts {
                 let index = self.last_log_index;
                 tracing::warn!(target: "figure2", %server, %term, %index, %reason, "message rejected");
             }
-            Outcome::Done | Outcome::Proposed { .. } | Outcome::NotLeader { .. } => {}
+            Outcome::Done
+            | Outcome::Proposed { .. }
+            | Outcome::NotLeader { .. }
+            | Outcome::TooLarge { .. }
+            | Outcome::Busy { .. } => {}
         }
     }
 }
