@@ -1,6 +1,6 @@
 //! What a candidate and a leader have heard from others.
 
-use super::line::{Conf, Event, Message, Type};
+use super::line::{Conf, Event, Message};
 use super::node::Held;
 use super::notes::Notes;
 use crate::audit::Property;
@@ -10,8 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A candidate's search for votes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Campaign {
-    /// Voters not asked yet; the candidate itself until it told itself of its vote.
-    unasked: BTreeSet<u64>,
+    /// Whom it may ask.
+    voters: BTreeSet<u64>,
+    /// It told itself of its own vote.
+    told_itself: bool,
     /// What it asks with: last index and its term.
     with: Option<(u64, u64)>,
     /// Who answered, and whether with a vote: the first answer counts.
@@ -20,16 +22,20 @@ pub(super) struct Campaign {
 
 impl Campaign {
     pub(super) fn new(conf: &Conf) -> Campaign {
-        let unasked = conf.halves().flatten().copied().collect();
-        Campaign { unasked, ..Campaign::default() }
+        let voters = conf.halves().flatten().copied().collect();
+        Campaign { voters, ..Campaign::default() }
     }
 
-    /// The candidate asks; whether that voter was still to be asked, and is asked as the others are.
-    pub(super) fn told(&mut self, message: &Message) -> bool {
-        let is_same = message.kind != Type::Vote
-            || *self.with.get_or_insert((message.index, message.log_term))
-                == (message.index, message.log_term);
-        self.unasked.remove(&message.to) && is_same
+    /// The candidate asks; whether it may ask that voter, and asks it as it does the others. It may ask again.
+    pub(super) fn asks(&mut self, message: &Message) -> bool {
+        let with = (message.index, message.log_term);
+        self.voters.contains(&message.to) && *self.with.get_or_insert(with) == with
+    }
+
+    /// The candidate tells itself of its own vote, once.
+    pub(super) fn tells_itself(&mut self, message: &Message) -> bool {
+        let is_first = !std::mem::replace(&mut self.told_itself, true);
+        is_first && !message.reject && self.voters.contains(&message.to)
     }
 
     /// The candidate hears an answer.

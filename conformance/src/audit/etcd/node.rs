@@ -12,6 +12,9 @@ use super::notes::Notes;
 use crate::audit::Property;
 use crate::audit::unexplained::Cause;
 
+/// So many snapshots may wait to be installed at once.
+const SNAPSHOTS: usize = 16;
+
 /// What a line must be followed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
@@ -75,8 +78,10 @@ pub(super) struct Node {
     due: Option<Due>,
     /// The message that the present step is about.
     about: Option<Message>,
-    /// A leader's snapshot that is not answered yet.
-    snapshot: Option<Message>,
+    /// Last indexes of snapshots that it received, and may install yet.
+    snapshots: Vec<u64>,
+    /// The present line installs one.
+    installs: bool,
     campaign: Campaign,
     pub(super) leading: Leading,
     /// The highest index that it acknowledged and its leader heard, with the term.
@@ -96,7 +101,8 @@ impl Node {
             last: event.name.clone(),
             due: None,
             about: None,
-            snapshot: None,
+            snapshots: Vec::new(),
+            installs: false,
             campaign: Campaign::default(),
             leading: Leading::default(),
             acknowledged: (0, 0),
@@ -154,7 +160,8 @@ impl Node {
         self.held = Held::on(event);
         self.conf = event.conf.clone();
         self.new_voters = None;
-        (self.due, self.about, self.snapshot) = (None, None, None);
+        (self.due, self.about) = (None, None);
+        self.snapshots.clear();
         self.campaign = Campaign::default();
         self.leading = Leading::default();
         self.last = Name::InitState;
@@ -184,6 +191,10 @@ impl Node {
     /// The line is what was due, or nothing was.
     fn settle(&mut self, event: &Event, notes: &mut Notes) {
         let Some(due) = self.due else { return };
+        let is_snapshot = self.about.as_ref().is_some_and(|about| about.kind == Type::Snap);
+        if due == Due::Answer && is_snapshot && event.name == Name::ApplyConfChange {
+            return;
+        }
         let to = event.msg.as_ref().map(|message| message.to);
         let is = match due {
             Due::Follower(term) => event.name == Name::BecomeFollower && event.state.term == term,
@@ -290,7 +301,7 @@ impl Node {
             return self.leading.appends(event, message, expected, notes);
         }
         let asked = self.about.take().filter(|about| about.from == message.to && about.kind.is_from_leader());
-        let Some(asked) = asked.or_else(|| self.snapshot.take().filter(|s| s.from == message.to)) else {
+        let Some(asked) = asked else {
             return notes.explained(Cause::Step, false, || {
                 format!(
                     "node {id} answers {} with a {}, and no line before is its request",
@@ -299,13 +310,13 @@ impl Node {
                 )
             });
         };
-        if asked.kind == Type::Snap {
-            self.snapshot = None;
-        }
         let answer = (message.kind, message.index, message.reject);
         let mut fits = vec![];
         if asked.term < event.state.term {
             fits.push((Type::AppResp, 0, false));
+            if asked.kind == Type::Snap {
+                fits.push((Type::HeartbeatResp, 0, false));
+            }
         } else {
             match asked.kind {
                 Type::Heartbeat => {
@@ -316,21 +327,26 @@ impl Node {
                     let last = asked.entries;
                     fits.push((Type::AppResp, before.state.commit.max(last), false));
                     fits.push((Type::AppResp, before.state.commit, false));
-                    if message.index == last && last > before.state.commit {
+                    // It may be installed later, and this says only that the node is there.
+                    fits.push((Type::HeartbeatResp, 0, false));
+                    if message.kind == Type::AppResp && message.index == last && last > before.state.commit {
                         expected.state.commit = last;
                         if last > before.log || event.log == last {
                             expected.log = last;
                         }
                     }
                 }
-                _ if asked.index < before.state.commit => {
-                    fits.push((Type::AppResp, before.state.commit, false));
-                }
                 _ => {
                     let last = asked.last();
                     fits.push((Type::AppResp, last, false));
                     fits.push((Type::AppResp, asked.index, true));
-                    if !message.reject {
+                    let is_old = asked.index < before.state.commit;
+                    if is_old {
+                        // What is committed is the same in both logs, and so some look no further.
+                        fits.push((Type::AppResp, before.state.commit, false));
+                    }
+                    let looks = !is_old || (message.index == last && last > before.state.commit);
+                    if !message.reject && looks {
                         expected.state.commit = before.state.commit.max(asked.commit.min(last));
                         // An entry that differs goes, with all behind it.
                         let deletes = asked.entries > 0 && event.log == last;
@@ -359,7 +375,7 @@ impl Node {
         }
         let asked = if message.to == id {
             // A candidate tells itself of its own vote.
-            self.campaign.told(message) && !message.reject
+            self.campaign.tells_itself(message)
         } else {
             self.about.take().is_some_and(|about| about.kind == Type::Vote && about.from == message.to)
         };
@@ -371,9 +387,9 @@ impl Node {
     fn asks(&mut self, event: &Event, notes: &mut Notes) {
         let Some(message) = &event.msg else { return };
         let id = self.id;
-        let is_part = self.campaign.told(message);
+        let is_part = self.campaign.asks(message);
         notes.explained(Cause::Step, is_part, || {
-            format!("node {id} asks {} for a vote; it has done so, or {} is no voter, or it is not as it asked others", message.to, message.to)
+            format!("node {id} asks {} for a vote, and {} is no voter, or it asked others otherwise", message.to, message.to)
         });
     }
 
@@ -385,13 +401,12 @@ impl Node {
             expected.log = event.log;
             expected.state.commit = commit;
         }
-        if let Some(asked) = &self.about
-            && asked.kind == Type::Snap
-            && asked.entries == commit
-            && asked.entries == event.log
-        {
-            // A snapshot brings its configuration along.
-            (expected.log, expected.state.commit) = (commit, commit);
+        // A snapshot is installed with its configuration; entries behind it may stay.
+        let fits = commit > self.held.state.commit && (event.log == commit || event.log == self.held.log);
+        if fits && self.snapshots.contains(&commit) {
+            (expected.log, expected.state.commit) = (event.log, commit);
+            self.snapshots.retain(|other| *other > commit);
+            self.installs = true;
         }
     }
 
@@ -426,8 +441,7 @@ impl Node {
     fn configured(&mut self, event: &Event, notes: &mut Notes) {
         let brought = self.new_voters.take();
         let applies = self.last == Name::ApplyConfChange;
-        let is_restored = event.name == Name::ApplyConfChange
-            && self.about.as_ref().is_some_and(|about| about.kind == Type::Snap);
+        let is_restored = std::mem::take(&mut self.installs);
         let expected = brought.as_ref().unwrap_or(&self.conf.0);
         let fits = is_restored || (event.conf.0 == *expected && (applies || event.conf.1 == self.conf.1));
         notes.explained(Cause::Change, fits, || {
@@ -486,8 +500,9 @@ impl Node {
                 // The request that made it one is still to be answered.
                 let asks = self.about.as_ref().filter(|about| about.term == term);
                 match asks.map(|about| about.kind) {
-                    Some(Type::App | Type::Heartbeat | Type::Vote) => self.due = Some(Due::Answer),
-                    Some(Type::Snap) => {}
+                    Some(Type::App | Type::Heartbeat | Type::Snap | Type::Vote) => {
+                        self.due = Some(Due::Answer)
+                    }
                     _ => self.about = None,
                 }
                 self.leading = Leading::default();
@@ -517,7 +532,10 @@ impl Node {
         let Some(message) = &event.msg else { return };
         let (term, role) = (before.state.term, before.role);
         if message.kind == Type::Snap && message.term >= term {
-            self.snapshot = Some(message.clone());
+            if self.snapshots.len() == SNAPSHOTS {
+                self.snapshots.remove(0);
+            }
+            self.snapshots.push(message.entries);
         }
         self.due = if message.term < term {
             None
@@ -528,7 +546,6 @@ impl Node {
             match message.kind {
                 Type::Vote => Some(Due::Answer),
                 Type::App | Type::Heartbeat | Type::Snap => match role {
-                    Role::Follower if message.kind == Type::Snap => None,
                     Role::Follower => Some(Due::Answer),
                     Role::Candidate | Role::PreCandidate => Some(Due::Follower(term)),
                     Role::Leader => None,
