@@ -1,7 +1,6 @@
 //! The named profiles: what is explored, from where, and what a complete search of it must have seen.
 
-use crate::bounds::{Apply, Bounds, Budget, Sending};
-use crate::limits::Limits;
+use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
 use crate::properties::{Safety, Witness};
 use crate::script::Scene;
 use figure2_core::Rule;
@@ -158,7 +157,7 @@ const BASE: Bounds = Bounds {
     in_flight: 2,
     entries_per_message: 1,
     sending: Sending::AtOnce,
-    limits: Limits::WIDE,
+    limits: Limits::NONE,
     apply: Apply::AtOnce,
     clients: false,
 };

@@ -1,7 +1,6 @@
 //! Where mutants are explored: the least that shows the bug, from servers that never ran unless a script leads near.
 
-use crate::bounds::{Apply, Bounds, Budget};
-use crate::limits::Limits;
+use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
 use crate::profiles::{Profile, figure8};
 use crate::script::Scene::{self, Exchange, LoseAll, Pass, Request, Timeout};
 
@@ -17,6 +16,7 @@ pub struct Needs {
     pub failed_writes: u8,
     pub in_flight: u8,
     pub entries_per_message: u32,
+    pub sending: Sending,
     pub limits: Limits,
     /// Whether messages are lost and duplicated.
     pub lossy: bool,
@@ -36,7 +36,8 @@ pub const NEEDS: Needs = Needs {
     failed_writes: 0,
     in_flight: 2,
     entries_per_message: 1,
-    limits: Limits::WIDE,
+    sending: Sending::AtOnce,
+    limits: Limits::NONE,
     lossy: true,
     clients: false,
     script: &[],
@@ -191,6 +192,7 @@ impl From<Needs> for Profile {
             failed_writes: needs.failed_writes,
             in_flight: needs.in_flight,
             entries_per_message: needs.entries_per_message,
+            sending: needs.sending,
             limits: needs.limits,
             clients: needs.clients,
             ..profile.bounds
