@@ -8,6 +8,7 @@ use figure2_core::Rule;
 mod every_change;
 mod nightly;
 mod scripted;
+mod sending;
 
 pub(crate) use scripted::figure8;
 
@@ -128,6 +129,8 @@ pub fn profiles() -> Vec<Profile> {
         power_loss_1(),
         power_loss(),
         power_loss_batch(),
+        sending::sending(),
+        sending::sending_lag(),
         clients(),
         scripted::reappearing_index(),
     ]
