@@ -9,6 +9,7 @@ mod blind_spots;
 mod every_change;
 mod nightly;
 mod scripted;
+mod sending;
 
 pub(crate) use scripted::{LATE_ACKNOWLEDGEMENT, figure8};
 
@@ -129,6 +130,8 @@ pub fn profiles() -> Vec<Profile> {
         power_loss_1(),
         power_loss(),
         power_loss_batch(),
+        sending::sending(),
+        sending::sending_lag(),
         clients(),
         scripted::reappearing_index(),
         blind_spots::batches(),
