@@ -13,7 +13,11 @@ const TWICE: Needs = Needs { client_requests: 3, snapshots: 2, ..ALONE };
 const ONCE: Needs = Needs { client_requests: 2, snapshots: 1, ..ALONE };
 
 /// A change of a snapshot that takes the place of another one.
-fn second(s: &Node, change: Saved, alter: impl FnOnce(&Snapshot<Prefix>, Snapshot<Prefix>, bool) -> Saved) -> Saved {
+fn second(
+    s: &Node,
+    change: Saved,
+    alter: impl FnOnce(&Snapshot<Prefix>, Snapshot<Prefix>, bool) -> Saved,
+) -> Saved {
     match (s.log().snapshot(), change) {
         (Some(earlier), Change::Snapshot { snapshot, keep_suffix }) => alter(earlier, snapshot, keep_suffix),
         (_, other) => other,

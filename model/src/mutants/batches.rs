@@ -23,10 +23,8 @@ const PAIR_AND_SNAPSHOT: Needs = Needs { snapshots: 1, ..PAIR };
 const CONFLICT: Needs = Needs { entries_per_message: 2, script: CONFLICTING_SUFFIX, ..entries(4) };
 
 /// S1 and S2 match, and two commands that S0 took in were lost on their way.
-const BOTH_LOST: Needs = Needs {
-    script: &[Timeout(0), Exchange(0, 1), Request(0), Request(0), LoseAll],
-    ..PAIR
-};
+const BOTH_LOST: Needs =
+    Needs { script: &[Timeout(0), Exchange(0, 1), Request(0), Request(0), LoseAll], ..PAIR };
 
 /// The request.
 type Batch = AppendEntries<Command>;

@@ -20,8 +20,11 @@ struct Rewrites(fn(Vec<Vec<Saved>>) -> Vec<Saved>);
 
 impl Driver for Rewrites {
     fn written(&self, steps: &[Unwritten], merged: Merged) -> Vec<Saved> {
-        let parts: Vec<Vec<Saved>> =
-            steps.iter().map(|step| step.record().changes().to_vec()).filter(|part| !part.is_empty()).collect();
+        let parts: Vec<Vec<Saved>> = steps
+            .iter()
+            .map(|step| step.record().changes().to_vec())
+            .filter(|part| !part.is_empty())
+            .collect();
         if parts.len() < 2 { merged.into_iter().collect() } else { self.0(parts) }
     }
 }
@@ -47,7 +50,11 @@ fn last(parts: Vec<Vec<Saved>>, kind: fn(&Saved) -> bool) -> Vec<Saved> {
 fn only_last(parts: Vec<Vec<Saved>>, kind: fn(&Saved) -> bool) -> Vec<Saved> {
     let all: Vec<Saved> = parts.into_iter().flatten().collect();
     let place = all.iter().rposition(kind);
-    all.into_iter().enumerate().filter(|(at, change)| !kind(change) || Some(*at) == place).map(|(_, change)| change).collect()
+    all.into_iter()
+        .enumerate()
+        .filter(|(at, change)| !kind(change) || Some(*at) == place)
+        .map(|(_, change)| change)
+        .collect()
 }
 
 fn is_ballot(change: &Saved) -> bool {

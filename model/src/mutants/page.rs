@@ -162,7 +162,10 @@ pub fn space(profile: &Profile) -> String {
     parts.push(
         (bounds.entries_per_message > 1).then(|| format!("{} entries a message", bounds.entries_per_message)),
     );
-    parts.push((bounds.limits != Limits::NONE).then(|| bounds.limits.to_string().trim_start_matches(", ").to_owned()));
+    parts.push(
+        (bounds.limits != Limits::NONE)
+            .then(|| bounds.limits.to_string().trim_start_matches(", ").to_owned()),
+    );
     parts.push((bounds.sending == Sending::Separately).then(|| "sent separately".to_owned()));
     parts.push((bounds.losses != Budget::Unlimited).then(|| "nothing lost or doubled".to_owned()));
     parts.push(bounds.clients.then(|| "clients recorded".to_owned()));

@@ -1,7 +1,7 @@
 //! Where mutants are explored: the least that shows the bug, from servers that never ran unless a script leads near.
 
 use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
-use crate::profiles::{Profile, figure8};
+use crate::profiles::{LATE_ACKNOWLEDGEMENT as LATE_SCRIPT, Profile, figure8};
 use crate::script::Scene::{self, Exchange, LoseAll, Pass, Request, Timeout};
 
 /// What a mutant needs to show itself; all that is not named here is as in [`NEEDS`].
@@ -124,27 +124,7 @@ pub const LATE_ACKNOWLEDGEMENT: Needs = Needs {
     client_requests: 4,
     in_flight: 40,
     lossy: false,
-    script: &[
-        Timeout(0),
-        Exchange(0, 1),
-        Exchange(0, 3),
-        Exchange(0, 1),
-        Request(0),
-        Exchange(0, 1),
-        Request(0),
-        Pass(0, 1),
-        Timeout(2),
-        Timeout(2),
-        Exchange(2, 3),
-        Exchange(2, 4),
-        Exchange(2, 0),
-        Request(2),
-        Exchange(2, 0),
-        Timeout(0),
-        Exchange(0, 3),
-        Exchange(0, 4),
-        Request(0),
-    ],
+    script: LATE_SCRIPT,
     ..NEEDS
 };
 
