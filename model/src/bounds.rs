@@ -216,7 +216,7 @@ impl fmt::Display for Bounds {
             self.limits,
             match self.sending {
                 Sending::AtOnce => "when proposed",
-                Sending::Separately => "and told what is committed at any time",
+                Sending::Separately => "at any time, as is what is committed",
             },
             match self.apply {
                 Apply::AtOnce => "when committed",
