@@ -1,6 +1,7 @@
 //! The named profiles: what is explored, from where, and what a complete search of it must have seen.
 
-use crate::bounds::{Apply, Bounds, Budget};
+use crate::bounds::{Apply, Bounds, Budget, Sending};
+use crate::limits::Limits;
 use crate::properties::{Safety, Witness};
 use crate::script::Scene;
 use figure2_core::Rule;
@@ -156,6 +157,8 @@ const BASE: Bounds = Bounds {
     failed_writes: 0,
     in_flight: 2,
     entries_per_message: 1,
+    sending: Sending::AtOnce,
+    limits: Limits::WIDE,
     apply: Apply::AtOnce,
     clients: false,
 };

@@ -226,6 +226,7 @@ mod tests {
     use crate::bounds::{Apply, Bounds, Budget};
     use crate::cluster::{Cluster, System};
     use crate::control::Control;
+    use crate::limits::Limits;
     use crate::state::{Network, State};
     use stateright::Model;
     use std::collections::{HashMap, HashSet};
@@ -244,6 +245,8 @@ mod tests {
         snapshots: 0,
         in_flight: 2,
         entries_per_message: 1,
+        sending: crate::bounds::Sending::AtOnce,
+        limits: Limits::WIDE,
         apply: Apply::AtOnce,
         clients: true,
     };

@@ -1,6 +1,7 @@
 //! Where mutants are explored: the least that shows the bug, from servers that never ran unless a script leads near.
 
 use crate::bounds::{Apply, Bounds, Budget};
+use crate::limits::Limits;
 use crate::profiles::{Profile, figure8};
 use crate::script::Scene::{self, Exchange, LoseAll, Pass, Request, Timeout};
 
@@ -15,6 +16,8 @@ pub struct Needs {
     pub unwritten: u8,
     pub failed_writes: u8,
     pub in_flight: u8,
+    pub entries_per_message: u32,
+    pub limits: Limits,
     /// Whether messages are lost and duplicated.
     pub lossy: bool,
     /// Whether what clients see is recorded.
@@ -32,6 +35,8 @@ pub const NEEDS: Needs = Needs {
     unwritten: 0,
     failed_writes: 0,
     in_flight: 2,
+    entries_per_message: 1,
+    limits: Limits::WIDE,
     lossy: true,
     clients: false,
     script: &[],
@@ -185,7 +190,8 @@ impl From<Needs> for Profile {
             unwritten: needs.unwritten,
             failed_writes: needs.failed_writes,
             in_flight: needs.in_flight,
-            entries_per_message: 1,
+            entries_per_message: needs.entries_per_message,
+            limits: needs.limits,
             clients: needs.clients,
             ..profile.bounds
         };

@@ -45,6 +45,20 @@ impl<T: Timers> Monitor<T> {
         Monitor::with(server, timers, Some(recorded))
     }
 
+    /// Around a server that sends entries and commit_index only when [given](Self::give) the input.
+    #[cfg(not(loom))]
+    pub(super) fn sending_by_hand(server: Server, timers: T) -> Self {
+        let monitor = Monitor::new(server, timers);
+        monitor.lock().sends_by_hand = true;
+        monitor
+    }
+
+    /// Steps an input that nobody waits for.
+    #[cfg(not(loom))]
+    pub(super) fn give(&self, input: Input) {
+        self.update(|state| state.step(Tag::Nobody, input));
+    }
+
     fn with(server: Server, timers: T, recorded: Option<Recorded>) -> Self {
         Monitor {
             state: Mutex::new(State::new(server, timers, recorded)),
@@ -126,10 +140,9 @@ impl<T: Timers> Monitor<T> {
     /// or is to learn of a commit. Commands proposed since the last time share it; what does not fit comes the next time.
     pub(super) fn take_ready(&self) -> Option<Vec<Envelope>> {
         self.update(|state| {
-            if core::mem::take(&mut state.commit_moved) {
-                state.step(Tag::Nobody, Input::SendCommit);
-            } else if state.server.has_entries_to_send() {
-                state.step(Tag::Nobody, Input::Replicate);
+            if let Some(input) = state.what_to_send() {
+                state.commit_moved = false;
+                state.step(Tag::Nobody, input);
             }
             let ready = core::mem::take(&mut state.ready);
             (!ready.is_empty()).then_some(ready)
