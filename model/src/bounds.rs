@@ -1,7 +1,6 @@
 //! Bounds: what makes the space finite. They are budgets of the model, so that a search never has to be cut off: it
 //! ends when there is nothing left to do.
 
-use crate::limits::Limits;
 use crate::prefix::MAX_LOG;
 use figure2_core::Config;
 #[cfg(doc)]
@@ -62,6 +61,60 @@ pub enum Sending {
     Separately,
 }
 
+/// Limits of the servers, in bytes. An entry counts 16 bytes and those of its command, which has as many bytes as its
+/// number says: c1 counts 17, c2 18.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// Most bytes of entries in one AppendEntries.
+    pub message: u64,
+    /// Most bytes of entries sent to a follower and not acknowledged.
+    pub in_flight: u64,
+    /// Most bytes of a command.
+    pub command: u64,
+    /// Most bytes of entries that wait to be committed.
+    pub uncommitted: u64,
+    /// Most bytes of entries that a leader keeps for a follower when its service takes a snapshot.
+    pub retained: u64,
+    /// Heartbeats after which an unacknowledged snapshot is given up.
+    pub snapshot_patience: u8,
+}
+
+impl Limits {
+    /// Limits that no log of a model reaches, no entries retained, and a snapshot given up at the next heartbeat.
+    pub const NONE: Limits = Limits {
+        message: u64::MAX,
+        in_flight: u64::MAX,
+        command: u64::MAX,
+        uncommitted: u64::MAX,
+        retained: 0,
+        snapshot_patience: 1,
+    };
+}
+
+impl fmt::Display for Limits {
+    /// Those that can be met, each behind a comma.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Limits { message, in_flight, command, uncommitted, retained, snapshot_patience } = *self;
+        for (limit, name, none) in [
+            (message, "bytes per message", Limits::NONE.message),
+            (in_flight, "bytes in flight", Limits::NONE.in_flight),
+            (command, "bytes per command", Limits::NONE.command),
+            (uncommitted, "bytes uncommitted", Limits::NONE.uncommitted),
+            (retained, "bytes retained", Limits::NONE.retained),
+            (
+                u64::from(snapshot_patience),
+                "heartbeats of patience",
+                u64::from(Limits::NONE.snapshot_patience),
+            ),
+        ] {
+            if limit != none {
+                write!(f, ", {name}: {limit}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The bounds of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
@@ -90,7 +143,7 @@ pub struct Bounds {
     pub entries_per_message: u32,
     /// When leaders send entries and commit_index.
     pub sending: Sending,
-    /// The other limits of what is sent and kept.
+    /// The servers' limits in bytes.
     pub limits: Limits,
     /// When services get committed entries.
     pub apply: Apply,
@@ -101,7 +154,16 @@ pub struct Bounds {
 impl Bounds {
     /// What the servers are told.
     pub fn config(&self) -> Config {
-        self.limits.config(self.servers, self.entries_per_message)
+        Config {
+            max_entries_per_message: self.entries_per_message,
+            max_message_bytes: self.limits.message,
+            max_in_flight_bytes: self.limits.in_flight,
+            max_command_bytes: self.limits.command,
+            max_uncommitted_bytes: self.limits.uncommitted,
+            max_retained_bytes: self.limits.retained,
+            snapshot_patience: self.limits.snapshot_patience,
+            ..Config::new(self.servers)
+        }
     }
 
     /// What is wrong with these bounds, if anything.
@@ -119,7 +181,7 @@ impl Bounds {
         if self.entries_per_message == 0 {
             return Some("entries per message: 0 (at least 1)".to_owned());
         }
-        if self.limits.patience == 0 {
+        if self.limits.snapshot_patience == 0 {
             return Some("heartbeats of patience: 0 (at least 1)".to_owned());
         }
         if self.failed_writes > 0 && self.unwritten == 0 {
@@ -137,7 +199,7 @@ impl fmt::Display for Bounds {
         write!(
             f,
             "{} servers, {} terms, {} client requests, {} crashes, {} snapshots, {} messages in flight, \
-             losses: {}, duplications: {}, entries per message: {}, sent {}, applied {}, {}{}{}",
+             losses: {}, duplications: {}, entries per message: {}{}, sent {}, applied {}, {}{}",
             self.servers,
             self.terms,
             self.client_requests,
@@ -151,9 +213,10 @@ impl fmt::Display for Bounds {
             } else {
                 self.entries_per_message.to_string()
             },
+            self.limits,
             match self.sending {
                 Sending::AtOnce => "when proposed",
-                Sending::Separately => "and told what is committed at any time",
+                Sending::Separately => "at any time, as is what is committed",
             },
             match self.apply {
                 Apply::AtOnce => "when committed",
@@ -163,8 +226,7 @@ impl fmt::Display for Bounds {
                 0 => "writes at once".to_owned(),
                 lag => format!("writes lag by up to {lag} steps, {} fail", self.failed_writes),
             },
-            if self.clients { ", clients recorded" } else { "" },
-            if self.limits == Limits::WIDE { String::new() } else { format!(", entries: {}", self.limits) },
+            if self.clients { ", clients recorded" } else { "" }
         )
     }
 }

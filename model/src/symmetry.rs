@@ -226,7 +226,6 @@ mod tests {
     use crate::bounds::{Apply, Bounds, Budget};
     use crate::cluster::{Cluster, System};
     use crate::control::Control;
-    use crate::limits::Limits;
     use crate::state::{Network, State};
     use stateright::Model;
     use std::collections::{HashMap, HashSet};
@@ -246,7 +245,7 @@ mod tests {
         in_flight: 2,
         entries_per_message: 1,
         sending: crate::bounds::Sending::AtOnce,
-        limits: Limits::WIDE,
+        limits: crate::bounds::Limits::NONE,
         apply: Apply::AtOnce,
         clients: true,
     };

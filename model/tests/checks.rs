@@ -25,7 +25,7 @@ const BOUNDS: Bounds = Bounds {
     in_flight: 2,
     entries_per_message: 1,
     sending: Sending::AtOnce,
-    limits: Limits::WIDE,
+    limits: Limits::NONE,
     apply: Apply::AtOnce,
     clients: false,
 };

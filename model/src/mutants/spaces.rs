@@ -1,8 +1,7 @@
 //! Where mutants are explored: the least that shows the bug, from servers that never ran unless a script leads near.
 
-use crate::bounds::{Apply, Bounds, Budget};
-use crate::limits::Limits;
-use crate::profiles::{Profile, figure8};
+use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
+use crate::profiles::{LATE_ACKNOWLEDGEMENT as LATE_SCRIPT, Profile, figure8};
 use crate::script::Scene::{self, Exchange, LoseAll, Pass, Request, Timeout};
 
 /// What a mutant needs to show itself; all that is not named here is as in [`NEEDS`].
@@ -17,6 +16,7 @@ pub struct Needs {
     pub failed_writes: u8,
     pub in_flight: u8,
     pub entries_per_message: u32,
+    pub sending: Sending,
     pub limits: Limits,
     /// Whether messages are lost and duplicated.
     pub lossy: bool,
@@ -36,7 +36,8 @@ pub const NEEDS: Needs = Needs {
     failed_writes: 0,
     in_flight: 2,
     entries_per_message: 1,
-    limits: Limits::WIDE,
+    sending: Sending::AtOnce,
+    limits: Limits::NONE,
     lossy: true,
     clients: false,
     script: &[],
@@ -123,27 +124,7 @@ pub const LATE_ACKNOWLEDGEMENT: Needs = Needs {
     client_requests: 4,
     in_flight: 40,
     lossy: false,
-    script: &[
-        Timeout(0),
-        Exchange(0, 1),
-        Exchange(0, 3),
-        Exchange(0, 1),
-        Request(0),
-        Exchange(0, 1),
-        Request(0),
-        Pass(0, 1),
-        Timeout(2),
-        Timeout(2),
-        Exchange(2, 3),
-        Exchange(2, 4),
-        Exchange(2, 0),
-        Request(2),
-        Exchange(2, 0),
-        Timeout(0),
-        Exchange(0, 3),
-        Exchange(0, 4),
-        Request(0),
-    ],
+    script: LATE_SCRIPT,
     ..NEEDS
 };
 
@@ -191,6 +172,7 @@ impl From<Needs> for Profile {
             failed_writes: needs.failed_writes,
             in_flight: needs.in_flight,
             entries_per_message: needs.entries_per_message,
+            sending: needs.sending,
             limits: needs.limits,
             clients: needs.clients,
             ..profile.bounds
