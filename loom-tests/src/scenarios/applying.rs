@@ -34,7 +34,9 @@ pub fn shorter_timeout(extra: usize) {
     let mut node = Node::with(start, disk, Clock::shortened());
     node.spawn_timer();
     node.spawn_sender_and_syncer();
-    node.spawn_handlers(extra, |handler, _| drop(handler.monitor.status()));
+    node.spawn_handlers(extra, |handler, _| {
+        handler.monitor.status();
+    });
     node.handler().tell(append_entries(0, 0, 0));
     let (monitor, sent) = (node.monitor.clone(), node.sent.clone());
     node.settle(0);

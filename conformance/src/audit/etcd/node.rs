@@ -389,7 +389,10 @@ impl Node {
         let id = self.id;
         let is_part = self.campaign.asks(message);
         notes.explained(Cause::Step, is_part, || {
-            format!("node {id} asks {} for a vote, and {} is no voter, or it asked others otherwise", message.to, message.to)
+            format!(
+                "node {id} asks {} for a vote, and {} is no voter, or it asked others otherwise",
+                message.to, message.to
+            )
         });
     }
 
