@@ -15,7 +15,7 @@ pub(super) async fn run(
     raft: Raft,
     mut messages: Receiver<ApplyMsg>,
 ) {
-    let every = world.plan().snapshot_every;
+    let (every, snapshot_bytes) = (world.plan().snapshot_every, world.plan().sizes.snapshot_bytes);
     let mut covered = world.with(server, |member| member.store.applied).unwrap_or_default();
     while let Some(message) = messages.recv().await {
         match message {
@@ -28,7 +28,7 @@ pub(super) async fn run(
                     covered = index;
                     let mut store = before.unwrap_or_else(content);
                     store.applied = index;
-                    raft.snapshot(index, store.encode());
+                    raft.snapshot(index, store.encode(snapshot_bytes));
                 }
             }
             ApplyMsg::Snapshot { index, term, data } => {
