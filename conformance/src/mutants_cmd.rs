@@ -1,7 +1,12 @@
 //! `figure2 mutants`: breaks the rules one by one, and says which property catches each.
 
+mod table;
+
+pub use table::TableArgs;
+
 use anyhow::{Context, bail};
 use figure2_model::CheckOptions;
+use figure2_model::mutants::table::{committed, judge};
 use figure2_model::mutants::{
     Case, Expected, Fate, Row, cases, outcome, page, run as run_cases, space, summaries,
 };
@@ -16,11 +21,15 @@ const MOST_JOBS: usize = 256;
 
 /// Breaks the rules of Figure 2 one by one, from outside the core, and says which property catches each mutant.
 ///
-/// Exit code 0: every mutant is killed by its property, and every change that is said to break none breaks none; 1: a
-/// mutant survives, or the page given with --check is not what this run says; 2: a search was not finished, or nothing
-/// could be run.
+/// Exit code 0: every mutant is killed by its property, every change that is said to break none breaks none, and the kill
+/// table that was built in says that the profiles of `all` see a break of each rule; 1: not so, or the page given with
+/// --check is not what this run says; 2: a search was not finished, the kill table is stale, or nothing could be run.
 #[derive(Clone, Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct MutantsArgs {
+    /// Something else about the mutants
+    #[command(subcommand)]
+    pub command: Option<MutantsCommand>,
     /// Only this one; repeatable
     #[arg(long, value_name = "ID")]
     pub id: Vec<String>,
@@ -36,6 +45,13 @@ pub struct MutantsArgs {
     /// Compare the page in this file with what this run says
     #[arg(long, value_name = "FILE", conflicts_with = "id")]
     pub check: Option<PathBuf>,
+}
+
+/// What else there is to do with mutants.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum MutantsCommand {
+    /// What becomes of each mutant in each profile that every change is checked with.
+    Table(TableArgs),
 }
 
 /// How the result is told.
@@ -54,6 +70,9 @@ pub enum Format {
 /// # Errors
 /// When the arguments make no sense, with what is possible, or a file cannot be read.
 pub fn run(args: &MutantsArgs) -> anyhow::Result<ExitCode> {
+    if let Some(MutantsCommand::Table(args)) = &args.command {
+        return table::run(args);
+    }
     let selected = select(&args.id)?;
     let jobs = args.jobs.unwrap_or_else(|| available_parallelism().map_or(1, usize::from).min(MOST_JOBS));
     if !(1..=MOST_JOBS).contains(&jobs) {
@@ -64,6 +83,7 @@ pub fn run(args: &MutantsArgs) -> anyhow::Result<ExitCode> {
     }
     let options =
         CheckOptions { time_limit: args.time_limit.map(Duration::from_secs), ..CheckOptions::default() };
+    let table = committed().context("the kill table that was built in")?;
     let begin = Instant::now();
     let tell = |row: &Row| {
         if args.format == Format::Text {
@@ -78,21 +98,28 @@ pub fn run(args: &MutantsArgs) -> anyhow::Result<ExitCode> {
             }
             println!("{}", summary(&rows, begin.elapsed()));
         }
-        Format::Markdown => print!("{}", page(&rows)),
+        Format::Markdown => print!("{}", page(&rows, &table)),
         Format::Json => println!("{}", json(&rows)?),
     }
-    let mut code = exit_code(&rows);
+    let mut codes = vec![exit_code(&rows)];
+    if args.id.is_empty() {
+        let flaws = judge(&table);
+        flaws.iter().for_each(|flaw| eprintln!("{flaw}"));
+        codes.push(table::exit_code(&flaws));
+    }
     if let Some(path) = &args.check {
         let there = std::fs::read_to_string(path)
             .with_context(|| format!("--check: {} cannot be read", path.display()))?;
-        if there != page(&rows) {
+        if there != page(&rows, &table) {
             let name = path.display();
             eprintln!(
                 "{name} is out of date. Write it anew with\n    figure2 mutants --format markdown > {name}"
             );
-            code = code.max(1);
+            codes.push(1);
         }
     }
+    // What is wrong is a fact, whatever else was not finished.
+    let code = if codes.contains(&1) { 1 } else { codes.into_iter().max().unwrap_or_default() };
     Ok(ExitCode::from(code))
 }
 
@@ -210,7 +237,14 @@ mod tests {
     use super::*;
 
     fn args() -> MutantsArgs {
-        MutantsArgs { id: Vec::new(), jobs: None, time_limit: None, format: Format::Text, check: None }
+        MutantsArgs {
+            command: None,
+            id: Vec::new(),
+            jobs: None,
+            time_limit: None,
+            format: Format::Text,
+            check: None,
+        }
     }
 
     #[test]

@@ -3,13 +3,23 @@
 
 use crate::host::Unwritten;
 use crate::prefix::{Command, Prefix};
-use figure2_core::{Change, Persistent};
+use figure2_core::{Change, Persisted, Persistent, Record};
 
 /// The machine's part of the contract of `Effects` and `Batch`.
 pub trait Driver: Send + Sync {
     /// Whether a step's messages leave although its record is not durable: never.
     fn tells_early(&self, _step: &Unwritten) -> bool {
         false
+    }
+
+    /// What one write for several steps puts on the disk, in the order in which the disk takes it in: the merged record.
+    fn written(&self, _steps: &[Unwritten], merged: Record<Command, Prefix>) -> Vec<Change<Command, Prefix>> {
+        merged.into_iter().collect()
+    }
+
+    /// What the server is told after one write for several steps: how far it had come when the last of them was done.
+    fn persisted(&self, _steps: &[Unwritten], merged: Option<Persisted>) -> Option<Persisted> {
+        merged
     }
 
     /// Whether the server goes on as if nothing had happened after a write failed: never, it stops.

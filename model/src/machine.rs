@@ -7,8 +7,8 @@ use crate::prefix::{Command, MAX_LOG, Prefix};
 use crate::promises;
 use crate::properties::{Safety, SafetySet};
 use figure2_core::{
-    Apply, Batch, Change, Config, Index, Input, Outcome, Persisted, Persistent, RuleSet, Rules, Server,
-    ServerId,
+    Apply, Batch, Change, Config, Durable, Index, Input, Outcome, Persisted, Persistent, RuleSet, Rules,
+    Server, ServerId,
 };
 use smallvec::SmallVec;
 use std::convert::Infallible;
@@ -230,7 +230,7 @@ impl<'a> Run<'a> {
         let mut step = Unwritten { batch, told: false };
         if !nothing_to_write && self.stepper.driver.tells_early(&step) {
             step.told = true;
-            self.release(step.clone(), Release::Messages);
+            self.send(step.clone());
         }
         self.host.unwritten.push(step);
         if nothing_to_write || self.stepper.unwritten == 0 {
@@ -246,15 +246,17 @@ impl<'a> Run<'a> {
             return None;
         }
         let written: SmallVec<[Unwritten; 2]> = self.host.unwritten.drain(..steps).collect();
-        let mut persisted = None;
-        for step in written {
-            let what = match (succeeds, step.told) {
-                (true, false) => Release::Both,
-                (true, true) => Release::Record,
-                (false, false) => Release::Messages,
-                (false, true) => continue,
-            };
-            persisted = self.release(step, what).or(persisted);
+        let persisted = if succeeds {
+            self.make_durable(&written)
+        } else {
+            written
+                .iter()
+                .filter(|step| !step.told)
+                .filter_map(|step| persist(step.batch.clone()).persisted)
+                .last()
+        };
+        for step in written.into_iter().filter(|step| !step.told) {
+            self.send(step);
         }
         let Some(persisted) = persisted else { return Some(()) };
         // What the step answers to its caller is not about the write.
@@ -264,26 +266,25 @@ impl<'a> Run<'a> {
         Some(())
     }
 
-    /// Carries out what a step asked for.
-    fn release(&mut self, step: Unwritten, what: Release) -> Option<Persisted> {
-        let disk = &mut self.host.disk;
-        let written = step.batch.persist(|record| {
-            if what != Release::Messages {
-                disk.apply_record(record);
-            }
+    /// Puts the merged record of these steps on the disk, and says what is durable then.
+    fn make_durable(&mut self, steps: &[Unwritten]) -> Option<Persisted> {
+        let mut batch = Batch::default();
+        steps.iter().for_each(|step| batch.join(step.batch.clone()));
+        let (disk, driver) = (&mut self.host.disk, self.stepper.driver);
+        let written = batch.persist(|record| {
+            driver.written(steps, record).into_iter().for_each(|change| disk.apply(change));
             Ok::<(), Infallible>(())
         });
-        let durable = match written {
-            Ok(durable) => durable,
-            Err(never) => match never {},
-        };
-        if what != Release::Record {
-            for released in durable.released {
-                self.sent.extend(released.reply);
-                self.sent.extend(released.messages);
-            }
+        let Ok(durable) = written;
+        driver.persisted(steps, durable.persisted)
+    }
+
+    /// Sends what waited for a step's record.
+    fn send(&mut self, step: Unwritten) {
+        for released in persist(step.batch).released {
+            self.sent.extend(released.reply);
+            self.sent.extend(released.messages);
         }
-        durable.persisted
     }
 
     /// Hands the service all that it may have, where that is part of the step.
@@ -328,10 +329,8 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What of a step is carried out: under a sound driver both, always.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Release {
-    Both,
-    Record,
-    Messages,
+/// What a batch hands out once its record is durable. The record is not written here.
+fn persist<T>(batch: Batch<Command, Prefix, T>) -> Durable<Command, Prefix, T> {
+    let Ok(durable) = batch.persist(|_| Ok::<(), Infallible>(()));
+    durable
 }

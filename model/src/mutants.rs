@@ -22,6 +22,7 @@ mod snapshots;
 mod spaces;
 mod state;
 mod survivors;
+pub mod table;
 mod tools;
 mod votes;
 
@@ -43,6 +44,8 @@ pub struct Mutant {
     pub profile: Profile,
     /// The broken rules, or the machines that break them.
     pub system: System,
+    /// How the bug is written: what the kill table knows it by.
+    pub source: &'static str,
 }
 
 impl Mutant {
@@ -52,10 +55,10 @@ impl Mutant {
         bug: &'static str,
         killed_by: Safety,
         profile: impl Into<Profile>,
-        system: System,
+        (system, source): (System, &'static str),
     ) -> Mutant {
         let profile = Profile { always: vec![killed_by], ..profile.into() };
-        Mutant { id, rule, bug, killed_by, profile, system }
+        Mutant { id, rule, bug, killed_by, profile, system, source }
     }
 
     /// Explores the mutant's profile under the mutant's rules, for the one property that must catch it. The search is
@@ -102,6 +105,8 @@ pub struct Survivor {
     pub profile: Profile,
     /// The changed rules.
     pub system: System,
+    /// How the change is written: what the kill table knows it by.
+    pub source: &'static str,
 }
 
 impl Survivor {
@@ -110,11 +115,11 @@ impl Survivor {
         kind: Kind,
         argument: &'static str,
         profile: impl Into<Profile>,
-        system: System,
+        (system, source): (System, &'static str),
     ) -> Survivor {
         // States that are renamings of each other are taken for one: that needs only rules that treat all ids alike.
         let profile = Profile { always: Safety::ALL.to_vec(), symmetry: true, ..profile.into() };
-        Survivor { id, rule, bug, kind, argument, profile, system }
+        Survivor { id, rule, bug, kind, argument, profile, system, source }
     }
 
     /// Searches the survivor's space to the end, depth first.

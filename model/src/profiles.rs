@@ -55,6 +55,13 @@ impl Reduction {
 }
 
 impl Profile {
+    /// Whether a break of the rule is looked for in this profile: where it must fire. A rule that never fires is looked
+    /// for where logs conflict.
+    pub fn names(&self, rule: Rule) -> bool {
+        let sought = if UNREACHABLE.contains(&rule) { Rule::AE3 } else { rule };
+        self.rules.contains(&sought)
+    }
+
     /// The same profile without a reduction: more states, and the same verdict.
     #[must_use]
     pub fn without(mut self, reduction: Reduction) -> Profile {

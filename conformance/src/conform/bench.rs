@@ -115,7 +115,7 @@ impl Bench {
                 self.begin_save();
                 self.disk.complete();
                 if let Some(node) = &mut self.node {
-                    node.run_writer();
+                    node.run_syncer();
                 }
                 self.rest(late);
             }
@@ -186,7 +186,7 @@ impl Bench {
     fn rest(&mut self, writer_is_late: bool) {
         if let Some(node) = &mut self.node {
             if writer_is_late {
-                node.rest_but_writer();
+                node.rest_but_syncer();
             } else {
                 node.rest();
             }

@@ -146,11 +146,21 @@ impl<C, S, T> Default for Batch<C, S, T> {
 impl<C, S, T> Batch<C, S, T> {
     /// Adds the effects of the next step. Call it in the order of the steps: that is the order of the lock.
     pub fn push(&mut self, tag: T, effects: Effects<C, S>) {
-        self.record.merge(effects.record);
-        self.persisted = effects.persisted.or(self.persisted);
+        self.merge(effects.record, effects.persisted);
         let mut messages = effects.early;
         messages.extend(effects.messages);
         self.waiting.push(Released { tag, reply: effects.reply, messages });
+    }
+
+    /// Adds a batch of later steps: one write for both.
+    pub fn join(&mut self, later: Self) {
+        self.merge(later.record, later.persisted);
+        self.waiting.extend(later.waiting);
+    }
+
+    fn merge(&mut self, record: Record<C, S>, persisted: Option<Persisted>) {
+        self.record.merge(record);
+        self.persisted = persisted.or(self.persisted);
     }
 
     /// Whether nothing waits.

@@ -55,7 +55,7 @@ rules! {
         "increment current_term, vote for self, reset the election timer, ask all others for their vote"
     C1R "C1R" "Candidates::retry_votes" "sections 5.2 and 5.5"
         "requests are retried: ask again whoever has not granted the vote"
-    C2 "C2" "Candidates::count_vote" "Figure 2, Rules for Servers, Candidates 2; section 5.2"
+    C2 "C2" "Candidates::add_vote" "Figure 2, Rules for Servers, Candidates 2; section 5.2"
         "votes of a majority: become leader"
     C3 "C3" "AllServers::recognise_leader" "Figure 2, Rules for Servers, Candidates 3; section 5.2"
         "AppendEntries from the term's leader: a candidate becomes follower"

@@ -28,7 +28,7 @@ pub struct Config {
     /// Most bytes of a command; a larger one is refused.
     pub max_command_bytes: u64,
     /// Most bytes of entries in a leader's log that are not committed; a command that would exceed it is refused, but
-    /// one always fits.
+    /// the first of a leader's term always fits, and so does one when nothing waits.
     pub max_uncommitted_bytes: u64,
     /// After how many heartbeats a leader whose snapshot was not acknowledged asks the follower again where it stands;
     /// at least 1.

@@ -1,7 +1,7 @@
 //! Every rule of the list fires somewhere: a rule that nothing reaches would be text, not code.
 
 use crate::common::*;
-use figure2_core::{Index, Input, Rule, RuleSet};
+use figure2_core::{Config, Index, Input, Rule, RuleSet};
 
 /// Rules that a starting server follows before there is a step to record them in.
 const BEFORE_ANY_STEP: [Rule; 1] = [Rule::P1];
@@ -48,8 +48,37 @@ fn every_rule_fires_in_a_short_life_of_a_cluster() {
     see(&s.step(Input::Replicate)); // L3
     see(&s.step(persisted(7, 10)));
     see(&receive(&mut s, S1, success(7, 10))); // L4
+    see(&s.step(Input::SendCommit)); // L4C
     see(&receive(&mut s, S2, conflict(7, 9, 3, None))); // L3F, S2
     see(&receive(&mut s, S2, install_reply(7, Some(9)))); // S3
+    see(&receive(&mut s, S2, conflict(7, 9, 3, None))); // S3F
+    for _ in 0..s.config().snapshot_patience {
+        see(&s.step(Input::HeartbeatTimeout)); // S2W
+    }
+
+    // A leader at its limits, whose disk hangs.
+    let config = Config {
+        max_command_bytes: 1,
+        max_message_bytes: 0,
+        max_in_flight_bytes: 0,
+        max_uncommitted_bytes: 50,
+        max_retained_bytes: 50,
+        ..Config::new(3)
+    };
+    let mut s = leader_of(config, disk(1, None, &[]));
+    see(&receive(&mut s, S1, success(2, 0)));
+    see(&s.step(Input::Propose(1)));
+    see(&s.step(Input::Propose(2)));
+    see(&s.step(Input::Propose(3))); // L2B
+    see(&s.step(Input::Replicate)); // L3B
+    see(&s.step(Input::Replicate)); // L3W
+    see(&s.step(persisted(2, 1)));
+    see(&receive(&mut s, S1, success(2, 1)));
+    see(&s.step(Input::SnapshotTaken { index: Index(1), data: 0 })); // S1K
+    see(&s.step(Input::ElectionTimeout));
+    see(&s.step(Input::ElectionTimeout)); // L1D
+    let mut s = leader_of(Config { max_command_bytes: 0, ..config }, disk(1, None, &[]));
+    see(&s.step(Input::Propose(1))); // L2L
 
     let missing: Vec<&str> = Rule::ALL
         .iter()

@@ -28,7 +28,7 @@ fn a_new_leader_guesses_next_index_knows_no_match_and_sends_heartbeats_to_all() 
 
 /// Rules: L1R. Pitfall 36.
 #[test]
-fn a_leader_repeats_its_heartbeat_with_its_commit_index_and_no_timer() {
+fn a_leader_repeats_its_heartbeat_with_its_commit_index_and_restarts_no_timer() {
     let mut server = leader_with_match(4);
     propose_durably(&mut server, 0);
     let effects = receive(&mut server, S1, success(2, 5));
@@ -85,12 +85,13 @@ fn commands_given_together_share_one_message() {
 fn next_index_moves_with_what_is_sent_only_while_the_follower_is_known_to_match() {
     let mut server = leader_with_match(4);
     propose_durably(&mut server, command(2, 5));
+    let effects = server.step(Input::Replicate);
+    assert_eq!(only(effects), (S1, append(2, (4, 1), &[2], 0)));
+    assert_eq!(progress(&server, S1), (6, 4, true), "sent, and not to be sent again");
+    assert_eq!(progress(&server, S2), (5, 0, false), "no entries before it has answered");
     let effects = server.step(Input::HeartbeatTimeout);
     let messages: Vec<_> = sent(effects).into_iter().map(|e| (e.to, e.message)).collect();
-    let request = append(2, (4, 1), &[2], 0);
-    assert_eq!(messages, [(S1, request.clone()), (S2, request)]);
-    assert_eq!(progress(&server, S1), (6, 4, true), "sent, and not to be sent again");
-    assert_eq!(progress(&server, S2), (5, 0, false), "probed: sent again until it answers");
+    assert_eq!(messages, [(S1, append(2, (5, 2), &[], 0)), (S2, append(2, (4, 1), &[], 0))]);
 }
 
 /// Rules: L3, L3S.
@@ -202,7 +203,10 @@ fn a_lost_message_is_found_by_the_next_heartbeat_and_sent_again() {
     let effects = receive(&mut server, S1, refusal);
     assert!(fired(&effects, Rule::L3F));
     assert_eq!(progress(&server, S1), (5, 4, false), "probing until it matches again");
-    let (to, again) = only(effects);
+    let (to, probe) = only(effects);
+    assert_eq!((to, probe.clone()), (S1, append(2, (4, 1), &[], 0)));
+    let matches = reply(receive(&mut peer_server, S1, probe));
+    let (to, again) = only(receive(&mut server, S1, matches));
     assert_eq!((to, again.clone()), (S1, append(2, (4, 1), &[2], 0)));
     let effects = receive(&mut peer_server, S1, again);
     peer.apply_record(effects.record().clone());

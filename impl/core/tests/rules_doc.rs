@@ -79,7 +79,9 @@ fn file_of(function: &str) -> Option<String> {
     let file = sources("src/rules").into_iter().find(|path| {
         let source = read(path);
         let declared = source.split_once(&format!("pub trait {of_trait}<")).map(|(_, body)| body);
-        declared.is_some_and(|body| body.contains(&format!("    fn {method}(")))
+        declared.is_some_and(|body| {
+            ["(", "<"].iter().any(|open| body.contains(&format!("    fn {method}{open}")))
+        })
     })?;
     Some(file.file_name()?.to_string_lossy().into_owned())
 }

@@ -191,7 +191,7 @@ fn replication_goes_on_after_an_installed_snapshot() {
     let mut server = committed_three();
     let _ = receive(&mut server, S1, install(4, snapshot(9, 4)));
     let effects = receive(&mut server, S1, append(4, (9, 4), &[4], 9));
-    assert_eq!(reply(effects), conflict(4, 9, 6, None), "offered is not installed");
+    assert_eq!(reply(effects), conflict_while_installing(4, 9, 6, None, Some(9)), "offered is not installed");
     let _ = server.step(Input::CondInstallSnapshot(snapshot(9, 4)));
     let effects = receive(&mut server, S1, append(4, (9, 4), &[4], 10));
     assert_eq!(reply(effects), success(4, 10));

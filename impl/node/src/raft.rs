@@ -1,6 +1,6 @@
 //! The node: the engine, run by tokio.
 
-use crate::engine::{Envelope, Link, Monitor, Service, Snapshot, applier, writer};
+use crate::engine::{Envelope, Link, Monitor, Service, Snapshot, applier, sender, syncer};
 use crate::sync::Arc;
 use crate::timer::{self, Deadlines};
 use crate::{
@@ -56,7 +56,9 @@ impl Raft {
         let in_place = storage.blocks() && runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         let storage = Disk { storage, in_place };
         let monitor = raft.monitor.clone();
-        runtime.spawn(async move { writer::run(&monitor, storage, wire).await });
+        runtime.spawn(async move { sender::run(&monitor, wire).await });
+        let monitor = raft.monitor.clone();
+        runtime.spawn(async move { syncer::run(&monitor, storage).await });
         let monitor = raft.monitor.clone();
         runtime.spawn(async move { applier::run(&monitor, options.install, Channel(apply)).await });
         let monitor = raft.monitor.clone();

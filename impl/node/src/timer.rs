@@ -49,24 +49,91 @@ impl Timers for Deadlines {
         match role {
             RoleName::Follower | RoleName::Candidate if self.election <= now => Due::Election,
             RoleName::Leader | RoleName::Candidate if self.heartbeat <= now => Due::Heartbeat,
-            RoleName::Follower => Due::At(self.election),
-            RoleName::Candidate => Due::At(self.election.min(self.heartbeat)),
-            RoleName::Leader => Due::At(self.heartbeat),
+            _ => Due::At(self.next(role)),
+        }
+    }
+
+    fn next(&self, role: RoleName) -> Instant {
+        match role {
+            RoleName::Follower => self.election,
+            RoleName::Candidate => self.election.min(self.heartbeat),
+            RoleName::Leader => self.heartbeat,
         }
     }
 }
 
-/// Sleeps until a timer elapses, and steps it; until the node stops.
-///
-/// It need not be woken when a deadline moves: deadlines of the present role only move away, and a server that steps
-/// down was to send a heartbeat sooner than it may call an election.
+/// Sleeps until a timer elapses, and steps it; until the node stops. It is woken when a deadline moves closer than the one
+/// that it sleeps on: by a shorter draw, or because the role has changed.
 pub(crate) async fn run(monitor: &Monitor<Deadlines>) {
     let _stop_at_end = monitor.stop_at_end();
     while let Some(moment) = monitor.timeout() {
         tokio::select! {
             biased;
-            () = monitor.timer_stop.wait() => return,
+            () = monitor.timer.wait() => {}
             () = sleep_until(moment) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test fails by panicking
+
+    use super::*;
+    use crate::codec::{decode_message, encode_message};
+    use crate::{Index, Peer, Persister, Raft, Replies, Term};
+    use bytes::Bytes;
+    use figure2_core::{AppendEntries, Envelope, Message};
+    use std::sync::{Arc, Mutex};
+    use tokio::sync::mpsc;
+    use tokio::time::sleep;
+
+    /// A peer that notes when it is first asked for a vote.
+    #[derive(Clone, Default)]
+    struct Asked(Arc<Mutex<Option<Instant>>>);
+
+    impl Peer for Asked {
+        fn send(&self, request: Bytes, _: &Replies) {
+            if let Message::RequestVote(_) = decode_message(&request).unwrap().message {
+                self.0.lock().unwrap().get_or_insert(Instant::now());
+            }
+        }
+    }
+
+    fn heartbeat() -> Bytes {
+        let message = Message::AppendEntries(AppendEntries {
+            term: Term(1),
+            prev_log_index: Index::ZERO,
+            prev_log_term: Term::ZERO,
+            entries: Vec::new(),
+            leader_commit: Index::ZERO,
+        });
+        encode_message(&Envelope { from: ServerId(1), to: ServerId(0), message }).unwrap()
+    }
+
+    /// The timer sleeps on the first draw while a heartbeat brings a second one, which may end earlier.
+    #[tokio::test(start_paused = true)]
+    async fn election_timeouts_are_as_drawn() {
+        let mut late = Vec::new();
+        for seed in 0..400 {
+            let (options, asked) = (Options { seed, ..Options::default() }, Asked::default());
+            let (apply, _messages) = mpsc::channel(1);
+            let peers = vec![asked.clone(); 3];
+            // The same seed draws the same.
+            let mut drawn = Deadlines::new(ServerId(0), &options);
+            let raft = Raft::make(peers, ServerId(0), Persister::new(), apply, options).unwrap();
+            drawn.restart_election();
+            sleep(Duration::from_millis(100)).await;
+            assert!(raft.call(&heartbeat()).await.is_some());
+            drawn.restart_election();
+            sleep(Duration::from_secs(1)).await;
+            raft.kill();
+            // tokio's timers are as fine as a millisecond.
+            let off = asked.0.lock().unwrap().unwrap().saturating_duration_since(drawn.election);
+            if off > Duration::from_millis(1) {
+                late.push(off);
+            }
+        }
+        assert!(late.is_empty(), "{} of 400 came late, by up to {:?}", late.len(), late.iter().max());
     }
 }

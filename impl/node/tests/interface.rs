@@ -92,7 +92,7 @@ async fn a_kill_ends_every_task() {
     let (apply, mut messages) = mpsc::channel(1);
     let raft = Raft::make(peers, ME, Persister::new(), apply, Options::default()).unwrap();
     sleep(Duration::from_secs(3)).await;
-    assert_eq!(tasks() - before, 3, "writer, applier, timer");
+    assert_eq!(tasks() - before, 4, "sender, syncer, applier, timer");
     let kill_at = Instant::now();
     raft.kill();
     raft.kill();
@@ -100,7 +100,7 @@ async fn a_kill_ends_every_task() {
     assert_eq!(messages.recv().await, None, "the applier let go of the channel");
     sleep(Duration::from_millis(1)).await;
     assert_eq!(tasks(), before);
-    assert!(token.upgrade().is_none(), "the writer let go of the peers");
+    assert!(token.upgrade().is_none(), "the sender let go of the peers");
     assert!(kill_at.elapsed() < Duration::from_millis(10), "without waiting for a timer");
 
     let (term, _) = raft.get_state();

@@ -54,7 +54,7 @@ macro_rules! mutants {
             $bug,
             crate::properties::Safety::$killed_by,
             $space,
-            crate::cluster::System::of(broken!($($methods)*)),
+            (crate::cluster::System::of(broken!($($methods)*)), stringify!($($methods)*)),
         )),*]
     };
 }
@@ -71,7 +71,7 @@ macro_rules! survivors {
             crate::mutants::Kind::$kind,
             $argument,
             $space,
-            crate::cluster::System::of(broken!($($methods)*)),
+            (crate::cluster::System::of(broken!($($methods)*)), stringify!($($methods)*)),
         )),*]
     };
 }

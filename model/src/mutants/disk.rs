@@ -77,7 +77,7 @@ impl Driver for SnapshotBeforeTrim {
 
 pub fn mutants() -> Vec<Mutant> {
     let mutant = |id, bug, killed_by, profile: Needs, driver: System| {
-        Mutant::new(id, Rule::P2, bug, killed_by, Profile::from(profile), driver)
+        Mutant::new(id, Rule::P2, bug, killed_by, Profile::from(profile), (driver, include_str!("disk.rs")))
     };
     vec![
         mutant(

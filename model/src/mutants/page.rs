@@ -1,6 +1,7 @@
 //! The page about the mutants, made from a run of them.
 
 use super::run::{Case, Expected, Fate, Row};
+use super::table::{Table, section};
 use super::{Kind, cases};
 use crate::bounds::Budget;
 use crate::profiles::Profile;
@@ -64,8 +65,8 @@ const NOT_SHOWN: &str = "\
 - **Progress.** A candidate that never asks again, backtracking that never arrives: see the changes that cost liveness.
 ";
 
-/// The page, from a run of all cases. The time that each took is not on it.
-pub fn page(rows: &[Row]) -> String {
+/// The page, from a run of all cases and the kill table. The time that each took is not on it.
+pub fn page(rows: &[Row], table: &Table) -> String {
     let killed = rows.iter().filter(|row| matches!(row.case, Case::Mutant(_)));
     let mut page = format!("{INTRODUCTION}\n## Killed\n\n");
     page.push_str(
@@ -95,7 +96,7 @@ pub fn page(rows: &[Row]) -> String {
             "| `{id}` | {rule} | {bug} | *{kind}.* {argument}{outcome} | {space} | {states} | {by_figure2} |"
         );
     }
-    let _ = write!(page, "\n{NOT_SHOWN}\n{}", summaries());
+    let _ = write!(page, "\n{}\n{NOT_SHOWN}\n{}", section(table), summaries());
     page
 }
 
@@ -165,7 +166,7 @@ pub fn space(profile: &Profile) -> String {
 }
 
 /// A number with its thousands apart.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -2,6 +2,7 @@
 
 use super::{Kind, Mutant, Survivor, mutants, survivors};
 use crate::check::{CheckError, CheckOptions};
+use crate::cluster::System;
 use crate::profiles::Profile;
 use crate::properties::Safety;
 use crate::report::{Report, Verdict};
@@ -11,6 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// The mutants that do not treat all ids alike. A test finds out which they are.
+const ASYMMETRIC: [&str; 1] = ["RV2F-zero"];
 
 /// A mutant or a survivor.
 #[derive(Clone)]
@@ -65,6 +69,28 @@ impl Case {
             Case::Mutant(mutant) => &mutant.profile,
             Case::Survivor(survivor) => &survivor.profile,
         }
+    }
+
+    /// The changed rules, or the machines that break them.
+    pub fn system(&self) -> &System {
+        match self {
+            Case::Mutant(mutant) => &mutant.system,
+            Case::Survivor(survivor) => &survivor.system,
+        }
+    }
+
+    /// How the change is written.
+    pub fn source(&self) -> &'static str {
+        match self {
+            Case::Mutant(mutant) => mutant.source,
+            Case::Survivor(survivor) => survivor.source,
+        }
+    }
+
+    /// Whether the changed rules treat all ids alike, as those of Figure 2 do: else states that are renamings of each
+    /// other must not be taken for one.
+    pub fn is_symmetric(&self) -> bool {
+        !ASYMMETRIC.contains(&self.id())
     }
 
     /// Explores it.

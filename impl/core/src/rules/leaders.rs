@@ -84,7 +84,8 @@ pub trait Leaders<C: Command, S: Clone>: Replication<C, S> {
     }
 
     /// **L2L, L2B.** Why a leader does not take a command: it is larger than any may be, or too much waits to be
-    /// committed already. What was taken is always replicated.
+    /// committed already. What was taken is always replicated. The first command of its term a leader always takes: what
+    /// it inherited is committed only together with an entry of its own (section 5.4.2).
     fn refuse_command(&self, s: &Server<C, S>, fx: &mut Effects<C, S>, entry: &Entry<C>) -> Option<Outcome> {
         let Role::Leader { uncommitted, .. } = s.role else { return None };
         let (size, limit) = (entry.command.size(), s.config.max_command_bytes);
@@ -93,7 +94,8 @@ pub trait Leaders<C: Command, S: Clone>: Replication<C, S> {
             return Some(Outcome::TooLarge { size, limit });
         }
         let limit = s.config.max_uncommitted_bytes;
-        if uncommitted > 0 && uncommitted.saturating_add(entry.size()) > limit {
+        let is_first = s.log().last_term() < s.current_term() || uncommitted == 0;
+        if !is_first && uncommitted.saturating_add(entry.size()) > limit {
             fx.fired(Rule::L2B);
             return Some(Outcome::Busy { uncommitted, limit });
         }

@@ -70,7 +70,14 @@ pub fn candidate(servers: u8, disk: Disk) -> Server {
 
 /// S0 as the leader of the term after the disk's, elected by S1 and on. Its first heartbeats are out, unanswered.
 pub fn leader(servers: u8, disk: Disk) -> Server {
-    let mut server = candidate(servers, disk);
+    leader_of(Config::new(servers), disk)
+}
+
+/// The same, with this configuration.
+pub fn leader_of(config: Config, disk: Disk) -> Server {
+    let mut server = Server::new(S0, config, disk).unwrap();
+    let effects = server.step(Input::ElectionTimeout);
+    let _ = settle(&mut server, effects);
     let term = server.current_term().0;
     let votes_needed = u8::try_from(server.config().majority()).unwrap() - 1;
     for voter in (1..=votes_needed).map(ServerId) {

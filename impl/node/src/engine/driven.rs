@@ -1,8 +1,9 @@
-//! A node whose tasks and timers run when a harness says: the same lock, outbox, writer and applier, without tokio.
+//! A node whose tasks and timers run when a harness says: the same lock, outbox, sender, syncer and applier, without
+//! tokio.
 //!
 //! Between two calls nothing happens, so what an input does can be compared with what a model says of it.
 
-use super::{Due, Envelope, Link, Monitor, Server, Service, Snapshot, Timers, applier, writer};
+use super::{Due, Envelope, Link, Monitor, Server, Service, Snapshot, Timers, applier, sender, syncer};
 use crate::codec::{self, CodecError};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
 use crate::{
@@ -37,7 +38,8 @@ pub enum Pace {
 pub struct Driven {
     monitor: Arc<Monitor<Manual>>,
     due: Arc<Mutex<Option<Timeout>>>,
-    writer: Task,
+    sender: Task,
+    syncer: Task,
     applier: Option<Task>,
     service: Shop,
 }
@@ -61,15 +63,19 @@ impl Driven {
         let monitor = Arc::new(Monitor::new(server, Manual { due: due.clone() }));
         let service = Shop(Arc::new(service));
         let wire = Wire { monitor: monitor.clone(), link };
-        let writer = Task::new({
+        let sender = Task::new({
             let monitor = monitor.clone();
-            async move { writer::run(&monitor, storage, wire).await }
+            async move { sender::run(&monitor, wire).await }
+        });
+        let syncer = Task::new({
+            let monitor = monitor.clone();
+            async move { syncer::run(&monitor, storage).await }
         });
         let applier = (pace == Pace::AtOnce).then(|| {
             let (monitor, service) = (monitor.clone(), service.clone());
             Task::new(async move { applier::run(&monitor, Install::Conditional, service).await })
         });
-        Ok(Driven { monitor, due, writer, applier, service })
+        Ok(Driven { monitor, due, sender, syncer, applier, service })
     }
 
     /// As [`Raft::start`](crate::Raft::start).
@@ -129,21 +135,26 @@ impl Driven {
     /// Lets the tasks run until each of them waits.
     pub fn rest(&mut self) {
         loop {
-            let applier_ran = self.applier.as_mut().is_some_and(Task::run);
-            if !self.writer.run() && !applier_ran {
+            self.rest_but_syncer();
+            if !self.syncer.run() {
                 return;
             }
         }
     }
 
-    /// Lets the tasks but the writer run until each of them waits: a writer that comes to its work late.
-    pub fn rest_but_writer(&mut self) {
-        while self.applier.as_mut().is_some_and(Task::run) {}
+    /// Lets the tasks but the syncer run until each of them waits: a syncer that comes to its work late.
+    pub fn rest_but_syncer(&mut self) {
+        loop {
+            let applier_ran = self.applier.as_mut().is_some_and(Task::run);
+            if !self.sender.run() && !applier_ran {
+                return;
+            }
+        }
     }
 
-    /// Lets the writer run until it waits, or until it is done with a save and has yet to look for more.
-    pub fn run_writer(&mut self) {
-        self.writer.run();
+    /// Lets the syncer run until it waits, or until it is done with a save and has yet to look for more.
+    pub fn run_syncer(&mut self) {
+        self.syncer.run();
     }
 
     /// Looks at the server, under the lock.
@@ -182,6 +193,8 @@ impl Timers for Manual {
             None => Due::At(()),
         }
     }
+
+    fn next(&self, _role: RoleName) {}
 }
 
 /// A task: a future that is polled when it was woken and the harness lets it run.

@@ -1,12 +1,14 @@
-//! The lock, the outbox, the writer and the applier: what must be right under every interleaving.
+//! The lock, the outbox, the sender, the syncer and the applier: what must be right under every interleaving.
 //!
 //! It stands on [`crate::sync`] and on plain futures alone. Storage, the way to the peers, the way to the service and
 //! the timers are traits, so the same code runs as tokio tasks, on threads, and under an explorer of interleavings.
 //!
 //! ```text
-//!  handlers ──lock, step──> outbox ──> writer: save ──> Persisted (lock) ──> send, answer
-//!                 │
-//!                 └── commit_index moved ──> applier: next_apply (lock) ──> deliver (no lock) ──> Applied (lock)
+//!  handlers ──lock, step──┬─> outbox ──> syncer: save ──> Persisted (lock) ──> answer
+//!                         │                                      │
+//!                         ├─> ready  <───────────────────────────┘
+//!                         │     └───────> sender: send
+//!                         └─> commit_index moved ──> applier: next_apply (lock) ──> deliver ──> Applied (lock)
 //! ```
 
 pub mod applier;
@@ -15,14 +17,15 @@ pub mod driven;
 mod monitor;
 mod observe;
 pub mod oneshot;
+pub mod sender;
 mod signal;
 mod state;
-pub mod writer;
+pub mod syncer;
 
 pub use applier::Service;
 pub use monitor::Monitor;
+pub use sender::Link;
 pub use state::{Due, Timers};
-pub use writer::Link;
 
 use crate::{Command, SnapshotData};
 
@@ -37,6 +40,7 @@ pub type Apply = figure2_core::Apply<Command, SnapshotData>;
 /// A snapshot of the service.
 pub type Snapshot = figure2_core::Snapshot<SnapshotData>;
 type Batch = figure2_core::Batch<Command, SnapshotData, Tag>;
+type Durable = figure2_core::Durable<Command, SnapshotData, Tag>;
 
 /// Who waits for the outcome of a step to be durable. Dropped without an answer, it tells them that there is none.
 pub enum Tag {

@@ -2,11 +2,11 @@
 
 use super::signal::Signal;
 use super::state::{Due, State, Stop, Timers};
-use super::{Apply, Batch, Envelope, Input, Server, Snapshot, Tag, oneshot};
+use super::{Apply, Batch, Durable, Envelope, Input, Server, Snapshot, Tag, oneshot};
 use crate::record::Recorded;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::{Command, Failure, Install, RoleName, SnapshotData, Started, Status};
-use figure2_core::{Index, Outcome, Persisted, Released, Term};
+use figure2_core::{Index, Outcome, Term};
 
 /// Most entries handed to the applier at a time: it comes back for more.
 const APPLY_LIMIT: usize = 64;
@@ -15,17 +15,19 @@ const APPLY_LIMIT: usize = 64;
 ///
 /// Each method takes the lock once, for the whole of what it does, and never while it waits. Once the node is
 /// stopped, none of them changes anything.
-pub struct Monitor<T> {
+pub struct Monitor<T: Timers> {
     state: Mutex<State<T>>,
     stopped: AtomicBool,
-    /// The outbox has something.
-    pub(super) writer: Signal,
+    /// Something may leave.
+    pub(super) sender: Signal,
+    /// Something waits for a write.
+    pub(super) syncer: Signal,
     /// There may be something to hand to the service.
     pub(super) applier: Signal,
     /// The node stopped, while the applier waits for the service.
     pub(super) applier_stop: Signal,
-    /// The node stopped, while the timer sleeps.
-    pub timer_stop: Signal,
+    /// While the timer sleeps: it would sleep too long, or the node stopped.
+    pub timer: Signal,
     /// Tells what the node does, if it is to be recorded.
     pub(super) recorded: Option<Recorded>,
 }
@@ -47,10 +49,11 @@ impl<T: Timers> Monitor<T> {
         Monitor {
             state: Mutex::new(State::new(server, timers, recorded)),
             stopped: AtomicBool::new(false),
-            writer: Signal::default(),
+            sender: Signal::default(),
+            syncer: Signal::default(),
             applier: Signal::default(),
             applier_stop: Signal::default(),
-            timer_stop: Signal::default(),
+            timer: Signal::default(),
             recorded,
         }
     }
@@ -105,7 +108,10 @@ impl<T: Timers> Monitor<T> {
         self.update(|state| {
             loop {
                 match state.timers.due(state.server.role().into()) {
-                    Due::At(moment) => return moment,
+                    Due::At(moment) => {
+                        state.sleeps_until = Some(moment);
+                        return moment;
+                    }
                     Due::Election => state.step(Tag::Nobody, Input::ElectionTimeout),
                     Due::Heartbeat => {
                         state.timers.restart_heartbeat();
@@ -116,40 +122,58 @@ impl<T: Timers> Monitor<T> {
         })
     }
 
-    /// For the writer: all that waits, if anything does. Commands proposed since the last time share one
-    /// AppendEntries.
-    pub(super) fn take_outbox(&self) -> Option<(Vec<Envelope>, Batch)> {
+    /// For the sender: all that may leave, if anything does. Commands proposed since the last time share one
+    /// AppendEntries for each follower.
+    pub(super) fn take_ready(&self) -> Option<Vec<Envelope>> {
         self.update(|state| {
             if core::mem::take(&mut state.proposed) {
                 state.step(Tag::Nobody, Input::Replicate);
             }
-            if let Some(recorded) = state.recorded.filter(|_| !state.outbox.record().is_empty()) {
-                recorded.write();
-            }
-            let (early, batch) = (core::mem::take(&mut state.early), core::mem::take(&mut state.outbox));
-            (!early.is_empty() || !batch.is_empty()).then_some((early, batch))
+            let ready = core::mem::take(&mut state.ready);
+            (!ready.is_empty()).then_some(ready)
         })
         .flatten()
     }
 
-    /// For the writer: a batch is durable. False once stopped: then nothing of it may leave.
-    pub(super) fn persisted(
-        &self,
-        persisted: Option<Persisted>,
-        released: &[Released<Command, SnapshotData, Tag>],
-    ) -> bool {
+    /// For the syncer: all that waits for a write, if anything does.
+    pub(super) fn take_outbox(&self) -> Option<Batch> {
         self.update(|state| {
-            if let Some(persisted) = persisted {
+            if let Some(recorded) = state.recorded.filter(|_| !state.outbox.record().is_empty()) {
+                recorded.write();
+            }
+            let batch = core::mem::take(&mut state.outbox);
+            (!batch.is_empty()).then_some(batch)
+        })
+        .flatten()
+    }
+
+    /// For the syncer: a batch is durable, and its messages may leave. Who is to be answered, and what; none once
+    /// stopped: then nothing of it leaves.
+    pub(super) fn persisted(&self, durable: Durable) -> Option<Vec<(Tag, Option<Envelope>)>> {
+        self.update(|state| {
+            let mut answers = Vec::with_capacity(durable.released.len());
+            for released in durable.released {
+                if let Some(answered) = released.tag.installer_index() {
+                    state.unanswered = state.unanswered.filter(|offered| *offered > answered);
+                }
+                state.ready.extend(released.messages);
+                answers.push((released.tag, released.reply));
+            }
+            if let Some(persisted) = durable.persisted {
                 if let Some(recorded) = state.recorded {
                     recorded.durable();
                 }
                 state.step(Tag::Nobody, Input::Persisted(persisted));
             }
-            for answered in released.iter().filter_map(|released| released.tag.installer_index()) {
-                state.unanswered = state.unanswered.filter(|offered| *offered > answered);
-            }
+            answers
         })
-        .is_some()
+    }
+
+    /// Tells that a message leaves. Before it does: in a recording, nothing is received that was not sent.
+    pub(super) fn tell_sent(&self, envelope: &Envelope) {
+        if let Some(recorded) = self.recorded {
+            recorded.sent(envelope);
+        }
     }
 
     /// For the applier: what the service gets next. Nothing while an offer is unanswered.
@@ -236,20 +260,26 @@ impl<T: Timers> Monitor<T> {
 
     /// Changes the state, and wakes whom the change concerns. None once stopped.
     fn update<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> Option<R> {
-        let (result, wake_writer, wake_applier) = {
+        let (result, wake) = {
             let mut state = self.lock();
             if state.stop.is_some() {
                 return None;
             }
             let before = state.apply_position();
             let result = change(&mut state);
-            (result, state.has_work(), state.apply_position() != before)
+            (result, state.whom_to_wake(before))
         };
-        if wake_writer {
-            self.writer.notify();
+        if wake.sender {
+            self.sender.notify();
         }
-        if wake_applier {
+        if wake.syncer {
+            self.syncer.notify();
+        }
+        if wake.applier {
             self.applier.notify();
+        }
+        if wake.timer {
+            self.timer.notify();
         }
         Some(result)
     }
@@ -286,8 +316,8 @@ impl<T: Timers> Monitor<T> {
         // First the flag: whoever learns that there is no answer, by the outbox's end, finds the node stopped.
         self.stopped.store(true, Ordering::Release);
         state.outbox = Batch::default();
-        state.early = Vec::new();
-        for task in [&self.writer, &self.applier, &self.applier_stop, &self.timer_stop] {
+        state.ready = Vec::new();
+        for task in [&self.sender, &self.syncer, &self.applier, &self.applier_stop, &self.timer] {
             task.notify();
         }
     }

@@ -10,7 +10,7 @@ use figure2_core::{Index, Outcome, ServerId};
 /// The two timers of a server. Their deadlines move under the lock, in the step that says so.
 pub trait Timers: Send {
     /// A moment.
-    type Instant;
+    type Instant: Copy + Ord + Send;
 
     /// A new random election timeout begins now.
     fn restart_election(&mut self);
@@ -20,6 +20,9 @@ pub trait Timers: Send {
 
     /// What a server in this role must do now, or until when it has time.
     fn due(&self, role: RoleName) -> Due<Self::Instant>;
+
+    /// When the next timer of a server in this role elapses, be it past or to come.
+    fn next(&self, role: RoleName) -> Self::Instant;
 }
 
 /// What the timers ask for.
@@ -41,13 +44,15 @@ pub(super) enum Stop {
 }
 
 /// What the lock guards.
-pub(super) struct State<T> {
+pub(super) struct State<T: Timers> {
     pub(super) server: Server,
     pub(super) timers: T,
+    /// Until when the timer's task sleeps, unless it has been woken since.
+    pub(super) sleeps_until: Option<T::Instant>,
     /// What waits for the next write, in the order of the steps.
     pub(super) outbox: Batch,
-    /// What need not wait for it, in the order of the steps.
-    pub(super) early: Vec<Envelope>,
+    /// What may leave: a leader's requests in the order of the steps, and what a write has released.
+    pub(super) ready: Vec<Envelope>,
     /// Commands were proposed, and Replicate is still to be stepped: once for all of them.
     pub(super) proposed: bool,
     /// Index of the snapshot that the service was offered and has yet to answer.
@@ -65,8 +70,9 @@ impl<T: Timers> State<T> {
         State {
             server,
             timers,
+            sleeps_until: None,
             outbox: Batch::default(),
-            early: Vec::new(),
+            ready: Vec::new(),
             proposed: false,
             unanswered: None,
             leader: None,
@@ -104,7 +110,7 @@ impl<T: Timers> State<T> {
         self.leader = effects.leader().or(self.leader);
 
         let outcome = effects.outcome().clone();
-        self.early.extend(effects.take_early());
+        self.ready.extend(effects.take_early());
         let tag = tag(&outcome);
         if !(effects.is_empty() && matches!(tag, Tag::Nobody)) {
             self.outbox.push(tag, effects);
@@ -112,14 +118,29 @@ impl<T: Timers> State<T> {
         outcome
     }
 
-    /// Whether the writer has something to do.
-    pub(super) fn has_work(&self) -> bool {
-        self.proposed || !self.early.is_empty() || !self.outbox.is_empty()
-    }
-
     /// When one of these moves, the applier looks for work.
     pub(super) fn apply_position(&self) -> (Index, Option<Index>, Option<Index>) {
         let offered = self.server.offered().map(|snapshot| snapshot.last_included_index);
         (self.server.commit_index(), offered, self.unanswered)
     }
+
+    /// The tasks that have something to do after a change, before which the applier's position was this.
+    pub(super) fn whom_to_wake(&mut self, before: (Index, Option<Index>, Option<Index>)) -> Wake {
+        let next = self.timers.next(self.server.role().into());
+        Wake {
+            sender: self.proposed || !self.ready.is_empty(),
+            syncer: !self.outbox.is_empty(),
+            applier: self.apply_position() != before,
+            // Each draw is random: a new deadline can be earlier than the one that is slept on.
+            timer: self.sleeps_until.take_if(|sleeps_until| next < *sleeps_until).is_some(),
+        }
+    }
+}
+
+/// The tasks to be woken after a change.
+pub(super) struct Wake {
+    pub(super) sender: bool,
+    pub(super) syncer: bool,
+    pub(super) applier: bool,
+    pub(super) timer: bool,
 }

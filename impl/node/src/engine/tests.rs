@@ -97,6 +97,8 @@ impl Timers for ElectAtOnce {
     fn due(&self, role: RoleName) -> Due<()> {
         if role == RoleName::Follower { Due::Election } else { Due::At(()) }
     }
+
+    fn next(&self, _: RoleName) {}
 }
 
 fn monitor(servers: u8) -> Arc<Monitor<ElectAtOnce>> {
@@ -154,8 +156,9 @@ fn commands_of_many_threads_are_delivered_in_order_once_durable() {
     let (durable, delivered) = (Arc::<AtomicU64>::default(), Arc::<Mutex<Vec<u64>>>::default());
     let disk = Disk { persister: Persister::new(), durable: durable.clone() };
     let service = Witness { durable, delivered: delivered.clone() };
-    let (for_writer, for_applier) = (monitor.clone(), monitor.clone());
-    let writer = thread::spawn(move || block_on(writer::run(&for_writer, disk, Sent::default())));
+    let (for_sender, for_syncer, for_applier) = (monitor.clone(), monitor.clone(), monitor.clone());
+    let sender = thread::spawn(move || block_on(sender::run(&for_sender, Sent::default())));
+    let syncer = thread::spawn(move || block_on(syncer::run(&for_syncer, disk)));
     let applier = thread::spawn(move || block_on(applier::run(&for_applier, Install::Conditional, service)));
 
     monitor.timeout();
@@ -176,16 +179,18 @@ fn commands_of_many_threads_are_delivered_in_order_once_durable() {
         thread::yield_now();
     }
     monitor.kill();
-    writer.join().unwrap();
+    sender.join().unwrap();
+    syncer.join().unwrap();
     applier.join().unwrap();
     assert!(monitor.failure().is_none(), "{:?}", monitor.failure());
     assert_eq!(*delivered.lock().unwrap(), (1..=clients * each).collect::<Vec<_>>());
 }
 
-/// Storage that notes how many messages had been sent when it was called.
+/// Storage that notes how many messages had been sent when it was called, and is done when the test says so.
 struct Notes {
     sent: Sent,
     at_save: Arc<Mutex<Vec<usize>>>,
+    done: Arc<Signal>,
 }
 
 impl Storage for Notes {
@@ -195,6 +200,7 @@ impl Storage for Notes {
 
     async fn save(&mut self, _: Record<Command, SnapshotData>) -> Result<(), StorageError> {
         self.at_save.lock().unwrap().push(self.sent.0.lock().unwrap().len());
+        self.done.wait().await;
         Ok(())
     }
 }
@@ -205,41 +211,53 @@ fn vote_granted(monitor: &Monitor<ElectAtOnce>) {
     monitor.reply(Envelope { from: ServerId(1), to: ServerId(0), message: Message::RequestVoteReply(reply) });
 }
 
+/// A follower says that it has all up to `match_index`.
+fn append_succeeded(monitor: &Monitor<ElectAtOnce>, match_index: u64) {
+    let result = figure2_core::AppendResult::Success { match_index: Index(match_index) };
+    let message = Message::AppendEntriesReply(figure2_core::AppendEntriesReply { term: Term(1), result });
+    monitor.reply(Envelope { from: ServerId(1), to: ServerId(0), message });
+}
+
 #[test]
-fn votes_wait_for_the_write_and_a_leaders_entries_do_not() {
+fn votes_wait_for_the_write_and_what_a_leader_sends_does_not() {
     let (monitor, sent, at_save) = (monitor(3), Sent::default(), Arc::<Mutex<Vec<usize>>>::default());
-    let notes = Notes { sent: sent.clone(), at_save: at_save.clone() };
-    let mut writer = pin!(writer::run(&monitor, notes, sent.clone()));
+    let done = Arc::<Signal>::default();
+    let notes = Notes { sent: sent.clone(), at_save: at_save.clone(), done: done.clone() };
+    let mut sender = pin!(sender::run(&monitor, sent.clone()));
+    let mut syncer = pin!(syncer::run(&monitor, notes));
     let mut run = || {
         for _ in 0..10 {
-            assert!(writer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert!(syncer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert!(sender.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
+        sent.0.lock().unwrap().len()
     };
     monitor.timeout();
-    run();
-    assert_eq!(*at_save.lock().unwrap(), [0], "one write, before anything was sent");
-    assert_eq!(*sent.0.lock().unwrap(), [("RequestVote", Term(1)), ("RequestVote", Term(1))]);
-
+    assert_eq!(run(), 0, "asked for votes while the own one is being written");
+    done.notify();
+    assert_eq!(run(), 2, "the requests for votes");
     vote_granted(&monitor);
-    run();
-    assert_eq!(sent.0.lock().unwrap().len(), 4, "the first heartbeats");
-    assert_eq!(at_save.lock().unwrap().len(), 1, "nothing to write");
+    assert_eq!(run(), 4, "the first heartbeats");
+    append_succeeded(&monitor, 0);
 
-    // A follower that is known to match gets the entry before the leader's own write.
-    let result = figure2_core::AppendResult::Success { match_index: Index::ZERO };
-    let reply = figure2_core::AppendEntriesReply { term: Term(1), result };
-    let message = Message::AppendEntriesReply(reply);
-    monitor.reply(Envelope { from: ServerId(1), to: ServerId(0), message });
+    // A follower that is known to match gets entries before the leader's own write, and during it.
     for _ in 0..3 {
         assert!(monitor.start(Bytes::from_static(b"x")).is_leader);
     }
-    run();
-    assert_eq!(
-        *at_save.lock().unwrap(),
-        [0, 5],
-        "the entries of three commands left in one message, before the write"
-    );
-    assert_eq!(sent.0.lock().unwrap().len(), 5);
+    assert_eq!(run(), 5, "the entries of three commands, in one message");
+    assert_eq!(at_save.lock().unwrap().len(), 2, "their write has begun");
+    for sent in 6..=8 {
+        assert!(monitor.start(Bytes::from_static(b"x")).is_leader);
+        assert_eq!(run(), sent, "an entry that was proposed during the write");
+    }
+    append_succeeded(&monitor, 6);
+    assert_eq!((run(), monitor.status().commit_index), (8, Index::ZERO), "the own entries are not durable");
+    assert_eq!(at_save.lock().unwrap().len(), 2, "one write at a time");
+    done.notify();
+    assert_eq!((run(), monitor.status().commit_index), (8, Index(3)), "the first write");
+    assert_eq!(at_save.lock().unwrap().len(), 3, "what came during the write shares the next one");
+    done.notify();
+    assert_eq!((run(), monitor.status().commit_index), (8, Index(6)));
 }
 
 #[test]
@@ -253,8 +271,9 @@ fn a_stopped_node_neither_steps_nor_saves() {
     assert_eq!(block_on(reply), None, "who waited gets no answer");
     assert_eq!(block_on(monitor.request(envelope)), None);
     assert!(monitor.timeout().is_none());
-    let notes = Notes { sent: sent.clone(), at_save: at_save.clone() };
-    block_on(writer::run(&monitor, notes, sent.clone()));
+    let notes = Notes { sent: sent.clone(), at_save: at_save.clone(), done: Arc::default() };
+    block_on(syncer::run(&monitor, notes));
+    block_on(sender::run(&monitor, sent.clone()));
     assert!(at_save.lock().unwrap().is_empty() && sent.0.lock().unwrap().is_empty());
     monitor.fail(Failure::TaskEnded);
     assert!(monitor.failure().is_none(), "the first reason stands");
@@ -272,6 +291,7 @@ fn a_panic_under_the_lock_stops_the_node() {
         fn due(&self, _: RoleName) -> Due<()> {
             Due::Election
         }
+        fn next(&self, _: RoleName) {}
     }
     let server = Server::new(ServerId(0), Config::new(3), Persistent::default()).unwrap();
     let monitor = Arc::new(Monitor::new(server, PanicsAtHeartbeat));
@@ -279,7 +299,7 @@ fn a_panic_under_the_lock_stops_the_node() {
     assert!(thread::spawn(move || other.timeout()).join().is_err());
     assert!(monitor.timeout().is_none());
     assert!(matches!(monitor.failure(), Some(Failure::TaskEnded)));
-    assert!(monitor.is_stopped() && is_ready(monitor.timer_stop.wait()));
+    assert!(monitor.is_stopped() && is_ready(monitor.timer.wait()));
 }
 
 #[test]
@@ -309,8 +329,8 @@ fn nothing_follows_an_offer_before_its_answer_is_durable() {
     assert_eq!(monitor.status().commit_index, Index(6));
     assert_eq!(monitor.next_apply(Install::Conditional), None, "the answer is not durable yet");
 
-    let mut writer = pin!(writer::run(&monitor, Persister::new(), Sent::default()));
-    assert!(writer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let mut syncer = pin!(syncer::run(&monitor, Persister::new()));
+    assert!(syncer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(block_on(installed), Some(true));
     let first_index = Index(6);
     assert_eq!(monitor.next_apply(Install::Conditional), Some(Apply::Entries { first_index, entries }));

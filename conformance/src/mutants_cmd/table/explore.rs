@@ -1,0 +1,152 @@
+//! Exploring places of the table, several at a time, and keeping what comes of it as it comes.
+
+use anyhow::{Context, anyhow};
+use figure2_model::mutants::table::{Cell, Effort, Line, Said, Table, references};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::panic::resume_unwind;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+/// Distinct states of the first round: most mutants that die at all die within so many, and all others are left for the
+/// second, so that most is known soon.
+const FIRST_ROUND: u64 = 300_000;
+
+/// Explores the places, and what is needed of Figure 2 for them, and adds each line to the file when it is known.
+///
+/// # Errors
+/// When the file cannot be written, or a search could not begin.
+pub fn explore(
+    file: &Path,
+    table: &mut Table,
+    plan: Vec<Cell>,
+    jobs: usize,
+    effort: &Effort,
+) -> anyhow::Result<()> {
+    let mut lines = Lines { file: open(file)?, begin: Instant::now(), done: 0, planned: plan.len(), table };
+    let is_needed = |reference: &Cell| plan.iter().any(|cell| cell.place() == reference.place());
+    let is_due = |reference: &Cell| lines.table.get(reference).is_none_or(|line| line.said != Said::Right);
+    let due: Vec<Cell> = references().into_iter().filter(|cell| is_needed(cell) && is_due(cell)).collect();
+    println!("{} places, and {} profiles under the rules of Figure 2 before them", plan.len(), due.len());
+    lines.planned += due.len();
+    let lines = Mutex::new(lines);
+    each(&due, jobs, |cell| guard(&lines).add(cell.explore(None, effort)?))?;
+    let first = Effort { max_states: FIRST_ROUND.min(effort.max_states), ..*effort };
+    let later = Mutex::new(Vec::new());
+    each(&plan, jobs, |cell| match compare(cell, &lines, &first)? {
+        Some(Line { said: Said::Unfinished(_), .. }) if first != *effort => {
+            later.lock().unwrap_or_else(PoisonError::into_inner).push(cell.clone());
+            Ok(())
+        }
+        Some(line) => guard(&lines).add(line),
+        None => guard(&lines).skip(cell),
+    })?;
+    let mut later = later.into_inner().unwrap_or_else(PoisonError::into_inner);
+    println!("{} places are larger", later.len());
+    // The small ones first: most is known soon.
+    later.sort_by_cached_key(|cell| counts(&guard(&lines), cell));
+    each(&later, jobs, |cell| match compare(cell, &lines, effort)? {
+        Some(line) => guard(&lines).add(line),
+        None => guard(&lines).skip(cell),
+    })
+}
+
+/// Explores a place, unless it is not known how many states there are under the rules of Figure 2.
+fn compare(cell: &Cell, lines: &Mutex<Lines<'_>>, effort: &Effort) -> anyhow::Result<Option<Line>> {
+    let Some(figure2) = counts(&guard(lines), cell) else { return Ok(None) };
+    Ok(Some(cell.explore(Some(figure2), effort)?))
+}
+
+fn guard<'a, 'b>(lines: &'a Mutex<Lines<'b>>) -> MutexGuard<'a, Lines<'b>> {
+    lines.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn counts(lines: &Lines<'_>, cell: &Cell) -> Option<(u64, u64)> {
+    figure2(lines.table, cell)
+}
+
+/// How many states, distinct and generated, a place has under the rules of Figure 2, if that is known.
+pub fn figure2(table: &Table, cell: &Cell) -> Option<(u64, u64)> {
+    let reference = references().into_iter().find(|reference| reference.place() == cell.place())?;
+    let line = table.get(&reference).filter(|line| line.said == Said::Right)?;
+    Some((line.distinct, line.generated))
+}
+
+/// The lines, as they come.
+struct Lines<'a> {
+    file: File,
+    begin: Instant,
+    done: usize,
+    planned: usize,
+    table: &'a mut Table,
+}
+
+impl Lines<'_> {
+    /// Adds a line. It is on the disk when this returns.
+    fn add(&mut self, line: Line) -> anyhow::Result<()> {
+        self.file.write_all(format!("{line}\n").as_bytes()).context("the kill table cannot be written")?;
+        self.file.sync_data().context("the kill table cannot be written")?;
+        self.tell(&line.to_string().replace('\t', "  "));
+        self.table.insert(line);
+        Ok(())
+    }
+
+    fn skip(&mut self, cell: &Cell) -> anyhow::Result<()> {
+        self.tell(&format!("{}  {}  left out: Figure 2 is unfinished there", cell.id(), cell.place()));
+        Ok(())
+    }
+
+    fn tell(&mut self, what: &str) {
+        self.done += 1;
+        let (done, planned, seconds) = (self.done, self.planned, self.begin.elapsed().as_secs());
+        println!("[{done}/{planned}, {seconds} s] {what}");
+    }
+}
+
+/// The file, ready for more lines: a last line that has no end is taken off.
+fn open(file: &Path) -> anyhow::Result<File> {
+    let name = file.display();
+    let mut open = OpenOptions::new()
+        .create(true)
+        .read(true)
+        .write(true)
+        .truncate(false)
+        .open(file)
+        .with_context(|| format!("the kill table {name} cannot be written"))?;
+    let mut text = String::new();
+    open.read_to_string(&mut text).with_context(|| format!("the kill table {name} cannot be read"))?;
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    open.set_len(whole as u64).with_context(|| format!("the kill table {name} cannot be written"))?;
+    open.seek(SeekFrom::End(0)).with_context(|| format!("the kill table {name} cannot be written"))?;
+    if whole == 0 {
+        open.write_all(Table::head().as_bytes())
+            .with_context(|| format!("the kill table {name} cannot be written"))?;
+    }
+    Ok(open)
+}
+
+/// Does something with each, `jobs` of them at a time, in their order. The first error ends it.
+pub fn each<T: Sync>(
+    items: &[T],
+    jobs: usize,
+    work: impl Fn(&T) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<()> {
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let worker = || {
+        while !failed.load(Ordering::Relaxed) {
+            let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+            work(item).inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(worker)).collect();
+        let ended =
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ended.collect::<Vec<_>>().into_iter().collect::<anyhow::Result<()>>()
+    })
+    .map_err(|error| anyhow!("{error:#}"))
+}

@@ -1,0 +1,360 @@
+//! Servers in one process on tokio's paused clock, with links that can be slow or cut in one direction, disks that take
+//! their time, and services that do, too. Every request that leaves is noted.
+
+use bytes::Bytes;
+use figure2::codec::decode_message;
+use figure2::{
+    ApplyMsg, Command, Index, Options, Peer, Persistent, Raft, Record, Replies, ServerId, SnapshotData,
+    Started, Storage, StorageError, Term,
+};
+use figure2_core::Message;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+/// One way, unless a link says otherwise.
+const LATENCY: Duration = Duration::from_millis(1);
+
+/// A request that left.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    pub at: Instant,
+    pub from: u8,
+    pub to: u8,
+    pub name: &'static str,
+    pub entries: usize,
+    pub bytes: usize,
+    pub leader_commit: Index,
+}
+
+/// What lies between the servers.
+#[derive(Default)]
+pub struct Links {
+    rafts: Mutex<BTreeMap<u8, Raft>>,
+    /// From whom nothing reaches whom.
+    cut: Mutex<BTreeSet<(u8, u8)>>,
+    latency: Mutex<BTreeMap<(u8, u8), Duration>>,
+    sent: Mutex<Vec<Sent>>,
+}
+
+impl Links {
+    async fn travel(&self, from: u8, to: u8) -> bool {
+        let latency = self.latency.lock().unwrap().get(&(from, to)).copied().unwrap_or(LATENCY);
+        sleep(latency).await;
+        !self.cut.lock().unwrap().contains(&(from, to))
+    }
+
+    /// Nothing that `from` sends reaches `to` any more, or everything does again.
+    pub fn cut(&self, from: u8, to: u8, cut: bool) {
+        let mut all = self.cut.lock().unwrap();
+        if cut {
+            all.insert((from, to));
+        } else {
+            all.remove(&(from, to));
+        }
+    }
+
+    /// How long what `from` sends takes to `to`, and back.
+    pub fn slow(&self, from: u8, to: u8, latency: Duration) {
+        self.latency.lock().unwrap().extend([((from, to), latency), ((to, from), latency)]);
+    }
+
+    /// What left for `to` since that moment.
+    pub fn sent_to(&self, to: u8, since: Instant) -> Vec<Sent> {
+        let sent = self.sent.lock().unwrap();
+        sent.iter().filter(|sent| sent.to == to && sent.at >= since).copied().collect()
+    }
+}
+
+struct Wire {
+    links: Arc<Links>,
+    from: u8,
+    to: u8,
+}
+
+impl Peer for Wire {
+    fn send(&self, request: Bytes, replies: &Replies) {
+        let (links, from, to, replies) = (self.links.clone(), self.from, self.to, replies.clone());
+        let message = decode_message(&request).unwrap().message;
+        let (entries, leader_commit) = match &message {
+            Message::AppendEntries(message) => (message.entries.len(), message.leader_commit),
+            _ => (0, Index::ZERO),
+        };
+        let (at, name, bytes) = (Instant::now(), message.name(), request.len());
+        links.sent.lock().unwrap().push(Sent { at, from, to, name, entries, bytes, leader_commit });
+        tokio::spawn(async move {
+            if !links.travel(from, to).await {
+                return;
+            }
+            let target = links.rafts.lock().unwrap().get(&to).cloned();
+            let Some(reply) = (match target {
+                Some(target) => target.call(&request).await,
+                None => None,
+            }) else {
+                return;
+            };
+            if links.travel(to, from).await {
+                replies.deliver(&reply);
+            }
+        });
+    }
+}
+
+/// A disk in memory: the records themselves, so that a large log costs no encoding. Clones are the same disk.
+#[derive(Clone, Default)]
+pub struct Memory {
+    contents: Arc<Mutex<Persistent<Command, SnapshotData>>>,
+    /// How long each write takes.
+    pub delay: Arc<Mutex<Duration>>,
+}
+
+impl Memory {
+    pub fn read<R>(&self, look: impl FnOnce(&Persistent<Command, SnapshotData>) -> R) -> R {
+        look(&self.contents.lock().unwrap())
+    }
+
+    pub fn takes(&self, delay: Duration) {
+        *self.delay.lock().unwrap() = delay;
+    }
+}
+
+impl Storage for Memory {
+    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
+        Ok(self.read(Clone::clone))
+    }
+
+    async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        let delay = *self.delay.lock().unwrap();
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        self.contents.lock().unwrap().apply_record(record);
+        Ok(())
+    }
+
+    fn blocks(&self) -> bool {
+        false
+    }
+}
+
+/// What a service has, and how it works.
+#[derive(Default)]
+pub struct Service {
+    /// The commands' first eight bytes, in order; a snapshot's stand for all before it.
+    pub commands: BTreeSet<u64>,
+    /// Index and length of each snapshot that it switched to.
+    pub snapshots: Vec<(Index, usize)>,
+    pub last: Index,
+    /// How long it takes to switch to a snapshot.
+    pub installs_in: Duration,
+    /// After so many commands it takes a snapshot of so many bytes.
+    pub snapshot_each: Option<(u64, usize)>,
+}
+
+/// A server.
+pub struct Server {
+    pub raft: Raft,
+    pub disk: Memory,
+    pub service: Arc<Mutex<Service>>,
+}
+
+/// A cluster.
+pub struct World {
+    pub links: Arc<Links>,
+    pub options: Options,
+    pub servers: Vec<Server>,
+}
+
+/// A command that can be told from others, of that length (8 bytes at least).
+pub fn command(number: u64, length: usize) -> Command {
+    let mut bytes = vec![0; length.max(8)];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    bytes.into()
+}
+
+/// A state that has these commands, padded to that length.
+fn state(commands: &BTreeSet<u64>, length: usize) -> SnapshotData {
+    let mut bytes: Vec<u8> = (commands.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(commands.iter().flat_map(|number| number.to_le_bytes()));
+    bytes.resize(bytes.len().max(length), 0);
+    bytes.into()
+}
+
+fn commands_of(state: &[u8]) -> BTreeSet<u64> {
+    let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
+    let count = number(&state[..8]) as usize;
+    state[8..8 + 8 * count].chunks_exact(8).map(number).collect()
+}
+
+impl World {
+    pub fn new(servers: u8) -> World {
+        World::with(servers, Options::default())
+    }
+
+    pub fn with(servers: u8, options: Options) -> World {
+        let mut world = World { links: Arc::default(), options, servers: Vec::new() };
+        for id in 0..servers {
+            let server = world.start(id, servers, Memory::default());
+            world.servers.push(server);
+        }
+        world
+    }
+
+    fn start(&self, id: u8, servers: u8, disk: Memory) -> Server {
+        let peers = (0..servers).map(|to| Wire { links: self.links.clone(), from: id, to }).collect();
+        let (apply, messages) = mpsc::channel(16);
+        let raft = Raft::make(peers, ServerId(id), disk.clone(), apply, self.options.clone()).unwrap();
+        let service = Service {
+            commands: disk.read(|durable| {
+                durable.log.snapshot().map(|snapshot| commands_of(&snapshot.data)).unwrap_or_default()
+            }),
+            last: disk.read(|durable| durable.log.base_index()),
+            ..Service::default()
+        };
+        let service = Arc::new(Mutex::new(service));
+        self.links.rafts.lock().unwrap().insert(id, raft.clone());
+        tokio::spawn(serve(raft.clone(), messages, service.clone()));
+        Server { raft, disk, service }
+    }
+
+    /// The server ends, as in a crash.
+    pub fn crash(&self, id: u8) {
+        self.links.rafts.lock().unwrap().remove(&id);
+        self.server(id).raft.kill();
+    }
+
+    /// A crashed server starts again from its disk.
+    pub fn restart(&mut self, id: u8) {
+        let disk = self.server(id).disk.clone();
+        self.restart_on(id, disk);
+    }
+
+    /// A crashed server starts again from another disk.
+    pub fn restart_on(&mut self, id: u8, disk: Memory) {
+        self.servers[usize::from(id)] = self.start(id, self.servers.len() as u8, disk);
+    }
+
+    pub fn server(&self, id: u8) -> &Server {
+        &self.servers[usize::from(id)]
+    }
+
+    pub fn others(&self, id: u8) -> Vec<u8> {
+        (0..self.servers.len() as u8).filter(|other| *other != id).collect()
+    }
+
+    /// Who leads the latest term, if anybody does.
+    pub fn leads(&self) -> Option<(Term, u8)> {
+        let leads = |id: u8| {
+            let (term, leads) = self.server(id).raft.get_state();
+            leads.then_some((term, id))
+        };
+        (0..self.servers.len() as u8).filter_map(leads).max()
+    }
+
+    /// The leader, within 10 seconds.
+    pub async fn leader(&self) -> u8 {
+        for _ in 0..100 {
+            sleep(Duration::from_millis(100)).await;
+            if let Some((_, leader)) = self.leads() {
+                return leader;
+            }
+        }
+        panic!("no leader within 10 s");
+    }
+
+    /// The highest term of all servers.
+    pub fn term(&self) -> Term {
+        self.servers.iter().map(|server| server.raft.get_state().0).max().unwrap()
+    }
+
+    /// Waits, so many seconds at most. Whether it came to be.
+    pub async fn within(&self, seconds: u64, condition: impl Fn(&World) -> bool) -> bool {
+        for _ in 0..seconds * 100 {
+            if condition(self) {
+                return true;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        condition(self)
+    }
+
+    /// Commits so many commands of that length through the leader, some at a time.
+    pub async fn commit(&self, leader: u8, numbers: core::ops::Range<u64>, length: usize) {
+        for number in numbers {
+            let raft = &self.server(leader).raft;
+            let Started { index, is_leader, .. } = raft.start(command(number, length));
+            assert!(is_leader, "{number} was refused");
+            if number.is_multiple_of(50) {
+                assert!(
+                    self.within(30, |_| raft.status().last_applied >= index).await,
+                    "{number} not applied"
+                );
+            }
+        }
+        let raft = &self.server(leader).raft;
+        let last = raft.status().last_log_index;
+        assert!(self.within(30, |_| raft.status().last_applied >= last).await, "not all was applied");
+    }
+
+    /// A client that sends a small command each so often to whoever leads; how many were applied by a majority in the end.
+    pub async fn client(&self, requests: u64, every: Duration) -> u64 {
+        let first = 1 << 40;
+        for number in first..first + requests {
+            sleep(every).await;
+            if let Some((_, leader)) = self.leads() {
+                self.server(leader).raft.start(command(number, 16));
+            }
+        }
+        sleep(Duration::from_secs(2)).await;
+        let applied = |number: &u64| {
+            let has = |server: &&Server| server.service.lock().unwrap().commands.contains(number);
+            self.servers.iter().filter(has).count() > self.servers.len() / 2
+        };
+        (first..first + requests).filter(applied).count() as u64
+    }
+
+    /// Whether the service of a server has all that the service of another has.
+    pub fn has_all_of(&self, id: u8, other: u8) -> bool {
+        let (mine, theirs) = (&self.server(id).service, &self.server(other).service);
+        let (mine, theirs) = (mine.lock().unwrap(), theirs.lock().unwrap());
+        mine.last >= theirs.last && mine.commands == theirs.commands
+    }
+}
+
+async fn serve(raft: Raft, mut messages: mpsc::Receiver<ApplyMsg>, service: Arc<Mutex<Service>>) {
+    while let Some(message) = messages.recv().await {
+        match message {
+            ApplyMsg::Command { index, command, .. } => {
+                let snapshot = {
+                    let mut service = service.lock().unwrap();
+                    assert_eq!(index, service.last.next(), "out of order");
+                    service.last = index;
+                    service.commands.insert(u64::from_le_bytes(command[..8].try_into().unwrap()));
+                    let due = service.snapshot_each.filter(|(each, _)| index.0.is_multiple_of(*each));
+                    due.map(|(_, length)| state(&service.commands, length))
+                };
+                if let Some(data) = snapshot {
+                    raft.snapshot(index, data);
+                }
+            }
+            ApplyMsg::Snapshot { index, term, data } => {
+                let installs_in = service.lock().unwrap().installs_in;
+                sleep(installs_in).await;
+                if raft.cond_install_snapshot(term, index, data.clone()).await {
+                    let mut service = service.lock().unwrap();
+                    service.snapshots.push((index, data.len()));
+                    service.last = index;
+                    service.commands = commands_of(&data);
+                }
+            }
+        }
+    }
+}
+
+/// What the server's service would hand over as a snapshot now, of that length.
+pub fn state_of(server: &Server, length: usize) -> (Index, SnapshotData) {
+    let service = server.service.lock().unwrap();
+    (service.last, state(&service.commands, length))
+}

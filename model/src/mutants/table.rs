@@ -1,0 +1,25 @@
+//! The kill table: what becomes of each mutant in each profile of `all` that names its rule.
+//!
+//! A mutant is explored in the profile as `check` explores it: from the same start, within the same bounds, for all
+//! properties, with the profile's reductions; a mutant that does not treat all ids alike is explored without symmetry,
+//! and then Figure 2 is, too. So the counts of both sides can be compared. There are three answers: a property is broken;
+//! none is, and there are other states or steps than under the rules of Figure 2; or there are as many of each, and then
+//! the profile cannot see the change.
+//!
+//! To make the table takes hours, so it is kept in a file, which says what it was made with: a digest of the core's and
+//! the model's sources, of the profile and of the mutant stands in each line.
+
+mod cell;
+mod file;
+mod judge;
+mod text;
+
+pub use cell::{Cell, Effort, Subject, cells, references};
+pub use file::{Line, Said, Table, TableError, hash};
+pub use judge::{Flaw, judge};
+pub use text::section;
+
+/// The table that was committed with these sources.
+pub fn committed() -> Result<Table, TableError> {
+    Table::parse(include_str!("../../kill-table.txt"))
+}

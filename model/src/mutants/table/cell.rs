@@ -1,0 +1,171 @@
+//! A place in the table: what is explored there, and how.
+
+use super::file::{Line, Said};
+use crate::check::{CheckError, CheckOptions, check_system};
+use crate::cluster::System;
+use crate::mutants::{Case, cases};
+use crate::profiles::{Profile, profiles};
+use crate::properties::Safety;
+use crate::report::{Outcome, Report, Unfinished, Verdict};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// Whose rules a line of the table is about.
+#[derive(Clone)]
+pub enum Subject {
+    /// Those of Figure 2: what the others are compared with.
+    Figure2,
+    /// Those of a mutant or a survivor.
+    Case(Box<Case>),
+}
+
+/// A place in the table.
+#[derive(Clone)]
+pub struct Cell {
+    /// Whose rules are explored.
+    pub subject: Subject,
+    /// Where, with the reductions that are right for the subject.
+    pub profile: Profile,
+}
+
+/// How far a cell may be explored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// Most distinct states.
+    pub max_states: u64,
+    /// Longest time.
+    pub time_limit: Option<Duration>,
+    /// Most memory of the process, in bytes.
+    pub max_memory: Option<u64>,
+}
+
+/// Distinct states of the first stage: breadth first, so that a violation that is near is found at once.
+const NEAR: u64 = 20_000;
+
+/// All places of the table but those of Figure 2: each mutant and survivor in each profile of `all` that names its rule.
+pub fn cells() -> Vec<Cell> {
+    let profiles = profiles();
+    let in_profiles = |case: Case| {
+        let named: Vec<Profile> =
+            profiles.iter().filter(|profile| profile.names(case.rule())).cloned().collect();
+        named.into_iter().map(move |profile| Cell::new(&case, profile))
+    };
+    cases().into_iter().flat_map(in_profiles).collect()
+}
+
+/// The places of Figure 2: each profile, and without symmetry where a mutant needs that.
+pub fn references() -> Vec<Cell> {
+    let mut references: Vec<Cell> = Vec::new();
+    let as_they_are = profiles().into_iter();
+    let needed = cells().into_iter().map(|cell| cell.profile).filter(|profile| !profile.symmetry);
+    for profile in as_they_are.chain(needed) {
+        if !references.iter().any(|other| other.profile == profile) {
+            references.push(Cell { subject: Subject::Figure2, profile });
+        }
+    }
+    references
+}
+
+impl Cell {
+    fn new(case: &Case, profile: Profile) -> Cell {
+        let profile = Profile { symmetry: profile.symmetry && case.is_symmetric(), ..profile };
+        Cell { subject: Subject::Case(Box::new(case.clone())), profile }
+    }
+
+    /// What the subject is called in the table.
+    pub fn id(&self) -> &'static str {
+        match &self.subject {
+            Subject::Figure2 => "Figure2",
+            Subject::Case(case) => case.id(),
+        }
+    }
+
+    /// What the profile is called in the table.
+    pub fn place(&self) -> String {
+        format!("{}{}", self.profile.name, if self.profile.symmetry { "" } else { "(asymmetric)" })
+    }
+
+    /// What it was made with: the sources, the profile, and the mutant, in 16 digits.
+    pub fn digest(&self) -> String {
+        let Profile { name, bounds, symmetry, script, always, sometimes, rules, description: _ } =
+            &self.profile;
+        let mut digest = Sha256::new();
+        let mut add = |text: &str| {
+            digest.update(text);
+            digest.update([0]);
+        };
+        add(env!("FIGURE2_SOURCES"));
+        add(&format!("{name} {bounds:?} {symmetry} {script:?} {always:?} {sometimes:?} {rules:?}"));
+        if let Subject::Case(case) = &self.subject {
+            add(&format!("{} {}", case.id(), case.rule().id()));
+            // Versions of the compiler differ in where they put spaces.
+            add(&case.source().split_whitespace().collect::<String>());
+        }
+        digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Explores it: what is near first, breadth first, then all, depth first; with one thread, so that it can be repeated
+    /// exactly. `figure2` is how many states, distinct and generated, the profile has under the rules of Figure 2.
+    ///
+    /// # Errors
+    /// When the profile's bounds make no sense.
+    pub fn explore(&self, figure2: Option<(u64, u64)>, effort: &Effort) -> Result<Line, CheckError> {
+        let system = match &self.subject {
+            Subject::Figure2 => System::default(),
+            Subject::Case(case) => case.system().clone(),
+        };
+        let far = CheckOptions {
+            threads: 1,
+            time_limit: effort.time_limit,
+            max_states: Some(effort.max_states),
+            max_memory: effort.max_memory,
+            // A trace is at hand, and no shorter one is asked for.
+            max_trace_states: 1,
+            ..CheckOptions::default()
+        };
+        let near = CheckOptions { breadth_first: true, max_states: Some(NEAR.min(effort.max_states)), ..far };
+        let mut report = Err(CheckError::NoThreads);
+        for options in [near, far] {
+            report = check_system(&system, &self.profile, &options, &mut |_| ());
+            if !matches!(&report, Ok(Report { verdict: Verdict::Unfinished(Unfinished::Limit(_)), .. })) {
+                break;
+            }
+        }
+        match report {
+            Ok(report) => Ok(self.line(said(&report, figure2), report.distinct, report.generated)),
+            Err(CheckError::Script(_)) => Ok(self.line(Said::Unplayable, 0, 0)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn line(&self, said: Said, distinct: u64, generated: u64) -> Line {
+        Line {
+            id: self.id().to_owned(),
+            place: self.place(),
+            said,
+            distinct,
+            generated,
+            digest: self.digest(),
+        }
+    }
+}
+
+fn said(report: &Report, figure2: Option<(u64, u64)>) -> Said {
+    let broken = report.always.iter().filter(|(_, outcome)| *outcome == Outcome::Broken);
+    match &report.verdict {
+        Verdict::Violated(_) => Said::Killed(broken.map(|(safety, _)| *safety).collect::<Vec<Safety>>()),
+        Verdict::Unfinished(why) => Said::Unfinished(why.to_string()),
+        Verdict::Holds | Verdict::Vacuous { .. } => match figure2 {
+            None => Said::Right,
+            Some(counts) if counts == (report.distinct, report.generated) => Said::Same,
+            Some(_) => Said::Other(missing(&report.verdict)),
+        },
+    }
+}
+
+/// What the search should have reached and did not, by name.
+fn missing(verdict: &Verdict) -> Vec<String> {
+    let Verdict::Vacuous { witnesses, rules } = verdict else { return Vec::new() };
+    let witnesses = witnesses.iter().map(|witness| witness.name().to_owned());
+    witnesses.chain(rules.iter().map(|rule| rule.id().to_owned())).collect()
+}
