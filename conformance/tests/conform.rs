@@ -233,7 +233,7 @@ fn what_no_node_does_is_counted_with_the_reason_and_all_else_is_covered() {
     assert_eq!(covered.edges + covered.impossible_edges(), edges.edges - edges.losses);
     assert!(covered.edges > 2 * covered.impossible_edges(), "{:?}", covered.impossible);
     let reasons: Vec<Impossible> = covered.impossible.into_keys().collect();
-    assert!(reasons.contains(&Impossible::ReplicatesDuringSave), "{reasons:?}");
+    assert!(reasons.contains(&Impossible::SavesPart), "{reasons:?}");
     assert!(!reasons.contains(&Impossible::ServesDuringInstall), "no snapshots: {reasons:?}");
 }
 

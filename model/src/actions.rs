@@ -1,11 +1,11 @@
 //! What can happen in a state of the cluster.
 
-use crate::bounds::Apply;
+use crate::bounds::{Apply, Sending};
 use crate::cluster::Cluster;
 use crate::host::Host;
 use crate::prefix::{Command, Prefix};
 use crate::state::{State, Used};
-use figure2_core::{Role, Server, ServerId, Term};
+use figure2_core::{Index, Role, Server, ServerId, Term};
 
 /// Something that can happen. Messages are named by their position in the network of the state before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,8 +20,13 @@ pub enum Action {
     ElectionTimeout(ServerId),
     /// A leader's or candidate's heartbeat interval elapses.
     HeartbeatTimeout(ServerId),
-    /// A client gives a leader a command (the lab's Start); the leader replicates it in the same step.
+    /// A client gives a leader a command (the lab's Start). The leader replicates it in the same step, unless the bounds
+    /// make that a step of its own.
     ClientRequest(ServerId),
+    /// A leader sends followers the entries that they lack, a message each.
+    Replicate(ServerId),
+    /// A leader tells followers its commit_index.
+    SendCommit(ServerId),
     /// A machine loses its power. Of what is not durable, the disk keeps the records of so many steps, the oldest.
     Crash(ServerId, u8),
     /// A machine loses its power in the middle of a write, and the disk keeps a part of it: only where a broken
@@ -39,6 +44,12 @@ pub enum Action {
     TakeSnapshot(ServerId),
     /// The service answers the snapshot (the lab's CondInstallSnapshot).
     AnswerSnapshot(ServerId),
+}
+
+/// Whether a leader's election timer has anything to say: without a write of its own under way, it says nothing.
+fn is_writing(server: &Server<Command, Prefix>) -> bool {
+    let own = server.progress_of(server.id()).map(|own| own.match_index);
+    own.is_some_and(|own| own < server.log().last_index())
 }
 
 impl Cluster {
@@ -67,6 +78,17 @@ impl Cluster {
                 actions.push(Action::ClientRequest(id));
             }
             actions.push(Action::HeartbeatTimeout(id));
+            if bounds.sending == Sending::Separately {
+                if server.has_entries_to_send() {
+                    actions.push(Action::Replicate(id));
+                }
+                if server.commit_index() > Index::ZERO {
+                    actions.push(Action::SendCommit(id));
+                }
+            }
+            if is_writing(server) {
+                actions.push(Action::ElectionTimeout(id));
+            }
         } else {
             if server.current_term() < Term(u64::from(bounds.terms)) {
                 actions.push(Action::ElectionTimeout(id));

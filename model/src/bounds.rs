@@ -3,6 +3,8 @@
 
 use crate::prefix::MAX_LOG;
 use figure2_core::Config;
+#[cfg(doc)]
+use figure2_core::Input;
 use std::fmt;
 
 /// How often something may happen along one execution.
@@ -50,6 +52,69 @@ pub enum Apply {
     Separately,
 }
 
+/// When a leader sends what followers lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sending {
+    /// Entries in the step that takes in the command, and commit_index with the next message: fewer states.
+    AtOnce,
+    /// By actions of their own, [`Input::Replicate`] and [`Input::SendCommit`], as a node does.
+    Separately,
+}
+
+/// Limits of the servers, in bytes. An entry counts 16 bytes and those of its command, which has as many bytes as its
+/// number says: c1 counts 17, c2 18.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// Most bytes of entries in one AppendEntries.
+    pub message: u64,
+    /// Most bytes of entries sent to a follower and not acknowledged.
+    pub in_flight: u64,
+    /// Most bytes of a command.
+    pub command: u64,
+    /// Most bytes of entries that wait to be committed.
+    pub uncommitted: u64,
+    /// Most bytes of entries that a leader keeps for a follower when its service takes a snapshot.
+    pub retained: u64,
+    /// Heartbeats after which an unacknowledged snapshot is given up.
+    pub snapshot_patience: u8,
+}
+
+impl Limits {
+    /// Limits that no log of a model reaches, no entries retained, and a snapshot given up at the next heartbeat.
+    pub const NONE: Limits = Limits {
+        message: u64::MAX,
+        in_flight: u64::MAX,
+        command: u64::MAX,
+        uncommitted: u64::MAX,
+        retained: 0,
+        snapshot_patience: 1,
+    };
+}
+
+impl fmt::Display for Limits {
+    /// Those that can be met, each behind a comma.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Limits { message, in_flight, command, uncommitted, retained, snapshot_patience } = *self;
+        for (limit, name, none) in [
+            (message, "bytes per message", Limits::NONE.message),
+            (in_flight, "bytes in flight", Limits::NONE.in_flight),
+            (command, "bytes per command", Limits::NONE.command),
+            (uncommitted, "bytes uncommitted", Limits::NONE.uncommitted),
+            (retained, "bytes retained", Limits::NONE.retained),
+            (
+                u64::from(snapshot_patience),
+                "heartbeats of patience",
+                u64::from(Limits::NONE.snapshot_patience),
+            ),
+        ] {
+            if limit != none {
+                write!(f, ", {name}: {limit}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The bounds of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
@@ -76,6 +141,10 @@ pub struct Bounds {
     pub in_flight: u8,
     /// Most entries in one AppendEntries.
     pub entries_per_message: u32,
+    /// When leaders send entries and commit_index.
+    pub sending: Sending,
+    /// The servers' limits in bytes.
+    pub limits: Limits,
     /// When services get committed entries.
     pub apply: Apply,
     /// Whether what clients see is recorded: it makes states differ that are otherwise the same.
@@ -87,7 +156,12 @@ impl Bounds {
     pub fn config(&self) -> Config {
         Config {
             max_entries_per_message: self.entries_per_message,
-            snapshot_patience: 1,
+            max_message_bytes: self.limits.message,
+            max_in_flight_bytes: self.limits.in_flight,
+            max_command_bytes: self.limits.command,
+            max_uncommitted_bytes: self.limits.uncommitted,
+            max_retained_bytes: self.limits.retained,
+            snapshot_patience: self.limits.snapshot_patience,
             ..Config::new(self.servers)
         }
     }
@@ -122,7 +196,7 @@ impl fmt::Display for Bounds {
         write!(
             f,
             "{} servers, {} terms, {} client requests, {} crashes, {} snapshots, {} messages in flight, \
-             losses: {}, duplications: {}, entries per message: {}, applied {}, {}{}",
+             losses: {}, duplications: {}, entries per message: {}{}, sent {}, applied {}, {}{}",
             self.servers,
             self.terms,
             self.client_requests,
@@ -135,6 +209,11 @@ impl fmt::Display for Bounds {
                 "all".to_owned()
             } else {
                 self.entries_per_message.to_string()
+            },
+            self.limits,
+            match self.sending {
+                Sending::AtOnce => "when proposed",
+                Sending::Separately => "and told what is committed at any time",
             },
             match self.apply {
                 Apply::AtOnce => "when committed",

@@ -224,8 +224,10 @@ impl Cluster {
             Action::HeartbeatTimeout(id) => (id, Event::HeartbeatTimeout),
             Action::ClientRequest(id) => {
                 used.client_requests = used.client_requests.saturating_add(1);
-                (id, Event::ClientRequest(used.client_requests))
+                (id, Event::ClientRequest(Command(used.client_requests)))
             }
+            Action::Replicate(id) => (id, Event::Replicate),
+            Action::SendCommit(id) => (id, Event::SendCommit),
             Action::Crash(id, kept) => {
                 used.crashes = used.crashes.saturating_add(1);
                 (id, Event::Crash(kept))
@@ -273,6 +275,7 @@ impl Cluster {
             config: self.config,
             apply_at_once: self.bounds.apply == Apply::AtOnce,
             unwritten: self.bounds.unwritten,
+            sending: self.bounds.sending,
         }
     }
 
@@ -284,7 +287,9 @@ impl Cluster {
             Event::Receive(letter) => stepper.step(host, [Input::Receive(self.letter(letter).clone())]),
             Event::ElectionTimeout => stepper.step(host, [Input::ElectionTimeout]),
             Event::HeartbeatTimeout => stepper.step(host, [Input::HeartbeatTimeout]),
-            Event::ClientRequest(command) => stepper.step(host, [Input::Propose(command), Input::Replicate]),
+            Event::ClientRequest(command) => stepper.request(host, command),
+            Event::Replicate => stepper.step(host, [Input::Replicate]),
+            Event::SendCommit => stepper.step(host, [Input::SendCommit]),
             Event::Crash(kept) => return Some(silent(stepper.crash(host, kept)?, RuleSet::EMPTY)),
             Event::TornCrash => return Some(silent(stepper.torn_crash(host)?, RuleSet::EMPTY)),
             Event::Restart => {

@@ -24,6 +24,10 @@ pub enum Kind {
     HeartbeatTimeout,
     /// A client gives a leader a command.
     ClientRequest,
+    /// A leader sends the entries that followers lack.
+    Replicates,
+    /// A leader tells its commit_index.
+    SendsCommit,
     /// A machine stops.
     Crashes,
     /// A machine stops in the middle of a write that leaves a part of the record.
@@ -44,13 +48,15 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 16] = [
         Kind::Arrives,
         Kind::ArrivesAndStays,
         Kind::Lost,
         Kind::ElectionTimeout,
         Kind::HeartbeatTimeout,
         Kind::ClientRequest,
+        Kind::Replicates,
+        Kind::SendsCommit,
         Kind::Crashes,
         Kind::CrashesWriting,
         Kind::Writes,
@@ -75,6 +81,8 @@ impl Kind {
             Kind::ElectionTimeout => "election timeout",
             Kind::HeartbeatTimeout => "heartbeat timeout",
             Kind::ClientRequest => "client request",
+            Kind::Replicates => "replicates",
+            Kind::SendsCommit => "tells its commit_index",
             Kind::Crashes => "crashes",
             Kind::CrashesWriting => "crashes in the middle of a write",
             Kind::Writes => "write is durable",
@@ -112,7 +120,7 @@ impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.message, self.command, self.records) {
             (Some(message), _, _) => write!(f, "{}: {message}", self.kind),
-            (None, Some(command), _) => write!(f, "{} {} c{command}", self.server, self.kind),
+            (None, Some(command), _) => write!(f, "{} {} {command}", self.server, self.kind),
             (None, None, Some(records)) => write!(f, "{} {}, records: {records}", self.server, self.kind),
             (None, None, None) => write!(f, "{} {}", self.server, self.kind),
         }
@@ -128,6 +136,8 @@ pub fn deed(cluster: &Cluster, state: &State, action: Action) -> Deed {
         Action::ElectionTimeout(id) => (Kind::ElectionTimeout, Some(id)),
         Action::HeartbeatTimeout(id) => (Kind::HeartbeatTimeout, Some(id)),
         Action::ClientRequest(id) => (Kind::ClientRequest, Some(id)),
+        Action::Replicate(id) => (Kind::Replicates, Some(id)),
+        Action::SendCommit(id) => (Kind::SendsCommit, Some(id)),
         Action::Crash(id, _) => (Kind::Crashes, Some(id)),
         Action::TornCrash(id) => (Kind::CrashesWriting, Some(id)),
         Action::Write(id, _) => (Kind::Writes, Some(id)),
@@ -139,7 +149,8 @@ pub fn deed(cluster: &Cluster, state: &State, action: Action) -> Deed {
     };
     let letter = letter_of(state, action).map(|id| cluster.letter(id));
     let addressee = letter.map_or(ServerId(0), |letter| letter.to);
-    let command = (kind == Kind::ClientRequest).then(|| state.used.client_requests.saturating_add(1));
+    let request = state.used.client_requests.saturating_add(1);
+    let command = (kind == Kind::ClientRequest).then_some(Command(request));
     let message = letter.map(describe_letter);
     let records = match action {
         Action::Write(_, steps) => Some(steps),

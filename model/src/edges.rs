@@ -27,8 +27,12 @@ pub enum MachineEvent {
     ElectionTimeout,
     /// Its heartbeat interval elapses.
     HeartbeatTimeout,
-    /// A client gives it a command, and it replicates it.
+    /// A client gives it a command, and it replicates it, unless that is a step of its own.
     ClientRequest(Command),
+    /// It sends followers the entries that they lack.
+    Replicate,
+    /// It tells followers its commit_index.
+    SendCommit,
     /// The records of so many steps, the oldest of those that are not durable, become durable in one write.
     Write(u8),
     /// A write fails, and it stops.
@@ -51,7 +55,9 @@ impl fmt::Display for MachineEvent {
             MachineEvent::Receive(letter) => return write!(f, "receives {}", describe_letter(letter)),
             MachineEvent::ElectionTimeout => "election timeout",
             MachineEvent::HeartbeatTimeout => "heartbeat timeout",
-            MachineEvent::ClientRequest(command) => return write!(f, "client request c{command}"),
+            MachineEvent::ClientRequest(command) => return write!(f, "client request {command}"),
+            MachineEvent::Replicate => "replicates",
+            MachineEvent::SendCommit => "tells its commit_index",
             MachineEvent::Write(steps) => return write!(f, "write is durable, records: {steps}"),
             MachineEvent::FailWrite => "write fails",
             MachineEvent::Crash(0) => "crashes",
@@ -141,7 +147,7 @@ pub struct Edge {
 impl Cluster {
     /// What an action, possible in the state, does to a machine; none for a loss, and for what only broken drivers do.
     pub fn machine_event(&self, state: &State, action: Action) -> Option<(ServerId, MachineEvent)> {
-        let request = state.used.client_requests.saturating_add(1);
+        let request = Command(state.used.client_requests.saturating_add(1));
         Some(match action {
             Action::Deliver(position) | Action::Duplicate(position) => {
                 let letter = self.letter(state.network.letter(position)?);
@@ -151,6 +157,8 @@ impl Cluster {
             Action::ElectionTimeout(id) => (id, MachineEvent::ElectionTimeout),
             Action::HeartbeatTimeout(id) => (id, MachineEvent::HeartbeatTimeout),
             Action::ClientRequest(id) => (id, MachineEvent::ClientRequest(request)),
+            Action::Replicate(id) => (id, MachineEvent::Replicate),
+            Action::SendCommit(id) => (id, MachineEvent::SendCommit),
             Action::Crash(id, kept) => (id, MachineEvent::Crash(kept)),
             Action::TornCrash(_) => return None,
             Action::Restart(id) => (id, MachineEvent::Restart),
@@ -181,15 +189,16 @@ impl Cluster {
             config: bounds.config(),
             apply_at_once: bounds.apply == Apply::AtOnce,
             unwritten: if lags { bounds.unwritten } else { u8::MAX },
+            sending: bounds.sending,
         };
         let silent = |host: Host, rules| Stepped { host, sent: Vec::new(), rules };
         let mut stepped = match &event {
             MachineEvent::Receive(letter) => stepper.step(before, [Input::Receive(letter.clone())]),
             MachineEvent::ElectionTimeout => stepper.step(before, [Input::ElectionTimeout]),
             MachineEvent::HeartbeatTimeout => stepper.step(before, [Input::HeartbeatTimeout]),
-            MachineEvent::ClientRequest(command) => {
-                stepper.step(before, [Input::Propose(*command), Input::Replicate])
-            }
+            MachineEvent::ClientRequest(command) => stepper.request(before, *command),
+            MachineEvent::Replicate => stepper.step(before, [Input::Replicate]),
+            MachineEvent::SendCommit => stepper.step(before, [Input::SendCommit]),
             MachineEvent::Write(steps) => stepper.write(before, *steps),
             MachineEvent::FailWrite => stepper.fail_write(before),
             MachineEvent::Crash(kept) => {
@@ -297,7 +306,7 @@ impl Search<'_> {
             Action::Deliver(position) | Action::Duplicate(position) => {
                 Asked::Letter(state.network.letter(position).map_or(u32::MAX, |letter| letter.number()))
             }
-            Action::ClientRequest(_) => Asked::Request(state.used.client_requests.saturating_add(1)),
+            Action::ClientRequest(_) => Asked::Request(Command(state.used.client_requests.saturating_add(1))),
             other => Asked::Other(other),
         };
         let Some((server, event)) = self.cluster.machine_event(state, action) else { return Ok(()) };

@@ -35,7 +35,7 @@ mod trace;
 mod view;
 
 pub use actions::Action;
-pub use bounds::{Apply, Bounds, Budget};
+pub use bounds::{Apply, Bounds, Budget, Limits, Sending};
 pub use check::{CheckError, CheckOptions, Phase, Progress, check, check_system, shortest_witness};
 pub use cluster::{Cluster, System};
 pub use control::{Control, Limit};

@@ -1,6 +1,7 @@
 //! One step of one machine: the core's step, what the machine does with its effects, and what the step breaks if the
 //! rules are wrong. No rule of the protocol is here.
 
+use crate::bounds::Sending;
 use crate::driver::Driver;
 use crate::host::{Ballot, Host, Letter, Recovery, Unwritten};
 use crate::prefix::{Command, MAX_LOG, Prefix};
@@ -32,9 +33,17 @@ pub struct Stepper<'a> {
     pub apply_at_once: bool,
     /// Most steps whose records are not durable yet. 0: what a step asks for is durable within the step.
     pub unwritten: u8,
+    /// When a leader sends what it was given.
+    pub sending: Sending,
 }
 
 impl Stepper<'_> {
+    /// A client gives the machine's server a command.
+    pub fn request(&self, before: &Host, command: Command) -> Option<Stepped> {
+        let replicate = (self.sending == Sending::AtOnce).then_some(Input::Replicate);
+        self.step(before, [Some(Input::Propose(command)), replicate].into_iter().flatten())
+    }
+
     /// Gives the inputs to the machine's server. None when the machine is down, or when too much is unwritten.
     pub fn step(
         &self,

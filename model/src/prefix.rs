@@ -5,8 +5,23 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A client's command: the number of its request, from 1. Each request has its own, so that two entries are the
-/// same entry exactly when their commands are equal.
-pub type Command = u8;
+/// same entry exactly when their commands are equal. It takes as many bytes as its number says, so that commands differ
+/// in size, and limits in bytes can be met by some and not by others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Command(pub u8);
+
+impl figure2_core::Command for Command {
+    fn size(&self) -> u64 {
+        u64::from(self.0)
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "c{}", self.0)
+    }
+}
 
 /// Longest log that a model can hold.
 pub const MAX_LOG: usize = 7;
@@ -65,7 +80,7 @@ impl Prefix {
         if position < usize::from(self.len) { self.commands.get(position).copied() } else { None }
     }
 
-    /// The commands beyond another prefix; all of them have their indexes, the others are 0.
+    /// The commands beyond another prefix; all of them have their indexes.
     pub fn beyond(&self, earlier: Prefix) -> impl Iterator<Item = Command> {
         self.commands.into_iter().take(usize::from(self.len)).skip(usize::from(earlier.len))
     }
@@ -84,7 +99,7 @@ impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[")?;
         for (i, command) in self.commands.iter().take(usize::from(self.len)).enumerate() {
-            write!(f, "{}c{command}", if i == 0 { "" } else { " " })?;
+            write!(f, "{}{command}", if i == 0 { "" } else { " " })?;
         }
         write!(f, "]")
     }
@@ -96,12 +111,12 @@ mod tests {
 
     #[test]
     fn a_prefix_is_made_of_its_commands_unless_it_is_longer_than_any() {
-        let prefix = Prefix::try_from(vec![3, 1]).unwrap();
+        let prefix = Prefix::try_from(vec![Command(3), Command(1)]).unwrap();
         assert_eq!(
             (prefix.get(Index(1)), prefix.get(Index(2)), prefix.get(Index(3))),
-            (Some(3), Some(1), None)
+            (Some(Command(3)), Some(Command(1)), None)
         );
-        assert_eq!(Vec::from(prefix), [3, 1]);
-        assert_eq!(Prefix::try_from(vec![1; 100]), Err(TooLong(100)));
+        assert_eq!(Vec::from(prefix), [Command(3), Command(1)]);
+        assert_eq!(Prefix::try_from(vec![Command(1); 100]), Err(TooLong(100)));
     }
 }

@@ -1,6 +1,6 @@
 //! The named profiles: what is explored, from where, and what a complete search of it must have seen.
 
-use crate::bounds::{Apply, Bounds, Budget};
+use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
 use crate::properties::{Safety, Witness};
 use crate::script::Scene;
 use figure2_core::Rule;
@@ -156,6 +156,8 @@ const BASE: Bounds = Bounds {
     failed_writes: 0,
     in_flight: 2,
     entries_per_message: 1,
+    sending: Sending::AtOnce,
+    limits: Limits::NONE,
     apply: Apply::AtOnce,
     clients: false,
 };

@@ -15,6 +15,8 @@ pub enum Scene {
     Heartbeat(u8),
     /// A client gives a leader a command.
     Request(u8),
+    /// A leader sends followers the entries that they lack, a message each.
+    Replicate(u8),
     /// All messages between two servers arrive, and the answers to them, until none is left between the two.
     Exchange(u8, u8),
     /// The messages that are on their way from the first server to the second arrive; the answers wait.
@@ -57,6 +59,7 @@ fn play_scene(cluster: &Cluster, mut state: State, scene: Scene) -> Option<State
         Scene::Timeout(id) => Action::ElectionTimeout(ServerId(id)),
         Scene::Heartbeat(id) => Action::HeartbeatTimeout(ServerId(id)),
         Scene::Request(id) => Action::ClientRequest(ServerId(id)),
+        Scene::Replicate(id) => Action::Replicate(ServerId(id)),
         Scene::Crash(id) => Action::Crash(ServerId(id), 0),
         Scene::Restart(id) => Action::Restart(ServerId(id)),
         Scene::LoseAll => {

@@ -244,6 +244,8 @@ mod tests {
         snapshots: 0,
         in_flight: 2,
         entries_per_message: 1,
+        sending: crate::bounds::Sending::AtOnce,
+        limits: crate::bounds::Limits::NONE,
         apply: Apply::AtOnce,
         clients: true,
     };

@@ -23,6 +23,8 @@ pub enum Event {
     ElectionTimeout,
     HeartbeatTimeout,
     ClientRequest(Command),
+    Replicate,
+    SendCommit,
     /// A power loss; the disk keeps the records of so many unwritten steps.
     Crash(u8),
     TornCrash,
@@ -42,7 +44,7 @@ impl Event {
             Event::Receive(letter) => (0, letter.number()),
             Event::ElectionTimeout => (1, 0),
             Event::HeartbeatTimeout => (2, 0),
-            Event::ClientRequest(command) => (3, u32::from(command)),
+            Event::ClientRequest(command) => (3, u32::from(command.0)),
             Event::Crash(kept) => (4, u32::from(kept)),
             Event::TornCrash => (5, 0),
             Event::Restart => (6, 0),
@@ -51,6 +53,8 @@ impl Event {
             Event::Apply => (9, 0),
             Event::TakeSnapshot => (10, 0),
             Event::AnswerSnapshot => (11, 0),
+            Event::Replicate => (12, 0),
+            Event::SendCommit => (13, 0),
         };
         operand << 4 | kind
     }

@@ -56,7 +56,7 @@ pub fn describe_message(message: &Message<Command, Prefix>) -> (&'static str, St
 
 fn describe_entries(entries: &[Entry<Command>]) -> String {
     let entries: Vec<String> =
-        entries.iter().map(|entry| format!("c{}@{}", entry.command, entry.term)).collect();
+        entries.iter().map(|entry| format!("{}@{}", entry.command, entry.term)).collect();
     format!("[{}]", entries.join(" "))
 }
 

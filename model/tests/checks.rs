@@ -7,8 +7,8 @@ use figure2_core::rules::{
 };
 use figure2_core::{Command, Config, Effects, Persistent, Rule, Rules, Server, ServerId, Term};
 use figure2_model::{
-    Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Outcome, Profile, Reduction, Safety, Scene,
-    System, Unfinished, Verdict, Witness, check, check_system, profiles,
+    Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Limits, Outcome, Profile, Reduction, Safety,
+    Scene, Sending, System, Unfinished, Verdict, Witness, check, check_system, profiles,
 };
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ const BOUNDS: Bounds = Bounds {
     failed_writes: 0,
     in_flight: 2,
     entries_per_message: 1,
+    sending: Sending::AtOnce,
+    limits: Limits::NONE,
     apply: Apply::AtOnce,
     clients: false,
 };

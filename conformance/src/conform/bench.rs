@@ -12,7 +12,7 @@ use figure2::Failure;
 use figure2::codec;
 use figure2::driven::{Driven, Pace, Timeout};
 use figure2_core::{Config, Index, ServerId};
-use figure2_model::{Apply, Bounds, Host, MachineEvent, Visible};
+use figure2_model::{Apply, Bounds, Host, MachineEvent, Sending, Visible};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -22,6 +22,7 @@ use std::task::{Context, Poll, Waker};
 pub struct Bench {
     id: ServerId,
     config: Config,
+    sending: Sending,
     pace: Pace,
     journal: Journal,
     disk: Disk,
@@ -46,6 +47,7 @@ impl Bench {
         let mut bench = Bench {
             id,
             config: bounds.config(),
+            sending: bounds.sending,
             pace: if bounds.apply == Apply::AtOnce { Pace::AtOnce } else { Pace::OneByOne },
             disk: Disk::new(journal.clone(), bounds.unwritten > 0, defect),
             journal,
@@ -154,7 +156,12 @@ impl Bench {
                     started.is_leader && (started.index, started.term) == last,
                     "start answered {started:?}, and the log ends with {last:?}"
                 );
+                if self.sending == Sending::AtOnce {
+                    node.replicate();
+                }
             }
+            MachineEvent::Replicate => node.replicate(),
+            MachineEvent::SendCommit => node.send_commit(),
             MachineEvent::Apply => anyhow::ensure!(node.hand_over(), "nothing was handed to the service"),
             MachineEvent::TakeSnapshot => {
                 let content = self.service.content();

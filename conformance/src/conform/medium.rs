@@ -66,7 +66,7 @@ impl Service {
         let next = Index::ZERO.plus(applied.content.len() + 1);
         match message {
             ApplyMsg::Command { index, command, .. } if index == next => {
-                applied.content.extend_from_slice(&command);
+                applied.content.extend(command.first());
             }
             ApplyMsg::Command { index, .. } => {
                 applied.wrong =

@@ -97,7 +97,6 @@ impl Ways {
             MachineEvent::Write(_) | MachineEvent::Crash(_) | MachineEvent::FailWrite => {
                 Some(Impossible::SavesPart)
             }
-            MachineEvent::ClientRequest(_) => Some(Impossible::ReplicatesDuringSave),
             MachineEvent::Apply | MachineEvent::TakeSnapshot | MachineEvent::AnswerSnapshot => {
                 Some(Impossible::ServesDuringInstall)
             }
@@ -113,8 +112,6 @@ impl Ways {
 pub enum Impossible {
     /// A part of what waits becomes durable, or is released, without the rest.
     SavesPart,
-    /// A command is replicated in the step that takes it in, while a save is under way.
-    ReplicatesDuringSave,
     /// The service gets something, or takes a snapshot, while the one that it agreed to is not durable.
     ServesDuringInstall,
     /// Only such steps lead to where it begins.
@@ -125,9 +122,6 @@ impl fmt::Display for Impossible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Impossible::SavesPart => "save or release a part of what waits: the writer takes all that waits",
-            Impossible::ReplicatesDuringSave => {
-                "replicate a command at once during a save: the writer does so after it"
-            }
             Impossible::ServesDuringInstall => {
                 "serve the service before its snapshot is durable: the node waits for that"
             }

@@ -9,14 +9,14 @@ use figure2_model as model;
 /// A message, as a node sends it.
 pub type Letter = Envelope<Bytes, Bytes>;
 
-/// A command.
+/// A command: as many bytes as its number says, each of which is its number. So its size is what the model says, too.
 pub fn command(command: model::Command) -> Bytes {
-    Bytes::copy_from_slice(&[command])
+    vec![command.0; usize::from(command.0)].into()
 }
 
 /// The content of a service: its commands, a byte each.
 pub fn content(prefix: &model::Prefix) -> Vec<u8> {
-    (*prefix).into()
+    Vec::from(*prefix).into_iter().map(|command: model::Command| command.0).collect()
 }
 
 /// A snapshot.

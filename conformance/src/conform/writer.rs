@@ -50,13 +50,6 @@ impl Writer {
             }
             MachineEvent::Write(steps) if usize::from(*steps) != taken => return None,
             MachineEvent::Write(_) => saving = 0,
-            // The node replicates a command when its writer comes to it; the model's step has both.
-            MachineEvent::ClientRequest(_) if self.saving > 0 || writer_is_late => {
-                let is_alone = before.server.as_ref().is_some_and(|server| server.config().servers == 1);
-                if !is_alone {
-                    return None;
-                }
-            }
             MachineEvent::Apply | MachineEvent::TakeSnapshot | MachineEvent::AnswerSnapshot
                 if self.before_answer > 0 =>
             {
@@ -98,9 +91,9 @@ mod tests {
     use figure2_core::{
         AppendEntries, Entry, Envelope, Index, InstallSnapshot, Message, ServerId, Snapshot, Term,
     };
-    use figure2_model::{Bounds, Prefix, profile};
+    use figure2_model::{Bounds, Command, Prefix, profile};
 
-    fn from_leader(message: Message<u8, Prefix>) -> MachineEvent {
+    fn from_leader(message: Message<Command, Prefix>) -> MachineEvent {
         MachineEvent::Receive(Envelope { from: ServerId(0), to: ServerId(1), message })
     }
 
@@ -108,9 +101,9 @@ mod tests {
     fn snapshot_and_entry() -> [MachineEvent; 2] {
         let (term, first) = (Term(1), Index(1));
         let mut data = Prefix::default();
-        data.push(1);
+        data.push(Command(1));
         let snapshot = Snapshot { last_included_index: first, last_included_term: term, data };
-        let entries = vec![Entry { term, command: 2 }];
+        let entries = vec![Entry { term, command: Command(2) }];
         let append = AppendEntries {
             term,
             prev_log_index: first,

@@ -3,7 +3,7 @@
 
 use super::Account;
 use figure2_core::ServerId;
-use figure2_model::{Deed, Kind, Safety, Witness};
+use figure2_model::{Command, Deed, Kind, Safety, Witness};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -199,7 +199,7 @@ impl FileStep {
             what: deed.kind.words().to_owned(),
             server: deed.server.0,
             message: deed.message.clone(),
-            command: deed.command,
+            command: deed.command.map(|command| command.0),
             records: deed.records,
         }
     }
@@ -218,7 +218,13 @@ impl FileStep {
             return Err(format!("{:?} {problem}", self.what));
         }
         let FileStep { server, ref message, command, records, .. } = *self;
-        Ok(Deed { kind, server: ServerId(server), message: message.clone(), command, records })
+        Ok(Deed {
+            kind,
+            server: ServerId(server),
+            message: message.clone(),
+            command: command.map(Command),
+            records,
+        })
     }
 }
 

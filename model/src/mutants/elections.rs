@@ -50,7 +50,7 @@ pub fn mutants() -> Vec<Mutant> {
                 fn retry_votes(&self, s: &mut Node, fx: &mut Fx) {
                     if matches!(s.role(), Role::Candidate { .. }) {
                         let mut entries = s.log().entries().to_vec();
-                        entries.push(Entry { term: Term(1), command: 0 });
+                        entries.push(Entry { term: Term(1), command: crate::Command(0) });
                         let log = Log::from_parts(s.log().snapshot().cloned(), entries);
                         Figure2.request_votes(&mut as_candidate(s, log), fx);
                     }

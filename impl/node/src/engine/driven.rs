@@ -3,7 +3,9 @@
 //!
 //! Between two calls nothing happens, so what an input does can be compared with what a model says of it.
 
-use super::{Due, Envelope, Link, Monitor, Server, Service, Snapshot, Timers, applier, sender, syncer};
+use super::{
+    Due, Envelope, Input, Link, Monitor, Server, Service, Snapshot, Timers, applier, sender, syncer,
+};
 use crate::codec::{self, CodecError};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
 use crate::{
@@ -60,7 +62,7 @@ impl Driven {
     ) -> Result<Driven, MakeError> {
         let server = Server::new(me, config, storage.load()?)?;
         let due = Arc::new(Mutex::new(None));
-        let monitor = Arc::new(Monitor::new(server, Manual { due: due.clone() }));
+        let monitor = Arc::new(Monitor::sending_by_hand(server, Manual { due: due.clone() }));
         let service = Shop(Arc::new(service));
         let wire = Wire { monitor: monitor.clone(), link };
         let sender = Task::new({
@@ -81,6 +83,16 @@ impl Driven {
     /// As [`Raft::start`](crate::Raft::start).
     pub fn start(&self, command: Command) -> Started {
         self.monitor.start(command)
+    }
+
+    /// Sends what followers lack. A driven node does so only when told.
+    pub fn replicate(&self) {
+        self.monitor.give(Input::Replicate);
+    }
+
+    /// Tells followers what is committed. A driven node does so only when told.
+    pub fn send_commit(&self) {
+        self.monitor.give(Input::SendCommit);
     }
 
     /// A request from a peer; the reply arrives once the node has come to rest.

@@ -45,6 +45,20 @@ impl<T: Timers> Monitor<T> {
         Monitor::with(server, timers, Some(recorded))
     }
 
+    /// Around a server that sends entries and commit_index only when [given](Self::give) the input.
+    #[cfg(not(loom))]
+    pub(super) fn sending_by_hand(server: Server, timers: T) -> Self {
+        let monitor = Monitor::new(server, timers);
+        monitor.lock().sends_by_hand = true;
+        monitor
+    }
+
+    /// Steps an input that nobody waits for.
+    #[cfg(not(loom))]
+    pub(super) fn give(&self, input: Input) {
+        self.update(|state| state.step(Tag::Nobody, input));
+    }
+
     fn with(server: Server, timers: T, recorded: Option<Recorded>) -> Self {
         Monitor {
             state: Mutex::new(State::new(server, timers, recorded)),
@@ -126,7 +140,7 @@ impl<T: Timers> Monitor<T> {
     /// AppendEntries for each follower.
     pub(super) fn take_ready(&self) -> Option<Vec<Envelope>> {
         self.update(|state| {
-            if core::mem::take(&mut state.proposed) {
+            if core::mem::take(&mut state.proposed) && !state.sends_by_hand {
                 state.step(Tag::Nobody, Input::Replicate);
             }
             let ready = core::mem::take(&mut state.ready);

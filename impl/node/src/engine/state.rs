@@ -55,6 +55,8 @@ pub(super) struct State<T: Timers> {
     pub(super) ready: Vec<Envelope>,
     /// Commands were proposed, and Replicate is still to be stepped: once for all of them.
     pub(super) proposed: bool,
+    /// A harness gives Replicate and SendCommit.
+    pub(super) sends_by_hand: bool,
     /// Index of the snapshot that the service was offered and has yet to answer.
     pub(super) unanswered: Option<Index>,
     /// The leader of the current term, if known.
@@ -74,6 +76,7 @@ impl<T: Timers> State<T> {
             outbox: Batch::default(),
             ready: Vec::new(),
             proposed: false,
+            sends_by_hand: false,
             unanswered: None,
             leader: None,
             stop: None,
