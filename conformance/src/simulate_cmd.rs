@@ -221,8 +221,8 @@ fn reduced(
 fn print_failure(plan: &Plan, failure: &Failure) {
     println!("FAILED seed {}: {failure}", plan.seed);
     println!(
-        "  {} servers, {} clients, {} keys, snapshots every {} entries",
-        plan.servers, plan.clients, plan.keys, plan.snapshot_every
+        "  {} servers, {} clients, {} keys, snapshots every {} entries, installed in {} ms",
+        plan.servers, plan.clients, plan.keys, plan.snapshot_every, plan.install_ms
     );
     println!("  limits: {}", plan.limits);
     println!("  sizes: {}", plan.sizes);

@@ -65,6 +65,8 @@ pub(super) enum Outcome {
     Done,
     Proposed(Ignored),
     NotLeader(Ignored),
+    TooLarge(Ignored),
+    Busy(Ignored),
     SnapshotTaken,
     SnapshotIgnored(Ignored),
     Installed,

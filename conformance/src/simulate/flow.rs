@@ -154,7 +154,7 @@ impl Way {
         for (entry, place) in entries.iter().zip(0..) {
             self.in_flight.push_back((Index(first.0 + place), entry.size()));
         }
-        self.next = Some(prev_log_index.plus(entries.len()));
+        self.next = Some(prev_log_index.plus(entries.len()).next());
         let in_flight: u64 = self.in_flight.iter().map(|(_, size)| size).sum();
         if self.in_flight.len() > 1 && in_flight > limits.max_in_flight_bytes {
             let most = limits.max_in_flight_bytes;
@@ -246,6 +246,9 @@ mod tests {
         let limits = Limits::default();
         let (all, tail) = (('s', batch(0, &[1, 1, 1])), ('s', batch(1, &[1, 1])));
         assert!(flow(&limits, &[all.clone(), tail.clone()]).unwrap_err().contains("from index 2 on"));
+        assert!(
+            flow(&limits, &[all.clone(), ('s', batch(2, &[1]))]).unwrap_err().contains("from index 3 on")
+        );
         let refused = ('a', refusal());
         let once = flow(&limits, &[all.clone(), refused.clone(), tail.clone(), ('s', batch(3, &[1]))]);
         assert_eq!(once.map(|sum| (sum.batches, sum.again)), Ok((3, 1)));

@@ -39,6 +39,8 @@ pub struct Plan {
     pub snapshot_every: u64,
     /// Whether Raft switches to a leader's snapshot by itself, or the service is asked.
     pub install_automatically: bool,
+    /// How long a service takes to load a leader's snapshot, in ms; meanwhile it applies nothing.
+    pub install_ms: u64,
     /// How long messages take in calm weather, in ms.
     pub delay_ms: Span,
     /// How long a write takes in calm weather, in ms.
@@ -93,6 +95,7 @@ impl Plan {
             pause_ms: *[100, 300, 1000].choose(random).unwrap_or(&300),
             snapshot_every,
             install_automatically: random.random_bool(0.5),
+            install_ms: *[0, 0, 0, 50, 300, 1000].choose(random).unwrap_or(&0),
             delay_ms: *[Span(0, 2), Span(1, 10), Span(5, 40)].choose(random).unwrap_or(&Span(1, 10)),
             write_ms: *[Span(0, 0), Span(0, 5), Span(2, 20)].choose(random).unwrap_or(&Span(0, 5)),
             sizes: Sizes::draw(&limits, snapshot_every, random),
@@ -151,7 +154,7 @@ impl Plan {
                 return Err(format!("{fault}: there is no server {server}"));
             }
             let longest = fault.kind.longest_ms().max(fault.at_ms).max(fault.for_ms);
-            if longest > DAY || self.faults_until_ms > DAY || self.pause_ms > DAY {
+            if longest > DAY || self.faults_until_ms > DAY || self.pause_ms > DAY || self.install_ms > DAY {
                 return Err(format!("{fault}: no time can be over a day"));
             }
         }

@@ -107,8 +107,9 @@ impl Reducer {
     }
 
     fn surroundings(&mut self) {
-        let calmer: [fn(&mut Plan); 17] = [
+        let calmer: [fn(&mut Plan); 18] = [
             |plan| plan.leader_hangs = false,
+            |plan| plan.install_ms = 0,
             |plan| plan.sizes = Sizes::default(),
             |plan| plan.sizes.at_limit_per_mille = 0,
             |plan| plan.sizes.snapshot_bytes = 0,
@@ -132,11 +133,12 @@ impl Reducer {
     }
 }
 
-/// How many of a plan's limits and sizes are not the usual ones.
+/// How many of a plan's parts, its faults apart, are not the usual ones.
 fn unusual(plan: &Plan) -> usize {
     let (limits, sizes, usual) = (&plan.limits, &plan.sizes, Limits::default());
     let unusual = [
         plan.leader_hangs,
+        plan.install_ms > 0,
         sizes.large_per_mille > 0,
         sizes.at_limit_per_mille > 0,
         sizes.snapshot_bytes > 0,

@@ -5,7 +5,9 @@ use super::store::Store;
 use super::verdict::Failure;
 use super::world::World;
 use figure2::{ApplyMsg, Index, Raft};
+use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
+use tokio::time::sleep;
 
 /// Takes messages until the node ends.
 pub(super) async fn run(
@@ -32,6 +34,9 @@ pub(super) async fn run(
                 }
             }
             ApplyMsg::Snapshot { index, term, data } => {
+                if world.plan().install_ms > 0 {
+                    sleep(Duration::from_millis(world.plan().install_ms)).await;
+                }
                 let switch = world.plan().install_automatically
                     || raft.cond_install_snapshot(term, index, data.clone()).await;
                 if switch {

@@ -40,20 +40,24 @@ const LARGEST: u64 = 32 << 20;
 impl Default for Limits {
     /// Those of the nodes.
     fn default() -> Self {
-        let Options { max_entries_per_message, .. } = Options::default();
-        Limits {
-            max_entries_per_message,
-            max_message_bytes: 1 << 20,
-            max_in_flight_bytes: 8 << 20,
-            max_command_bytes: 8 << 20,
-            max_uncommitted_bytes: 64 << 20,
-            snapshot_patience: 10,
-            max_retained_bytes: 0,
-        }
+        Limits::of(&Options::default())
     }
 }
 
 impl Limits {
+    /// Those of a node's options.
+    fn of(options: &Options) -> Limits {
+        Limits {
+            max_entries_per_message: options.max_entries_per_message,
+            max_message_bytes: options.max_message_bytes,
+            max_in_flight_bytes: options.max_in_flight_bytes,
+            max_command_bytes: options.max_command_bytes,
+            max_uncommitted_bytes: options.max_uncommitted_bytes,
+            snapshot_patience: options.snapshot_patience,
+            max_retained_bytes: options.max_retained_bytes,
+        }
+    }
+
     pub(super) fn draw(random: &mut StdRng) -> Limits {
         let usual = Limits::default();
         let one_of = |random: &mut StdRng, small: &[u64], usual: u64| match small.choose(random) {
@@ -80,8 +84,16 @@ impl Limits {
 
     /// A node's options with these limits.
     pub(super) fn set(&self, options: Options) -> Options {
-        let Limits { max_entries_per_message, .. } = *self;
-        Options { max_entries_per_message, ..options }
+        Options {
+            max_entries_per_message: self.max_entries_per_message,
+            max_message_bytes: self.max_message_bytes,
+            max_in_flight_bytes: self.max_in_flight_bytes,
+            max_command_bytes: self.max_command_bytes,
+            max_uncommitted_bytes: self.max_uncommitted_bytes,
+            snapshot_patience: self.snapshot_patience,
+            max_retained_bytes: self.max_retained_bytes,
+            ..options
+        }
     }
 
     /// Whether they can be.
