@@ -80,6 +80,15 @@ impl Client {
                     return true;
                 }
                 Ok(Answer::NotLeader) => {}
+                Ok(Answer::Busy) => {
+                    sleep(Duration::from_millis(self.random.random_range(1..40))).await;
+                    continue;
+                }
+                // Nobody has taken it, and nobody will.
+                Ok(Answer::TooLarge) => {
+                    self.world.complete(self.id, Outcome::Failed);
+                    return true;
+                }
                 // It may be in a log, and done later.
                 Ok(Answer::Lost) | Err(_) => started = true,
             }

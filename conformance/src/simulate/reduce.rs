@@ -70,6 +70,7 @@ impl Reducer {
     fn try_changed(&mut self, change: impl FnOnce(&mut Plan)) -> bool {
         let mut plan = self.best.plan.clone();
         change(&mut plan);
+        plan.limits.fit();
         self.try_plan(plan)
     }
 
@@ -107,7 +108,7 @@ impl Reducer {
     }
 
     fn surroundings(&mut self) {
-        let calmer: [fn(&mut Plan); 18] = [
+        let calmer: [fn(&mut Plan); 19] = [
             |plan| plan.leader_hangs = false,
             |plan| plan.install_ms = 0,
             |plan| plan.sizes = Sizes::default(),
@@ -121,6 +122,7 @@ impl Reducer {
             |plan| plan.limits.max_command_bytes = Limits::default().max_command_bytes,
             |plan| plan.limits.snapshot_patience = Limits::default().snapshot_patience,
             |plan| plan.limits.max_retained_bytes = Limits::default().max_retained_bytes,
+            |plan| plan.limits.max_waiting_bytes = Limits::default().max_waiting_bytes,
             |plan| plan.clients = 1,
             |plan| plan.clients = plan.clients.div_ceil(2),
             |plan| plan.keys = 1,
@@ -149,6 +151,7 @@ fn unusual(plan: &Plan) -> usize {
         limits.max_uncommitted_bytes != usual.max_uncommitted_bytes,
         limits.snapshot_patience != usual.snapshot_patience,
         limits.max_retained_bytes != usual.max_retained_bytes,
+        limits.max_waiting_bytes != usual.max_waiting_bytes,
     ];
     unusual.into_iter().filter(|is_so| *is_so).count()
 }

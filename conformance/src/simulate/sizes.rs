@@ -1,6 +1,7 @@
 //! How large things are in a run, and what the nodes limit.
 
-use figure2::Options;
+use figure2::{Command, Options};
+use figure2_core::Entry;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -32,6 +33,8 @@ pub struct Limits {
     pub snapshot_patience: u8,
     /// Up to how many bytes of entries a leader keeps while a follower lacks one of them.
     pub max_retained_bytes: u64,
+    /// Most bytes of what peers have sent that wait for a write; it must hold what a leader sends without an answer.
+    pub max_waiting_bytes: u64,
 }
 
 /// The largest command, snapshot or limit of a plan, in bytes: what fits in a message with room to spare.
@@ -55,6 +58,7 @@ impl Limits {
             max_uncommitted_bytes: options.max_uncommitted_bytes,
             snapshot_patience: options.snapshot_patience,
             max_retained_bytes: options.max_retained_bytes,
+            max_waiting_bytes: options.max_waiting_bytes,
         }
     }
 
@@ -65,7 +69,7 @@ impl Limits {
             _ => usual,
         };
         let entries = [1, 2, 3, random.random_range(1..=1024)].choose(random).copied();
-        Limits {
+        let mut limits = Limits {
             max_entries_per_message: entries
                 .filter(|_| random.random_bool(0.75))
                 .unwrap_or(usual.max_entries_per_message),
@@ -78,8 +82,25 @@ impl Limits {
             ),
             max_uncommitted_bytes: one_of(random, &[1, 150, 500, 5000, 100_000], usual.max_uncommitted_bytes),
             snapshot_patience: *[1, 1, 2, 4, usual.snapshot_patience].choose(random).unwrap_or(&1),
-            max_retained_bytes: *[0, 0, 300, 3000, 1 << 20].choose(random).unwrap_or(&0),
-        }
+            max_retained_bytes: *[0, 0, 300, 3000, usual.max_retained_bytes].choose(random).unwrap_or(&0),
+            max_waiting_bytes: usual.max_waiting_bytes,
+        };
+        // Heartbeats during a slow write take some room, too.
+        let heartbeats = 10_000;
+        limits.max_waiting_bytes =
+            one_of(random, &[limits.least_waiting_bytes() + heartbeats], usual.max_waiting_bytes);
+        limits
+    }
+
+    /// What a leader may send without an answer.
+    fn least_waiting_bytes(&self) -> u64 {
+        let command = self.max_command_bytes.saturating_add(Entry::<Command>::OVERHEAD);
+        self.max_in_flight_bytes.saturating_add(self.max_message_bytes.max(command))
+    }
+
+    /// Makes the limits fit each other, after one of them was changed.
+    pub(super) fn fit(&mut self) {
+        self.max_waiting_bytes = self.max_waiting_bytes.max(self.least_waiting_bytes());
     }
 
     /// A node's options with these limits.
@@ -92,6 +113,7 @@ impl Limits {
             max_uncommitted_bytes: self.max_uncommitted_bytes,
             snapshot_patience: self.snapshot_patience,
             max_retained_bytes: self.max_retained_bytes,
+            max_waiting_bytes: self.max_waiting_bytes,
             ..options
         }
     }
@@ -104,6 +126,12 @@ impl Limits {
         if self.max_command_bytes > LARGEST {
             return Err(format!("limits: max_command_bytes is at most {LARGEST}"));
         }
+        let least = self.least_waiting_bytes();
+        if self.max_waiting_bytes < least {
+            return Err(format!(
+                "limits: max_waiting_bytes is at least {least}, which a leader sends without an answer"
+            ));
+        }
         Ok(())
     }
 }
@@ -113,14 +141,15 @@ impl fmt::Display for Limits {
         write!(
             f,
             "{} entries or {} bytes a message, {} bytes in flight, commands of {} bytes, {} bytes uncommitted, \
-             {} heartbeats of patience, {} bytes retained",
+             {} heartbeats of patience, {} bytes retained, {} waiting for a write",
             self.max_entries_per_message,
             self.max_message_bytes,
             self.max_in_flight_bytes,
             self.max_command_bytes,
             self.max_uncommitted_bytes,
             self.snapshot_patience,
-            self.max_retained_bytes
+            self.max_retained_bytes,
+            self.max_waiting_bytes
         )
     }
 }

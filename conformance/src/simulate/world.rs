@@ -11,7 +11,7 @@ use super::verdict::Failure;
 use super::weather::Weather;
 use crate::linear::{Action, Operation, Outcome, Recorder};
 use crate::tester::mix;
-use figure2::{Index, Install, Options, Raft, ServerId};
+use figure2::{Index, Install, Options, ProposeError, Raft, ServerId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -47,6 +47,10 @@ pub(super) enum Answer {
     Reply(Reply),
     /// Its request is in no log because of this.
     NotLeader,
+    /// Its request is in no log because of this; the same server may take it later.
+    Busy,
+    /// Its request is too large for any server.
+    TooLarge,
     /// The server is gone, and perhaps the request is in its log.
     Lost,
 }
@@ -185,8 +189,20 @@ impl World {
             return Answer::Reply(Reply::Read(read));
         }
         let (reply, replied) = oneshot::channel();
-        if !raft.start(request.encode()).is_leader {
-            return Answer::NotLeader;
+        let command = request.encode();
+        let (size, limit) = (command.len() as u64, self.plan.limits.max_command_bytes);
+        let proposed = raft.propose(command);
+        if matches!(proposed, Ok(_) if size > limit)
+            || matches!(proposed, Err(ProposeError::TooLarge { .. }) if size <= limit)
+        {
+            let what = format!("a command of {size} bytes, of at most {limit}: {proposed:?}");
+            self.fail(Failure::Limit { server, what });
+        }
+        match proposed {
+            Ok(_) => {}
+            Err(ProposeError::TooLarge { .. }) => return Answer::TooLarge,
+            Err(ProposeError::Busy { .. }) => return Answer::Busy,
+            Err(_) => return Answer::NotLeader,
         }
         self.with(server, |member| member.waiting.insert((request.client, request.number), reply));
         let Ok(reply) = replied.await else { return Answer::Lost };
@@ -201,6 +217,12 @@ impl World {
             // What a dead server had under way is nobody's.
             if member.generation != generation {
                 return None;
+            }
+            let (size, limit) = (command.len() as u64, self.plan.limits.max_command_bytes);
+            if size > limit {
+                return Some(format!(
+                    "the command at index {index} has {size} bytes, and at most {limit} were taken"
+                ));
             }
             match member.store.apply(index, command, once) {
                 Ok((request, reply)) => {

@@ -5,14 +5,16 @@
 //! enum variants by their place, byte strings as a length and the bytes. One byte in front names the format, so that
 //! a later one can be told apart.
 //!
-//! What is read may be hostile, or rotten. Three guards stand in front of it, in this order: an input longer than
-//! the cap is refused unread; while decoding, no more memory is claimed than a small multiple of the input's length,
-//! whatever lengths it names; and the input must be used up to its last byte.
+//! What is read may be hostile, or rotten. Three guards stand in front of it, in this order: a message longer than
+//! [`MESSAGE_LIMIT`] is refused unread, unless it brings a snapshot; while decoding, no more memory is claimed than a
+//! small multiple of the input's length, whatever lengths it names; and the input must be used up to its last byte.
+//! A snapshot may be as large as memory allows, and so may a persistent state: what was accepted must not become
+//! impossible to send or to store.
 
 use crate::{Command, SnapshotData};
 use bincode::config::{self, Config};
 use bytes::Bytes;
-use figure2_core::{Entry, Envelope, Index, Log, Persistent, ServerId, Snapshot, Term};
+use figure2_core::{Entry, Envelope, Index, Log, Message, Persistent, ServerId, Snapshot, Term};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -22,12 +24,21 @@ const MESSAGE_FORMAT: u8 = 0x12;
 /// First byte of a persistent state.
 const STATE_FORMAT: u8 = 0x21;
 
-/// Longest message, in bytes: 64 MiB. It must hold a whole snapshot, and
-/// [`max_entries_per_message`](crate::Options::max_entries_per_message) commands.
+/// Longest message but InstallSnapshot, in bytes: 64 MiB. [`Options`](crate::Options) are refused by which an AppendEntries
+/// could be longer.
 pub const MESSAGE_LIMIT: usize = 64 << 20;
 
-/// Longest persistent state (the snapshot's data is not part of it), in bytes: 256 MiB.
-pub const STATE_LIMIT: usize = 1 << 28;
+/// No limit but memory's: no object in it is longer.
+const NO_LIMIT: usize = isize::MAX.cast_unsigned();
+
+/// Where the kind of message stands, after the format, the sender and the addressee, each of one byte.
+const KIND: usize = 3;
+
+/// The kind of InstallSnapshot.
+const INSTALL_SNAPSHOT: u8 = 4;
+
+/// Bytes that a value's encoding takes beside its commands, entries and snapshots, at most.
+const HEADER: usize = 96;
 
 /// Why bytes could not be read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,9 +70,19 @@ pub enum CodecError {
 /// Encodes a message.
 ///
 /// # Errors
-/// When it would be longer than [`MESSAGE_LIMIT`].
+/// When it would be longer than [`MESSAGE_LIMIT`] and brings no snapshot.
 pub fn encode_message(envelope: &Envelope<Command, SnapshotData>) -> Result<Bytes, CodecError> {
-    encode(MESSAGE_FORMAT, MESSAGE_LIMIT, envelope)
+    let (limit, payload) = match &envelope.message {
+        Message::AppendEntries(message) => (MESSAGE_LIMIT, room_for(&message.entries)),
+        Message::InstallSnapshot(message) => (NO_LIMIT, message.snapshot.data.len()),
+        _ => (MESSAGE_LIMIT, 0),
+    };
+    encode(MESSAGE_FORMAT, limit, payload, envelope)
+}
+
+/// Bytes that the encoding of these entries takes, at most.
+fn room_for(entries: &[Entry<Command>]) -> usize {
+    entries.iter().map(|entry| entry.command.len() + Entry::<Command>::OVERHEAD as usize).sum()
 }
 
 /// Decodes a message.
@@ -69,7 +90,8 @@ pub fn encode_message(envelope: &Envelope<Command, SnapshotData>) -> Result<Byte
 /// # Errors
 /// When the bytes are not exactly one message. Whether the message makes sense is for the core to say.
 pub fn decode_message(bytes: &[u8]) -> Result<Envelope<Command, SnapshotData>, CodecError> {
-    decode(MESSAGE_FORMAT, MESSAGE_LIMIT, bytes)
+    let limit = if bytes.get(KIND) == Some(&INSTALL_SNAPSHOT) { NO_LIMIT } else { MESSAGE_LIMIT };
+    decode(MESSAGE_FORMAT, limit, bytes)
 }
 
 /// The persistent state without the snapshot's data, which is kept beside it.
@@ -85,7 +107,7 @@ struct State<Entries> {
 /// Encodes term, vote, the snapshot's index and term, and the entries after it.
 ///
 /// # Errors
-/// When it would be longer than [`STATE_LIMIT`].
+/// Only if serde fails, which it does not for these types.
 pub fn encode_state(persistent: &Persistent<Command, SnapshotData>) -> Result<Bytes, CodecError> {
     let log = &persistent.log;
     let state = State {
@@ -94,7 +116,7 @@ pub fn encode_state(persistent: &Persistent<Command, SnapshotData>) -> Result<By
         base: log.snapshot().map(|s| (s.last_included_index, s.last_included_term)),
         entries: log.entries(),
     };
-    encode(STATE_FORMAT, STATE_LIMIT, &state)
+    encode(STATE_FORMAT, NO_LIMIT, room_for(log.entries()), &state)
 }
 
 /// Decodes a persistent state: everything but the snapshot's data, which stands empty where there is a snapshot.
@@ -102,7 +124,7 @@ pub fn encode_state(persistent: &Persistent<Command, SnapshotData>) -> Result<By
 /// # Errors
 /// When the bytes are not exactly one state.
 pub fn decode_state(bytes: &[u8]) -> Result<Persistent<Command, ()>, CodecError> {
-    let state: State<Vec<Entry<Command>>> = decode(STATE_FORMAT, STATE_LIMIT, bytes)?;
+    let state: State<Vec<Entry<Command>>> = decode(STATE_FORMAT, NO_LIMIT, bytes)?;
     let snapshot = state.base.map(|(last_included_index, last_included_term)| Snapshot {
         last_included_index,
         last_included_term,
@@ -115,8 +137,10 @@ pub fn decode_state(bytes: &[u8]) -> Result<Persistent<Command, ()>, CodecError>
     })
 }
 
-fn encode<T: Serialize>(format: u8, limit: usize, value: &T) -> Result<Bytes, CodecError> {
-    let mut bytes = vec![format];
+/// `payload`: how many bytes, at most, it takes beyond [`HEADER`], so that the buffer need not grow.
+fn encode<T: Serialize>(format: u8, limit: usize, payload: usize, value: &T) -> Result<Bytes, CodecError> {
+    let mut bytes = Vec::with_capacity(HEADER + payload);
+    bytes.push(format);
     bincode::serde::encode_into_std_write(value, &mut bytes, config::standard())
         .map_err(|error| CodecError::Malformed(error.to_string()))?;
     if bytes.len() > limit {
@@ -142,8 +166,15 @@ fn decode<T: DeserializeOwned>(format: u8, limit: usize, bytes: &[u8]) -> Result
         0x1000..=0xFFFF => decode_all(body, standard.with_limit::<{ 8 << 16 }>()),
         0x1_0000..=0xF_FFFF => decode_all(body, standard.with_limit::<{ 8 << 20 }>()),
         0x10_0000..=0xFF_FFFF => decode_all(body, standard.with_limit::<{ 8 << 24 }>()),
-        _ => decode_all(body, standard.with_limit::<{ 8 << 28 }>()),
+        0x100_0000..=0xFFF_FFFF => decode_all(body, standard.with_limit::<{ claims(28) }>()),
+        0x1000_0000..=0xFFFF_FFFF => decode_all(body, standard.with_limit::<{ claims(32) }>()),
+        _ => decode_all(body, standard.with_limit::<{ claims(36) }>()),
     }
+}
+
+/// 8 times 2 to that power, or as much as an address can be.
+const fn claims(power: u32) -> usize {
+    if power + 3 < usize::BITS { 8 << power } else { usize::MAX }
 }
 
 /// Decodes one value that takes all the bytes.

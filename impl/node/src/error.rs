@@ -2,7 +2,7 @@
 
 use crate::codec::CodecError;
 use core::time::Duration;
-use figure2_core::StartError;
+use figure2_core::{ServerId, StartError, Term};
 use std::error::Error;
 use std::sync::Arc;
 
@@ -37,9 +37,63 @@ pub enum MakeError {
         /// The shortest election timeout.
         election_timeout: Duration,
     },
+    /// A limit is too small or too large for what must fit into it.
+    #[error("{option} is {value}: {problem}")]
+    Limit {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// There is no runtime to run the node's tasks.
     #[error("not inside a tokio runtime: call Raft::make from a task, or under Runtime::enter")]
     NoRuntime,
+}
+
+/// Why a server did not take a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProposeError {
+    /// Another server is the leader, or nobody is.
+    #[error("not the leader of term {term}; {}", hint(*.leader))]
+    NotLeader {
+        /// This server's current term.
+        term: Term,
+        /// The leader of that term, if this server has heard from it.
+        leader: Option<ServerId>,
+    },
+    /// Too much waits to be committed. It was not taken; later it may be.
+    #[error(
+        "busy: {uncommitted} bytes wait to be committed, of at most {limit}; try again later, or wait with \
+         propose_when_ready"
+    )]
+    Busy {
+        /// Bytes of the entries that wait.
+        uncommitted: u64,
+        /// [`max_uncommitted_bytes`](crate::Options::max_uncommitted_bytes).
+        limit: u64,
+    },
+    /// The command is larger than any may be.
+    #[error(
+        "a command of {size} bytes, of at most {limit}: split it, or raise max_command_bytes on all servers"
+    )]
+    TooLarge {
+        /// The command's size in bytes.
+        size: u64,
+        /// [`max_command_bytes`](crate::Options::max_command_bytes).
+        limit: u64,
+    },
+    /// The server was killed, or has failed: [`Raft::failure`](crate::Raft::failure) says why.
+    #[error("the server has stopped")]
+    Stopped,
+}
+
+fn hint(leader: Option<ServerId>) -> String {
+    leader.map_or("no leader is known: try another server".to_owned(), |leader| {
+        format!("its leader is {leader}")
+    })
 }
 
 /// Why storage could not load or save.

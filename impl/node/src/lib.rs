@@ -33,7 +33,7 @@ pub mod driven {
     pub use crate::engine::driven::{Driven, Pace, Timeout};
 }
 
-pub use error::{Failure, MakeError, StorageError};
+pub use error::{Failure, MakeError, ProposeError, StorageError};
 pub use figure2_core::{Change, Index, Persistent, Record, ServerId, Term};
 pub use options::{Install, Options};
 #[cfg(not(loom))]
@@ -41,7 +41,7 @@ pub use peer::{Peer, Replies};
 pub use persister::Persister;
 #[cfg(not(loom))]
 pub use raft::Raft;
-pub use status::{ApplyMsg, RoleName, Started, Status};
+pub use status::{ApplyMsg, Proposal, RoleName, Started, Status};
 pub use storage::Storage;
 
 /// A command of the service, as the service wrote it: Raft never looks inside.

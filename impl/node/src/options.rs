@@ -1,8 +1,11 @@
 //! What can be set about a node.
 
+use crate::Command;
+use crate::codec::MESSAGE_LIMIT;
 use crate::error::MakeError;
 use core::ops::Range;
 use core::time::Duration;
+use figure2_core::{Config, Entry};
 
 /// The settings of a node. All nodes of a cluster should have the same, but for the seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +18,32 @@ pub struct Options {
     pub heartbeat_interval: Duration,
     /// Who switches to a snapshot from the leader.
     pub install: Install,
-    /// Most entries in one AppendEntries; at least 1. Together they must stay within
-    /// [`codec::MESSAGE_LIMIT`](crate::codec::MESSAGE_LIMIT).
+    /// Most entries in one AppendEntries; at least 1.
     pub max_entries_per_message: u32,
+    /// Most bytes of entries in one AppendEntries. An entry that is larger goes alone. (Here and below, an entry counts
+    /// 16 bytes more than its command.)
+    pub max_message_bytes: u64,
+    /// Most bytes of entries that are on their way to one follower and not acknowledged: what a follower that is slow or
+    /// silent costs the network, and a transport that queues. One message always fits.
+    pub max_in_flight_bytes: u64,
+    /// Longest command, in bytes: a longer one is refused at once. With its entry it must fit into one message of
+    /// [`codec::MESSAGE_LIMIT`](crate::codec::MESSAGE_LIMIT).
+    pub max_command_bytes: u64,
+    /// Most bytes of entries that a leader has taken and that are not committed. Beyond it a command is refused as busy, or
+    /// waits, as the caller chooses. One command always fits.
+    pub max_uncommitted_bytes: u64,
+    /// For how many heartbeat intervals a leader waits for a follower to confirm that it has received a snapshot, before it
+    /// asks where the follower stands, and sends the snapshot again if it is lost; at least 1. A follower that has
+    /// confirmed may take as long as it needs to install it.
+    pub snapshot_patience: u8,
+    /// While a follower still lacks entries that a snapshot of the leader's service covers, the leader keeps them, and
+    /// does not use the snapshot, as long as they take at most so many bytes. Without it (0), a service that takes
+    /// snapshots faster than a follower installs one would have that follower install one after the other.
+    pub max_retained_bytes: u64,
+    /// Most bytes of what peers have sent that wait for this server's own write: their entries, and 256 for each
+    /// request. Beyond it their requests are dropped, as a network may drop them: what a disk that hangs costs in
+    /// memory. Must be enough for all that a leader sends without an answer.
+    pub max_waiting_bytes: u64,
     /// Whether the node tells all it does, as `tracing` events that [`record`](crate::record) describes.
     pub record: bool,
     /// Where the random election timeouts come from. The server's id is mixed in, so that equal seeds on all servers
@@ -26,14 +52,23 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Election timeouts of 400 to 800 ms, heartbeats every 120 ms, at most 1,024 entries in a message, the service
-    /// asked before a snapshot is installed, not recorded, seed 0.
+    /// Election timeouts of 400 to 800 ms, heartbeats every 120 ms, the service asked before a snapshot is installed, not
+    /// recorded, seed 0. At most 1,024 entries or 1 MiB in a message, 8 MiB in flight to a follower, commands of 8 MiB,
+    /// 64 MiB uncommitted, 10 heartbeats of patience with a snapshot, 32 MiB retained for followers that lag, 64 MiB
+    /// waiting for a write.
     fn default() -> Self {
         Options {
             election_timeout: Duration::from_millis(400)..Duration::from_millis(800),
             heartbeat_interval: Duration::from_millis(120),
             install: Install::Conditional,
             max_entries_per_message: 1024,
+            max_message_bytes: 1 << 20,
+            max_in_flight_bytes: 8 << 20,
+            max_command_bytes: 8 << 20,
+            max_uncommitted_bytes: 64 << 20,
+            snapshot_patience: 10,
+            max_retained_bytes: 32 << 20,
+            max_waiting_bytes: 64 << 20,
             record: false,
             seed: 0,
         }
@@ -41,16 +76,50 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Whether the durations make sense together.
+    /// Whether they make sense together. (What is wrong by itself, the core refuses.)
     pub(crate) fn check(&self) -> Result<(), MakeError> {
         let Range { start, end } = self.election_timeout.clone();
         let heartbeat_interval = self.heartbeat_interval;
         if start.is_zero() || start >= end {
-            Err(MakeError::ElectionTimeout { start, end })
-        } else if heartbeat_interval.is_zero() || heartbeat_interval >= start {
-            Err(MakeError::HeartbeatInterval { heartbeat_interval, election_timeout: start })
-        } else {
-            Ok(())
+            return Err(MakeError::ElectionTimeout { start, end });
+        }
+        if heartbeat_interval.is_zero() || heartbeat_interval >= start {
+            return Err(MakeError::HeartbeatInterval { heartbeat_interval, election_timeout: start });
+        }
+        let overhead = Entry::<Command>::OVERHEAD;
+        let most = (MESSAGE_LIMIT as u64).saturating_sub(1024);
+        let limit = |option, value, problem| Err(MakeError::Limit { option, value, problem });
+        if self.max_command_bytes.saturating_add(overhead) > most {
+            let problem = format!("at most {} bytes fit into one message", most - overhead);
+            return limit("max_command_bytes", self.max_command_bytes, problem);
+        }
+        if self.max_message_bytes > most {
+            let problem = format!("at most {most} bytes of entries fit into one message");
+            return limit("max_message_bytes", self.max_message_bytes, problem);
+        }
+        let message = self.max_message_bytes.max(self.max_command_bytes.saturating_add(overhead));
+        let sent = self.max_in_flight_bytes.saturating_add(message);
+        if self.max_waiting_bytes < sent {
+            let problem = format!(
+                "a leader sends {sent} bytes without an answer (max_in_flight_bytes and one message): a follower with a \
+                 slow disk would lose some"
+            );
+            return limit("max_waiting_bytes", self.max_waiting_bytes, problem);
+        }
+        Ok(())
+    }
+
+    /// What of them is the core's.
+    pub(crate) fn config(&self, servers: u8) -> Config {
+        Config {
+            servers,
+            max_entries_per_message: self.max_entries_per_message,
+            max_message_bytes: self.max_message_bytes,
+            max_in_flight_bytes: self.max_in_flight_bytes,
+            max_command_bytes: self.max_command_bytes,
+            max_uncommitted_bytes: self.max_uncommitted_bytes,
+            snapshot_patience: self.snapshot_patience,
+            max_retained_bytes: self.max_retained_bytes,
         }
     }
 }

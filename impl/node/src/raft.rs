@@ -4,13 +4,13 @@ use crate::engine::{Envelope, Link, Monitor, Service, Snapshot, applier, sender,
 use crate::sync::Arc;
 use crate::timer::{self, Deadlines};
 use crate::{
-    ApplyMsg, Command, Failure, MakeError, Options, Peer, Replies, SnapshotData, Started, Status, Storage,
-    StorageError, codec,
+    ApplyMsg, Command, Failure, MakeError, Options, Peer, Proposal, ProposeError, Replies, SnapshotData,
+    Started, Status, Storage, StorageError, codec,
 };
 use bytes::Bytes;
 use core::future::{Future as _, poll_fn};
 use core::pin::pin;
-use figure2_core::{Config, Index, Persistent, Record, Server, ServerId, Term};
+use figure2_core::{Index, Persistent, Record, Server, ServerId, Term};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 use tokio::task::block_in_place;
@@ -44,13 +44,12 @@ impl Raft {
         let runtime = Handle::try_current().map_err(|_| MakeError::NoRuntime)?;
         options.check()?;
         let servers = u8::try_from(peers.len()).map_err(|_| MakeError::BadClusterSize(peers.len()))?;
-        let config =
-            Config { max_entries_per_message: options.max_entries_per_message, ..Config::new(servers) };
-        let server = Server::new(me, config, storage.load()?)?;
+        let server = Server::new(me, options.config(servers), storage.load()?)?;
 
         let deadlines = Deadlines::new(me, &options);
         let make = if options.record { Monitor::recorded } else { Monitor::new };
         let monitor = Arc::new(make(server, deadlines));
+        monitor.limit_waiting(options.max_waiting_bytes);
         let raft = Raft { monitor };
         let wire = Wire { peers, replies: Replies { raft: raft.clone() } };
         let in_place = storage.blocks() && runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
@@ -66,8 +65,27 @@ impl Raft {
         Ok(raft)
     }
 
-    /// Hands a command to the leader (the lab's Start). Returns at once: the command is committed when it arrives in
-    /// the apply channel at the index named here, and lost if another one arrives there.
+    /// Hands a command to the leader. Returns at once: the command is committed when it arrives in the apply channel at
+    /// the index named here, and lost if another one arrives there. What is taken is replicated, whatever its size and
+    /// however much waits before it.
+    ///
+    /// # Errors
+    /// When it is not taken: this server is not the leader, the command is too large, too much waits to be committed, or
+    /// the server has stopped.
+    pub fn propose(&self, command: Command) -> Result<Proposal, ProposeError> {
+        self.monitor.propose(command)
+    }
+
+    /// As [`propose`](Self::propose), but waits while too much waits to be committed. Dropped before it is done, it has
+    /// proposed nothing.
+    ///
+    /// # Errors
+    /// As those of [`propose`](Self::propose), except for [`ProposeError::Busy`].
+    pub async fn propose_when_ready(&self, command: Command) -> Result<Proposal, ProposeError> {
+        self.monitor.propose_when_ready(command).await
+    }
+
+    /// [`propose`](Self::propose) as the lab has it (its Start): every refusal is an answer without leadership.
     pub fn start(&self, command: Command) -> Started {
         self.monitor.start(command)
     }
@@ -78,7 +96,9 @@ impl Raft {
     }
 
     /// The service's state after the entry at `index` (the lab's Snapshot): the log up to there is discarded. Never
-    /// waits. Without effect if a snapshot of this or a later index exists, or the entry is not committed.
+    /// waits. Without effect if a snapshot of this or a later index exists, the entry is not committed, or this server
+    /// leads and keeps the entries for a follower that lacks them
+    /// ([`max_retained_bytes`](crate::Options::max_retained_bytes)): a later snapshot will do.
     pub fn snapshot(&self, index: Index, data: SnapshotData) {
         self.monitor.snapshot(index, data);
     }

@@ -32,14 +32,24 @@ pub enum ApplyMsg {
     },
 }
 
+/// A command that a leader has taken: the answer of [`Raft::propose`](crate::Raft::propose).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Proposal {
+    /// Where the command will stand if it is ever committed.
+    pub index: Index,
+    /// The leader's term. If an entry of another term is applied at that index, the command is lost.
+    pub term: Term,
+}
+
 /// The answer of [`Raft::start`](crate::Raft::start).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Started {
-    /// Where the command will stand if it is ever committed; 0 when this server is not the leader.
+    /// Where the command will stand if it is ever committed; 0 when it was not taken.
     pub index: Index,
     /// This server's current term.
     pub term: Term,
-    /// Whether this server believes it is the leader. If not, the command was not taken.
+    /// Whether this server took the command, believing that it is the leader. If not, it is not the leader, or it is and
+    /// refused the command as too large or as one too many: [`Raft::propose`](crate::Raft::propose) says which.
     pub is_leader: bool,
 }
 

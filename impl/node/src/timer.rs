@@ -47,7 +47,7 @@ impl Timers for Deadlines {
     fn due(&self, role: RoleName) -> Due<Instant> {
         let now = Instant::now();
         match role {
-            RoleName::Follower | RoleName::Candidate if self.election <= now => Due::Election,
+            _ if self.election <= now => Due::Election,
             RoleName::Leader | RoleName::Candidate if self.heartbeat <= now => Due::Heartbeat,
             _ => Due::At(self.next(role)),
         }
@@ -56,8 +56,8 @@ impl Timers for Deadlines {
     fn next(&self, role: RoleName) -> Instant {
         match role {
             RoleName::Follower => self.election,
-            RoleName::Candidate => self.election.min(self.heartbeat),
-            RoleName::Leader => self.heartbeat,
+            // A leader's election timer shows whether its own writes make progress.
+            RoleName::Candidate | RoleName::Leader => self.election.min(self.heartbeat),
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 const ALL: [ServerId; 3] = [ServerId(0), ServerId(1), ServerId(2)];
 
 async fn a_lagging_follower_gets_the_snapshot(install: Install) {
-    let cluster = Cluster::with(3, Options { install, ..Options::default() });
+    let cluster = Cluster::with(3, Options { install, max_retained_bytes: 0, ..Options::default() });
     cluster.commit("1").await;
     let leader = cluster.leader().await;
     let lagging = ServerId((leader.0 + 1) % 3);
@@ -57,7 +57,7 @@ struct Laggard {
 
 impl Laggard {
     async fn new(install: Install) -> Laggard {
-        let cluster = Cluster::with(3, Options { install, ..Options::default() });
+        let cluster = Cluster::with(3, Options { install, max_retained_bytes: 0, ..Options::default() });
         let leader = cluster.leader().await;
         let lagging = ServerId((leader.0 + 1) % 3);
         cluster.crash(lagging);

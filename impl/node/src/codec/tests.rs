@@ -232,6 +232,37 @@ fn a_message_beyond_the_cap_is_neither_written_nor_read() {
 }
 
 #[test]
+fn a_snapshot_beyond_the_cap_of_other_messages_is_written_and_read() {
+    let snapshot = Snapshot {
+        last_included_index: Index(8),
+        last_included_term: Term(2),
+        data: Bytes::from(vec![7; MESSAGE_LIMIT + 1]),
+    };
+    let message = Message::InstallSnapshot(InstallSnapshot { term: Term(3), snapshot });
+    let message = Envelope { from: ServerId(0), to: ServerId(1), message };
+    let bytes = encode_message(&message).unwrap();
+    assert_eq!(bytes[KIND], INSTALL_SNAPSHOT);
+    assert!(decode_message(&bytes) == Ok(message));
+    // Half of it: the length that it names is more than what follows.
+    assert!(matches!(decode_message(&bytes[..bytes.len() / 2]), Err(CodecError::Malformed(_))));
+}
+
+/// The buffer is made large enough at once, whatever the numbers.
+#[test]
+fn an_encoding_is_no_longer_than_foreseen() {
+    let large = |command: &'static [u8]| Entry { term: Term(u64::MAX), command: Bytes::from_static(command) };
+    for entries in [vec![], vec![large(b"")], vec![large(&[0; 300]); 100], vec![large(&[0; 70_000]); 3]] {
+        let mut message = append(entries.clone());
+        if let Message::AppendEntries(message) = &mut message.message {
+            let most = Index(u64::MAX);
+            (message.term, message.prev_log_index, message.leader_commit) = (Term(u64::MAX), most, most);
+        }
+        let length = encode_message(&message).unwrap().len();
+        assert!(length <= HEADER + room_for(&entries), "{length} bytes for {} entries", entries.len());
+    }
+}
+
+#[test]
 fn forty_small_commands_take_little_room() {
     let entries = (0..40).map(|_| entry(70, b"1234567890")).collect();
     let state = Persistent { current_term: Term(70), voted_for: None, log: Log::from_parts(None, entries) };

@@ -17,6 +17,7 @@ pub mod driven;
 mod monitor;
 mod observe;
 pub mod oneshot;
+mod propose;
 pub mod sender;
 mod signal;
 mod state;

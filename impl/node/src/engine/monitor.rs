@@ -5,7 +5,7 @@ use super::state::{Due, State, Stop, Timers};
 use super::{Apply, Batch, Durable, Envelope, Input, Server, Snapshot, Tag, oneshot};
 use crate::record::Recorded;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
-use crate::{Command, Failure, Install, RoleName, SnapshotData, Started, Status};
+use crate::{Failure, Install, RoleName, SnapshotData, Status};
 use figure2_core::{Index, Outcome, Term};
 
 /// Most entries handed to the applier at a time: it comes back for more.
@@ -72,24 +72,20 @@ impl<T: Timers> Monitor<T> {
         }
     }
 
-    /// The lab's Start: the command goes into the leader's log, and the answer does not wait for anything.
-    pub fn start(&self, command: Command) -> Started {
-        let outcome = self.update(|state| {
-            let outcome = state.step(Tag::Nobody, Input::Propose(command));
-            state.proposed |= matches!(outcome, Outcome::Proposed { .. });
-            outcome
-        });
-        match outcome {
-            Some(Outcome::Proposed { index, term }) => Started { index, term, is_leader: true },
-            Some(Outcome::NotLeader { term }) => Started { index: Index::ZERO, term, is_leader: false },
-            _ => Started { index: Index::ZERO, term: self.status().term, is_leader: false },
-        }
+    /// From now on the requests of peers may take so many bytes until a write has made them durable.
+    pub fn limit_waiting(&self, bytes: u64) {
+        self.lock().waiting.limit = bytes;
     }
 
-    /// A request from a peer. The reply arrives once what it says is durable.
+    /// A request from a peer. The reply arrives once what it says is durable. There is none when too much waits for that
+    /// already: the request counts as lost.
     pub fn request(&self, envelope: Envelope) -> oneshot::Receiver<Envelope> {
         let (caller, reply) = oneshot::channel();
-        self.update(|state| state.step(Tag::Caller(caller), Input::Receive(envelope)));
+        self.update(|state| {
+            if !state.is_full() {
+                state.step(Tag::Caller(caller), Input::Receive(envelope));
+            }
+        });
         reply
     }
 
@@ -126,21 +122,29 @@ impl<T: Timers> Monitor<T> {
                         state.sleeps_until = Some(moment);
                         return moment;
                     }
-                    Due::Election => state.step(Tag::Nobody, Input::ElectionTimeout),
+                    // What it would ask for would wait behind all the rest.
+                    Due::Election if state.is_full() => state.timers.restart_election(),
+                    Due::Election => _ = state.step(Tag::Nobody, Input::ElectionTimeout),
                     Due::Heartbeat => {
                         state.timers.restart_heartbeat();
-                        state.step(Tag::Nobody, Input::HeartbeatTimeout)
+                        if !state.is_full() {
+                            state.step(Tag::Nobody, Input::HeartbeatTimeout);
+                        }
                     }
-                };
+                }
             }
         })
     }
 
-    /// For the sender: all that may leave, if anything does. Commands proposed since the last time share one
-    /// AppendEntries for each follower.
+    /// For the sender: all that may leave, if anything does, with one more message for each follower that is due entries
+    /// or is to learn of a commit. Commands proposed since the last time share it; what does not fit comes the next time.
     pub(super) fn take_ready(&self) -> Option<Vec<Envelope>> {
         self.update(|state| {
-            if core::mem::take(&mut state.proposed) && !state.sends_by_hand {
+            if state.sends_by_hand {
+                // A harness gives both.
+            } else if core::mem::take(&mut state.commit_moved) {
+                state.step(Tag::Nobody, Input::SendCommit);
+            } else if state.server.has_entries_to_send() {
                 state.step(Tag::Nobody, Input::Replicate);
             }
             let ready = core::mem::take(&mut state.ready);
@@ -155,6 +159,7 @@ impl<T: Timers> Monitor<T> {
             if let Some(recorded) = state.recorded.filter(|_| !state.outbox.record().is_empty()) {
                 recorded.write();
             }
+            state.waiting.begin_write();
             let batch = core::mem::take(&mut state.outbox);
             (!batch.is_empty()).then_some(batch)
         })
@@ -165,6 +170,7 @@ impl<T: Timers> Monitor<T> {
     /// stopped: then nothing of it leaves.
     pub(super) fn persisted(&self, durable: Durable) -> Option<Vec<(Tag, Option<Envelope>)>> {
         self.update(|state| {
+            state.waiting.end_write();
             let mut answers = Vec::with_capacity(durable.released.len());
             for released in durable.released {
                 if let Some(answered) = released.tag.installer_index() {
@@ -273,7 +279,7 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// Changes the state, and wakes whom the change concerns. None once stopped.
-    fn update<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> Option<R> {
+    pub(super) fn update<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> Option<R> {
         let (result, wake) = {
             let mut state = self.lock();
             if state.stop.is_some() {
@@ -295,10 +301,13 @@ impl<T: Timers> Monitor<T> {
         if wake.timer {
             self.timer.notify();
         }
+        for (_, waker) in wake.proposers {
+            waker.wake();
+        }
         Some(result)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
         match self.state.lock() {
             Ok(state) => state,
             Err(poisoned) => {
@@ -331,6 +340,9 @@ impl<T: Timers> Monitor<T> {
         self.stopped.store(true, Ordering::Release);
         state.outbox = Batch::default();
         state.ready = Vec::new();
+        for (_, waker) in state.queue.take() {
+            waker.wake();
+        }
         for task in [&self.sender, &self.syncer, &self.applier, &self.applier_stop, &self.timer] {
             task.notify();
         }

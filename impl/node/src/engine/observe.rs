@@ -9,7 +9,7 @@ pub(super) struct Facts {
     pub(super) server: ServerId,
     pub(super) role: RoleName,
     pub(super) term: Term,
-    commit_index: Index,
+    pub(super) commit_index: Index,
     last_log_index: Index,
     snapshot_index: Index,
     offered: Option<Index>,

@@ -2,10 +2,12 @@
 //! them.
 
 use super::observe::Facts;
+use super::propose::Queue;
 use super::{Batch, Envelope, Input, Server, Tag};
 use crate::record::Recorded;
-use crate::{Failure, RoleName};
-use figure2_core::{Index, Outcome, ServerId};
+use crate::{Command, Failure, RoleName, SnapshotData};
+use core::task::Waker;
+use figure2_core::{Change, Entry, Index, Outcome, ServerId};
 
 /// The two timers of a server. Their deadlines move under the lock, in the step that says so.
 pub trait Timers: Send {
@@ -53,10 +55,14 @@ pub(super) struct State<T: Timers> {
     pub(super) outbox: Batch,
     /// What may leave: a leader's requests in the order of the steps, and what a write has released.
     pub(super) ready: Vec<Envelope>,
-    /// Commands were proposed, and Replicate is still to be stepped: once for all of them.
-    pub(super) proposed: bool,
     /// A harness gives Replicate and SendCommit.
     pub(super) sends_by_hand: bool,
+    /// This leader's commit_index moved, and SendCommit is still to be stepped: once for all that was committed.
+    pub(super) commit_moved: bool,
+    /// How much of what peers sent waits for a write.
+    pub(super) waiting: Waiting,
+    /// Those who wait until there is room for a command.
+    pub(super) queue: Queue,
     /// Index of the snapshot that the service was offered and has yet to answer.
     pub(super) unanswered: Option<Index>,
     /// The leader of the current term, if known.
@@ -75,8 +81,10 @@ impl<T: Timers> State<T> {
             sleeps_until: None,
             outbox: Batch::default(),
             ready: Vec::new(),
-            proposed: false,
             sends_by_hand: false,
+            commit_moved: false,
+            waiting: Waiting::default(),
+            queue: Queue::default(),
             unanswered: None,
             leader: None,
             stop: None,
@@ -107,6 +115,7 @@ impl<T: Timers> State<T> {
             // Its first messages are those of this step.
             self.timers.restart_heartbeat();
         }
+        self.commit_moved |= after.role == RoleName::Leader && after.commit_index > before.commit_index;
         if after.term != before.term {
             self.leader = None;
         }
@@ -116,9 +125,22 @@ impl<T: Timers> State<T> {
         self.ready.extend(effects.take_early());
         let tag = tag(&outcome);
         if !(effects.is_empty() && matches!(tag, Tag::Nobody)) {
+            if after.role != RoleName::Leader {
+                self.waiting.add(effects.record().changes());
+            }
             self.outbox.push(tag, effects);
         }
         outcome
+    }
+
+    /// Whether so much waits for a write that the requests of peers are dropped, and no election is called.
+    pub(super) fn is_full(&mut self) -> bool {
+        let is_full = !self.server.is_leader() && self.waiting.is_full();
+        if is_full && !core::mem::replace(&mut self.waiting.told, true) {
+            let (server, term, limit) = (self.server.id(), self.server.current_term(), self.waiting.limit);
+            tracing::warn!(target: "figure2", %server, %term, limit, "requests dropped: the write takes too long");
+        }
+        is_full
     }
 
     /// When one of these moves, the applier looks for work.
@@ -130,12 +152,14 @@ impl<T: Timers> State<T> {
     /// The tasks that have something to do after a change, before which the applier's position was this.
     pub(super) fn whom_to_wake(&mut self, before: (Index, Option<Index>, Option<Index>)) -> Wake {
         let next = self.timers.next(self.server.role().into());
+        let may_have_room = self.server.commit_index() != before.0 || !self.server.is_leader();
         Wake {
-            sender: self.proposed || !self.ready.is_empty(),
+            sender: self.commit_moved || !self.ready.is_empty() || self.server.has_entries_to_send(),
             syncer: !self.outbox.is_empty(),
             applier: self.apply_position() != before,
             // Each draw is random: a new deadline can be earlier than the one that is slept on.
             timer: self.sleeps_until.take_if(|sleeps_until| next < *sleeps_until).is_some(),
+            proposers: if may_have_room && !self.queue.is_empty() { self.queue.take() } else { Vec::new() },
         }
     }
 }
@@ -146,4 +170,48 @@ pub(super) struct Wake {
     pub(super) syncer: bool,
     pub(super) applier: bool,
     pub(super) timer: bool,
+    pub(super) proposers: Vec<(u64, Waker)>,
+}
+
+/// How many bytes of what peers sent wait for a write.
+pub(super) struct Waiting {
+    pub(super) limit: u64,
+    /// For the next write.
+    next: u64,
+    /// For the one that is under way.
+    under_way: u64,
+    /// Whether it was told that the limit is reached, since the last write ended.
+    told: bool,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Waiting { limit: u64::MAX, next: 0, under_way: 0, told: false }
+    }
+}
+
+impl Waiting {
+    /// What a step's effects take in memory, beside its entries, while they wait. (A snapshot that waits is the one that this
+    /// server's own service has taken over.)
+    const STEP: u64 = 256;
+
+    fn add(&mut self, changes: &[Change<Command, SnapshotData>]) {
+        let size = |change: &Change<Command, SnapshotData>| match change {
+            Change::Append { entries } => entries.iter().map(Entry::size).sum(),
+            _ => 0,
+        };
+        self.next = changes.iter().map(size).fold(self.next.saturating_add(Self::STEP), u64::saturating_add);
+    }
+
+    fn is_full(&self) -> bool {
+        self.next.saturating_add(self.under_way) >= self.limit
+    }
+
+    pub(super) fn begin_write(&mut self) {
+        self.under_way = core::mem::take(&mut self.next);
+    }
+
+    pub(super) fn end_write(&mut self) {
+        (self.under_way, self.told) = (0, false);
+    }
 }

@@ -4,10 +4,10 @@
 
 use super::signal::Signal;
 use super::*;
-use crate::{ApplyMsg, Failure, Install, Persister, RoleName, Storage, StorageError};
+use crate::{ApplyMsg, Failure, Install, Persister, Proposal, ProposeError, RoleName, Storage, StorageError};
 use bytes::Bytes;
 use core::future::Future;
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
 use figure2_core::{
     AppendEntries, Config, Entry, Index, InstallSnapshot, Message, Persistent, Record, RequestVote, ServerId,
@@ -254,10 +254,14 @@ fn votes_wait_for_the_write_and_what_a_leader_sends_does_not() {
     assert_eq!((run(), monitor.status().commit_index), (8, Index::ZERO), "the own entries are not durable");
     assert_eq!(at_save.lock().unwrap().len(), 2, "one write at a time");
     done.notify();
-    assert_eq!((run(), monitor.status().commit_index), (8, Index(3)), "the first write");
+    assert_eq!(
+        (run(), monitor.status().commit_index),
+        (9, Index(3)),
+        "the first write, and the follower is told"
+    );
     assert_eq!(at_save.lock().unwrap().len(), 3, "what came during the write shares the next one");
     done.notify();
-    assert_eq!((run(), monitor.status().commit_index), (8, Index(6)));
+    assert_eq!((run(), monitor.status().commit_index), (10, Index(6)));
 }
 
 #[test]
@@ -334,4 +338,126 @@ fn nothing_follows_an_offer_before_its_answer_is_durable() {
     assert_eq!(block_on(installed), Some(true));
     let first_index = Index(6);
     assert_eq!(monitor.next_apply(Install::Conditional), Some(Apply::Entries { first_index, entries }));
+}
+
+/// A single server that leads, with room for the entries of two commands of 8 bytes, and what writes for it.
+struct Small {
+    monitor: Arc<Monitor<ElectAtOnce>>,
+    syncer: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl Small {
+    fn new() -> Small {
+        let config = Config { max_uncommitted_bytes: 2 * 24, max_command_bytes: 9, ..Config::new(1) };
+        let server = Server::new(ServerId(0), config, Persistent::default()).unwrap();
+        let monitor = Arc::new(Monitor::new(server, ElectAtOnce));
+        let writes = monitor.clone();
+        let syncer = Box::pin(async move { syncer::run(&writes, Persister::new()).await });
+        let mut small = Small { monitor, syncer };
+        small.monitor.timeout();
+        small.write();
+        assert!(small.monitor.term_and_leadership().1);
+        small
+    }
+
+    /// All that waits becomes durable.
+    fn write(&mut self) {
+        for _ in 0..4 {
+            assert!(self.syncer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    }
+}
+
+#[test]
+fn a_refused_command_says_why() {
+    let (term, command) = (Term(1), || Bytes::from_static(b"8 bytes."));
+    let follower = monitor(3);
+    assert_eq!(follower.propose(command()), Err(ProposeError::NotLeader { term: Term::ZERO, leader: None }));
+    let mut small = Small::new();
+    let leader = small.monitor.clone();
+    for index in [Index(1), Index(2)] {
+        assert_eq!(leader.propose(command()), Ok(Proposal { index, term }));
+    }
+    assert_eq!(leader.propose(command()), Err(ProposeError::Busy { uncommitted: 48, limit: 48 }));
+    assert_eq!(leader.propose(Bytes::from(vec![0; 10])), Err(ProposeError::TooLarge { size: 10, limit: 9 }));
+    let started = leader.start(command());
+    assert_eq!((started.index, started.term, started.is_leader), (Index::ZERO, term, false));
+    small.write();
+    assert_eq!(leader.propose(command()), Ok(Proposal { index: Index(3), term }));
+    leader.kill();
+    assert_eq!(leader.propose(command()), Err(ProposeError::Stopped));
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Count(AtomicU64);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_proposal_waits_for_room_and_may_be_given_up() {
+    let mut small = Small::new();
+    let leader = small.monitor.clone();
+    let command = || Bytes::from_static(b"8 bytes.");
+    assert!(is_ready(leader.propose_when_ready(command())) && leader.propose(command()).is_ok());
+    let woken = Arc::<Count>::default();
+    let waker = Waker::from(woken.clone());
+    let mut context = Context::from_waker(&waker);
+    let (mut first, mut second) =
+        (Box::pin(leader.propose_when_ready(command())), Box::pin(leader.propose_when_ready(command())));
+    for _ in 0..2 {
+        assert!(
+            first.as_mut().poll(&mut context).is_pending() && second.as_mut().poll(&mut context).is_pending()
+        );
+    }
+    drop(second);
+    small.write();
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1, "who gave up is not woken");
+    let proposed = Poll::Ready(Ok(Proposal { index: Index(3), term: Term(1) }));
+    assert_eq!(first.as_mut().poll(&mut context), proposed, "what was given up was not proposed");
+
+    assert!(leader.propose(command()).is_ok());
+    let mut last = Box::pin(leader.propose_when_ready(command()));
+    assert!(last.as_mut().poll(&mut context).is_pending());
+    leader.kill();
+    assert_eq!(woken.0.load(Ordering::SeqCst), 2);
+    assert_eq!(last.as_mut().poll(&mut context), Poll::Ready(Err(ProposeError::Stopped)));
+    drop(last);
+}
+
+#[test]
+fn requests_beyond_the_limit_are_dropped_until_the_write_ends() {
+    let (monitor, done) = (monitor(3), Arc::<Signal>::default());
+    monitor.limit_waiting(1024);
+    let notes = Notes { sent: Sent::default(), at_save: Arc::default(), done: done.clone() };
+    let mut syncer = pin!(syncer::run(&monitor, notes));
+    let mut run = || {
+        for _ in 0..4 {
+            assert!(syncer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    };
+    let ask = |term| {
+        let vote = RequestVote { term: Term(term), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
+        monitor.request(Envelope { from: ServerId(1), to: ServerId(0), message: Message::RequestVote(vote) })
+    };
+    let first = ask(1);
+    run();
+    let waiting: Vec<_> = (2..=4).map(ask).collect();
+    assert_eq!(monitor.status().term, Term(4));
+    assert_eq!(block_on(ask(5)), None, "4 times 256 bytes wait");
+    assert_eq!(monitor.status().term, Term(4), "it was not even looked at");
+    done.notify();
+    run();
+    assert!(block_on(first).is_some());
+    let next = ask(6);
+    assert_eq!(monitor.status().term, Term(6), "there is room again");
+    for _ in 0..2 {
+        done.notify();
+        run();
+    }
+    assert!(waiting.into_iter().all(|reply| block_on(reply).is_some()) && block_on(next).is_some());
 }

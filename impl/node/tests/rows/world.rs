@@ -21,7 +21,6 @@ const LATENCY: Duration = Duration::from_millis(1);
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
     pub at: Instant,
-    pub from: u8,
     pub to: u8,
     pub name: &'static str,
     pub entries: usize,
@@ -83,7 +82,7 @@ impl Peer for Wire {
             _ => (0, Index::ZERO),
         };
         let (at, name, bytes) = (Instant::now(), message.name(), request.len());
-        links.sent.lock().unwrap().push(Sent { at, from, to, name, entries, bytes, leader_commit });
+        links.sent.lock().unwrap().push(Sent { at, to, name, entries, bytes, leader_commit });
         tokio::spawn(async move {
             if !links.travel(from, to).await {
                 return;

@@ -1,0 +1,125 @@
+//! Commands of clients, and those who wait until there is room for one.
+
+use super::state::{State, Timers};
+use super::{Input, Monitor, Tag};
+use crate::{Command, Proposal, ProposeError, Started};
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use figure2_core::{Index, Outcome};
+
+impl<T: Timers> Monitor<T> {
+    /// The command goes into the leader's log, or is refused; the answer does not wait for anything.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn propose(&self, command: Command) -> Result<Proposal, ProposeError> {
+        self.update(|state| state.propose(command)).unwrap_or(Err(ProposeError::Stopped))
+    }
+
+    /// The lab's Start: [`propose`](Self::propose), whose errors all say that the command was not taken.
+    pub fn start(&self, command: Command) -> Started {
+        match self.propose(command) {
+            Ok(Proposal { index, term }) => Started { index, term, is_leader: true },
+            Err(ProposeError::NotLeader { term, .. }) => {
+                Started { index: Index::ZERO, term, is_leader: false }
+            }
+            Err(_) => Started { index: Index::ZERO, term: self.status().term, is_leader: false },
+        }
+    }
+
+    /// As [`propose`](Self::propose), and waits while the answer is that the leader is busy.
+    pub fn propose_when_ready(&self, command: Command) -> ProposeWhenReady<'_, T> {
+        ProposeWhenReady { monitor: self, command, place: None }
+    }
+}
+
+impl<T: Timers> State<T> {
+    fn propose(&mut self, command: Command) -> Result<Proposal, ProposeError> {
+        match self.step(Tag::Nobody, Input::Propose(command)) {
+            Outcome::Proposed { index, term } => Ok(Proposal { index, term }),
+            Outcome::TooLarge { size, limit } => Err(ProposeError::TooLarge { size, limit }),
+            Outcome::Busy { uncommitted, limit } => Err(ProposeError::Busy { uncommitted, limit }),
+            _ => {
+                let (me, term) = (self.server.id(), self.server.current_term());
+                // A leader that stepped down within its term does not send its clients to itself.
+                Err(ProposeError::NotLeader { term, leader: self.leader.filter(|leader| *leader != me) })
+            }
+        }
+    }
+}
+
+/// The future of [`Monitor::propose_when_ready`]. Dropped before it is done, it has proposed nothing.
+#[must_use = "futures do nothing unless awaited"]
+pub struct ProposeWhenReady<'a, T: Timers> {
+    monitor: &'a Monitor<T>,
+    command: Command,
+    /// Its place among those who wait, once it waits.
+    place: Option<u64>,
+}
+
+impl<T: Timers> Future for ProposeWhenReady<'_, T> {
+    type Output = Result<Proposal, ProposeError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let proposed = this.monitor.update(|state| match state.propose(this.command.clone()) {
+            Err(ProposeError::Busy { .. }) => {
+                // Under the same lock as the refusal: room that appears afterwards finds the waker.
+                state.queue.wait(&mut this.place, context.waker());
+                None
+            }
+            proposed => {
+                state.queue.leave(this.place.take());
+                Some(proposed)
+            }
+        });
+        match proposed {
+            Some(None) => Poll::Pending,
+            Some(Some(proposed)) => Poll::Ready(proposed),
+            None => Poll::Ready(Err(ProposeError::Stopped)),
+        }
+    }
+}
+
+impl<T: Timers> Drop for ProposeWhenReady<'_, T> {
+    fn drop(&mut self) {
+        if self.place.is_some() {
+            self.monitor.lock().queue.leave(self.place.take());
+        }
+    }
+}
+
+/// Those who wait for room, each with its waker.
+#[derive(Default)]
+pub(super) struct Queue {
+    next: u64,
+    waiting: Vec<(u64, Waker)>,
+}
+
+impl Queue {
+    /// Waits in this place, or in a new one.
+    fn wait(&mut self, place: &mut Option<u64>, waker: &Waker) {
+        let place = *place.get_or_insert_with(|| {
+            self.next += 1;
+            self.next
+        });
+        match self.waiting.iter_mut().find(|(other, _)| *other == place) {
+            Some((_, known)) => known.clone_from(waker),
+            None => self.waiting.push((place, waker.clone())),
+        }
+    }
+
+    fn leave(&mut self, place: Option<u64>) {
+        self.waiting.retain(|(other, _)| Some(*other) != place);
+    }
+
+    /// All of them, to be woken after the lock is let go: each tries again, and waits again if there is no room left.
+    pub(super) fn take(&mut self) -> Vec<(u64, Waker)> {
+        core::mem::take(&mut self.waiting)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
