@@ -8,23 +8,13 @@ use figure2_conformance::simulate::{
 
 /// Three servers on a calm network with fast disks and clients that ask often, for 30 s with these faults.
 pub(crate) fn calm(seed: u64, faults: Vec<Fault>) -> Plan {
-    Plan {
-        servers: 3,
-        clients: 3,
-        keys: 2,
-        pause_ms: 50,
-        snapshot_every: 0,
-        install_automatically: false,
-        install_ms: 0,
-        delay_ms: Span(1, 5),
-        write_ms: Span(0, 2),
-        limits: Limits::default(),
-        sizes: Sizes::default(),
-        leader_hangs: false,
-        faults_until_ms: 30_000,
-        faults,
-        ..Plan::of_seed(seed, 30)
-    }
+    let mut plan = Plan::of_seed(seed, 30);
+    (plan.servers, plan.clients, plan.keys, plan.pause_ms) = (3, 3, 2, 50);
+    (plan.snapshot_every, plan.install_automatically, plan.install_ms) = (0, false, 0);
+    (plan.delay_ms, plan.write_ms) = (Span(1, 5), Span(0, 2));
+    (plan.limits, plan.sizes) = (Limits::default(), Sizes::default());
+    (plan.leader_hangs, plan.faults_until_ms, plan.faults) = (false, 30_000, faults);
+    plan
 }
 
 pub(crate) fn holds(plan: &Plan) -> Run {
@@ -73,7 +63,8 @@ fn while_the_leaders_disk_hangs_another_leads_and_no_client_waits_longer_than_th
 
 #[test]
 fn that_another_leads_is_found_missing_when_a_leader_never_steps_down() {
-    let plan = Plan { leader_hangs: true, ..calm(1, Vec::new()) };
+    let mut plan = calm(1, Vec::new());
+    plan.leader_hangs = true;
     holds(&plan);
     let over = run(&plan, Some(Defect::NeverStepsDown));
     assert!(matches!(over.verdict, Verdict::Failed(Failure::NoSuccessor { .. })), "{:?}", over.verdict);

@@ -2,21 +2,17 @@
 
 use crate::disks::{calm, holds};
 use crate::recorded::Recorded;
-use figure2_conformance::simulate::{Fault, Kind, Limits, Plan, Sizes, Target};
+use figure2_conformance::simulate::{Fault, Kind, Plan, Target};
 
 /// Server 0 is away for 10 s, and then lacks what the others have snapshots of. Each loading takes 2 s, in which the others
 /// commit some 100 entries and take ten snapshots.
 fn compacts_fast(seed: u64, max_retained_bytes: u64, install_automatically: bool) -> Plan {
     let away = Fault { at_ms: 3000, for_ms: 10_000, kind: Kind::Isolated(Target::Server(0)) };
-    Plan {
-        snapshot_every: 10,
-        install_ms: 2000,
-        install_automatically,
-        limits: Limits { max_retained_bytes, ..Limits::default() },
-        sizes: Sizes { snapshot_bytes: 20_000, ..Sizes::default() },
-        faults_until_ms: 28_000,
-        ..calm(seed, vec![away])
-    }
+    let mut plan = calm(seed, vec![away]);
+    (plan.snapshot_every, plan.install_ms, plan.install_automatically) = (10, 2000, install_automatically);
+    (plan.limits.max_retained_bytes, plan.sizes.snapshot_bytes) = (max_retained_bytes, 20_000);
+    plan.faults_until_ms = 28_000;
+    plan
 }
 
 /// By how many entries server 0 lags behind at the end of the faults, and how many snapshots were sent.
