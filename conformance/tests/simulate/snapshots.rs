@@ -4,12 +4,12 @@ use crate::disks::{calm, holds};
 use crate::recorded::Recorded;
 use figure2_conformance::simulate::{Fault, Kind, Plan, Target};
 
-/// Server 0 is away for 10 s, and then lacks what the others have snapshots of. Each loading takes 2 s, in which the others
-/// commit some 100 entries and take ten snapshots.
+/// Server 0 is away for 10 s, and then lacks what the others have snapshots of. Each loading takes 1 s, in which the others
+/// commit dozens of entries and take several snapshots.
 fn compacts_fast(seed: u64, max_retained_bytes: u64, install_automatically: bool) -> Plan {
     let away = Fault { at_ms: 3000, for_ms: 10_000, kind: Kind::Isolated(Target::Server(0)) };
     let mut plan = calm(seed, vec![away]);
-    (plan.snapshot_every, plan.install_ms, plan.install_automatically) = (10, 2000, install_automatically);
+    (plan.snapshot_every, plan.install_ms, plan.install_automatically) = (10, 1000, install_automatically);
     (plan.limits.max_retained_bytes, plan.sizes.snapshot_bytes) = (max_retained_bytes, 20_000);
     plan.faults_until_ms = 28_000;
     plan
