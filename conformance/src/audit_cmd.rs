@@ -66,7 +66,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
             let open = || args.traces.iter().map(|path| Reader::open(path, args.cut_off)).collect();
             audit(&open)?
         }
-        From::Etcd => etcd::audit_files(&args.traces)?,
+        From::Etcd => etcd::audit_files(&args.traces, args.cut_off)?,
     };
     let seconds = start.elapsed().as_secs_f64();
     let document = match args.format {

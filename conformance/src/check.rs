@@ -1,5 +1,6 @@
 //! `figure2 check`: explores the model's profiles and says what holds.
 
+mod baseline;
 mod conclusion;
 mod json;
 mod junit;
@@ -18,6 +19,7 @@ pub use select::find_profile;
 
 use crate::story::{FIGURE2, TraceFile, find_mutant, write_out};
 use anyhow::{Context, bail};
+use baseline::Baseline;
 use figure2_model::mutants::Mutant;
 use figure2_model::{
     CheckError, CheckOptions, Profile, Progress, Reduction, Report, check, profiles, unreached,
@@ -69,6 +71,16 @@ pub struct CheckArgs {
     /// Where the trace of a violation goes; with several profiles the name of the broken one is put into it
     #[arg(long, value_name = "FILE", default_value = "figure2-trace.json")]
     pub trace: PathBuf,
+    /// Compare bounds, counts and fired rules with those in this file: a profile that became smaller fails (exit code 1)
+    /// unless the file says why
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mutant", "without"])]
+    pub baseline: Option<PathBuf>,
+    /// Write what was found to this file, a baseline; what became smaller needs --because
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mutant", "without", "baseline"])]
+    pub write_baseline: Option<PathBuf>,
+    /// With --write-baseline: why profiles are smaller than before
+    #[arg(long, value_name = "WHY", requires = "write_baseline")]
+    pub because: Option<String>,
     /// List the profiles with their bounds and explore none
     #[arg(long)]
     pub list: bool,
@@ -121,6 +133,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let options = options(args)?;
+    let agreed = args.baseline.as_deref().map(Baseline::read).transpose()?;
     let checked = match &mutant {
         Some(mutant) => {
             tell(&format!("mutant {}: {}\n", mutant.id, mutant.bug));
@@ -140,6 +153,18 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             "\ntrace of {profile}: {name}\n  figure2 replay {name} --format html --output trace.html\n"
         ));
     }
+    let mut has_shrunk = false;
+    if let Some(agreed) = &agreed {
+        let shrunk = agreed.compare(&selected, &checked.reports, is_whole(&selected));
+        has_shrunk = shrunk.iter().any(|of| of.why.is_none());
+        tell(&baseline::told(&shrunk, &agreed.behind(&selected, &checked.reports)));
+    }
+    if let Some(file) = &args.write_baseline {
+        let mut agreed = if file.exists() { Baseline::read(file)? } else { Baseline::empty() };
+        agreed.renew(&selected, &checked.reports, is_whole(&selected), args.because.as_deref())?;
+        agreed.write(file)?;
+        tell(&format!("\nbaseline: {}\n", file.display()));
+    }
     tell(&format!("\nagain: {}\n", command_to_repeat(args)));
     let document = match args.format {
         Format::Text => words,
@@ -151,7 +176,9 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if is_document {
         write_out(&document, args.output.as_deref())?;
     }
-    Ok(ExitCode::from(checked.exit_code()))
+    // A profile that withered is a failure; what is unfinished is told as that.
+    let code = checked.exit_code();
+    Ok(ExitCode::from(if has_shrunk && code == 0 { 1 } else { code }))
 }
 
 /// The violations, each with the file for its trace: `file` itself when there is one profile to check, else `file`
@@ -256,6 +283,7 @@ fn command_to_repeat(args: &CheckArgs) -> String {
     add("time-limit", args.time_limit.map(|n| n.to_string()));
     add("max-states", args.max_states.map(|n| n.to_string()));
     add("max-memory", args.max_memory.map(|n| n.to_string()));
+    add("baseline", args.baseline.as_ref().map(|file| file.display().to_string()));
     command
 }
 
@@ -278,6 +306,9 @@ mod tests {
             time_limit: None,
             max_states: None,
             max_memory: None,
+            baseline: None,
+            write_baseline: None,
+            because: None,
             list: false,
             format: Format::Text,
             output: None,

@@ -100,8 +100,10 @@ pub struct ConformOutcome {
 }
 
 /// What `figure2 verify` runs: each of it takes seconds.
-const SMALL: [&[&str]; 5] = [
+const SMALL: [&[&str]; 7] = [
     &[],
+    &["--profile", "sending", "--client-requests", "2"],
+    &["--profile", "sending-lag", "--client-requests", "1"],
     &["--profile", "snapshot", "--walks", "2000"],
     &["--profile", "power-loss", "--client-requests", "0"],
     &["--profile", "nightly-disk", "--terms", "1", "--client-requests", "1"],

@@ -169,7 +169,7 @@ fn print_simulated(simulated: &SimulateOutcome) {
 /// The part of the summary on the interleavings.
 fn told(loom: Option<&Outcome>) -> String {
     let mut text = String::from(
-        "The tasks of impl/node (lock, outbox, writer, applier), with at most so many preemptions (loom), and drawn:\n",
+        "The tasks of impl/node (lock, outbox, sender, syncer, applier), with at most so many preemptions (loom), and drawn:\n",
     );
     match loom {
         Some(outcome) => outcome.lines.iter().for_each(|line| text.extend([line, "\n"])),

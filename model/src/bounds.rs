@@ -181,6 +181,9 @@ impl Bounds {
         if self.entries_per_message == 0 {
             return Some("entries per message: 0 (at least 1)".to_owned());
         }
+        if self.limits.snapshot_patience == 0 {
+            return Some("heartbeats of patience: 0 (at least 1)".to_owned());
+        }
         if self.failed_writes > 0 && self.unwritten == 0 {
             return Some("failed writes: they need writes that lag".to_owned());
         }
@@ -213,7 +216,7 @@ impl fmt::Display for Bounds {
             self.limits,
             match self.sending {
                 Sending::AtOnce => "when proposed",
-                Sending::Separately => "and told what is committed at any time",
+                Sending::Separately => "at any time, as is what is committed",
             },
             match self.apply {
                 Apply::AtOnce => "when committed",

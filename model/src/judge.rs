@@ -6,7 +6,7 @@ use crate::history::History;
 use crate::host::{Host, Recovery};
 use crate::prefix::{Command, Prefix};
 use crate::properties::{Safety, SafetySet};
-use figure2_core::{Entry, Index, Log, Role, Server};
+use figure2_core::{Entry, Index, Log, Progress, ProgressState, Role, Server};
 
 type ModelLog = Log<Command, Prefix>;
 
@@ -19,6 +19,9 @@ pub fn of_host(host: &Host) -> SafetySet {
     }
     if !election_is_durable(host) {
         broken.insert(Safety::ElectionDurable);
+    }
+    if !shows::leader(host).is_none_or(is_within_limits) {
+        broken.insert(Safety::WithinLimits);
     }
     broken
 }
@@ -179,6 +182,28 @@ fn election_is_durable(host: &Host) -> bool {
     shows::leader(host).is_none_or(|leader| {
         (host.disk.current_term, host.disk.voted_for) == (leader.current_term(), Some(leader.id()))
     })
+}
+
+/// Whether a leader counts right what is in flight and what waits to be committed, and keeps to its limits.
+fn is_within_limits(leader: &Server<Command, Prefix>) -> bool {
+    let Role::Leader { progress, uncommitted, .. } = leader.role() else { return true };
+    let (log, config) = (leader.log(), leader.config());
+    let waits = log.size_between(leader.commit_index(), log.last_index());
+    let own_term = |index: &Index| log.term_at(*index) == Some(leader.current_term());
+    // What it found in its log when it was elected, it did not take in; and one entry always fits.
+    let mut taken = (0..).map(|n| log.last_index().0.saturating_sub(n)).map(Index);
+    let taken = taken.by_ref().take_while(|index| *index > leader.commit_index() && own_term(index)).count();
+    let is_too_much = taken > 1 && waits > config.max_uncommitted_bytes;
+    let sent_rightly = |place: usize, of: &Progress| {
+        let ProgressState::Replicate { in_flight } = of.state else { return true };
+        let first = of.match_index.max(log.base_index()).next();
+        place == usize::from(leader.id().0)
+            || (in_flight == log.size_between(of.match_index, of.next_index.prev())
+                && (in_flight <= config.max_in_flight_bytes || of.next_index.prev() <= first))
+    };
+    *uncommitted == waits
+        && !is_too_much
+        && progress.iter().enumerate().all(|(place, of)| sent_rightly(place, of))
 }
 
 fn committed_agrees(history: &History, host: &Host) -> bool {

@@ -11,11 +11,15 @@ use crate::properties::Safety;
 use crate::report::Report;
 use figure2_core::Rule;
 
+mod bases;
+mod batches;
 mod bug;
 mod disk;
 mod elections;
 mod followers;
 mod leaders;
+mod limits;
+mod merged;
 mod page;
 mod run;
 mod snapshots;
@@ -173,6 +177,10 @@ pub fn mutants() -> Vec<Mutant> {
         followers::mutants(),
         leaders::mutants(),
         snapshots::mutants(),
+        bases::mutants(),
+        batches::mutants(),
+        limits::mutants(),
+        merged::mutants(),
     ];
     boxes.into_iter().flatten().collect()
 }

@@ -5,11 +5,13 @@ use crate::properties::{Safety, Witness};
 use crate::script::Scene;
 use figure2_core::Rule;
 
+mod blind_spots;
 mod every_change;
 mod nightly;
 mod scripted;
+mod sending;
 
-pub(crate) use scripted::figure8;
+pub(crate) use scripted::{LATE_ACKNOWLEDGEMENT, figure8};
 
 /// A space to explore, and what is asked of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,8 +130,23 @@ pub fn profiles() -> Vec<Profile> {
         power_loss_1(),
         power_loss(),
         power_loss_batch(),
+        sending::sending(),
+        sending::sending_lag(),
         clients(),
         scripted::reappearing_index(),
+        blind_spots::batches(),
+        blind_spots::limits(),
+        blind_spots::too_large(),
+        blind_spots::told(),
+        blind_spots::snapshot_batch(),
+        blind_spots::snapshot_suffix(),
+        blind_spots::snapshot_twice(),
+        blind_spots::snapshot_retained(),
+        blind_spots::power_loss_snapshots_1(),
+        blind_spots::power_loss_snapshots(),
+        blind_spots::shared_write(),
+        blind_spots::shared_write_conflict(),
+        blind_spots::late_acknowledgement(),
     ]
 }
 

@@ -4,7 +4,7 @@
 use crate::host::{Ballot, Host, Letter, Recovery};
 use crate::prefix::{Command, Prefix};
 use crate::properties::Safety;
-use figure2_core::{AppendResult, Message, Role, Rule, RuleSet, Server, Term};
+use figure2_core::{AppendResult, Command as _, Config, Entry, Message, Role, Rule, RuleSet, Server, Term};
 
 type ModelServer = Server<Command, Prefix>;
 
@@ -20,6 +20,10 @@ pub fn judge(host: &mut Host, before: &Host, sent: &[Letter], rules: RuleSet) {
         if accepts_leader(sent, new.current_term()) && !matches!(new.role(), Role::Follower) {
             host.breaches.insert(Safety::FollowersAccept);
         }
+    }
+    let config = host.server.as_ref().or(before.server.as_ref()).map(Server::config);
+    if config.is_some_and(|config| !sent.iter().all(|letter| is_small_enough(letter, config))) {
+        host.breaches.insert(Safety::WithinLimits);
     }
     for letter in sent {
         if !tell(&mut host.ballot, letter) {
@@ -61,6 +65,16 @@ fn tell(ballot: &mut Ballot, letter: &Letter) -> bool {
     let stands = term == ballot.term && (vote.is_none() || ballot.vote.is_none() || vote == ballot.vote);
     ballot.vote = ballot.vote.or(vote.filter(|_| stands));
     stands
+}
+
+/// Whether a message carries no more than one may; one entry always may.
+fn is_small_enough(letter: &Letter, config: Config) -> bool {
+    let Message::AppendEntries(m) = &letter.message else { return true };
+    let bytes: u64 = m.entries.iter().map(Entry::size).sum();
+    m.entries.iter().all(|entry| entry.command.size() <= config.max_command_bytes)
+        && (m.entries.len() <= 1
+            || (m.entries.len() as u64 <= u64::from(config.max_entries_per_message)
+                && bytes <= config.max_message_bytes))
 }
 
 /// Whether something went back in a step that must only grow.

@@ -41,6 +41,9 @@ pub enum Safety {
     FollowersAccept,
     /// No server rejects a message, for all peers are correct.
     NoRejection,
+    /// What a leader has in flight to each follower, and what waits to be committed, is what it counts; and that, what
+    /// one message carries, and what it takes from clients stays within the limits that it was given.
+    WithinLimits,
     /// What clients were answered could have come from one machine that does one command after the other. (Section 8:
     /// "linearizable semantics".)
     Linearizable,
@@ -48,7 +51,7 @@ pub enum Safety {
 
 impl Safety {
     /// All of them.
-    pub const ALL: [Safety; 16] = [
+    pub const ALL: [Safety; 17] = [
         Safety::ElectionSafety,
         Safety::LeaderAppendOnly,
         Safety::LogMatching,
@@ -64,6 +67,7 @@ impl Safety {
         Safety::ElectionDurable,
         Safety::FollowersAccept,
         Safety::NoRejection,
+        Safety::WithinLimits,
         Safety::Linearizable,
     ];
 
@@ -85,6 +89,7 @@ impl Safety {
             Safety::ElectionDurable => "elections are durable",
             Safety::FollowersAccept => "only followers accept",
             Safety::NoRejection => "no correct message rejected",
+            Safety::WithinLimits => "within the limits",
             Safety::Linearizable => "linearizable",
         }
     }
@@ -92,9 +97,9 @@ impl Safety {
 
 /// A set of properties: a bit for each, as its number says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct SafetySet(u16);
+pub struct SafetySet(u32);
 
-const _: () = assert!(Safety::ALL.len() <= u16::BITS as usize, "a SafetySet has no bit for some property");
+const _: () = assert!(Safety::ALL.len() <= 24, "a packed SafetySet has no bit for some property");
 
 impl SafetySet {
     /// None of them.
@@ -131,12 +136,12 @@ impl SafetySet {
 
     /// As a number below 2^24.
     pub(crate) fn packed(self) -> u32 {
-        u32::from(self.0)
+        self.0
     }
 
     /// Out of the number again.
     pub(crate) fn unpacked(number: u32) -> SafetySet {
-        SafetySet(u16::try_from(number).unwrap_or(u16::MAX))
+        SafetySet(number)
     }
 
     /// Each of them.

@@ -33,6 +33,7 @@ pub(super) enum Input {
     Receive(Received),
     Propose(IgnoredAny),
     Replicate,
+    SendCommit,
     Persisted(IgnoredAny),
     Applied(IgnoredAny),
     SnapshotTaken(IgnoredAny),

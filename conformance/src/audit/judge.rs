@@ -25,7 +25,7 @@ impl Judge {
     /// happened; else only each server's do.
     pub(super) fn new(servers: u8, in_order: bool) -> Judge {
         Judge {
-            findings: Findings::new(Vec::new()),
+            findings: Findings::new(&[], &[]),
             timeline: Timeline::default(),
             logs: Logs::new(servers, in_order),
             hosts: BTreeMap::new(),
@@ -47,7 +47,7 @@ impl Judge {
     /// The next line.
     pub(super) fn take(&mut self, file: &Arc<str>, number: u64, at: u64, position: u64, line: Line<Event>) {
         let Line { server, run, event, .. } = line;
-        self.findings.here = Here { file: file.clone(), line: number, position, server, at };
+        self.findings.here = Here { file: file.clone(), line: number, position, server: server.into(), at };
         self.timeline.tick(at);
         if let Event::Start { persistent } = &event {
             return self.start(server, run, &Kept::of(persistent), persistent);
@@ -70,7 +70,7 @@ impl Judge {
                 self.deliver_snapshot(&host, is_present, (index, term), data);
             }
             Event::Stop(_) if is_present => {
-                self.timeline.mark(at, server, Kind::Stop, host.state.current_term);
+                self.timeline.mark(at, server.into(), Kind::Stop, host.state.current_term);
             }
             _ => {}
         }
@@ -116,9 +116,9 @@ impl Judge {
                     found.shape.last_term()
                 )
             });
-            self.timeline.mark(at, server, Kind::Restart, term);
+            self.timeline.mark(at, server.into(), Kind::Restart, term);
         } else {
-            self.timeline.mark(at, server, Kind::Start, term);
+            self.timeline.mark(at, server.into(), Kind::Start, term);
         }
         self.logs.start(server, &found.shape, log, findings);
         self.hosts.insert(server, Host::start(run, found.clone(), promised));
@@ -138,7 +138,7 @@ impl Judge {
                 let index = snapshot.last_included_index;
                 let installed = index > before.commit_index;
                 let kind = if installed { Kind::SnapshotInstalled } else { Kind::SnapshotTaken };
-                self.timeline.mark(self.findings.here.at, server, kind, index);
+                self.timeline.mark(self.findings.here.at, server.into(), kind, index);
             }
         }
         let held = &host.memory;
@@ -228,10 +228,10 @@ impl Judge {
         let at = findings.here.at;
         match (before.role, after.role) {
             (Role::Leader, Role::Follower | Role::Candidate) => {
-                self.timeline.mark(at, server, Kind::SteppedDown, after.current_term);
+                self.timeline.mark(at, server.into(), Kind::SteppedDown, after.current_term);
             }
             (_, Role::Candidate) if before.current_term != after.current_term => {
-                self.timeline.mark(at, server, Kind::Candidate, after.current_term);
+                self.timeline.mark(at, server.into(), Kind::Candidate, after.current_term);
             }
             _ => {}
         }
@@ -242,7 +242,7 @@ impl Judge {
         self.findings.expect(Property::ElectionSafety, first == server, || {
             format!("servers {first} and {server} both lead term {term}")
         });
-        self.timeline.mark(self.findings.here.at, server, Kind::Leader, term);
+        self.timeline.mark(self.findings.here.at, server.into(), Kind::Leader, term);
         self.logs.elected(server, term, &host.memory.shape, &mut self.findings);
     }
 

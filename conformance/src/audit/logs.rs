@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_on_its_way_to_a_service_is_known_though_every_disk_has_it() {
-        let (mut logs, mut findings) = (Logs::new(1, true), Findings::new(Vec::new()));
+        let (mut logs, mut findings) = (Logs::new(1, true), Findings::new(&[], &[]));
         let (mut shape, data) = (Shape::default(), Content(7));
         let nothing = Log { snapshot: None, entries: Vec::new() };
         logs.start(0, &shape, &nothing, &mut findings);

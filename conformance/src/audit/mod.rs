@@ -17,11 +17,13 @@ mod report;
 mod shape;
 mod surroundings;
 mod timeline;
+mod unexplained;
 mod window;
 
 pub use property::{Property, Verdict, Violation};
 pub use report::{html, json, junit, text};
-pub use timeline::{Kind, Mark, Timeline};
+pub use timeline::{Clock, Kind, Mark, Timeline};
+pub use unexplained::{Cause, Unexplained};
 
 use crate::trace::{Line, Reader, Sequence, TraceError};
 use event::Event;
@@ -62,6 +64,11 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// The first violation of each property, in the order in which they were found.
     pub violations: Vec<Violation>,
+    /// What nothing in the trace explains: of each cause the first. Only a trace of etcd's raft has such findings; in ours,
+    /// the numbers of the lines show whether one is missing.
+    pub unexplained: Vec<Unexplained>,
+    /// What the verdict rests on.
+    pub notes: Vec<String>,
     /// How often an entry was met that lies below all snapshots, so that there was nothing to compare it with.
     pub uncompared: u64,
     /// The most indexes that were kept at once.
@@ -73,12 +80,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// 0 all that was exercised holds; 1 something is violated; 2 nothing was there to judge, or not all could be.
+    /// 0 all that was exercised holds; 1 something is violated; 2 nothing was there to judge, not all could be, or
+    /// something is not explained.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         if !self.violations.is_empty() {
             1
-        } else if self.steps == 0 || self.uncompared > 0 {
+        } else if self.steps == 0 || self.uncompared > 0 || !self.unexplained.is_empty() {
             2
         } else {
             0
@@ -92,6 +100,10 @@ impl Report {
             1 => format!("violated: {}", self.names().join(", ")),
             0 => "holds".to_owned(),
             _ if self.steps == 0 => "unusable: no server takes a step".to_owned(),
+            _ if !self.unexplained.is_empty() => {
+                let names: Vec<&str> = self.unexplained.iter().map(|found| found.cause.name()).collect();
+                format!("unexplained: {} (lines are missing, or the cluster misbehaved)", names.join(", "))
+            }
             _ => format!("unfinished: {} entries could not be compared with any other", self.uncompared),
         }
     }
@@ -189,6 +201,8 @@ pub fn audit(open: &dyn Fn() -> Result<Vec<Reader>, TraceError>) -> Result<Repor
         committed: judge.logs.committed,
         rows: rows(&judge.findings),
         violations,
+        unexplained: Vec::new(),
+        notes: Vec::new(),
         uncompared: judge.logs.window.missed,
         widest: judge.logs.window.widest,
         timeline: judge.timeline,

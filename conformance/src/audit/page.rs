@@ -1,7 +1,7 @@
 //! A report as one HTML page, which loads nothing.
 
 use super::surroundings::{Moment, Surroundings};
-use super::{Kind, Mark, Report, Row, Timeline, Verdict, Violation};
+use super::{Clock, Kind, Mark, Report, Row, Timeline, Verdict, Violation};
 use crate::story::head;
 use maud::{DOCTYPE, Markup, html};
 
@@ -42,6 +42,7 @@ pub fn html(report: &Report) -> String {
                 @for (i, violation) in report.violations.iter().enumerate() {
                     (broken(violation, report.surroundings.get(i)))
                 }
+                (unexplained(report))
                 h2 { "Time line" }
                 section.drawing aria-label="Time line" tabindex="0" { (timeline(&report.timeline)) }
                 p.muted {
@@ -76,9 +77,24 @@ fn properties(report: &Report) -> Markup {
     }
 }
 
+fn unexplained(report: &Report) -> Markup {
+    html! {
+        @if !report.unexplained.is_empty() {
+            h2.bad { "Unexplained" }
+            p { "Lines are missing there, or the cluster misbehaved: the trace does not tell which." }
+            ul {
+                @for found in &report.unexplained {
+                    li { (found.cause.name()) " (" (found.count) "); first at " (found.place) ": " (found.what) }
+                }
+            }
+        }
+        @for note in &report.notes { p.muted { "Note: " (note) "." } }
+    }
+}
+
 fn class(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Holds => "good",
+        Verdict::Holds | Verdict::HoldsInPart => "good",
         Verdict::Violated => "bad",
         Verdict::NotExercised | Verdict::NotShown => "muted",
     }
@@ -130,16 +146,20 @@ fn label(moment: &Moment, is_broken: bool, x: usize, words: usize, y: usize) -> 
 }
 
 fn timeline(timeline: &Timeline) -> Markup {
-    let mut servers: Vec<u8> = timeline.marks.iter().map(|mark| mark.server).collect();
+    let mut servers: Vec<u64> = timeline.marks.iter().map(|mark| mark.server).collect();
     servers.sort_unstable();
     servers.dedup();
     let span = timeline.last.saturating_sub(timeline.first).max(1) as f64;
     let x = |at: u64| LEFT + WIDTH * at.saturating_sub(timeline.first) as f64 / span;
-    let y = |server: u8| 20 + ROW * servers.iter().position(|other| *other == server).unwrap_or_default();
+    let y = |server: u64| 20 + ROW * servers.iter().position(|other| *other == server).unwrap_or_default();
     let bottom = 20 + ROW * servers.len();
     let highest = timeline.commits.last().map_or(1, |(_, index)| (*index).max(1)) as f64;
     let point = |(at, index): &(u64, u64)| {
         format!("{:.1},{:.1}", x(*at), bottom as f64 + 80.0 - 70.0 * *index as f64 / highest)
+    };
+    let (begins, ends) = match timeline.clock {
+        Clock::Microseconds => ("0 s".to_owned(), format!("{:.1} s", span / 1e6)),
+        Clock::Lines => (format!("line {}", timeline.first), format!("line {}", timeline.last)),
     };
     let curve: Vec<String> = timeline.commits.iter().map(point).collect();
     html! {
@@ -151,10 +171,8 @@ fn timeline(timeline: &Timeline) -> Markup {
             }
             @for mark in &timeline.marks { (drawn(mark, x(mark.at), y(mark.server))) }
             polyline.curve points=(curve.join(" ")) {}
-            text.muted x=(LEFT) y=(bottom + 100) { "0 s" }
-            text.muted x=(LEFT + WIDTH) y=(bottom + 100) text-anchor="end" {
-                (format!("{:.1} s, {highest} committed", span / 1e6))
-            }
+            text.muted x=(LEFT) y=(bottom + 100) { (begins) }
+            text.muted x=(LEFT + WIDTH) y=(bottom + 100) text-anchor="end" { (ends) ", " (highest) " committed" }
         }
     }
 }

@@ -113,7 +113,7 @@ pub struct Violation {
     /// How many lines of all files were read before it, in the order in which they were judged.
     pub position: u64,
     /// The server.
-    pub server: u8,
+    pub server: u64,
     /// When: microseconds, on the recordings' clock.
     pub at: u64,
     /// What is wrong.
@@ -126,6 +126,8 @@ pub struct Violation {
 pub enum Verdict {
     /// It was looked at, and holds.
     Holds,
+    /// Such a trace shows only a part of it, and that holds.
+    HoldsInPart,
     /// It does not hold.
     Violated,
     /// Nothing happened that could have broken it.
@@ -140,6 +142,7 @@ impl Verdict {
     pub fn word(self) -> &'static str {
         match self {
             Verdict::Holds => "holds",
+            Verdict::HoldsInPart => "holds, as far as it is shown",
             Verdict::Violated => "VIOLATED",
             Verdict::NotExercised => "not exercised",
             Verdict::NotShown => "not shown by such a trace",
@@ -153,7 +156,7 @@ pub(super) struct Here {
     pub(super) file: Arc<str>,
     pub(super) line: u64,
     pub(super) position: u64,
-    pub(super) server: u8,
+    pub(super) server: u64,
     pub(super) at: u64,
 }
 
@@ -162,19 +165,21 @@ pub(super) struct Findings {
     pub(super) here: Here,
     checks: [u64; Property::ALL.len()],
     broken: [u64; Property::ALL.len()],
-    hidden: Vec<Property>,
+    hidden: &'static [Property],
+    in_part: &'static [Property],
     /// The first of each property.
     pub(super) violations: Vec<Violation>,
 }
 
 impl Findings {
-    /// Of a trace that cannot show some properties.
-    pub(super) fn new(hidden: Vec<Property>) -> Findings {
+    /// Of a trace that cannot show some properties, and others only in part.
+    pub(super) fn new(hidden: &'static [Property], in_part: &'static [Property]) -> Findings {
         Findings {
             here: Here { file: "".into(), line: 0, position: 0, server: 0, at: 0 },
             checks: [0; Property::ALL.len()],
             broken: [0; Property::ALL.len()],
             hidden,
+            in_part,
             violations: Vec::new(),
         }
     }
@@ -200,6 +205,8 @@ impl Findings {
             Verdict::NotShown
         } else if self.checks[property as usize] == 0 {
             Verdict::NotExercised
+        } else if self.in_part.contains(&property) {
+            Verdict::HoldsInPart
         } else {
             Verdict::Holds
         }

@@ -1,7 +1,7 @@
 //! A report in words, and for other programs.
 
 pub use super::page::html;
-use super::{Kind, Report, Row, Timeline, Verdict};
+use super::{Cause, Kind, Report, Row, Timeline, Unexplained, Verdict};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -24,12 +24,15 @@ pub fn text(report: &Report) -> String {
         report.timeline.count(Kind::SnapshotTaken),
         report.timeline.count(Kind::SnapshotInstalled),
     );
-    let _ = writeln!(text, "kept at most {} log indexes at once\n", report.widest);
-    let _ = writeln!(text, "{:<28} {:<27} {:>10}  place", "property", "verdict", "checks");
+    if report.widest > 0 {
+        let _ = writeln!(text, "kept at most {} log indexes at once", report.widest);
+    }
+    let _ = writeln!(text);
+    let _ = writeln!(text, "{:<28} {:<28} {:>10}  place", "property", "verdict", "checks");
     for Row { property, verdict, checks, broken } in &report.rows {
         let times = if *broken > 0 { format!(" ({broken} times)") } else { String::new() };
         let verdict = format!("{}{times}", verdict.word());
-        let _ = writeln!(text, "{:<28} {verdict:<27} {checks:>10}  {}", property.name(), property.place());
+        let _ = writeln!(text, "{:<28} {verdict:<28} {checks:>10}  {}", property.name(), property.place());
     }
     for (violation, around) in
         report.violations.iter().zip(report.surroundings.iter().map(Some).chain(std::iter::repeat(None)))
@@ -41,6 +44,12 @@ pub fn text(report: &Report) -> String {
             let mark = if i == around.broken { ">" } else { " " };
             let _ = writeln!(text, "  {mark} {:>8} S{} {}", moment.number, moment.server, moment.what);
         }
+    }
+    for Unexplained { cause, place, what, count, .. } in &report.unexplained {
+        let _ = writeln!(text, "\nUNEXPLAINED {} ({count} times), first at {place}\n  {what}", cause.name());
+    }
+    for note in &report.notes {
+        let _ = writeln!(text, "\nnote: {note}");
     }
     let _ = writeln!(text, "\nverdict: {}", report.sentence());
     text
@@ -62,6 +71,8 @@ struct Document<'a> {
     committed: u64,
     uncompared: u64,
     properties: Vec<Property<'a>>,
+    unexplained: Vec<Found<'a>>,
+    notes: &'a [String],
     timeline: &'a Timeline,
 }
 
@@ -76,10 +87,18 @@ struct Property<'a> {
 }
 
 #[derive(Serialize)]
+struct Found<'a> {
+    cause: Cause,
+    name: &'static str,
+    count: u64,
+    first: First<'a>,
+}
+
+#[derive(Serialize)]
 struct First<'a> {
     file: &'a str,
     line: u64,
-    server: u8,
+    server: u64,
     what: &'a str,
 }
 
@@ -115,9 +134,25 @@ pub fn json(report: &Report) -> anyhow::Result<String> {
         committed: report.committed,
         uncompared: report.uncompared,
         properties: report.rows.iter().map(property).collect(),
+        unexplained: report.unexplained.iter().map(found).collect(),
+        notes: &report.notes,
         timeline: &report.timeline,
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+fn found(found: &Unexplained) -> Found<'_> {
+    Found {
+        cause: found.cause,
+        name: found.cause.name(),
+        count: found.count,
+        first: First {
+            file: &found.place.file,
+            line: found.place.line,
+            server: found.server,
+            what: &found.what,
+        },
+    }
 }
 
 /// The report as JUnit XML: a case for each property, and one for the trace as a whole.

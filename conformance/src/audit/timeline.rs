@@ -30,13 +30,24 @@ pub enum Kind {
     SnapshotInstalled,
 }
 
+/// What the moments of a time line are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// Microseconds, on the recordings' clock.
+    #[default]
+    Microseconds,
+    /// Numbers of lines: the trace tells no times.
+    Lines,
+}
+
 /// A mark on the time line.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Mark {
-    /// Microseconds, on the recordings' clock.
+    /// When, by the time line's clock.
     pub at: u64,
     /// The server.
-    pub server: u8,
+    pub server: u64,
     /// What happened.
     pub kind: Kind,
     /// The server's term, or the snapshot's last index.
@@ -46,11 +57,13 @@ pub struct Mark {
 /// What happened when.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Timeline {
+    /// What the moments are.
+    pub clock: Clock,
     /// The first thousands of marks, in order.
     pub marks: Vec<Mark>,
     /// How many more there were.
     pub more_marks: u64,
-    /// Points (microseconds, index) of the highest commit_index of all servers.
+    /// Points (moment, index) of the highest commit_index of all servers.
     pub commits: Vec<(u64, u64)>,
     /// Of how many changes a point is one.
     stride: u64,
@@ -62,7 +75,11 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    pub(super) fn mark(&mut self, at: u64, server: u8, kind: Kind, number: u64) {
+    pub(super) fn of(clock: Clock) -> Timeline {
+        Timeline { clock, ..Timeline::default() }
+    }
+
+    pub(super) fn mark(&mut self, at: u64, server: u64, kind: Kind, number: u64) {
         if self.marks.len() < MARKS {
             self.marks.push(Mark { at, server, kind, number });
         } else {

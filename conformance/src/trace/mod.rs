@@ -5,11 +5,13 @@
 //! [`audit`](crate::audit).
 
 mod capture;
+mod etcd;
 mod format;
 mod payload;
 mod reader;
 mod recorder;
 
+pub use etcd::tell as tell_as_etcd;
 pub use format::{End, FORMAT, Header, Line, VERSION};
 pub use payload::Payload;
 pub use reader::{Place, Problem, Raw, Reader, Sequence, TraceError, text_of};

@@ -262,6 +262,19 @@ impl<C, S> Server<C, S> {
         progress.get(usize::from(server.0))
     }
 
+    /// commit_index moves up to `index`, while the log still holds the entries until there: for a leader they wait no
+    /// longer to be committed.
+    pub(crate) fn commit_through(&mut self, index: Index)
+    where
+        C: Command,
+    {
+        let committed = self.persistent.log.size_between(self.commit_index, index);
+        if let Role::Leader { uncommitted, .. } = &mut self.role {
+            *uncommitted = uncommitted.saturating_sub(committed);
+        }
+        self.commit_index = index;
+    }
+
     pub(crate) fn progress_mut(&mut self, server: ServerId) -> Option<&mut Progress> {
         let Role::Leader { progress, .. } = &mut self.role else { return None };
         progress.get_mut(usize::from(server.0))

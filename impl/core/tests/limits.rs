@@ -1,7 +1,7 @@
 //! Limits in bytes: of a command, of a message, of what is in flight to a follower, of what waits to be committed.
 
 use crate::common::*;
-use figure2_core::{Config, Index, Input, Outcome, Rule, Term};
+use figure2_core::{Config, Index, Input, Outcome, Role, Rule, Term};
 
 /// S0 leads term 2 with these limits, over one entry that S1 has.
 fn limited(change: impl FnOnce(&mut Config)) -> Server {
@@ -185,4 +185,23 @@ fn whoever_does_not_lead_has_no_commit_to_tell() {
     let mut server = follower(3, disk(4, None, &[1]));
     assert!(sent(server.step(Input::SendCommit)).is_empty());
     assert_eq!(server.current_term(), Term(4));
+}
+
+/// Rules: IS8, L2B, L3W. A service may answer an offer that came while its server followed when it leads already.
+#[test]
+fn a_leader_that_installs_a_snapshot_counts_its_entries_no_longer() {
+    let mut server = follower(3, disk(1, None, &[1, 1]));
+    let _ = receive(&mut server, S1, install(1, snapshot(1, 1)));
+    let effects = server.step(Input::ElectionTimeout);
+    settle(&mut server, effects);
+    let _ = receive(&mut server, S1, vote(2, true));
+    let _ = receive(&mut server, S1, success(2, 0));
+    let uncommitted = |server: &Server| match server.role() {
+        Role::Leader { uncommitted, .. } => *uncommitted,
+        _ => panic!("it leads"),
+    };
+    assert_eq!((uncommitted(&server), in_flight(&server, S1)), (bytes(2), bytes(2)));
+    let effects = server.step(Input::CondInstallSnapshot(snapshot(1, 1)));
+    assert_eq!(*effects.outcome(), Outcome::Installed);
+    assert_eq!((uncommitted(&server), in_flight(&server, S1)), (bytes(1), bytes(1)));
 }

@@ -3,7 +3,7 @@
 use super::run::{Case, Expected, Fate, Row};
 use super::table::{Table, section};
 use super::{Kind, cases};
-use crate::bounds::Budget;
+use crate::bounds::{Budget, Limits, Sending};
 use crate::profiles::Profile;
 use crate::properties::Safety;
 use figure2_core::Rule;
@@ -159,6 +159,14 @@ pub fn space(profile: &Profile) -> String {
         count(bounds.unwritten, "step lags", "steps lag"),
         count(bounds.failed_writes, "failed write", "failed writes"),
     ];
+    parts.push(
+        (bounds.entries_per_message > 1).then(|| format!("{} entries a message", bounds.entries_per_message)),
+    );
+    parts.push(
+        (bounds.limits != Limits::NONE)
+            .then(|| bounds.limits.to_string().trim_start_matches(", ").to_owned()),
+    );
+    parts.push((bounds.sending == Sending::Separately).then(|| "sent separately".to_owned()));
     parts.push((bounds.losses != Budget::Unlimited).then(|| "nothing lost or doubled".to_owned()));
     parts.push(bounds.clients.then(|| "clients recorded".to_owned()));
     parts.push((!profile.script.is_empty()).then(|| "script".to_owned()));

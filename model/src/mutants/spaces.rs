@@ -1,7 +1,7 @@
 //! Where mutants are explored: the least that shows the bug, from servers that never ran unless a script leads near.
 
-use crate::bounds::{Apply, Bounds, Budget};
-use crate::profiles::{Profile, figure8};
+use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
+use crate::profiles::{LATE_ACKNOWLEDGEMENT as LATE_SCRIPT, Profile, figure8};
 use crate::script::Scene::{self, Exchange, LoseAll, Pass, Request, Timeout};
 
 /// What a mutant needs to show itself; all that is not named here is as in [`NEEDS`].
@@ -15,6 +15,9 @@ pub struct Needs {
     pub unwritten: u8,
     pub failed_writes: u8,
     pub in_flight: u8,
+    pub entries_per_message: u32,
+    pub sending: Sending,
+    pub limits: Limits,
     /// Whether messages are lost and duplicated.
     pub lossy: bool,
     /// Whether what clients see is recorded.
@@ -32,6 +35,9 @@ pub const NEEDS: Needs = Needs {
     unwritten: 0,
     failed_writes: 0,
     in_flight: 2,
+    entries_per_message: 1,
+    sending: Sending::AtOnce,
+    limits: Limits::NONE,
     lossy: true,
     clients: false,
     script: &[],
@@ -118,27 +124,7 @@ pub const LATE_ACKNOWLEDGEMENT: Needs = Needs {
     client_requests: 4,
     in_flight: 40,
     lossy: false,
-    script: &[
-        Timeout(0),
-        Exchange(0, 1),
-        Exchange(0, 3),
-        Exchange(0, 1),
-        Request(0),
-        Exchange(0, 1),
-        Request(0),
-        Pass(0, 1),
-        Timeout(2),
-        Timeout(2),
-        Exchange(2, 3),
-        Exchange(2, 4),
-        Exchange(2, 0),
-        Request(2),
-        Exchange(2, 0),
-        Timeout(0),
-        Exchange(0, 3),
-        Exchange(0, 4),
-        Request(0),
-    ],
+    script: LATE_SCRIPT,
     ..NEEDS
 };
 
@@ -185,7 +171,9 @@ impl From<Needs> for Profile {
             unwritten: needs.unwritten,
             failed_writes: needs.failed_writes,
             in_flight: needs.in_flight,
-            entries_per_message: 1,
+            entries_per_message: needs.entries_per_message,
+            sending: needs.sending,
+            limits: needs.limits,
             clients: needs.clients,
             ..profile.bounds
         };

@@ -49,6 +49,15 @@ pub fn mutants() -> Vec<Mutant> {
             }
         }
         {
+            "RV2F-zero" breaks RV2F: "a vote for S0 counts as none: the id 0 and no vote are not told apart";
+            ElectionSafety in ELECTION;
+            RequestVoteReceiver {
+                fn vote_is_free(&self, s: &Node, candidate: ServerId) -> bool {
+                    s.voted_for() == Some(ServerId(0)) || Figure2.vote_is_free(s, candidate)
+                }
+            }
+        }
+        {
             "RV2F-any" breaks RV2F: "a vote is given although it went to another";
             ElectionSafety in ELECTION;
             RequestVoteReceiver {

@@ -6,6 +6,33 @@ use crate::properties::Witness;
 use crate::script::Scene;
 use figure2_core::Rule;
 
+/// Of five servers, S0 led term 1; S1 has its c1 and c2, and the acknowledgement is still on its way. S2 led term 2
+/// by the votes of S3 and S4, and its c3 took the place of both at S0. S0 leads term 3 and has c4.
+pub const LATE_ACKNOWLEDGEMENT: &[Scene] = {
+    use Scene::{Exchange, Pass, Request, Timeout};
+    &[
+        Timeout(0),
+        Exchange(0, 1),
+        Exchange(0, 3),
+        Exchange(0, 1),
+        Request(0),
+        Exchange(0, 1),
+        Request(0),
+        Pass(0, 1),
+        Timeout(2),
+        Timeout(2),
+        Exchange(2, 3),
+        Exchange(2, 4),
+        Exchange(2, 0),
+        Request(2),
+        Exchange(2, 0),
+        Timeout(0),
+        Exchange(0, 3),
+        Exchange(0, 4),
+        Request(0),
+    ]
+};
+
 /// The late part of Figure 8, for mutants.
 pub fn figure8() -> Profile {
     use Scene::{Crash, Exchange, LoseAll, Request, Restart, Timeout};

@@ -109,11 +109,7 @@ pub trait Leaders<C: Command, S: Clone>: Replication<C, S> {
         let held_by_majority = self.majority_match_index(s, progress);
         if held_by_majority > s.commit_index && self.may_commit(s, held_by_majority) {
             fx.fired(Rule::L4);
-            let committed = s.log().size_between(s.commit_index, held_by_majority);
-            if let Role::Leader { uncommitted, .. } = &mut s.role {
-                *uncommitted = uncommitted.saturating_sub(committed);
-            }
-            s.commit_index = held_by_majority;
+            s.commit_through(held_by_majority);
         }
     }
 

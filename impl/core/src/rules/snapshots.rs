@@ -114,8 +114,10 @@ pub trait Snapshots<C: Command, S: Clone>: AllServers<C, S> {
         let keep_suffix = self.keeps_suffix(s, &snapshot);
         fx.fired(if keep_suffix { Rule::IS6 } else { Rule::IS7 });
         fx.fired(Rule::IS8);
+        // It may lead by now: the offer came while it followed.
+        self.discard_from_in_flight(s, index);
+        s.commit_through(index);
         self.save(s, fx, Change::Snapshot { snapshot, keep_suffix });
-        s.commit_index = index;
         s.last_applied = index;
         fx.set_outcome(Outcome::Installed);
     }

@@ -141,7 +141,7 @@ impl<T: Timers> Monitor<T> {
     pub(super) fn take_ready(&self) -> Option<Vec<Envelope>> {
         self.update(|state| {
             if state.sends_by_hand {
-                // A harness gives both.
+                // A harness gives these two inputs.
             } else if core::mem::take(&mut state.commit_moved) {
                 state.step(Tag::Nobody, Input::SendCommit);
             } else if state.server.has_entries_to_send() {

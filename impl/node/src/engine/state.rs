@@ -143,6 +143,11 @@ impl<T: Timers> State<T> {
         is_full
     }
 
+    /// Whether followers are due entries, or word of a commit.
+    fn owes_followers(&self) -> bool {
+        !self.sends_by_hand && (self.commit_moved || self.server.has_entries_to_send())
+    }
+
     /// When one of these moves, the applier looks for work.
     pub(super) fn apply_position(&self) -> (Index, Option<Index>, Option<Index>) {
         let offered = self.server.offered().map(|snapshot| snapshot.last_included_index);
@@ -154,7 +159,7 @@ impl<T: Timers> State<T> {
         let next = self.timers.next(self.server.role().into());
         let may_have_room = self.server.commit_index() != before.0 || !self.server.is_leader();
         Wake {
-            sender: self.commit_moved || !self.ready.is_empty() || self.server.has_entries_to_send(),
+            sender: !self.ready.is_empty() || self.owes_followers(),
             syncer: !self.outbox.is_empty(),
             applier: self.apply_position() != before,
             // Each draw is random: a new deadline can be earlier than the one that is slept on.

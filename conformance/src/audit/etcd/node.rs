@@ -1,0 +1,583 @@
+//! One node, line by line: each line must follow from the one before.
+//!
+//! A line shows what the node held when it told it, and what it did. So the next line's term, vote, role, log, commit
+//! index and configuration are known up to what that line itself does, and some lines must be followed by others: a
+//! request by its answer, an acknowledgement by the leader's look at its commit index. What differs has no explanation
+//! in the trace.
+
+use super::ballots::{Ballot, Kept};
+use super::leading::{Campaign, Leading};
+use super::line::{Conf, Event, Message, Name, Role, State, Type, Voters};
+use super::notes::Notes;
+use crate::audit::Property;
+use crate::audit::unexplained::Cause;
+
+/// So many snapshots may wait to be installed at once.
+const SNAPSHOTS: usize = 16;
+
+/// What a line must be followed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// The node becomes a follower in this term.
+    Follower(u64),
+    /// It answers the request.
+    Answer,
+    /// It looks at its commit index.
+    Commit,
+    /// It becomes leader.
+    Leader,
+}
+
+impl Due {
+    fn words(self) -> &'static str {
+        match self {
+            Due::Follower(_) => "becomes a follower of its term",
+            Due::Answer => "answers it",
+            Due::Commit => "looks at its commit index",
+            Due::Leader => "becomes leader",
+        }
+    }
+}
+
+/// How far a node is with its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// Its disk is not loaded yet; the lines show nothing of it.
+    Begins,
+    /// It is, and the node may still get its first configuration.
+    Loaded,
+    Over,
+}
+
+/// What a node held on a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) state: State,
+    pub(super) role: Role,
+    pub(super) log: u64,
+}
+
+impl Held {
+    pub(super) fn on(event: &Event) -> Held {
+        Held { state: event.state, role: event.role, log: event.log }
+    }
+}
+
+pub(super) struct Node {
+    id: u64,
+    pub(super) kept: Kept,
+    /// What it holds after its last line.
+    pub(super) held: Held,
+    conf: Conf,
+    /// The voters that the last line brings, if it brings any.
+    new_voters: Option<Voters>,
+    start: Start,
+    /// What the last line was.
+    last: Name,
+    /// What must come next.
+    due: Option<Due>,
+    /// The message that the present step is about.
+    about: Option<Message>,
+    /// Last indexes of snapshots that it received, and may install yet.
+    snapshots: Vec<u64>,
+    /// The present line installs one.
+    installs: bool,
+    campaign: Campaign,
+    pub(super) leading: Leading,
+    /// The highest index that it acknowledged and its leader heard, with the term.
+    pub(super) acknowledged: (u64, u64),
+}
+
+impl Node {
+    /// A node at its first line.
+    pub(super) fn new(event: &Event) -> Node {
+        Node {
+            id: event.node,
+            kept: Kept::default(),
+            held: Held::on(event),
+            conf: event.conf.clone(),
+            new_voters: None,
+            start: Start::Over,
+            last: event.name.clone(),
+            due: None,
+            about: None,
+            snapshots: Vec::new(),
+            installs: false,
+            campaign: Campaign::default(),
+            leading: Leading::default(),
+            acknowledged: (0, 0),
+        }
+    }
+
+    /// Its number.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether the lines show what is on the disk of a node that starts.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.start != Start::Begins
+    }
+
+    /// Whether the node leads since a line that made it leader.
+    pub(super) fn was_made_leader(&self) -> bool {
+        self.leading.is_known()
+    }
+
+    /// What must still follow the last line.
+    pub(super) fn owes(&self) -> Option<String> {
+        let due = self.due?;
+        Some(match &self.about {
+            Some(about) => {
+                format!("a {} of {} was received, and no line {}", about.kind.name(), about.from, due.words())
+            }
+            None => format!("no line {}", due.words()),
+        })
+    }
+
+    /// The next line of the node.
+    pub(super) fn follow(&mut self, event: &Event, notes: &mut Notes) {
+        if event.name == Name::InitState {
+            return self.restart(event, notes);
+        }
+        self.settle(event, notes);
+        let before = self.held;
+        if let Name::Other(_) = event.name {
+            self.held = Held::on(event);
+        } else {
+            let mut expected = before;
+            self.effects(event, &mut expected, notes);
+            self.compare(event, expected, notes);
+        }
+        self.held = Held::on(event);
+        self.configured(event, notes);
+        self.ballot(event, notes);
+        self.open(event, before);
+        self.last = event.name.clone();
+    }
+
+    fn restart(&mut self, event: &Event, notes: &mut Notes) {
+        self.held = Held::on(event);
+        self.conf = event.conf.clone();
+        self.new_voters = None;
+        (self.due, self.about) = (None, None);
+        self.snapshots.clear();
+        self.campaign = Campaign::default();
+        self.leading = Leading::default();
+        self.last = Name::InitState;
+        // The line is told before the disk is loaded; then term and vote are 0.
+        self.start = Start::Begins;
+        if event.state.term > 0 {
+            self.load(event, notes);
+        }
+    }
+
+    /// The line shows what was on the disk.
+    fn load(&mut self, event: &Event, notes: &mut Notes) {
+        self.start = Start::Loaded;
+        let ballot = Ballot::of(event.state);
+        self.kept.loads(self.id, ballot, notes);
+        let (term, index) = self.acknowledged;
+        // In a later term, a leader may have had it deleted.
+        let stands = ballot.term != term || event.log >= index;
+        notes.expect(Property::Recoverable, stands, || {
+            format!(
+                "node {} restarts with a log up to {}; in term {term} its leader heard that it has {index}",
+                self.id, event.log
+            )
+        });
+    }
+
+    /// The line is what was due, or nothing was.
+    fn settle(&mut self, event: &Event, notes: &mut Notes) {
+        let Some(due) = self.due else { return };
+        let is_snapshot = self.about.as_ref().is_some_and(|about| about.kind == Type::Snap);
+        if due == Due::Answer && is_snapshot && event.name == Name::ApplyConfChange {
+            return;
+        }
+        let to = event.msg.as_ref().map(|message| message.to);
+        let is = match due {
+            Due::Follower(term) => event.name == Name::BecomeFollower && event.state.term == term,
+            Due::Answer => {
+                matches!(event.name, Name::SendAppendEntriesResponse | Name::SendRequestVoteResponse)
+                    && to == self.about.as_ref().map(|about| about.from)
+            }
+            Due::Commit => event.name == Name::Commit,
+            Due::Leader => event.name == Name::BecomeLeader,
+        };
+        notes.explained(Cause::Step, is, || format!("node {}: {}", self.id, self.owes().unwrap_or_default()));
+        self.due = None;
+    }
+
+    /// What the line does before it is told, as far as that is known; and whether it can stand here.
+    fn effects(&mut self, event: &Event, expected: &mut Held, notes: &mut Notes) {
+        let id = self.id;
+        match &event.name {
+            Name::BecomeFollower => self.becomes_follower(event, expected, notes),
+            Name::BecomeCandidate => {
+                expected.state.term += 1;
+                expected.state.vote = id;
+                expected.role = Role::Candidate;
+                notes.explained(Cause::Change, self.held.role != Role::Leader, || {
+                    format!("node {id} leads, and becomes a candidate")
+                });
+            }
+            Name::BecomeLeader => {
+                expected.role = Role::Leader;
+                let heard = self.last == Name::ReceiveRequestVoteResponse;
+                notes.explained(Cause::Leader, self.held.role == Role::Candidate && heard, || {
+                    format!(
+                        "node {id} becomes leader of term {}, and no vote it received makes it that",
+                        event.state.term
+                    )
+                });
+            }
+            Name::Commit => {
+                let after = matches!(self.last, Name::ReceiveAppendEntriesResponse | Name::ApplyConfChange);
+                notes.explained(Cause::Step, self.held.role == Role::Leader && after, || {
+                    format!("node {id} looks at its commit index, and no line before says why")
+                });
+                self.leading.commits(event, &self.held, expected, notes);
+            }
+            Name::Replicate | Name::ChangeConf => {
+                notes.explained(Cause::Line, self.held.role == Role::Leader, || {
+                    format!("node {id} takes in an entry and does not lead")
+                });
+            }
+            Name::SendAppendEntriesResponse => self.answers(event, expected, notes),
+            Name::SendRequestVoteResponse => self.answers_vote(event, expected, notes),
+            Name::SendRequestVoteRequest => self.asks(event, notes),
+            Name::ApplyConfChange => self.applies(event, expected),
+            _ => {}
+        }
+    }
+
+    fn becomes_follower(&mut self, event: &Event, expected: &mut Held, notes: &mut Notes) {
+        let (id, term) = (self.id, event.state.term);
+        expected.role = Role::Follower;
+        match self.start {
+            Start::Begins => {
+                // Everything comes from the disk.
+                (expected.state, expected.log) = (event.state, self.held.log);
+                self.load(event, notes);
+                return;
+            }
+            Start::Loaded if self.held.state.term == 0 && term == 1 => {
+                expected.state = State { term, vote: 0, ..self.held.state };
+                return;
+            }
+            Start::Loaded if self.last == Name::InitState => return,
+            _ => {}
+        }
+        let before = self.held;
+        if term > before.state.term {
+            expected.state = State { term, vote: 0, ..before.state };
+        }
+        let hears = |kinds: &[Type]| {
+            self.about.as_ref().is_some_and(|about| about.term == term && kinds.contains(&about.kind))
+        };
+        let is_told = if term > before.state.term {
+            // Messages that look for votes before an election, or hand leadership on, are in no trace.
+            self.last.receives() && hears(&Type::ALL) || before.role == Role::PreCandidate
+        } else {
+            match before.role {
+                // It may notice that it reaches no majority.
+                Role::Leader | Role::PreCandidate => true,
+                Role::Candidate => {
+                    self.last.receives() && hears(&[Type::App, Type::Heartbeat, Type::Snap, Type::VoteResp])
+                }
+                Role::Follower => false,
+            }
+        };
+        notes.explained(Cause::Step, is_told, || {
+            format!("node {id} becomes a follower in term {term}, and no line before says why")
+        });
+    }
+
+    fn answers(&mut self, event: &Event, expected: &mut Held, notes: &mut Notes) {
+        let Some(message) = &event.msg else { return };
+        let (id, before) = (self.id, self.held);
+        if message.to == id {
+            return self.leading.appends(event, message, expected, notes);
+        }
+        let asked = self.about.take().filter(|about| about.from == message.to && about.kind.is_from_leader());
+        let Some(asked) = asked else {
+            return notes.explained(Cause::Step, false, || {
+                format!(
+                    "node {id} answers {} with a {}, and no line before is its request",
+                    message.to,
+                    message.kind.name()
+                )
+            });
+        };
+        let answer = (message.kind, message.index, message.reject);
+        let mut fits = vec![];
+        if asked.term < event.state.term {
+            fits.push((Type::AppResp, 0, false));
+            if asked.kind == Type::Snap {
+                fits.push((Type::HeartbeatResp, 0, false));
+            }
+        } else {
+            match asked.kind {
+                Type::Heartbeat => {
+                    fits.push((Type::HeartbeatResp, 0, false));
+                    expected.state.commit = before.state.commit.max(asked.commit);
+                }
+                Type::Snap => {
+                    let last = asked.entries;
+                    fits.push((Type::AppResp, before.state.commit.max(last), false));
+                    fits.push((Type::AppResp, before.state.commit, false));
+                    // It may be installed later, and this says only that the node is there.
+                    fits.push((Type::HeartbeatResp, 0, false));
+                    if message.kind == Type::AppResp && message.index == last && last > before.state.commit {
+                        expected.state.commit = last;
+                        if last > before.log || event.log == last {
+                            expected.log = last;
+                        }
+                    }
+                }
+                _ => {
+                    let last = asked.last();
+                    fits.push((Type::AppResp, last, false));
+                    fits.push((Type::AppResp, asked.index, true));
+                    let is_old = asked.index < before.state.commit;
+                    if is_old {
+                        // What is committed is the same in both logs, and so some look no further.
+                        fits.push((Type::AppResp, before.state.commit, false));
+                    }
+                    let looks = !is_old || (message.index == last && last > before.state.commit);
+                    if !message.reject && looks {
+                        expected.state.commit = before.state.commit.max(asked.commit.min(last));
+                        // An entry that differs goes, with all behind it.
+                        let deletes = asked.entries > 0 && event.log == last;
+                        expected.log = if deletes { last } else { before.log.max(last) };
+                    }
+                }
+            }
+        }
+        notes.explained(Cause::Step, fits.contains(&answer), || {
+            format!(
+                "node {id} answers {}'s {} of index {} with another {} than that asks for",
+                asked.from,
+                asked.kind.name(),
+                asked.index,
+                message.kind.name()
+            )
+        });
+    }
+
+    fn answers_vote(&mut self, event: &Event, expected: &mut Held, notes: &mut Notes) {
+        let Some(message) = &event.msg else { return };
+        let id = self.id;
+        if !message.reject && event.state.vote == message.to && expected.state.vote == 0 {
+            // The vote is noted before the reply is told, or after it.
+            expected.state.vote = message.to;
+        }
+        let asked = if message.to == id {
+            // A candidate tells itself of its own vote.
+            self.campaign.tells_itself(message)
+        } else {
+            self.about.take().is_some_and(|about| about.kind == Type::Vote && about.from == message.to)
+        };
+        notes.explained(Cause::Step, asked, || {
+            format!("node {id} answers {} with a MsgVoteResp, and no line before is its request", message.to)
+        });
+    }
+
+    fn asks(&mut self, event: &Event, notes: &mut Notes) {
+        let Some(message) = &event.msg else { return };
+        let id = self.id;
+        let is_part = self.campaign.asks(message);
+        notes.explained(Cause::Step, is_part, || {
+            format!("node {id} asks {} for a vote, and {} is no voter, or it asked others otherwise", message.to, message.to)
+        });
+    }
+
+    fn applies(&mut self, event: &Event, expected: &mut Held) {
+        let State { term, commit, .. } = event.state;
+        // The first configuration comes as entries that are committed as they are made.
+        let is_first = self.start == Start::Loaded && term == 1 && self.held.log == 0 && commit == event.log;
+        if is_first {
+            expected.log = event.log;
+            expected.state.commit = commit;
+        }
+        // A snapshot is installed with its configuration; entries behind it may stay.
+        let fits = commit > self.held.state.commit && (event.log == commit || event.log == self.held.log);
+        if fits && self.snapshots.contains(&commit) {
+            (expected.log, expected.state.commit) = (event.log, commit);
+            self.snapshots.retain(|other| *other > commit);
+            self.installs = true;
+        }
+    }
+
+    /// What the line shows, and what it should.
+    fn compare(&self, event: &Event, expected: Held, notes: &mut Notes) {
+        let found = Held::on(event);
+        let differs = |what: &str, from: &dyn std::fmt::Debug, to: &dyn std::fmt::Debug| {
+            format!("node {}: {what} is {to:?} here, and no line makes it that from {from:?}", self.id)
+        };
+        // Of term and vote, what goes back is told with the ballots.
+        let (before, term) = (self.held.state.term, found.state.term);
+        notes.explained(Cause::Change, term == expected.state.term || term < before, || {
+            differs("the term", &expected.state.term, &found.state.term)
+        });
+        let vote = (expected.state.vote, found.state.vote);
+        let is_other = found.state.term == expected.state.term && vote.0 != vote.1;
+        notes.explained(Cause::Change, !is_other, || differs("the vote", &vote.0, &vote.1));
+        notes.explained(
+            Cause::Change,
+            found.role == expected.role || found.may_look_for_votes(expected),
+            || differs("the role", &expected.role, &found.role),
+        );
+        notes.explained(Cause::Change, found.log == expected.log, || {
+            differs("the last index", &expected.log, &found.log)
+        });
+        notes.explained(Cause::Change, found.state.commit == expected.state.commit, || {
+            differs("the commit index", &expected.state.commit, &found.state.commit)
+        });
+    }
+
+    /// The configuration changes where a line brings another.
+    fn configured(&mut self, event: &Event, notes: &mut Notes) {
+        let brought = self.new_voters.take();
+        let applies = self.last == Name::ApplyConfChange;
+        let is_restored = std::mem::take(&mut self.installs);
+        let expected = brought.as_ref().unwrap_or(&self.conf.0);
+        let fits = is_restored || (event.conf.0 == *expected && (applies || event.conf.1 == self.conf.1));
+        notes.explained(Cause::Change, fits, || {
+            format!(
+                "node {}: the voters are {:?} here, and no line makes them that from {:?}",
+                self.id, event.conf.0.0, expected.0
+            )
+        });
+        if event.conf != self.conf {
+            self.leading.reconfigured();
+        }
+        self.conf = event.conf.clone();
+        if event.name == Name::ApplyConfChange {
+            self.new_voters = event.new_voters();
+        }
+    }
+
+    fn ballot(&mut self, event: &Event, notes: &mut Notes) {
+        let is_of_start = matches!(event.name, Name::ApplyConfChange | Name::BecomeFollower);
+        if self.start == Start::Begins && !is_of_start {
+            // Some versions show what was loaded on the first line.
+            self.load(event, notes);
+        }
+        if self.start == Start::Begins {
+            return;
+        }
+        if !is_of_start {
+            self.start = Start::Over;
+        }
+        let mut ballot = Ballot::of(event.state);
+        self.kept.shows(self.id, ballot, notes);
+        if event.name == Name::Ready {
+            self.kept.hands_over(ballot);
+        }
+        let granted = event.msg.as_ref().filter(|message| {
+            event.name == Name::SendRequestVoteResponse && !message.reject && message.from == self.id
+        });
+        if let Some(message) = granted {
+            let given = Ballot { term: message.term, vote: message.to };
+            notes.expect(Property::OneVote, !ballot.contradicts(given), || {
+                format!("node {} has {ballot}, and gives one to {}", self.id, given.vote)
+            });
+            ballot = given;
+            self.kept.shows(self.id, ballot, notes);
+            if ballot.term == self.held.state.term {
+                self.held.state.vote = message.to;
+            }
+        }
+    }
+
+    /// What the line begins.
+    fn open(&mut self, event: &Event, before: Held) {
+        let State { term, .. } = event.state;
+        match &event.name {
+            Name::BecomeFollower => {
+                // The request that made it one is still to be answered.
+                let asks = self.about.as_ref().filter(|about| about.term == term);
+                match asks.map(|about| about.kind) {
+                    Some(Type::App | Type::Heartbeat | Type::Snap | Type::Vote) => {
+                        self.due = Some(Due::Answer)
+                    }
+                    _ => self.about = None,
+                }
+                self.leading = Leading::default();
+                self.campaign = Campaign::default();
+            }
+            Name::BecomeCandidate => {
+                self.about = None;
+                self.campaign = Campaign::new(&self.conf);
+            }
+            Name::BecomeLeader => {
+                self.about = None;
+                self.leading = Leading::new(self.id, event.log);
+            }
+            Name::Replicate | Name::ChangeConf => {
+                self.about = None;
+                self.leading.proposed();
+            }
+            name if name.receives() => self.receives(event, before),
+            // A snapshot's configuration comes before its answer.
+            Name::ApplyConfChange => {}
+            _ => self.about = None,
+        }
+    }
+
+    fn receives(&mut self, event: &Event, before: Held) {
+        self.about = event.msg.clone();
+        let Some(message) = &event.msg else { return };
+        let (term, role) = (before.state.term, before.role);
+        if message.kind == Type::Snap && message.term >= term {
+            if self.snapshots.len() == SNAPSHOTS {
+                self.snapshots.remove(0);
+            }
+            self.snapshots.push(message.entries);
+        }
+        self.due = if message.term < term {
+            None
+        } else if message.term > term {
+            // A voter that hears from its leader may ignore a candidate.
+            (message.kind != Type::Vote).then_some(Due::Follower(message.term))
+        } else {
+            match message.kind {
+                Type::Vote => Some(Due::Answer),
+                Type::App | Type::Heartbeat | Type::Snap => match role {
+                    Role::Follower => Some(Due::Answer),
+                    Role::Candidate | Role::PreCandidate => Some(Due::Follower(term)),
+                    Role::Leader => None,
+                },
+                Type::VoteResp if role == Role::Candidate => {
+                    self.campaign.heard(message.from, !message.reject);
+                    let (wins, ..) = self.conf.majority(|voter| self.campaign.has_vote_of(voter));
+                    (wins && self.conf.halves().next().is_some()).then_some(Due::Leader)
+                }
+                Type::AppResp if role == Role::Leader && !message.reject => {
+                    let rises = self.leading.heard(message.from, message.index);
+                    (rises && self.conf.has(message.from)).then_some(Due::Commit)
+                }
+                _ => None,
+            }
+        };
+    }
+
+    /// How many of the voters whose votes decide were heard to vote for the node, and of how many.
+    pub(super) fn votes(&self) -> (bool, usize, usize) {
+        self.conf.majority(|voter| self.campaign.has_vote_of(voter))
+    }
+
+    /// The configuration on its last line.
+    pub(super) fn conf(&self) -> &Conf {
+        &self.conf
+    }
+}
+
+impl Held {
+    /// A node begins to look for votes before an election, and gives up, without a line of its own.
+    fn may_look_for_votes(&self, expected: Held) -> bool {
+        self.role == Role::PreCandidate && matches!(expected.role, Role::Follower | Role::Candidate)
+    }
+}

@@ -1,0 +1,103 @@
+//! Limits of what is sent and taken in, and what a leader counts for them.
+
+use super::Mutant;
+use super::bug::{Fx, Node, broken, mutants};
+use super::spaces::{ALONE, NEEDS, Needs};
+use crate::bounds::Limits;
+use crate::prefix::Command;
+use crate::script::Scene::{self, Exchange, LoseAll, Request, Timeout};
+use figure2_core::{Entry, Index, Outcome, Progress, ProgressState};
+
+/// S0 leads term 1, and S1 is known to match.
+const LED: &[Scene] = &[Timeout(0), Exchange(0, 1)];
+
+/// A leader and a follower, two commands, messages of two entries, and some limits.
+const fn pair(limits: Limits) -> Needs {
+    Needs { servers: 2, terms: 1, client_requests: 2, entries_per_message: 2, limits, script: LED, ..NEEDS }
+}
+
+/// The first entry, and one byte.
+const ONE: u64 = 18;
+
+pub fn mutants() -> Vec<Mutant> {
+    mutants![
+        {
+            "L2L-none" breaks L2L: "a command is taken whatever its size";
+            WithinLimits in Needs { client_requests: 1, limits: Limits { command: 0, ..Limits::NONE }, ..ALONE };
+            Leaders {
+                fn refuse_command(&self, s: &Node, fx: &mut Fx, entry: &Entry<Command>) -> Option<Outcome> {
+                    Figure2.refuse_command(s, fx, entry).filter(|refusal| !matches!(refusal, Outcome::TooLarge { .. }))
+                }
+            }
+        }
+        {
+            "L2B-none" breaks L2B: "a command is taken however much waits to be committed";
+            WithinLimits in pair(Limits { uncommitted: ONE, ..Limits::NONE });
+            Leaders {
+                fn refuse_command(&self, s: &Node, fx: &mut Fx, entry: &Entry<Command>) -> Option<Outcome> {
+                    Figure2.refuse_command(s, fx, entry).filter(|refusal| !matches!(refusal, Outcome::Busy { .. }))
+                }
+            }
+        }
+        {
+            "L3B-bytes" breaks L3B: "a message is limited in entries, and not in bytes";
+            WithinLimits in Needs {
+                script: &[Timeout(0), Exchange(0, 1), Request(0), Request(0), LoseAll],
+                ..pair(Limits { message: ONE, ..Limits::NONE })
+            };
+            Replication {
+                fn next_batch<'a>(&self, s: &'a Node, known: &Progress) -> &'a [Entry<Command>] {
+                    let limit = usize::try_from(s.config().max_entries_per_message).unwrap_or(usize::MAX);
+                    s.log().entries_from(known.next_index, limit)
+                }
+            }
+        }
+        {
+            "L3B-room" breaks L3B: "a message is as large as one may be, however little room is left in flight";
+            WithinLimits in Needs {
+                script: &[Timeout(0), Exchange(0, 1), Request(0), Request(0), LoseAll],
+                ..pair(Limits { in_flight: ONE, ..Limits::NONE })
+            };
+            Replication {
+                fn next_batch<'a>(&self, s: &'a Node, known: &Progress) -> &'a [Entry<Command>] {
+                    let limit = usize::try_from(s.config().max_entries_per_message).unwrap_or(usize::MAX);
+                    s.log().batch_from(known.next_index, limit, s.config().max_message_bytes)
+                }
+            }
+        }
+        {
+            "L3W-none" breaks L3W: "a follower that does not answer is sent more and more";
+            WithinLimits in pair(Limits { in_flight: ONE, ..Limits::NONE });
+            Replication {
+                fn has_room(&self, _: &Node, known: &Progress) -> bool {
+                    known.is_replicating()
+                }
+            }
+        }
+        {
+            "L3W-next" breaks L3W: "what is in flight is compared with the limit without what comes next";
+            WithinLimits in pair(Limits { in_flight: ONE, ..Limits::NONE });
+            Replication {
+                fn has_room(&self, s: &Node, known: &Progress) -> bool {
+                    match known.state {
+                        ProgressState::Replicate { in_flight } => in_flight <= s.config().max_in_flight_bytes,
+                        _ => false,
+                    }
+                }
+            }
+        }
+        {
+            "S1-flight" breaks S1: "what the service's snapshot covers counts as in flight for ever";
+            WithinLimits in Needs {
+                terms: 1,
+                client_requests: 1,
+                snapshots: 1,
+                script: &[Timeout(0), Exchange(0, 1), Exchange(0, 2), Request(0), Exchange(0, 1), LoseAll],
+                ..NEEDS
+            };
+            Snapshots {
+                fn discard_from_in_flight(&self, _: &mut Node, _: Index) {}
+            }
+        }
+    ]
+}

@@ -1,0 +1,177 @@
+//! One write for several steps: machines that put something else on the disk than the merged record, or are told
+//! something else than what is durable then.
+
+use super::Mutant;
+use super::spaces::{ALONE, CONFLICTING_SUFFIX, ELECTION, NEEDS, Needs, entries};
+use crate::cluster::System;
+use crate::driver::Driver;
+use crate::host::Unwritten;
+use crate::prefix::{Command, Prefix};
+use crate::profiles::Profile;
+use crate::properties::Safety;
+use crate::script::Scene::{Exchange, Request, Timeout};
+use figure2_core::{Change, Persisted, Record, Rule};
+
+type Saved = Change<Command, Prefix>;
+type Merged = Record<Command, Prefix>;
+
+/// A machine that does something else with the changes of one write for several steps.
+struct Rewrites(fn(Vec<Vec<Saved>>) -> Vec<Saved>);
+
+impl Driver for Rewrites {
+    fn written(&self, steps: &[Unwritten], merged: Merged) -> Vec<Saved> {
+        let parts: Vec<Vec<Saved>> = steps
+            .iter()
+            .map(|step| step.record().changes().to_vec())
+            .filter(|part| !part.is_empty())
+            .collect();
+        if parts.len() < 2 { merged.into_iter().collect() } else { self.0(parts) }
+    }
+}
+
+/// A machine that tells the server more than what a write for several steps made durable.
+struct TellsMore;
+
+impl Driver for TellsMore {
+    fn persisted(&self, steps: &[Unwritten], merged: Option<Persisted>) -> Option<Persisted> {
+        let more = |told: Persisted| Persisted { last_log_index: told.last_log_index.next(), ..told };
+        if steps.len() < 2 { merged } else { merged.map(more) }
+    }
+}
+
+/// All of one kind behind the others, in their order.
+fn last(parts: Vec<Vec<Saved>>, kind: fn(&Saved) -> bool) -> Vec<Saved> {
+    let (behind, mut all): (Vec<Saved>, Vec<Saved>) = parts.into_iter().flatten().partition(kind);
+    all.extend(behind);
+    all
+}
+
+/// Only the last of one kind, where it stands.
+fn only_last(parts: Vec<Vec<Saved>>, kind: fn(&Saved) -> bool) -> Vec<Saved> {
+    let all: Vec<Saved> = parts.into_iter().flatten().collect();
+    let place = all.iter().rposition(kind);
+    all.into_iter()
+        .enumerate()
+        .filter(|(at, change)| !kind(change) || Some(*at) == place)
+        .map(|(_, change)| change)
+        .collect()
+}
+
+fn is_ballot(change: &Saved) -> bool {
+    matches!(change, Change::TermAndVote { .. })
+}
+
+fn is_append(change: &Saved) -> bool {
+    matches!(change, Change::Append { .. })
+}
+
+fn is_truncate(change: &Saved) -> bool {
+    matches!(change, Change::Truncate { .. })
+}
+
+fn is_snapshot(change: &Saved) -> bool {
+    matches!(change, Change::Snapshot { .. })
+}
+
+/// A server that is alone, and two commands whose writes wait.
+const TWO_COMMANDS: Needs = Needs { client_requests: 2, unwritten: 2, ..ALONE };
+
+/// The leader of term 1, whose followers are known to match, and writes that wait: a follower may apply what it has not
+/// written yet, and its service take a snapshot of it.
+const FOLLOWERS: Needs = Needs {
+    terms: 1,
+    client_requests: 1,
+    unwritten: 2,
+    snapshots: 1,
+    script: &[Timeout(0), Exchange(0, 1), Exchange(0, 2), Request(0)],
+    ..NEEDS
+};
+
+pub fn mutants() -> Vec<Mutant> {
+    let mutant = |id, bug, killed_by, profile: Needs, driver: System| {
+        Mutant::new(id, Rule::P2, bug, killed_by, Profile::from(profile), (driver, include_str!("merged.rs")))
+    };
+    let rewrites = |rewrite| System::driven_by(Rewrites(rewrite));
+    vec![
+        mutant(
+            "M-first",
+            "of several steps that share a write only the first one's record reaches the disk",
+            Safety::CommittedOnMajority,
+            TWO_COMMANDS,
+            rewrites(|parts| parts.into_iter().take(1).flatten().collect()),
+        ),
+        mutant(
+            "M-last",
+            "of several steps that share a write only the last one's record reaches the disk",
+            Safety::CommittedOnMajority,
+            TWO_COMMANDS,
+            rewrites(|parts| parts.into_iter().last().unwrap_or_default()),
+        ),
+        mutant(
+            "M-reversed",
+            "the records of steps that share a write are written last first",
+            Safety::CommittedOnMajority,
+            TWO_COMMANDS,
+            rewrites(|parts| parts.into_iter().rev().flatten().collect()),
+        ),
+        mutant(
+            "M-append",
+            "of several appends in one write the last takes the place of the others",
+            Safety::CommittedOnMajority,
+            TWO_COMMANDS,
+            rewrites(|parts| only_last(parts, is_append)),
+        ),
+        mutant(
+            "M-told",
+            "after a write for several steps the server is told that one entry more is durable",
+            Safety::CommittedOnMajority,
+            Needs { unwritten: 3, client_requests: 3, ..ALONE },
+            System::driven_by(TellsMore),
+        ),
+        mutant(
+            "M-ballot",
+            "of several terms and votes in one write the first stands",
+            Safety::OneVote,
+            Needs { unwritten: 2, terms: 2, ..ELECTION },
+            rewrites(|parts| {
+                let mut seen = false;
+                let is_first = |change: &Saved| !is_ballot(change) || !std::mem::replace(&mut seen, true);
+                parts.into_iter().flatten().filter(is_first).collect()
+            }),
+        ),
+        mutant(
+            "M-truncate",
+            "deletions are written after the appends that share their write",
+            Safety::CommittedOnMajority,
+            Needs { unwritten: 2, script: CONFLICTING_SUFFIX, ..entries(3) },
+            rewrites(|parts| last(parts, is_truncate)),
+        ),
+        mutant(
+            "M-snapshot",
+            "a snapshot is written before the entries that share its write",
+            Safety::CommittedOnMajority,
+            FOLLOWERS,
+            rewrites(|parts| last(parts, |change| !is_snapshot(change))),
+        ),
+        mutant(
+            "M-trim",
+            "a snapshot that shares a write with others throws the entries after it away",
+            Safety::CommittedOnMajority,
+            Needs { client_requests: 2, unwritten: 2, snapshots: 1, ..ALONE },
+            rewrites(|parts| {
+                let trim = |change| match change {
+                    Change::Snapshot { snapshot, .. } => Change::Snapshot { snapshot, keep_suffix: false },
+                    other => other,
+                };
+                parts.into_iter().flatten().map(trim).collect()
+            }),
+        ),
+        mutant(
+            "M-lost",
+            "a snapshot that shares a write with others is not written: the entries stay where they are",
+            Safety::CommittedOnMajority,
+            Needs { client_requests: 3, unwritten: 2, snapshots: 1, ..ALONE },
+            rewrites(|parts| parts.into_iter().flatten().filter(|change| !is_snapshot(change)).collect()),
+        ),
+    ]
+}

@@ -1,0 +1,244 @@
+//! Profiles of every change that are small and see what the large ones do not: messages of several entries, limits, what
+//! stands behind a snapshot, a base that moves twice, and steps that share a write.
+
+use super::{BASE, Profile, REPLICATION_RULES, SNAPSHOT_RULES, new};
+use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
+use crate::properties::Witness;
+use crate::script::Scene;
+use figure2_core::Rule;
+
+/// Bytes of the entries of c1 and c2: c2 and c3 take two more.
+const TWO_ENTRIES: u64 = 35;
+
+/// Snapshots need services that apply when they like.
+const SNAPSHOTS: Bounds = Bounds {
+    terms: 1,
+    client_requests: 3,
+    snapshots: 1,
+    duplications: Budget::AtMost(0),
+    entries_per_message: 2,
+    apply: Apply::Separately,
+    ..BASE
+};
+
+pub fn batches() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Leader, Witness::TwoLeaders, Witness::Commit, Witness::OlderCommitted],
+        rules: [&REPLICATION_RULES[..], &[Rule::AE3]].concat(),
+        ..new(
+            "batches",
+            "Two entries in a message, after one of them was lost or refused; messages are lost, duplicated and reordered.",
+            Bounds { client_requests: 2, entries_per_message: 2, ..BASE },
+        )
+    }
+}
+
+pub fn limits() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Leader, Witness::Commit],
+        rules: [&REPLICATION_RULES[..], &[Rule::L2B, Rule::L3B, Rule::L3W]].concat(),
+        ..new(
+            "limits",
+            "A log is caught up with in parts: of three commands, one message, what is in flight, and what waits to be \
+             committed hold the first two and no others.",
+            Bounds {
+                client_requests: 3,
+                entries_per_message: 2,
+                duplications: Budget::AtMost(0),
+                limits: Limits {
+                    message: TWO_ENTRIES,
+                    in_flight: TWO_ENTRIES,
+                    uncommitted: TWO_ENTRIES,
+                    ..Limits::NONE
+                },
+                ..BASE
+            },
+        )
+    }
+}
+
+pub fn too_large() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Leader, Witness::Commit],
+        rules: vec![Rule::L2, Rule::L2L],
+        ..new(
+            "too-large",
+            "A single server, and a command that is larger than any may be.",
+            Bounds {
+                servers: 1,
+                terms: 1,
+                client_requests: 2,
+                in_flight: 1,
+                limits: Limits { command: 1, ..Limits::NONE },
+                ..BASE
+            },
+        )
+    }
+}
+
+pub fn told() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Leader, Witness::Commit],
+        rules: vec![Rule::L2, Rule::L3, Rule::L3S, Rule::L4, Rule::L4C, Rule::AE5],
+        ..new(
+            "told",
+            "Followers are sent entries, and told what is committed, at any time, and not only when a command or a \
+             heartbeat's time comes.",
+            Bounds { terms: 1, client_requests: 2, sending: Sending::Separately, ..BASE },
+        )
+    }
+}
+
+pub fn snapshot_batch() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Commit, Witness::InstalledSnapshot],
+        rules: [&SNAPSHOT_RULES[..], &[Rule::AE3, Rule::AE4]].concat(),
+        ..new(
+            "snapshot-batch",
+            "Messages of two entries and a snapshot, over two terms: they begin below the base of a follower's log.",
+            Bounds { terms: 2, client_requests: 2, ..SNAPSHOTS },
+        )
+    }
+}
+
+pub fn snapshot_suffix() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Commit, Witness::InstalledSnapshot],
+        rules: [SNAPSHOT_RULES_OF_ONE_TERM, &[Rule::S2W, Rule::L3B]].concat(),
+        ..new("snapshot-suffix", "A snapshot with two more entries behind it.", SNAPSHOTS)
+    }
+}
+
+pub fn snapshot_twice() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Commit, Witness::InstalledSnapshot],
+        rules: [SNAPSHOT_RULES_OF_ONE_TERM, &[Rule::S2W, Rule::S3F]].concat(),
+        ..new(
+            "snapshot-twice",
+            "A second snapshot, on the same server or on another, while the first is sent, taken in, or lost again.",
+            Bounds { snapshots: 2, ..SNAPSHOTS },
+        )
+    }
+}
+
+pub fn snapshot_retained() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Commit, Witness::InstalledSnapshot],
+        rules: vec![Rule::S1, Rule::S1K, Rule::S2],
+        ..new(
+            "snapshot-retained",
+            "A leader keeps an entry that a follower still lacks, and not two, when its service took a snapshot.",
+            Bounds { client_requests: 2, limits: Limits { retained: 17, ..Limits::NONE }, ..SNAPSHOTS },
+        )
+    }
+}
+
+pub fn power_loss_snapshots_1() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Leader, Witness::Commit, Witness::OlderCommitted, Witness::RecoveredCrash],
+        rules: vec![Rule::P1, Rule::P2, Rule::P3, Rule::S1, Rule::A1],
+        ..new(
+            "power-loss-snapshots-1",
+            "A single server that takes two snapshots; up to three steps share a write, or are lost but for any prefix.",
+            Bounds {
+                servers: 1,
+                terms: 3,
+                client_requests: 3,
+                crashes: 2,
+                unwritten: 3,
+                snapshots: 2,
+                in_flight: 1,
+                apply: Apply::Separately,
+                ..BASE
+            },
+        )
+    }
+}
+
+pub fn power_loss_snapshots() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Leader, Witness::Commit, Witness::RecoveredCrash],
+        rules: vec![Rule::P1, Rule::P2, Rule::P3, Rule::S1, Rule::AE4],
+        ..new(
+            "power-loss-snapshots",
+            "2 servers, a snapshot, and two steps that share a write or have one each; a crash may keep the first only.",
+            Bounds {
+                servers: 2,
+                terms: 2,
+                client_requests: 2,
+                crashes: 1,
+                unwritten: 2,
+                in_flight: 1,
+                ..SNAPSHOTS
+            },
+        )
+    }
+}
+
+pub fn shared_write() -> Profile {
+    use Scene::{Exchange, Request, Timeout};
+    Profile {
+        script: vec![Timeout(0), Exchange(0, 1), Exchange(0, 2), Request(0)],
+        sometimes: vec![Witness::Leader, Witness::Commit],
+        rules: vec![Rule::P2, Rule::P3, Rule::S1, Rule::AE4],
+        ..new(
+            "shared-write",
+            "What a follower applied, and took a snapshot of, may wait for the write that its entries wait for.",
+            Bounds { client_requests: 1, unwritten: 2, losses: Budget::AtMost(0), in_flight: 3, ..SNAPSHOTS },
+        )
+    }
+}
+
+pub fn shared_write_conflict() -> Profile {
+    use Scene::{Exchange, LoseAll, Request, Timeout};
+    Profile {
+        // S0 leads term 1, and its c1 and c2 reach nobody. S1 leads term 2, and commits c3 with S2.
+        script: vec![
+            Timeout(0),
+            Exchange(0, 1),
+            Exchange(0, 2),
+            Request(0),
+            Request(0),
+            LoseAll,
+            Timeout(1),
+            Exchange(1, 2),
+            LoseAll,
+            Request(1),
+            Exchange(1, 2),
+            LoseAll,
+        ],
+        sometimes: vec![Witness::Leader, Witness::Commit],
+        rules: vec![Rule::P2, Rule::AE3, Rule::AE4],
+        ..new(
+            "shared-write-conflict",
+            "What is deleted, and what takes its place, may share a write.",
+            Bounds { client_requests: 3, unwritten: 2, duplications: Budget::AtMost(0), ..BASE },
+        )
+    }
+}
+
+pub fn late_acknowledgement() -> Profile {
+    Profile {
+        script: super::LATE_ACKNOWLEDGEMENT.to_vec(),
+        sometimes: vec![Witness::Leader],
+        rules: vec![Rule::R1],
+        ..new(
+            "late-acknowledgement",
+            "5 servers: an acknowledgement of what an earlier leader sent arrives when the same server leads again, and the \
+             entries that it is about are gone.",
+            Bounds {
+                servers: 5,
+                terms: 3,
+                client_requests: 4,
+                in_flight: 7,
+                losses: Budget::AtMost(0),
+                duplications: Budget::AtMost(0),
+                ..BASE
+            },
+        )
+    }
+}
+
+/// What fires where one leader and a snapshot are.
+const SNAPSHOT_RULES_OF_ONE_TERM: &[Rule] =
+    &[Rule::S1, Rule::S2, Rule::S3, Rule::IS5, Rule::IS6, Rule::IS7, Rule::IS8, Rule::IS8R];
