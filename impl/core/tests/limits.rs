@@ -195,6 +195,7 @@ fn a_leader_that_installs_a_snapshot_counts_its_entries_no_longer() {
     let effects = server.step(Input::ElectionTimeout);
     settle(&mut server, effects);
     let _ = receive(&mut server, S1, vote(2, true));
+    let _ = receive(&mut server, S1, conflict(2, 2, 1, None));
     let _ = receive(&mut server, S1, success(2, 0));
     let uncommitted = |server: &Server| match server.role() {
         Role::Leader { uncommitted, .. } => *uncommitted,

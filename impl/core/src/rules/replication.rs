@@ -149,9 +149,13 @@ pub trait Replication<C: Command, S: Clone>: AllServers<C, S> {
         known.max(reported)
     }
 
-    /// **L3S**, next_index: the follower's log matches up to `match_index`, so entries may be sent from there on. What
-    /// it acknowledges is no longer in flight.
-    fn follower_matches(&self, s: &mut Server<C, S>, from: ServerId, match_index: Index) {
+    /// **L3S**, next_index and match_index: the follower says that its log matches up to `reported`. What it acknowledges
+    /// is no longer in flight. If it was probed and this answers the probe, entries may be sent from there on; an earlier
+    /// message's late success would make the leader send again what is on its way.
+    fn follower_matches(&self, s: &mut Server<C, S>, from: ServerId, reported: Index) {
+        let Some(known) = s.progress_of(from) else { return };
+        let match_index = self.new_match_index(known.match_index, reported);
+        let answers_probe = self.probed_at(s, from).is_some_and(|probed_at| reported >= probed_at);
         let Role::Leader { progress, .. } = &mut s.role else { return };
         let Some(known) = progress.get_mut(usize::from(from.0)) else { return };
         let log = &s.persistent.log;
@@ -163,10 +167,11 @@ pub trait Replication<C: Command, S: Clone>: AllServers<C, S> {
             }
             // A late answer, from before it was sent the snapshot: that is still to come.
             ProgressState::Snapshot { .. } if match_index.next() < known.next_index => {}
-            ProgressState::Probe | ProgressState::Snapshot { .. } => {
+            ProgressState::Probe | ProgressState::Snapshot { .. } if answers_probe => {
                 known.state = ProgressState::Replicate { in_flight: 0 };
                 known.next_index = match_index.next();
             }
+            ProgressState::Probe | ProgressState::Snapshot { .. } => {}
         }
         known.match_index = match_index;
     }
