@@ -81,11 +81,13 @@ pub trait Replication<C: Command, S: Clone>: AllServers<C, S> {
     }
 
     /// **L3W.** Whether the next entry may be in flight with those that are: a follower that does not answer is sent no
-    /// more than max_in_flight_bytes. One entry always may, or a large one would never be sent.
+    /// more than max_in_flight_bytes. One entry always may, or a large one would never be sent. Where the next entry is
+    /// discarded, the snapshot follows once the follower has answered: the next heartbeat asks.
     fn has_room(&self, s: &Server<C, S>, known: &Progress) -> bool {
         let ProgressState::Replicate { in_flight } = known.state else { return false };
-        let next = s.log().entry(known.next_index).map_or(0, Entry::size);
-        in_flight == 0 || in_flight.saturating_add(next) <= s.config.max_in_flight_bytes
+        let next = s.log().entry(known.next_index).map(Entry::size);
+        in_flight == 0
+            || next.is_some_and(|next| in_flight.saturating_add(next) <= s.config.max_in_flight_bytes)
     }
 
     /// **L3B.** The entries of one message: as many as the limits of a message and of what is in flight allow, and
@@ -161,9 +163,15 @@ pub trait Replication<C: Command, S: Clone>: AllServers<C, S> {
         let log = &s.persistent.log;
         match &mut known.state {
             ProgressState::Replicate { in_flight } => {
-                let acknowledged = match_index.min(known.next_index.prev());
-                *in_flight = in_flight.saturating_sub(log.size_between(known.match_index, acknowledged));
                 known.next_index = known.next_index.max(match_index.next());
+                if known.match_index >= log.base_index() {
+                    let acknowledged = match_index.min(known.next_index.prev());
+                    *in_flight = in_flight.saturating_sub(log.size_between(known.match_index, acknowledged));
+                } else if match_index >= log.base_index() {
+                    // The sizes of what the leader has discarded since it sent it are not known any more: they counted
+                    // until all of it is acknowledged.
+                    *in_flight = log.size_between(match_index, known.next_index.prev());
+                }
             }
             // A late answer, from before it was sent the snapshot: that is still to come.
             ProgressState::Snapshot { .. } if match_index.next() < known.next_index => {}
