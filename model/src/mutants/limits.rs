@@ -7,7 +7,7 @@ use super::spaces::{ALONE, FOUR, NEEDS, Needs};
 use super::tools::all_committed;
 use crate::bounds::{Limits, Sending};
 use crate::prefix::Command;
-use crate::script::Scene::{self, Exchange, LoseAll, Request, Timeout};
+use crate::script::Scene::{self, Exchange, Heartbeat, LoseAll, Request, Timeout};
 use figure2_core::{Entry, Index, Outcome, Progress, ProgressState};
 
 /// S0 leads term 1, and S1 is known to match.
@@ -110,7 +110,7 @@ pub fn mutants() -> Vec<Mutant> {
             CommittedOnMajority in Needs {
                 client_requests: 2,
                 sending: Sending::Separately,
-                script: &[Timeout(0), Exchange(0, 1), Exchange(0, 2), Request(0), Exchange(0, 1), Exchange(0, 2), LoseAll],
+                script: &[Timeout(0), Exchange(0, 1), Exchange(0, 2), Request(0), Heartbeat(0), Exchange(0, 1), Exchange(0, 2), LoseAll],
                 ..FOUR
             };
             Replication {
