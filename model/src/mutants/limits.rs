@@ -8,7 +8,7 @@ use super::tools::all_committed;
 use crate::bounds::{Limits, Sending};
 use crate::prefix::Command;
 use crate::script::Scene::{self, Exchange, Heartbeat, LoseAll, Request, Timeout};
-use figure2_core::{Entry, Index, Outcome, Progress, ProgressState};
+use figure2_core::{Entry, Outcome, Progress, ProgressState};
 
 /// S0 leads term 1, and S1 is known to match.
 const LED: &[Scene] = &[Timeout(0), Exchange(0, 1)];
