@@ -34,11 +34,35 @@ pub fn list() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Shows what loom hides.
+pub fn control() -> ExitCode {
+    ExitCode::from(run_control().exit_code())
+}
+
+/// The negative control of loom: what it is known to hide must be none of the engine's.
+#[cfg(not(shuttle))]
+fn run_control() -> Verdict {
+    match crate::control::run() {
+        Ok(()) => Verdict::Holds,
+        Err(problem) => {
+            println!("{problem}");
+            Verdict::Unfinished
+        }
+    }
+}
+
+#[cfg(shuttle)]
+fn run_control() -> Verdict {
+    println!("the control is loom's: run `cargo loom -- --control`");
+    Verdict::Unfinished
+}
+
 /// Explores, and reports.
 pub fn run(options: &Options) -> ExitCode {
     let start = Instant::now();
     let (mut verdict, mut report) = (Verdict::Holds, Report::default());
     if options.run_loom {
+        verdict = verdict.max(run_control());
         verdict = verdict.max(run_loom(options, report.loom.insert(Vec::new())));
     }
     if options.run_mutants {

@@ -162,7 +162,7 @@ pub fn wake(waiters: Vec<Waker>) {
 pub async fn wait_for<T, R>(
     mutex: &Mutex<T>,
     waiters: impl Fn(&mut T) -> &mut Waiters,
-    look: impl Fn(&mut T) -> Option<R>,
+    mut look: impl FnMut(&mut T) -> Option<R>,
 ) -> R {
     poll_fn(|context| {
         let mut guard = lock(mutex);

@@ -15,36 +15,51 @@ use std::sync::Arc;
 /// The engine, as explored.
 pub type Monitor = figure2::engine::Monitor<Clock>;
 
-/// A clock by which the election timer elapses at most once.
+/// A clock that has come to 0, and the election timeouts that are drawn.
 pub struct Clock {
-    elapsed: bool,
-    started: bool,
+    draws: VecDeque<u64>,
+    election: u64,
 }
+
+/// A deadline that never comes.
+const NEVER: u64 = u64::MAX;
 
 impl Clock {
     /// Nothing ever elapses.
     pub fn still() -> Clock {
-        Clock { elapsed: false, started: false }
+        Clock::drawing([])
     }
 
     /// The election timer has elapsed.
     pub fn election_due() -> Clock {
-        Clock { elapsed: true, started: false }
+        Clock::drawing([0])
+    }
+
+    /// The first election timeout is long, and the next one is over at once.
+    pub fn shortened() -> Clock {
+        Clock::drawing([NEVER, 0])
+    }
+
+    fn drawing<const N: usize>(draws: [u64; N]) -> Clock {
+        Clock { draws: VecDeque::from(draws), election: NEVER }
     }
 }
 
 impl Timers for Clock {
-    type Instant = ();
+    type Instant = u64;
 
     fn restart_election(&mut self) {
-        // The first start is that of the node itself.
-        self.elapsed &= !core::mem::replace(&mut self.started, true);
+        self.election = self.draws.pop_front().unwrap_or(NEVER);
     }
 
     fn restart_heartbeat(&mut self) {}
 
-    fn due(&self, role: RoleName) -> Due<()> {
-        if self.elapsed && role != RoleName::Leader { Due::Election } else { Due::At(()) }
+    fn due(&self, _: RoleName) -> Due<u64> {
+        if self.election == 0 { Due::Election } else { Due::At(self.election) }
+    }
+
+    fn next(&self, _: RoleName) -> u64 {
+        self.election
     }
 }
 
@@ -55,16 +70,40 @@ pub struct Disk(Arc<Mutex<Platter>>);
 struct Platter {
     durable: Persistent<Command, SnapshotData>,
     broken: bool,
+    /// A write takes until S1 was sent all up to this index.
+    takes_until: u64,
+    sent: u64,
+    waiters: Waiters,
 }
 
 impl Disk {
     pub fn new(durable: Persistent<Command, SnapshotData>) -> Disk {
-        Disk(Arc::new(Mutex::new(Platter { durable, broken: false })))
+        Disk::made(durable, false, 0)
     }
 
     /// One on which every write fails.
     pub fn broken(durable: Persistent<Command, SnapshotData>) -> Disk {
-        Disk(Arc::new(Mutex::new(Platter { durable, broken: true })))
+        Disk::made(durable, true, 0)
+    }
+
+    /// One whose writes are not done before S1 was sent all up to that index.
+    pub fn slow(durable: Persistent<Command, SnapshotData>, takes_until: u64) -> Disk {
+        Disk::made(durable, false, takes_until)
+    }
+
+    fn made(durable: Persistent<Command, SnapshotData>, broken: bool, takes_until: u64) -> Disk {
+        let waiters = Waiters::default();
+        Disk(Arc::new(Mutex::new(Platter { durable, broken, takes_until, sent: 0, waiters })))
+    }
+
+    /// S1 was sent all up to that index.
+    fn was_sent(&self, index: u64) {
+        let waiters = {
+            let mut platter = lock(&self.0);
+            platter.sent = index;
+            if index >= platter.takes_until { platter.waiters.take() } else { Vec::new() }
+        };
+        wake(waiters);
     }
 
     /// Looks at what is durable.
@@ -84,12 +123,21 @@ impl Storage for Disk {
     }
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
-        let mut platter = lock(&self.0);
-        if platter.broken {
-            return Err(StorageError::failed("the disk is broken"));
-        }
-        platter.durable.apply_record(record);
-        Ok(())
+        let mut record = Some(record);
+        wait_for(
+            &self.0,
+            |platter| &mut platter.waiters,
+            |platter: &mut Platter| {
+                if platter.broken {
+                    return Some(Err(StorageError::failed("the disk is broken")));
+                }
+                (platter.sent >= platter.takes_until).then(|| {
+                    record.take().into_iter().for_each(|record| platter.durable.apply_record(record));
+                    Ok(())
+                })
+            },
+        )
+        .await
     }
 }
 
@@ -117,21 +165,42 @@ pub fn assert_durable(durable: &Persistent<Command, SnapshotData>, envelope: &En
 pub struct Wire {
     pub monitor: Arc<Monitor>,
     pub disk: Disk,
-    /// Last index sent to each server. (Only the writer moves it: nothing to explore.)
-    pub sent: Arc<std::sync::Mutex<[u64; 3]>>,
+    /// What was sent. (Only the sender changes it: nothing to explore.)
+    pub sent: Arc<std::sync::Mutex<Sent>>,
+}
+
+/// What each server was sent.
+#[derive(Clone, Copy, Default)]
+pub struct Sent {
+    /// The last index.
+    pub last: [u64; 3],
+    /// The highest commit_index.
+    pub committed: [u64; 3],
+    /// How often it was asked for a vote.
+    pub votes: [u64; 3],
 }
 
 impl Link for Wire {
     fn send(&self, envelope: Envelope) {
         self.disk.assert_holds(&envelope);
-        let (Message::AppendEntries(message), Ok(mut sent)) = (&envelope.message, self.sent.lock()) else {
-            return;
+        let to = usize::from(envelope.to.0);
+        let last = {
+            let Ok(mut sent) = self.sent.lock() else { return };
+            match &envelope.message {
+                Message::AppendEntries(message) => {
+                    let last = sent.last[to];
+                    assert!(message.prev_log_index.0 == last, "sent in another order than that of the lock");
+                    sent.last[to] = last + message.entries.len() as u64;
+                    sent.committed[to] = sent.committed[to].max(message.leader_commit.0);
+                }
+                Message::RequestVote(_) => sent.votes[to] += 1,
+                _ => {}
+            }
+            sent.last[to]
         };
-        let sent = &mut sent[usize::from(envelope.to.0)];
-        assert!(message.prev_log_index.0 == *sent, "sent in another order than that of the lock");
-        *sent += message.entries.len() as u64;
-        if envelope.to == S1 {
-            self.monitor.reply(append_succeeded(S1, *sent));
+        if envelope.to == S1 && matches!(envelope.message, Message::AppendEntries(_)) {
+            self.disk.was_sent(last);
+            self.monitor.reply(append_succeeded(S1, last));
         }
     }
 }

@@ -14,6 +14,8 @@ mod campaign;
 mod checkpoint;
 #[cfg(loom)]
 mod child;
+#[cfg(all(loom, not(shuttle)))]
+mod control;
 #[cfg(loom)]
 mod explore;
 #[cfg(loom)]
@@ -45,6 +47,7 @@ fn main() -> std::process::ExitCode {
     }
     match options::parse(std::env::args().skip(1)) {
         Ok(options::Command::Child(job)) => child::explore(&job),
+        Ok(options::Command::Control) => campaign::control(),
         Ok(options::Command::List) => campaign::list(),
         Ok(options::Command::Campaign(options)) => campaign::run(&options),
         Err(problem) => {

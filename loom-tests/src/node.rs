@@ -1,9 +1,12 @@
 //! A node of a scenario: the engine with fakes around it, and its tasks on threads.
 
 use crate::explore::{Rest, Task, block_on, run_until_rest, spawn};
-use crate::fakes::{Book, Channel, Clock, Disk, Habits, Monitor, Shop, Wire};
+use crate::fakes::{Book, Channel, Clock, Disk, Habits, Monitor, Sent, Shop, Wire};
 use crate::setup::Start;
-use figure2::engine::{Envelope, Service, applier, writer};
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
+use figure2::engine::{Envelope, Service, applier, sender, syncer};
 use figure2::{Install, Storage};
 use std::sync::Arc;
 
@@ -12,8 +15,8 @@ pub struct Node {
     pub monitor: Arc<Monitor>,
     pub disk: Disk,
     pub book: Arc<Book>,
-    /// Last index sent to each server.
-    pub sent: Arc<std::sync::Mutex<[u64; 3]>>,
+    /// What was sent.
+    pub sent: Arc<std::sync::Mutex<Sent>>,
     leads: bool,
     rest: Arc<Rest>,
     tasks: Vec<Task>,
@@ -50,7 +53,15 @@ impl Node {
         self.tasks.push(spawn(move || run_until_rest(task(), &rest)));
     }
 
-    /// Starts the writer.
+    /// Starts the sender and the syncer, each on a thread of its own.
+    pub fn spawn_sender_and_syncer(&mut self) {
+        let (monitor, wire) = (self.monitor.clone(), self.wire());
+        self.spawn_task(move || async move { sender::run(&monitor, wire).await });
+        let (monitor, disk) = (self.monitor.clone(), self.disk.clone());
+        self.spawn_task(move || async move { syncer::run(&monitor, disk).await });
+    }
+
+    /// Starts the writer: the sender and the syncer, in turn on one thread.
     pub fn spawn_writer(&mut self) {
         let disk = self.disk.clone();
         self.spawn_writer_on(disk);
@@ -58,9 +69,22 @@ impl Node {
 
     /// Starts the writer on another storage.
     pub fn spawn_writer_on(&mut self, storage: impl Storage) {
-        let (monitor, disk) = (self.monitor.clone(), self.disk.clone());
-        let wire = Wire { monitor: monitor.clone(), disk, sent: self.sent.clone() };
-        self.spawn_task(move || async move { writer::run(&monitor, storage, wire).await });
+        let (monitor, wire) = (self.monitor.clone(), self.wire());
+        self.spawn_task(move || async move {
+            let mut sender = pin!(sender::run(&monitor, wire));
+            let mut syncer = pin!(syncer::run(&monitor, storage));
+            let (mut sends, mut syncs) = (true, true);
+            poll_fn(|context| {
+                sends = sends && sender.as_mut().poll(context).is_pending();
+                syncs = syncs && syncer.as_mut().poll(context).is_pending();
+                if sends || syncs { Poll::Pending } else { Poll::Ready(()) }
+            })
+            .await;
+        });
+    }
+
+    fn wire(&self) -> Wire {
+        Wire { monitor: self.monitor.clone(), disk: self.disk.clone(), sent: self.sent.clone() }
     }
 
     /// Starts the writer, and the applier with a service behind it on the same thread.
@@ -78,6 +102,23 @@ impl Node {
         self.spawn_writer();
         self.spawn_applier(Install::Conditional, sender);
         (self, channel)
+    }
+
+    /// Starts the timer, as the node's task is, but that no deadline comes by itself.
+    pub fn spawn_timer(&mut self) {
+        let monitor = self.monitor.clone();
+        self.spawn_task(move || async move {
+            let _stop_at_end = monitor.stop_at_end();
+            while monitor.timeout().is_some() {
+                monitor.timer.wait().await;
+            }
+        });
+    }
+
+    /// The applier with a service behind it, to be run on the scenario's own thread.
+    pub fn applier(&self) -> impl Future<Output = ()> + use<> {
+        let (monitor, shop) = (self.monitor.clone(), self.shop(Habits::default()));
+        async move { applier::run(&monitor, Install::Conditional, shop).await }
     }
 
     fn spawn_applier(&mut self, install: Install, service: impl Service + 'static) {

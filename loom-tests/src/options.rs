@@ -13,6 +13,7 @@ cargo loom -- [options]
   --extra N                      threads beyond the least that the scenario needs [by plan]
   --seconds N                    stop a scenario after that time, unfinished [600]
   --checkpoints DIR              loom keeps its place in DIR and goes on from there
+  --control                      only the control: what loom hides, and whether it hides anything of the engine's
   --mutants, --no-mutants        only the mutants; all but the mutants
   --mutant NAME                  only this mutant (may be repeated)
   --shuttle, --no-shuttle        only shuttle; all but shuttle
@@ -26,6 +27,8 @@ exit code: 0 all holds and all mutants are found, 1 something is violated or a m
 pub enum Command {
     /// Show what there is.
     List,
+    /// Show what loom hides.
+    Control,
     /// Explore, and report.
     Campaign(Options),
     /// Explore one scenario in this process, and tell the parent.
@@ -117,6 +120,7 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Str
             "--" => {} // from `cargo loom -- ...`: the alias has one already
             "--list" => return Ok(Command::List),
             "--child" => child = true,
+            "--control" => return Ok(Command::Control),
             "--scenario" => options.scenarios.push(scenarios::find(&value()?)?),
             "--mutant" => options.mutants.push(mutants::find(&value()?)?),
             "--bound" => {

@@ -46,7 +46,16 @@ pub fn leader_alone() -> Start {
 
 /// The leader of three in term 1, which S1 is known to follow. S2 is silent.
 pub fn leader_of_three() -> Start {
-    let mut start = restarted(3, Persistent::default());
+    leading(restarted(3, Persistent::default()))
+}
+
+/// The same, with room for the uncommitted entry of one command of 8 bytes.
+pub fn leader_of_three_with_little_room() -> Start {
+    let config = Config { max_uncommitted_bytes: 24, ..Config::new(3) };
+    leading(started(config, Persistent::default()))
+}
+
+fn leading(mut start: Start) -> Start {
     start.step(Input::ElectionTimeout);
     start.step(Input::Receive(Envelope {
         from: S1,
@@ -59,7 +68,11 @@ pub fn leader_of_three() -> Start {
 
 /// A server started from what its disk holds.
 pub fn restarted(servers: u8, durable: Persistent<Command, SnapshotData>) -> Start {
-    match Server::new(ME, Config::new(servers), durable.clone()) {
+    started(Config::new(servers), durable)
+}
+
+fn started(config: Config, durable: Persistent<Command, SnapshotData>) -> Start {
+    match Server::new(ME, config, durable.clone()) {
         Ok(server) => Start { server, durable },
         Err(error) => unreachable!("a scenario begins with sound state: {error}"),
     }

@@ -5,17 +5,131 @@ use super::Mutant;
 const MONITOR: &str = "engine/monitor.rs";
 const STATE: &str = "engine/state.rs";
 const APPLIER: &str = "engine/applier.rs";
-const WRITER: &str = "engine/writer.rs";
+const PROPOSE: &str = "engine/propose.rs";
+const SYNCER: &str = "engine/syncer.rs";
 const SIGNAL: &str = "engine/signal.rs";
 const ONESHOT: &str = "engine/oneshot.rs";
 
 /// All of them.
 pub const ALL: &[Mutant] = &[
     Mutant {
-        name: "writer-not-notified",
-        about: "a step that leaves something in the outbox does not wake the writer",
-        replacements: &[(MONITOR, "            self.writer.notify();\n", "")],
+        name: "sender-not-notified",
+        about: "what may leave does not wake the sender",
+        replacements: &[(MONITOR, "            self.sender.notify();\n", "")],
+        likely: &["shorter-timeout"],
+    },
+    Mutant {
+        name: "syncer-not-notified",
+        about: "a step that leaves something to write does not wake the syncer",
+        replacements: &[(MONITOR, "            self.syncer.notify();\n", "")],
         likely: &["snapshot-inline"],
+    },
+    Mutant {
+        name: "timer-not-woken",
+        about: "a deadline that moves closer does not wake the timer",
+        replacements: &[(MONITOR, "            self.timer.notify();\n", "")],
+        likely: &["shorter-timeout"],
+    },
+    Mutant {
+        name: "sends-wait-for-the-write",
+        about: "what is proposed during a write leaves after it",
+        replacements: &[
+            (
+                MONITOR,
+                "            state.waiting.begin_write();\n",
+                "            state.waiting.begin_write();
+            state.sends_by_hand = !state.outbox.is_empty();
+",
+            ),
+            (
+                MONITOR,
+                "            state.waiting.end_write();\n",
+                "            state.waiting.end_write();\n            state.sends_by_hand = false;\n",
+            ),
+        ],
+        likely: &["overlap"],
+    },
+    Mutant {
+        name: "save-under-the-lock",
+        about: "the syncer holds the lock while it saves",
+        replacements: &[(
+            SYNCER,
+            "                let saved = storage.save(record).await;\n",
+            "                let held = monitor.lock();
+                let saved = storage.save(record).await;
+                drop(held);
+",
+        )],
+        likely: &["overlap"],
+    },
+    Mutant {
+        name: "commit-not-told",
+        about: "followers do not learn of a commit when it happens",
+        replacements: &[(STATE, "self.commit_moved |= after.role", "self.commit_moved &= after.role")],
+        likely: &["overlap"],
+    },
+    Mutant {
+        name: "commit-told-outside",
+        about: "that followers are to learn of a commit is forgotten under another lock than they are told under",
+        replacements: &[
+            (
+                MONITOR,
+                "        self.update(|state| {
+            if let Some(input) = state.what_to_send() {
+                state.commit_moved = false;
+",
+                "        let taken = self.update(|state| {
+            if let Some(input) = state.what_to_send() {
+",
+            ),
+            (
+                MONITOR,
+                "            (!ready.is_empty()).then_some(ready)
+        })
+        .flatten()",
+                "            (!ready.is_empty()).then_some(ready)
+        })
+        .flatten();
+        self.update(|state| state.commit_moved = false);
+        taken",
+            ),
+        ],
+        likely: &["overlap"],
+    },
+    Mutant {
+        name: "room-not-told",
+        about: "a commit does not wake those who wait for room",
+        replacements: &[(
+            MONITOR,
+            "        for (_, waker) in wake.proposers {
+            waker.wake();
+        }
+",
+            "        drop(wake.proposers);\n",
+        )],
+        likely: &["busy"],
+    },
+    Mutant {
+        name: "place-after-the-refusal",
+        about: "a client is refused under one lock, and waits for room under another",
+        replacements: &[
+            (
+                PROPOSE,
+                "                state.queue.wait(&mut this.place, context.waker());
+                None
+",
+                "                None\n",
+            ),
+            (
+                PROPOSE,
+                "            Some(None) => Poll::Pending,",
+                "            Some(None) => {
+                this.monitor.update(|state| state.queue.wait(&mut this.place, context.waker()));
+                Poll::Pending
+            }",
+            ),
+        ],
+        likely: &["busy"],
     },
     Mutant {
         name: "applier-not-notified",
@@ -37,9 +151,9 @@ pub const ALL: &[Mutant] = &[
         name: "start-under-two-locks",
         about: "start appends under one lock, and reads the index that it answers under another",
         replacements: &[(
-            MONITOR,
-            "Some(Outcome::Proposed { index, term }) => Started { index, term, is_leader: true },",
-            "Some(Outcome::Proposed { term, .. }) => {
+            PROPOSE,
+            "Ok(Proposal { index, term }) => Started { index, term, is_leader: true },",
+            "Ok(Proposal { term, .. }) => {
                 Started { index: self.status().last_log_index, term, is_leader: true }
             }",
         )],
@@ -49,50 +163,45 @@ pub const ALL: &[Mutant] = &[
         name: "outbox-in-another-order",
         about: "start steps under one lock, and puts the effects into the outbox under another",
         replacements: &[(
-            MONITOR,
-            "            let outcome = state.step(Tag::Nobody, Input::Propose(command));
-            state.proposed |= matches!(outcome, Outcome::Proposed { .. });
-            outcome
-        });
+            PROPOSE,
+            "        self.update(|state| state.propose(command)).unwrap_or(Err(ProposeError::Stopped))
 ",
-            "            let effects = state.server.step(Input::Propose(command));
-            let outcome = effects.outcome().clone();
-            state.proposed |= matches!(outcome, Outcome::Proposed { .. });
-            (outcome, effects)
-        });
-        let outcome = outcome.map(|(outcome, effects)| {
-            self.update(|state| state.outbox.push(Tag::Nobody, effects));
-            outcome
-        });
+            "        let effects = self.update(|state| state.server.step(Input::Propose(command)));
+        let Some(effects) = effects else { return Err(ProposeError::Stopped) };
+        let outcome = effects.outcome().clone();
+        self.update(|state| state.outbox.push(Tag::Nobody, effects));
+        match outcome {
+            Outcome::Proposed { index, term } => Ok(Proposal { index, term }),
+            _ => Err(ProposeError::Stopped),
+        }
 ",
         )],
         likely: &["propose"],
     },
     Mutant {
         name: "outbox-emptied-outside",
-        about: "the writer copies what may leave early under one lock, and clears it under another",
+        about: "the sender copies what may leave under one lock, and clears it under another",
         replacements: &[
             (
                 MONITOR,
                 "        self.update(|state| {
-            if core::mem::take(&mut state.proposed) {",
+            if let Some(input) = state.what_to_send() {
+",
                 "        let taken = self.update(|state| {
-            if core::mem::take(&mut state.proposed) {",
+            if let Some(input) = state.what_to_send() {
+",
             ),
             (
                 MONITOR,
-                "(core::mem::take(&mut state.early), core::mem::take(&mut state.outbox));",
-                "(state.early.clone(), core::mem::take(&mut state.outbox));",
-            ),
-            (
-                MONITOR,
-                "(!early.is_empty() || !batch.is_empty()).then_some((early, batch))
+                "            let ready = core::mem::take(&mut state.ready);
+            (!ready.is_empty()).then_some(ready)
         })
         .flatten()",
-                "(!early.is_empty() || !batch.is_empty()).then_some((early, batch))
+                "            let ready = state.ready.clone();
+            (!ready.is_empty()).then_some(ready)
         })
         .flatten();
-        self.update(|state| state.early.clear());
+        self.update(|state| state.ready.clear());
         taken",
             ),
         ],
@@ -162,15 +271,15 @@ pub const ALL: &[Mutant] = &[
         about: "the stop does not wake an applier that waits for the service",
         replacements: &[(
             MONITOR,
-            "&self.applier, &self.applier_stop, &self.timer_stop",
-            "&self.applier, &self.timer_stop",
+            "&self.applier, &self.applier_stop, &self.timer]",
+            "&self.applier, &self.timer]",
         )],
         likely: &["kill-slow-service"],
     },
     Mutant {
         name: "timer-not-stopped",
         about: "the stop does not wake the timer",
-        replacements: &[(MONITOR, "&self.applier_stop, &self.timer_stop]", "&self.applier_stop]")],
+        replacements: &[(MONITOR, "&self.applier_stop, &self.timer]", "&self.applier_stop]")],
         likely: &["kill-timer"],
     },
     Mutant {
@@ -183,15 +292,11 @@ pub const ALL: &[Mutant] = &[
         name: "stop-told-too-late",
         about: "those who wait learn that there is no answer before the node counts as stopped",
         replacements: &[
+            (MONITOR, "        self.stopped.raise();\n        state.outbox", "        state.outbox"),
             (
                 MONITOR,
-                "        self.stopped.store(true, Ordering::Release);\n        state.outbox",
-                "        state.outbox",
-            ),
-            (
-                MONITOR,
-                "        state.early = Vec::new();\n",
-                "        state.early = Vec::new();\n        self.stopped.store(true, Ordering::Release);\n",
+                "        state.ready = Vec::new();\n",
+                "        state.ready = Vec::new();\n        self.stopped.raise();\n",
             ),
         ],
         likely: &["kill-append"],
@@ -229,13 +334,11 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "counted-before-the-save",
-        about: "the server is told that the batch is durable before it is saved",
+        about: "the server is told that the batch is durable, and its messages may leave, before it is saved",
         replacements: &[(
-            WRITER,
+            SYNCER,
             "            let Ok(durable) = batch.persist_by(save).await else { return };
-            if !monitor.persisted(durable.persisted, &durable.released) {
-                return;
-            }
+            let Some(answers) = monitor.persisted(durable) else { return };
 ",
             "            let (mut save, mut record) = (save, None);
             let keep = |changes| {
@@ -243,9 +346,7 @@ pub const ALL: &[Mutant] = &[
                 Ok::<(), ()>(())
             };
             let Ok(durable) = batch.persist(keep) else { return };
-            if !monitor.persisted(durable.persisted, &durable.released) {
-                return;
-            }
+            let Some(answers) = monitor.persisted(durable) else { return };
             if let Some(record) = record
                 && save(record).await.is_err()
             {
@@ -256,17 +357,12 @@ pub const ALL: &[Mutant] = &[
         likely: &["propose"],
     },
     Mutant {
-        name: "sent-before-the-save",
-        about: "what waits for the save leaves before it",
+        name: "answered-before-the-save",
+        about: "who waits for the save is answered before it",
         replacements: &[(
-            WRITER,
+            SYNCER,
             "            let Ok(durable) = batch.persist_by(save).await else { return };
-            if !monitor.persisted(durable.persisted, &durable.released) {
-                return;
-            }
-            for released in durable.released {
-                release(monitor, &link, released);
-            }
+            let Some(answers) = monitor.persisted(durable) else { return };
 ",
             "            let (mut save, mut record) = (save, None);
             let keep = |changes| {
@@ -275,33 +371,34 @@ pub const ALL: &[Mutant] = &[
             };
             let Ok(durable) = batch.persist(keep) else { return };
             for released in durable.released {
-                release(monitor, &link, released);
+                answer(monitor, released.tag, released.reply);
             }
             if let Some(record) = record
                 && save(record).await.is_err()
             {
                 return;
             }
-            monitor.persisted(durable.persisted, &[]);
+            let durable = super::Durable { released: Vec::new(), persisted: durable.persisted };
+            let Some(answers) = monitor.persisted(durable) else { return };
 ",
         )],
         likely: &["append"],
     },
     Mutant {
-        name: "sent-after-the-stop",
-        about: "the writer goes on with its batch after the node was stopped",
+        name: "answered-after-the-stop",
+        about: "the syncer goes on with its batch after the node was stopped",
         replacements: &[
             (
-                WRITER,
-                "            if !monitor.persisted(durable.persisted, &durable.released) {
-                return;
-            }
+                SYNCER,
+                "            let Some(answers) = monitor.persisted(durable) else { return };
 ",
-                "            monitor.persisted(durable.persisted, &durable.released);
+                "            let answers: Vec<_> =
+                durable.released.into_iter().map(|released| (released.tag, released.reply)).collect();
+            monitor.persisted(super::Durable { released: Vec::new(), persisted: durable.persisted });
 ",
             ),
             (
-                WRITER,
+                SYNCER,
                 "(Tag::Caller(caller), Some(reply)) if !monitor.is_stopped()",
                 "(Tag::Caller(caller), Some(reply))",
             ),
@@ -312,7 +409,7 @@ pub const ALL: &[Mutant] = &[
         name: "failed-save-ignored",
         about: "the writer goes on after a failed write",
         replacements: &[(
-            WRITER,
+            SYNCER,
             "                saved.inspect_err(|error| monitor.fail(Failure::Storage(error.clone())))
 ",
             "                saved.or(Ok::<(), ()>(()))

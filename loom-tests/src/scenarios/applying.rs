@@ -1,8 +1,9 @@
 //! A follower, its handlers and the service.
 
-use crate::fakes::Habits;
+use crate::fakes::{Clock, Disk, Habits};
 use crate::node::Node;
 use crate::setup::{append_entries, follower};
+use figure2::Term;
 
 /// Two handlers and more of AppendEntries, one of which repeats what the other brings, the writer, the applier.
 pub fn append(extra: usize) {
@@ -23,4 +24,23 @@ pub fn slow_service(extra: usize) {
     node.spawn_handlers(extra, |handler, _| handler.tell(append_entries(0, 1, 1)));
     node.handler().tell(append_entries(0, total, total));
     node.settle_beside(total, async move { channel.serve(shop).await });
+}
+
+/// A heartbeat brings a shorter election timeout than the one that the timer sleeps on, and it is over at once: votes are
+/// asked for, and only when the own one is durable.
+pub fn shorter_timeout(extra: usize) {
+    let start = follower(0);
+    let disk = Disk::new(start.durable.clone());
+    let mut node = Node::with(start, disk, Clock::shortened());
+    node.spawn_timer();
+    node.spawn_sender_and_syncer();
+    node.spawn_handlers(extra, |handler, _| {
+        handler.monitor.status();
+    });
+    node.handler().tell(append_entries(0, 0, 0));
+    let (monitor, sent) = (node.monitor.clone(), node.sent.clone());
+    node.settle(0);
+    assert!(monitor.status().term == Term(2), "all rest, and no election was called: the timer overslept");
+    let votes = sent.lock().map(|sent| sent.votes).unwrap_or_default();
+    assert!(votes == [0, 1, 1], "all rest, and votes were asked for {votes:?} times");
 }

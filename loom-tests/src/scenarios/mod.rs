@@ -27,6 +27,24 @@ pub const ALL: &[Scenario] = &[
         run: proposing::propose,
     },
     Scenario {
+        name: "overlap",
+        about: "two proposers, the sender, and the syncer in a write that ends only when both commands were sent",
+        extra: 0,
+        run: proposing::overlap,
+    },
+    Scenario {
+        name: "busy",
+        about: "two clients with room for one command, the writer (S1 answers as it sends) and the applier",
+        extra: 0,
+        run: proposing::busy,
+    },
+    Scenario {
+        name: "shorter-timeout",
+        about: "a heartbeat that shortens the timeout on which the timer sleeps, the sender, the syncer",
+        extra: 0,
+        run: applying::shorter_timeout,
+    },
+    Scenario {
         name: "late-follower",
         about: "a proposer, a reply that shows a follower to lag, the writer, the applier",
         extra: 1,

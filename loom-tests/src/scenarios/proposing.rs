@@ -1,8 +1,12 @@
 //! A leader and its clients.
 
-use crate::fakes::Habits;
+use crate::explore::block_on;
+use crate::fakes::{Clock, Disk, Habits};
 use crate::node::{Handler, Node};
-use crate::setup::{S2, append_succeeded, heartbeat_of_term_2, leader_alone, leader_of_three};
+use crate::setup::{
+    S2, append_succeeded, heartbeat_of_term_2, leader_alone, leader_of_three,
+    leader_of_three_with_little_room,
+};
 use bytes::Bytes;
 use figure2::{Command, Index, ServerId, Term};
 use std::sync::{Arc, Mutex};
@@ -45,6 +49,40 @@ fn propose_one(handler: &Handler, n: u64, promised: &Mutex<Vec<Option<Command>>>
     }
 }
 
+/// A disk whose first write is not done before the followers were sent both commands, the second of which may be proposed
+/// during that write: sending waits for nothing, and followers learn of each commit.
+pub fn overlap(extra: usize) {
+    let start = leader_of_three();
+    let total = 2 + extra as u64;
+    let disk = Disk::slow(start.durable.clone(), total);
+    let mut node = Node::with(start, disk, Clock::still());
+    node.spawn_sender_and_syncer();
+    let propose = |handler: &Handler, _| {
+        assert!(
+            handler.monitor.start(Bytes::from_static(b"a client's")).is_leader,
+            "the leader took no command"
+        );
+    };
+    node.spawn_handlers(1 + extra, propose);
+    propose(&node.handler(), 0);
+    let (applier, sent) = (node.applier(), node.sent.clone());
+    node.settle_beside(total, applier);
+    let committed = sent.lock().map(|sent| sent.committed[1]).unwrap_or_default();
+    assert!(committed == total, "all rest, and S1 knows only {committed} of {total} to be committed");
+}
+
+/// Clients for whom there is room one after the other: each waits until the command before it is committed.
+pub fn busy(extra: usize) {
+    let mut node = Node::new(leader_of_three_with_little_room()).serving(Habits::default());
+    let propose = |handler: &Handler, n| {
+        let proposed = block_on(handler.monitor.propose_when_ready(Bytes::from(format!("client {n}"))));
+        assert!(proposed.is_ok(), "the leader took no command: {proposed:?}");
+    };
+    node.spawn_handlers(1 + extra, move |handler, n| propose(handler, 1 + n));
+    propose(&node.handler(), 0);
+    node.settle(2 + extra as u64);
+}
+
 /// S2, until now silent, is heard of while a command is proposed: whichever step finds it behind, it is sent the command.
 pub fn late_follower(extra: usize) {
     let mut node = Node::new(leader_of_three()).serving(Habits::default());
@@ -53,7 +91,7 @@ pub fn late_follower(extra: usize) {
     assert!(started.is_leader, "the leader of term 1 took no command: {started:?}");
     let sent = node.sent.clone();
     node.settle(1);
-    let sent = sent.lock().map(|sent| *sent).unwrap_or_default();
+    let sent = sent.lock().map(|sent| sent.last).unwrap_or_default();
     assert!(sent == [0, 1, 1], "all rest, and S1 and S2 were sent {sent:?}");
 }
 

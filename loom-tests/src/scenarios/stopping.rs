@@ -9,7 +9,7 @@ use crate::setup::{
 };
 use bytes::Bytes;
 use core::task::{Context, Waker};
-use figure2::engine::{Envelope, Link, writer};
+use figure2::engine::{Envelope, syncer};
 use figure2::{Failure, Persister, Storage};
 use figure2_core::Message;
 use std::sync::Arc;
@@ -57,23 +57,9 @@ pub fn kill_timer(extra: usize) {
     let disk = Disk::new(start.durable.clone());
     let mut node = Node::with(start, disk, Clock::election_due());
     node.spawn_writer();
-    let monitor = node.monitor.clone();
-    node.spawn_task(move || async move {
-        // As the node's timer task does, whose deadline never comes again.
-        let _stop_at_end = monitor.stop_at_end();
-        while monitor.timeout().is_some() {
-            monitor.timer_stop.wait().await;
-        }
-    });
+    node.spawn_timer();
     node.spawn_handlers(extra, |handler, _| drop(handler.call(vote_request(S1))));
     node.end();
-}
-
-/// The way to no peers.
-struct NoPeers;
-
-impl Link for NoPeers {
-    fn send(&self, _: Envelope) {}
 }
 
 /// A candidate of term 2 gets the server's vote, or not, while it is killed and restarted from a copy of its disk; then
@@ -103,9 +89,9 @@ pub fn restart(extra: usize) {
     let new = Node::new(restarted(3, durable.clone()));
     let reply = {
         let request = new.monitor.request(vote_request(S2));
-        let mut new_writer = Box::pin(writer::run(&new.monitor, copy, NoPeers));
+        let mut new_syncer = Box::pin(syncer::run(&new.monitor, copy));
         let mut context = Context::from_waker(Waker::noop());
-        assert!(new_writer.as_mut().poll(&mut context).is_pending(), "the new writer ended");
+        assert!(new_syncer.as_mut().poll(&mut context).is_pending(), "the new syncer ended");
         block_on(request)
     };
     old.join();

@@ -4,7 +4,7 @@ use super::signal::Signal;
 use super::state::{Due, State, Stop, Timers};
 use super::{Apply, Batch, Durable, Envelope, Input, Server, Snapshot, Tag, oneshot};
 use crate::record::Recorded;
-use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+use crate::sync::{Flag, Mutex, MutexGuard};
 use crate::{Failure, Install, RoleName, SnapshotData, Status};
 use figure2_core::{Index, Outcome, Term};
 
@@ -17,7 +17,7 @@ const APPLY_LIMIT: usize = 64;
 /// stopped, none of them changes anything.
 pub struct Monitor<T: Timers> {
     state: Mutex<State<T>>,
-    stopped: AtomicBool,
+    stopped: Flag,
     /// Something may leave.
     pub(super) sender: Signal,
     /// Something waits for a write.
@@ -62,7 +62,7 @@ impl<T: Timers> Monitor<T> {
     fn with(server: Server, timers: T, recorded: Option<Recorded>) -> Self {
         Monitor {
             state: Mutex::new(State::new(server, timers, recorded)),
-            stopped: AtomicBool::new(false),
+            stopped: Flag::default(),
             sender: Signal::default(),
             syncer: Signal::default(),
             applier: Signal::default(),
@@ -140,12 +140,9 @@ impl<T: Timers> Monitor<T> {
     /// or is to learn of a commit. Commands proposed since the last time share it; what does not fit comes the next time.
     pub(super) fn take_ready(&self) -> Option<Vec<Envelope>> {
         self.update(|state| {
-            if state.sends_by_hand {
-                // A harness gives these two inputs.
-            } else if core::mem::take(&mut state.commit_moved) {
-                state.step(Tag::Nobody, Input::SendCommit);
-            } else if state.server.has_entries_to_send() {
-                state.step(Tag::Nobody, Input::Replicate);
+            if let Some(input) = state.what_to_send() {
+                state.commit_moved = false;
+                state.step(Tag::Nobody, input);
             }
             let ready = core::mem::take(&mut state.ready);
             (!ready.is_empty()).then_some(ready)
@@ -260,7 +257,7 @@ impl<T: Timers> Monitor<T> {
 
     /// Whether the node was killed or failed.
     pub fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Acquire)
+        self.stopped.is_raised()
     }
 
     /// The lab's Kill.
@@ -337,7 +334,7 @@ impl<T: Timers> Monitor<T> {
         }
         state.stop = Some(stop);
         // First the flag: whoever learns that there is no answer, by the outbox's end, finds the node stopped.
-        self.stopped.store(true, Ordering::Release);
+        self.stopped.raise();
         state.outbox = Batch::default();
         state.ready = Vec::new();
         for (_, waker) in state.queue.take() {

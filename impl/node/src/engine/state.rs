@@ -55,14 +55,14 @@ pub(super) struct State<T: Timers> {
     pub(super) outbox: Batch,
     /// What may leave: a leader's requests in the order of the steps, and what a write has released.
     pub(super) ready: Vec<Envelope>,
-    /// A harness gives Replicate and SendCommit.
-    pub(super) sends_by_hand: bool,
     /// This leader's commit_index moved, and SendCommit is still to be stepped: once for all that was committed.
     pub(super) commit_moved: bool,
     /// How much of what peers sent waits for a write.
     pub(super) waiting: Waiting,
     /// Those who wait until there is room for a command.
     pub(super) queue: Queue,
+    /// A harness gives Replicate and SendCommit.
+    pub(super) sends_by_hand: bool,
     /// Index of the snapshot that the service was offered and has yet to answer.
     pub(super) unanswered: Option<Index>,
     /// The leader of the current term, if known.
@@ -81,10 +81,10 @@ impl<T: Timers> State<T> {
             sleeps_until: None,
             outbox: Batch::default(),
             ready: Vec::new(),
-            sends_by_hand: false,
             commit_moved: false,
             waiting: Waiting::default(),
             queue: Queue::default(),
+            sends_by_hand: false,
             unanswered: None,
             leader: None,
             stop: None,
@@ -133,6 +133,18 @@ impl<T: Timers> State<T> {
         outcome
     }
 
+    /// The input by which the server sends what followers are due, if any is: one more message for each of them, and for
+    /// all that has happened since the last time.
+    pub(super) fn what_to_send(&self) -> Option<Input> {
+        if self.sends_by_hand {
+            None
+        } else if self.commit_moved {
+            Some(Input::SendCommit)
+        } else {
+            self.server.has_entries_to_send().then_some(Input::Replicate)
+        }
+    }
+
     /// Whether so much waits for a write that the requests of peers are dropped, and no election is called.
     pub(super) fn is_full(&mut self) -> bool {
         let is_full = !self.server.is_leader() && self.waiting.is_full();
@@ -141,11 +153,6 @@ impl<T: Timers> State<T> {
             tracing::warn!(target: "figure2", %server, %term, limit, "requests dropped: the write takes too long");
         }
         is_full
-    }
-
-    /// Whether followers are due entries, or word of a commit.
-    fn owes_followers(&self) -> bool {
-        !self.sends_by_hand && (self.commit_moved || self.server.has_entries_to_send())
     }
 
     /// When one of these moves, the applier looks for work.
@@ -159,7 +166,7 @@ impl<T: Timers> State<T> {
         let next = self.timers.next(self.server.role().into());
         let may_have_room = self.server.commit_index() != before.0 || !self.server.is_leader();
         Wake {
-            sender: !self.ready.is_empty() || self.owes_followers(),
+            sender: !self.ready.is_empty() || self.what_to_send().is_some(),
             syncer: !self.outbox.is_empty(),
             applier: self.apply_position() != before,
             // Each draw is random: a new deadline can be earlier than the one that is slept on.
