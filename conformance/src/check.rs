@@ -19,7 +19,7 @@ pub use select::find_profile;
 
 use crate::story::{FIGURE2, TraceFile, find_mutant, write_out};
 use anyhow::{Context, bail};
-use baseline::Baseline;
+pub(crate) use baseline::Baseline;
 use figure2_model::mutants::Mutant;
 use figure2_model::{
     CheckError, CheckOptions, Profile, Progress, Reduction, Report, check, profiles, unreached,
@@ -153,12 +153,8 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             "\ntrace of {profile}: {name}\n  figure2 replay {name} --format html --output trace.html\n"
         ));
     }
-    let mut has_shrunk = false;
-    if let Some(agreed) = &agreed {
-        let shrunk = agreed.compare(&selected, &checked.reports, is_whole(&selected));
-        has_shrunk = shrunk.iter().any(|of| of.why.is_none());
-        tell(&baseline::told(&shrunk, &agreed.behind(&selected, &checked.reports)));
-    }
+    let has_shrunk =
+        agreed.as_ref().is_some_and(|agreed| has_shrunk(agreed, &selected, &checked.reports, &mut tell));
     if let Some(file) = &args.write_baseline {
         let mut agreed = if file.exists() { Baseline::read(file)? } else { Baseline::empty() };
         agreed.renew(&selected, &checked.reports, is_whole(&selected), args.because.as_deref())?;
@@ -179,6 +175,18 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     // A profile that withered is a failure; what is unfinished is told as that.
     let code = checked.exit_code();
     Ok(ExitCode::from(if has_shrunk && code == 0 { 1 } else { code }))
+}
+
+/// Tells what is smaller than the baseline says. Whether something is without a reason.
+pub(crate) fn has_shrunk(
+    agreed: &Baseline,
+    selected: &[Profile],
+    reports: &[Report],
+    tell: &mut impl FnMut(&str),
+) -> bool {
+    let shrunk = agreed.compare(selected, reports, is_whole(selected));
+    tell(&baseline::told(&shrunk, &agreed.behind(selected, reports)));
+    shrunk.iter().any(|of| of.why.is_none())
 }
 
 /// The violations, each with the file for its trace: `file` itself when there is one profile to check, else `file`

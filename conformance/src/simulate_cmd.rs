@@ -221,9 +221,14 @@ fn reduced(
 fn print_failure(plan: &Plan, failure: &Failure) {
     println!("FAILED seed {}: {failure}", plan.seed);
     println!(
-        "  {} servers, {} clients, {} keys, snapshots every {} entries",
-        plan.servers, plan.clients, plan.keys, plan.snapshot_every
+        "  {} servers, {} clients, {} keys, snapshots every {} entries, installed in {} ms",
+        plan.servers, plan.clients, plan.keys, plan.snapshot_every, plan.install_ms
     );
+    println!("  limits: {}", plan.limits);
+    println!("  sizes: {}", plan.sizes);
+    if plan.leader_hangs {
+        println!("  after the recovery the leader's disk hangs");
+    }
     for fault in &plan.faults {
         println!("  {fault}");
     }
@@ -252,6 +257,12 @@ fn print_figures(done: &Done, wall: f64) {
         counts.failed_writes,
         counts.undone_writes,
         counts.restarts
+    );
+    let sent = &figures.sent;
+    println!(
+        "leaders: {} messages with entries, {} of them with several, {} sent again after a refusal, {} bytes of entries; \
+         {} snapshots; the largest message has {} bytes",
+        sent.batches, sent.several, sent.again, sent.entry_bytes, sent.snapshots, sent.largest
     );
     println!(
         "{} requests of clients, {} elections won, {} entries committed; {} recorded lines, all validated and audited",

@@ -2,7 +2,7 @@
 
 mod interleavings;
 
-use crate::check::{Checked, explore};
+use crate::check::{Baseline, Checked, explore, has_shrunk};
 use crate::conform_cmd::{self, ConformOutcome};
 use crate::lab_cmd::{self, LabOutcome, run_batch};
 use crate::simulate;
@@ -10,6 +10,7 @@ use crate::simulate_cmd::{self, Keep, SimulateOutcome};
 use crate::suite::{Batch, Mode, TESTS};
 use figure2_model::{CheckOptions, Verdict, profiles};
 use interleavings::{Interleavings, Outcome};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::Instant;
@@ -29,6 +30,9 @@ pub struct VerifyArgs {
     /// Seeds of the simulation, each a cluster with a minute of faults, from --seed on
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: u64,
+    /// Fail when a profile covers less than this file says (see `figure2 check --baseline`)
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// Leave out the interleavings of the node's tasks (`cargo loom`), which takes some minutes and the source tree
     #[arg(long)]
     pub without_loom: bool,
@@ -50,7 +54,11 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let threads = available_parallelism().map_or(1, usize::from);
     println!("== 1 of {parts}: the rules, checked exhaustively\n");
     let options = CheckOptions { threads, ..CheckOptions::default() };
-    let checked = explore(&profiles(), &options, &mut |text| print!("{text}"))?;
+    let mut tell = |text: &str| print!("{text}");
+    let agreed = args.baseline.as_deref().map(Baseline::read).transpose()?;
+    let checked = explore(&profiles(), &options, &mut tell)?;
+    let has_shrunk =
+        agreed.is_some_and(|agreed| has_shrunk(&agreed, &profiles(), &checked.reports, &mut tell));
 
     println!("\n== 2 of {parts}: the node, run through the lab\n");
     let batch = Batch {
@@ -87,7 +95,10 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     println!("{}", told(loom.as_ref()));
     println!("{NOT_SHOWN}");
     let loom_code = loom.map_or(0, |loom| loom.code);
-    let failed = !lab.passed || conform.iter().any(|outcome| !outcome.holds);
+    if has_shrunk {
+        println!("A profile covers less than the baseline says: see part 1.");
+    }
+    let failed = has_shrunk || !lab.passed || conform.iter().any(|outcome| !outcome.holds);
     let code = worst(&[checked.exit_code(), u8::from(failed), simulated.code, loom_code]);
     let verdict = match code {
         0 => "all of the above holds",

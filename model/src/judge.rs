@@ -6,7 +6,7 @@ use crate::history::History;
 use crate::host::{Host, Recovery};
 use crate::prefix::{Command, Prefix};
 use crate::properties::{Safety, SafetySet};
-use figure2_core::{Entry, Index, Log, Progress, ProgressState, Role, Server};
+use figure2_core::{Command as _, Entry, Index, Log, Progress, ProgressState, Role, Server};
 
 type ModelLog = Log<Command, Prefix>;
 
@@ -201,8 +201,11 @@ fn is_within_limits(leader: &Server<Command, Prefix>) -> bool {
             || (in_flight == log.size_between(of.match_index, of.next_index.prev())
                 && (in_flight <= config.max_in_flight_bytes || of.next_index.prev() <= first))
     };
+    let own = log.entries().iter().filter(|entry| entry.term == leader.current_term());
+    let is_too_large = own.map(|entry| entry.command.size()).any(|size| size > config.max_command_bytes);
     *uncommitted == waits
         && !is_too_much
+        && !is_too_large
         && progress.iter().enumerate().all(|(place, of)| sent_rightly(place, of))
 }
 

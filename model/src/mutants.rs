@@ -26,6 +26,7 @@ mod snapshots;
 mod spaces;
 mod state;
 mod survivors;
+mod survivors_flow;
 pub mod table;
 mod tools;
 mod votes;
@@ -164,7 +165,7 @@ impl Survivor {
 
 /// All changes that break no property, in the order of the paper's boxes.
 pub fn survivors() -> Vec<Survivor> {
-    survivors::survivors()
+    survivors::survivors().into_iter().chain(survivors_flow::survivors()).collect()
 }
 
 /// All mutants, in the order of the paper's boxes.

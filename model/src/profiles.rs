@@ -137,7 +137,6 @@ pub fn profiles() -> Vec<Profile> {
         blind_spots::batches(),
         blind_spots::limits(),
         blind_spots::too_large(),
-        blind_spots::told(),
         blind_spots::snapshot_batch(),
         blind_spots::snapshot_suffix(),
         blind_spots::snapshot_twice(),

@@ -1,6 +1,7 @@
 //! One way in which the history so far can have gone, and sets of them.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::rc::Rc;
 
 use super::digest::Digest;
@@ -57,9 +58,9 @@ pub(crate) fn in_order(order: &Order) -> Vec<u32> {
 
 /// One way in which the history so far can have gone.
 #[derive(Clone, Debug)]
-pub(crate) struct Configuration {
+pub(crate) struct Configuration<V = Value> {
     /// What the key holds.
-    pub(crate) value: Value,
+    pub(crate) value: V,
     /// Which operations in flight have taken effect: one bit a slot.
     pub(crate) done: u128,
     /// How many of each class of operations with unknown outcome have taken effect, beyond what all configurations
@@ -69,8 +70,8 @@ pub(crate) struct Configuration {
     pub(crate) order: Order,
 }
 
-impl Configuration {
-    pub(crate) fn start(value: Value) -> Self {
+impl<V> Configuration<V> {
+    pub(crate) fn start(value: V) -> Self {
         Self { value, done: 0, used: Vec::new(), order: None }
     }
 
@@ -100,18 +101,24 @@ const SMALL: usize = 12;
 
 /// Configurations of which none is as good as another: of two with the same value and the same operations in flight
 /// done, one that spent no more of the operations with unknown outcome can do all that the other can.
-#[derive(Debug, Default)]
-pub(crate) struct Configurations {
-    entries: Vec<Configuration>,
+#[derive(Debug)]
+pub(crate) struct Configurations<V = Value> {
+    entries: Vec<Configuration<V>>,
     beaten: Vec<bool>,
     live: usize,
     /// Places in `entries` by value and operations done; kept once there are more than a few.
-    index: HashMap<(Value, u128), Vec<usize>>,
+    index: HashMap<(V, u128), Vec<usize>>,
 }
 
-impl Configurations {
+impl<V> Default for Configurations<V> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), beaten: Vec::new(), live: 0, index: HashMap::new() }
+    }
+}
+
+impl<V: Clone + Eq + Hash> Configurations<V> {
     /// Adds `new` unless one is there that is as good; takes out those it beats.
-    pub(crate) fn insert(&mut self, new: Configuration) {
+    pub(crate) fn insert(&mut self, new: Configuration<V>) {
         if self.entries.len() < SMALL {
             for at in 0..self.entries.len() {
                 let same = self.entries[at].value == new.value && self.entries[at].done == new.done;
@@ -122,16 +129,16 @@ impl Configurations {
         } else {
             if self.index.is_empty() {
                 for (at, entry) in self.entries.iter().enumerate() {
-                    self.index.entry((entry.value, entry.done)).or_default().push(at);
+                    self.index.entry((entry.value.clone(), entry.done)).or_default().push(at);
                 }
             }
-            let mut places = self.index.remove(&(new.value, new.done)).unwrap_or_default();
+            let mut places = self.index.remove(&(new.value.clone(), new.done)).unwrap_or_default();
             let wanted = places.iter().all(|&at| self.compare(at, &new));
             if wanted {
                 places.retain(|&at| !self.beaten[at]);
                 places.push(self.entries.len());
             }
-            self.index.insert((new.value, new.done), places);
+            self.index.insert((new.value.clone(), new.done), places);
             if !wanted {
                 return;
             }
@@ -142,7 +149,7 @@ impl Configurations {
     }
 
     /// Compares the entry at `at` with `new`, of the same value and operations done: false if `new` is not wanted.
-    fn compare(&mut self, at: usize, new: &Configuration) -> bool {
+    fn compare(&mut self, at: usize, new: &Configuration<V>) -> bool {
         if self.beaten[at] {
             return true;
         }
@@ -157,7 +164,7 @@ impl Configurations {
     }
 
     /// The entry at `at`, in the order of insertion; `None` in the inner option if another beats it.
-    pub(crate) fn get(&self, at: usize) -> Option<Option<&Configuration>> {
+    pub(crate) fn get(&self, at: usize) -> Option<Option<&Configuration<V>>> {
         let entry = self.entries.get(at)?;
         Some((!self.beaten[at]).then_some(entry))
     }
@@ -172,15 +179,15 @@ impl Configurations {
     }
 
     /// The only one, if there is only one.
-    pub(crate) fn single(&self) -> Option<&Configuration> {
+    pub(crate) fn single(&self) -> Option<&Configuration<V>> {
         if self.live == 1 { self.iter().next() } else { None }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Configuration> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Configuration<V>> {
         self.entries.iter().zip(&self.beaten).filter(|entry| !entry.1).map(|entry| entry.0)
     }
 
-    pub(crate) fn into_vec(self) -> Vec<Configuration> {
+    pub(crate) fn into_vec(self) -> Vec<Configuration<V>> {
         let beaten = self.beaten;
         self.entries.into_iter().zip(beaten).filter(|entry| !entry.1).map(|entry| entry.0).collect()
     }

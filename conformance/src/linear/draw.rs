@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::history::{Action, Operation, Outcome};
+use super::picture::{Bar, Picture};
+use super::read::Places;
 use super::shrink::Window;
 
-/// Longest value inside a lane, and in the list below, in characters.
-const IN_LANE: usize = 16;
-const IN_LIST: usize = 120;
 /// Wider drawings show numbers in the lanes instead of the operations.
 const WIDTH: usize = 150;
 
@@ -16,60 +14,45 @@ const WIDTH: usize = 150;
 /// end, `|-put "a"- - -`. Below, each operation with its places in the history. `place` names the places, such as
 /// "line".
 pub fn draw(window: &Window, place: &str) -> String {
+    draw_picture(&Picture::of_window(window, false), &Places::default(), place)
+}
+
+/// [`draw`], of any picture.
+pub(crate) fn draw_picture(picture: &Picture, places: &Places, word: &str) -> String {
     let mut text = String::new();
-    let before = value(window.initial.as_deref(), IN_LIST);
-    let _ = writeln!(text, "  before: {before}");
-    let labels: Vec<String> = window.operations.iter().map(|operation| label(operation, IN_LANE)).collect();
-    let mut lanes = Lanes::new(&window.operations, &labels);
+    let _ = writeln!(text, "  before: {}", picture.before);
+    let labels: Vec<String> = picture.bars.iter().map(|bar| bar.short.clone()).collect();
+    let mut lanes = Lanes::new(&picture.bars, &labels);
     if lanes.width > WIDTH {
         let numbers: Vec<String> = (1..=labels.len()).map(|number| number.to_string()).collect();
-        lanes = Lanes::new(&window.operations, &numbers);
+        lanes = Lanes::new(&picture.bars, &numbers);
     }
     text.push_str(&lanes.text);
-    for (at, operation) in window.operations.iter().enumerate() {
-        let _ =
-            writeln!(text, "{:>4}  process {}: {}", at + 1, operation.process, described(operation, place));
+    for (at, bar) in picture.bars.iter().enumerate() {
+        let _ = writeln!(text, "{:>4}  process {}: {}", at + 1, bar.process, bar.described(places, word));
     }
-    for operation in &window.outside {
-        let described = described(operation, place);
-        let _ = writeln!(text, "      outside, process {}: {described}", operation.process);
+    for bar in &picture.outside {
+        let _ = writeln!(text, "      outside, process {}: {}", bar.process, bar.described(places, word));
     }
     text
 }
 
-fn described(operation: &Operation, place: &str) -> String {
-    let label = label(operation, IN_LIST);
-    let (invoked, completed) = (operation.invoked, operation.completed);
-    match (&operation.outcome, completed) {
-        (Outcome::Ok { .. }, Some(completed)) => format!("{label} ok, {place} {invoked} to {completed}"),
-        (Outcome::Failed, Some(completed)) => format!("{label} FAILED, {place} {invoked} to {completed}"),
-        _ => format!("{label} of unknown outcome, from {place} {invoked}"),
-    }
-}
-
-fn value(text: Option<&str>, most: usize) -> String {
-    let Some(text) = text else { return "no value".to_owned() };
-    let characters = text.chars().count();
-    if characters <= most {
-        return format!("{text:?}");
-    }
-    // The end of a value tells more than its beginning: appends go there.
-    let tail: String = text.chars().skip(characters - most).collect();
-    format!("{:?} ({characters} characters)", format!("…{tail}"))
-}
-
-fn label(operation: &Operation, most: usize) -> String {
-    match &operation.action {
-        Action::Get => match &operation.outcome {
-            Outcome::Ok { read } => format!("get -> {}", value(read.as_deref(), most)),
-            _ => "get".to_owned(),
-        },
-        Action::Put(text) => format!("put {}", value(Some(text), most)),
-        Action::Append(piece) => format!("append {}", value(Some(piece), most)),
-        Action::Cas { expected, new } => {
-            format!("cas {} -> {}", value(expected.as_deref(), most), value(Some(new), most))
+/// The lanes of the clients, each of one row or several: an operation of unknown outcome fills its row to the end, and
+/// what its client does next needs another.
+pub(crate) fn rows(bars: &[Bar]) -> BTreeMap<u64, Vec<Vec<usize>>> {
+    let mut lanes: BTreeMap<u64, Vec<Vec<usize>>> = BTreeMap::new();
+    for (at, bar) in bars.iter().enumerate() {
+        let rows = lanes.entry(bar.process).or_default();
+        let is_free = |row: &Vec<usize>| {
+            row.last()
+                .is_none_or(|&last| bars[last].completed.is_some_and(|completed| completed < bar.invoked))
+        };
+        match rows.iter_mut().find(|row| is_free(row)) {
+            Some(row) => row.push(at),
+            None => rows.push(vec![at]),
         }
     }
+    lanes
 }
 
 /// The drawing of the lanes.
@@ -79,20 +62,9 @@ struct Lanes {
 }
 
 impl Lanes {
-    fn new(operations: &[Operation], labels: &[String]) -> Self {
-        let columns = Columns::new(operations, labels);
-        // An operation of unknown outcome fills its lane to the end; what its client does next needs another.
-        let mut lanes: BTreeMap<u64, Vec<Vec<usize>>> = BTreeMap::new();
-        for (at, operation) in operations.iter().enumerate() {
-            let rows = lanes.entry(operation.process).or_default();
-            let is_free = |row: &Vec<usize>| {
-                row.last().is_none_or(|&last| operations[last].deadline() < operation.invoked)
-            };
-            match rows.iter_mut().find(|row| is_free(row)) {
-                Some(row) => row.push(at),
-                None => rows.push(vec![at]),
-            }
-        }
+    fn new(bars: &[Bar], labels: &[String]) -> Self {
+        let columns = Columns::new(bars, labels);
+        let lanes = rows(bars);
         let title = |process: &u64| format!("process {process}");
         let margin = lanes.keys().map(|process| title(process).len()).max().unwrap_or(0);
         let mut text = String::new();
@@ -102,10 +74,10 @@ impl Lanes {
                 let mut line = format!("  {title:margin$}  ");
                 let start = line.len();
                 for &at in members {
-                    let (from, to) = (columns.of(operations[at].invoked), columns.end(&operations[at]));
+                    let (from, to) = (columns.of(bars[at].invoked), columns.end(&bars[at]));
                     let drawn = line.chars().count() - start;
                     line.extend(std::iter::repeat_n(' ', from.saturating_sub(drawn)));
-                    line.push_str(&bar(&operations[at], &labels[at], to - from));
+                    line.push_str(&drawn_bar(&bars[at], &labels[at], to - from));
                 }
                 text.push_str(line.trim_end());
                 text.push('\n');
@@ -116,11 +88,11 @@ impl Lanes {
 }
 
 /// One operation of `width` columns.
-fn bar(operation: &Operation, label: &str, width: usize) -> String {
+fn drawn_bar(bar: &Bar, label: &str, width: usize) -> String {
     let space = width.saturating_sub(label.chars().count() + 2);
     let left = space / 2;
     let right = space - left;
-    if operation.deadline() < u64::MAX {
+    if bar.completed.is_some() {
         format!("|{}{label}{}|", "-".repeat(left), "-".repeat(right))
     } else {
         format!("|{}{label}{}", "-".repeat(left), "- ".repeat(right.div_ceil(2) + 1))
@@ -128,18 +100,19 @@ fn bar(operation: &Operation, label: &str, width: usize) -> String {
 }
 
 /// Which column each event is drawn in: as few as leave room for the labels.
-struct Columns {
+pub(crate) struct Columns {
     places: BTreeMap<u64, usize>,
-    width: usize,
+    /// Columns in all.
+    pub(crate) width: usize,
 }
 
 impl Columns {
-    fn new(operations: &[Operation], labels: &[String]) -> Self {
+    pub(crate) fn new(bars: &[Bar], labels: &[String]) -> Self {
         let mut events: BTreeMap<u64, Option<usize>> = BTreeMap::new();
-        for (at, operation) in operations.iter().enumerate() {
-            events.insert(operation.invoked, None);
-            if operation.deadline() < u64::MAX {
-                events.insert(operation.deadline(), Some(at));
+        for (at, bar) in bars.iter().enumerate() {
+            events.insert(bar.invoked, None);
+            if let Some(completed) = bar.completed {
+                events.insert(completed, Some(at));
             }
         }
         let room = |at: usize| labels[at].chars().count() + 4;
@@ -147,23 +120,22 @@ impl Columns {
         let mut next = 0;
         for (place, completes) in events {
             if let Some(at) = completes {
-                let from = places.get(&operations[at].invoked).copied().unwrap_or(0);
+                let from = places.get(&bars[at].invoked).copied().unwrap_or(0);
                 next = next.max(from + room(at));
             }
             places.insert(place, next);
             next += 2;
         }
-        let open = (0..operations.len()).filter(|&at| operations[at].deadline() == u64::MAX);
-        let needed =
-            open.map(|at| places.get(&operations[at].invoked).copied().unwrap_or(0) + room(at)).max();
+        let open = (0..bars.len()).filter(|&at| bars[at].completed.is_none());
+        let needed = open.map(|at| places.get(&bars[at].invoked).copied().unwrap_or(0) + room(at)).max();
         Self { width: next.max(needed.unwrap_or(0)), places }
     }
 
-    fn of(&self, place: u64) -> usize {
+    pub(crate) fn of(&self, place: u64) -> usize {
         self.places.get(&place).copied().unwrap_or(0)
     }
 
-    fn end(&self, operation: &Operation) -> usize {
-        if operation.deadline() < u64::MAX { self.of(operation.deadline()) } else { self.width }
+    pub(crate) fn end(&self, bar: &Bar) -> usize {
+        bar.completed.map_or(self.width, |completed| self.of(completed))
     }
 }

@@ -1,7 +1,9 @@
 //! The definition, tried out: every order that respects time, on the texts themselves, without a clever step. It
 //! decides windows of violations a second time, and is what the search is tested against.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+
+use ahash::RandomState;
 
 use super::certificate::write;
 use super::history::Operation;
@@ -16,9 +18,9 @@ pub fn is_linearizable(operations: &[&Operation], initial: Option<&str>, memory:
     if operations.len() > MOST {
         return None;
     }
-    let mut seen: HashSet<(u64, Option<String>)> = HashSet::new();
-    let mut spent = 0;
-    let mut stack = vec![(0u64, initial.map(str::to_owned))];
+    let mut values = Values::new();
+    let mut seen: HashSet<(u64, u32), RandomState> = HashSet::with_hasher(hasher());
+    let mut stack = vec![(0u64, values.number(initial.map(str::to_owned)))];
     while let Some((done, value)) = stack.pop() {
         let open = |at: &usize| done >> at & 1 == 0;
         let left = || (0..operations.len()).filter(open);
@@ -27,21 +29,64 @@ pub fn is_linearizable(operations: &[&Operation], initial: Option<&str>, memory:
             return Some(true);
         };
         for at in left().filter(|&at| operations[at].invoked < first) {
-            let operation = operations[at];
-            if operation.observed().is_none_or(|seen| seen == value.as_deref()) {
-                let mut value = value.clone();
-                write(&mut value, &operation.action);
-                let cost = 64 + 2 * value.as_ref().map_or(0, String::len);
-                let next = (done | 1 << at, value);
-                if seen.insert(next.clone()) {
-                    stack.push(next);
-                    spent += cost;
-                }
+            if let Some(next) = values.after(value, at, operations[at])
+                && seen.insert((done | 1 << at, next))
+            {
+                stack.push((done | 1 << at, next));
             }
         }
-        if spent > memory {
+        if STATE * seen.len() + values.bytes > memory {
             return None;
         }
     }
     Some(false)
+}
+
+/// Bytes that a state met takes, with its place on the stack.
+const STATE: usize = 48;
+
+/// The values met, each kept once and named by a number, and what each operation makes of them.
+struct Values {
+    texts: Vec<Option<String>>,
+    numbers: HashMap<Option<String>, u32, RandomState>,
+    after: HashMap<(u32, usize), Option<u32>, RandomState>,
+    bytes: usize,
+}
+
+fn hasher() -> RandomState {
+    RandomState::with_seeds(1, 2, 3, 4)
+}
+
+impl Values {
+    fn new() -> Self {
+        let (numbers, after) = (HashMap::with_hasher(hasher()), HashMap::with_hasher(hasher()));
+        Self { texts: Vec::new(), numbers, after, bytes: 0 }
+    }
+
+    fn number(&mut self, value: Option<String>) -> u32 {
+        let next = self.texts.len() as u32;
+        let number = *self.numbers.entry(value.clone()).or_insert(next);
+        if number == next {
+            self.bytes += 128 + 2 * value.as_ref().map_or(0, String::len);
+            self.texts.push(value);
+        }
+        number
+    }
+
+    /// What the operation at `at` leaves of a value; `None` if it saw another.
+    fn after(&mut self, value: u32, at: usize, operation: &Operation) -> Option<u32> {
+        if let Some(&known) = self.after.get(&(value, at)) {
+            return known;
+        }
+        let text = &self.texts[value as usize];
+        let next = operation.observed().is_none_or(|seen| seen == text.as_deref()).then(|| {
+            let mut next = text.clone();
+            write(&mut next, &operation.action);
+            next
+        });
+        let next = next.map(|next| self.number(next));
+        self.bytes += STATE;
+        self.after.insert((value, at), next);
+        next
+    }
 }

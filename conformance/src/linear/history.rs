@@ -36,15 +36,15 @@ pub enum Outcome {
     Unknown,
 }
 
-/// One operation of one client.
+/// One operation of one client, on a key/value store unless `A` says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operation {
+pub struct Operation<A = Action> {
     /// The client; it has one operation at a time.
     pub process: u64,
     /// The key. Keys are independent of each other.
     pub key: String,
     /// What was asked.
-    pub action: Action,
+    pub action: A,
     /// What came of it.
     pub outcome: Outcome,
     /// Place of the invocation in the history: a line number, or a count of events. No two events share a place.
@@ -53,7 +53,7 @@ pub struct Operation {
     pub completed: Option<u64>,
 }
 
-impl Operation {
+impl<A> Operation<A> {
     /// The place by which the operation must have taken effect: its completion if it was done, else never.
     pub(crate) fn deadline(&self) -> u64 {
         match (&self.outcome, self.completed) {
@@ -61,7 +61,9 @@ impl Operation {
             _ => u64::MAX,
         }
     }
+}
 
+impl Operation {
     /// The value this operation saw: what a get returned or a compare-and-set found. `None` if it saw nothing for
     /// certain. (A compare-and-set of unknown outcome would have had to see its `expected`.)
     pub(crate) fn observed(&self) -> Option<Option<&str>> {
@@ -111,14 +113,20 @@ pub enum Misuse {
 
 /// Builds a history event by event. For concurrent clients, put it behind a lock, record an invocation before the
 /// request leaves and a completion after the answer came: the order of the calls is the order of the history.
-#[derive(Clone, Debug, Default)]
-pub struct Recorder {
-    operations: Vec<Operation>,
+#[derive(Clone, Debug)]
+pub struct Recorder<A = Action> {
+    operations: Vec<Operation<A>>,
     open: BTreeMap<u64, usize>,
     place: u64,
 }
 
-impl Recorder {
+impl<A> Default for Recorder<A> {
+    fn default() -> Self {
+        Self { operations: Vec::new(), open: BTreeMap::new(), place: 0 }
+    }
+}
+
+impl<A> Recorder<A> {
     /// An empty history.
     pub fn new() -> Self {
         Self::default()
@@ -128,7 +136,7 @@ impl Recorder {
     ///
     /// # Errors
     /// [`Misuse::InvokedTwice`] if its previous operation has not completed.
-    pub fn invoke(&mut self, process: u64, key: &str, action: Action) -> Result<(), Misuse> {
+    pub fn invoke(&mut self, process: u64, key: &str, action: A) -> Result<(), Misuse> {
         self.invoke_at(self.place + 1, process, key, action)
     }
 
@@ -144,7 +152,7 @@ impl Recorder {
     ///
     /// # Errors
     /// As [`Recorder::invoke`]; [`Misuse::OutOfOrder`] unless places increase.
-    pub fn invoke_at(&mut self, place: u64, process: u64, key: &str, action: Action) -> Result<(), Misuse> {
+    pub fn invoke_at(&mut self, place: u64, process: u64, key: &str, action: A) -> Result<(), Misuse> {
         self.advance(place)?;
         if let Some(&open) = self.open.get(&process) {
             return Err(Misuse::InvokedTwice { process, since: self.operations[open].invoked });
@@ -170,17 +178,22 @@ impl Recorder {
     }
 
     /// The operation that `process` has open.
-    pub fn open_operation(&self, process: u64) -> Option<&Operation> {
+    pub fn open_operation(&self, process: u64) -> Option<&Operation<A>> {
         self.open.get(&process).map(|&open| &self.operations[open])
     }
 
+    /// The action of the operation that `process` has open, for what becomes known of it at its completion.
+    pub(crate) fn open_action(&mut self, process: u64) -> Option<&mut A> {
+        self.open.get(&process).map(|&open| &mut self.operations[open].action)
+    }
+
     /// The operations so far, in the order of their invocations. Those still open have an unknown outcome.
-    pub fn operations(&self) -> &[Operation] {
+    pub fn operations(&self) -> &[Operation<A>] {
         &self.operations
     }
 
     /// The history: every operation in the order of the invocations.
-    pub fn into_operations(self) -> Vec<Operation> {
+    pub fn into_operations(self) -> Vec<Operation<A>> {
         self.operations
     }
 

@@ -23,21 +23,32 @@ mod classes;
 mod configuration;
 mod digest;
 mod draw;
-mod edn;
+mod examine;
 pub mod exhaustive;
 mod history;
 mod horizon;
-mod jepsen;
+pub mod objects;
+mod orders;
+mod page;
+mod picture;
+mod read;
+mod report;
 mod search;
 mod shrink;
 mod write;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use draw::draw;
+pub use examine::{Examined, Finding, Progress, Question, Told, examine};
 pub use history::{Action, Misuse, Operation, Outcome, Recorder};
-pub use jepsen::{Format, History, ReadError, read};
+pub use page::html;
+
+pub use orders::Attempt;
+pub use picture::{Bar, Ended, Picture};
+pub use read::{Format, History, Model, Operations, Places, ReadError, Reading, read, read_counting};
+pub use report::{Judged, json, junit, text};
 pub use shrink::Window;
 pub use write::write;
 
@@ -115,8 +126,7 @@ impl Report {
 /// Decides whether `operations`, in the order of their invocations, are linearizable, if every key first holds
 /// `initial` (`None`: no value).
 pub fn check(operations: &[Operation], initial: Option<&str>, limits: Limits) -> Report {
-    let deadline = Instant::now().checked_add(limits.time);
-    let budget = Budget { configurations: limits.configurations, deadline };
+    let budget = Budget::of(limits);
     let mut keys: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
     for operation in operations {
         keys.entry(&operation.key).or_default().push(operation);
@@ -130,7 +140,7 @@ pub fn check(operations: &[Operation], initial: Option<&str>, limits: Limits) ->
 }
 
 /// Decides for the operations of one key.
-fn decide(all: &[&Operation], initial: Option<&str>, budget: Budget) -> Verdict {
+fn decide(all: &[&Operation], initial: Option<&str>, budget: Budget<'_>) -> Verdict {
     let operations: Vec<&Operation> = all.iter().copied().filter(|operation| operation.matters()).collect();
     match search::search(&operations, initial, budget) {
         Found::Order(order) => match certificate::verify(&operations, initial, &order) {
@@ -140,7 +150,7 @@ fn decide(all: &[&Operation], initial: Option<&str>, budget: Budget) -> Verdict 
             )),
         },
         Found::Violation { forced } => {
-            let mut window = shrink::window(&operations, initial, forced.as_deref(), budget.configurations);
+            let mut window = shrink::window(&operations, initial, forced.as_deref(), budget);
             if window.confirmed == Some(false) {
                 let reason = "the window of the violation has an order after all: a defect of the checker";
                 return Verdict::Unfinished(reason.to_owned());

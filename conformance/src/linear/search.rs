@@ -2,8 +2,10 @@
 //! why it is sound and complete.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::Limits;
 use super::classes::Classes;
 use super::configuration::{Configuration, Configurations, Order, Value, in_order};
 use super::digest::Digest;
@@ -18,16 +20,43 @@ const CUTS: usize = 4;
 
 /// What one search may spend.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
+pub struct Budget<'a> {
     /// Configurations held at once.
     pub(crate) configurations: usize,
     /// When to give up.
     pub(crate) deadline: Option<Instant>,
+    /// Where completions are counted that were gone through.
+    pub(crate) ticks: Option<&'a AtomicU64>,
+}
+
+impl Budget<'_> {
+    /// What `limits` allow from now on.
+    pub(crate) fn of(limits: Limits) -> Self {
+        Self {
+            configurations: limits.configurations,
+            deadline: Instant::now().checked_add(limits.time),
+            ticks: None,
+        }
+    }
+
+    /// Counts a completion that was gone through.
+    pub(crate) fn progress(&self) {
+        if let Some(ticks) = self.ticks {
+            ticks.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// # Errors
+    /// Time is up.
+    pub(crate) fn check_time(&self, place: u64) -> Result<(), String> {
+        let late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if late { Err(format!("out of time at place {place}")) } else { Ok(()) }
+    }
 }
 
 /// What a search found. Operations are named by their places in the list that was searched.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub enum Found {
     /// This order explains everything. It leaves out operations of unknown outcome that took no effect.
     Order(Vec<u32>),
     /// No order does. If `forced` is there, then whatever order there could be begins with these operations, or with
@@ -66,7 +95,7 @@ struct Event {
 
 /// Looks for an order of the operations of one key, given in the order of their invocations, none of which says
 /// nothing ([`Operation::matters`]), from the value `initial`.
-pub(crate) fn search(operations: &[&Operation], initial: Option<&str>, budget: Budget) -> Found {
+pub(crate) fn search(operations: &[&Operation], initial: Option<&str>, budget: Budget<'_>) -> Found {
     let classes = Classes::new(operations);
     let horizon = Horizon::new(operations, initial, classes.puts());
     let condensed = operations
@@ -107,7 +136,7 @@ struct Search<'a, 'b> {
     condensed: Vec<Condensed>,
     horizon: Horizon<'a>,
     classes: Classes,
-    budget: Budget,
+    budget: Budget<'b>,
     /// The place of the last event.
     now: u64,
     /// The operations in flight that must take effect, each with its bit, in the order of their invocations.
@@ -131,7 +160,7 @@ impl Search<'_, '_> {
         self.configurations = start;
         for (count, event) in events.into_iter().enumerate() {
             if count.is_multiple_of(1024)
-                && let Err(reason) = self.check_time()
+                && let Err(reason) = self.budget.check_time(self.now)
             {
                 return Found::Unfinished(reason);
             }
@@ -143,6 +172,7 @@ impl Search<'_, '_> {
                     return Found::Unfinished(reason);
                 }
                 self.move_on(event);
+                self.budget.progress();
                 self.note_forced();
             } else {
                 self.move_on(event);
@@ -259,12 +289,7 @@ impl Search<'_, '_> {
             return Err(format!("more than {most} configurations at once, at place {}", self.now));
         }
         self.steps += 1;
-        if self.steps.is_multiple_of(256) { self.check_time() } else { Ok(()) }
-    }
-
-    fn check_time(&self) -> Result<(), String> {
-        let late = self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        if late { Err(format!("out of time at place {}", self.now)) } else { Ok(()) }
+        if self.steps.is_multiple_of(256) { self.budget.check_time(self.now) } else { Ok(()) }
     }
 
     /// What `from` becomes if one more operation takes effect.

@@ -22,7 +22,7 @@ use super::search::{Budget, Found, search};
 /// Time for the reduction.
 const TIME: Duration = Duration::from_secs(10);
 /// Memory for the second opinion, in bytes.
-const SECOND_OPINION: usize = 64 << 20;
+const SECOND_OPINION: usize = 16 << 20;
 
 /// At most this many operations outside the window are named.
 const HINTS: usize = 3;
@@ -50,10 +50,10 @@ pub(crate) fn window(
     operations: &[&Operation],
     initial: Option<&str>,
     forced: Option<&[u32]>,
-    configurations: usize,
+    budget: Budget<'_>,
 ) -> Window {
     let deadline = Instant::now() + TIME;
-    let budget = Budget { configurations, deadline: Some(deadline) };
+    let budget = Budget { deadline: Some(deadline), ticks: None, ..budget };
     let cut = forced.map(|forced| without_beginning(operations, initial, forced));
     let cut = cut.filter(|(initial, left)| is_violated(left, initial.as_deref(), budget));
     let (initial, left) = cut.unwrap_or_else(|| {
@@ -102,18 +102,18 @@ fn without_beginning(
     (replay(operations, initial, forced), left.collect())
 }
 
-fn is_violated(operations: &[Operation], initial: Option<&str>, budget: Budget) -> bool {
+fn is_violated(operations: &[Operation], initial: Option<&str>, budget: Budget<'_>) -> bool {
     let references: Vec<&Operation> = operations.iter().collect();
     matches!(search(&references, initial, budget), Found::Violation { .. })
 }
 
-struct Reduction {
+struct Reduction<'b> {
     initial: Option<String>,
     left: Vec<Operation>,
-    budget: Budget,
+    budget: Budget<'b>,
 }
 
-impl Reduction {
+impl Reduction<'_> {
     /// Goes on with `smaller` if it is violated.
     fn accept(&mut self, smaller: Vec<Operation>) -> bool {
         let accepted = is_violated(&smaller, self.initial.as_deref(), self.budget);

@@ -16,11 +16,14 @@ const ATTEMPT: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_millis(2500);
 /// What the seed is mixed with here.
 const CLIENT: u64 = 12;
+const SIZES: u64 = 14;
 
 pub(super) struct Client {
     world: World,
     id: u64,
     random: StdRng,
+    /// Where the sizes of its commands come from.
+    sizes: StdRng,
     requests: u64,
     /// Whom it asks first.
     believed: u8,
@@ -30,8 +33,9 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(world: World, id: u64) -> Client {
-        let random = StdRng::seed_from_u64(mix(&[world.plan().seed, CLIENT, id]));
-        Client { world, id, random, requests: 0, believed: 0, seen: None }
+        let random = |purpose| StdRng::seed_from_u64(mix(&[world.plan().seed, purpose, id]));
+        let (random, sizes) = (random(CLIENT), random(SIZES));
+        Client { world, id, random, sizes, requests: 0, believed: 0, seen: None }
     }
 
     /// Asks for one thing after the other, until it is dropped.
@@ -42,14 +46,21 @@ impl Client {
             sleep(Duration::from_millis(pause)).await;
             let key = format!("k{}", self.random.random_range(0..keys));
             let action = self.action();
-            self.ask(&key, action, PATIENCE).await;
+            let Plan { limits, sizes, .. } = self.world.plan();
+            let size = sizes.next_command(limits, &mut self.sizes);
+            self.ask_padded(&key, action, size, PATIENCE).await;
         }
     }
 
     /// Asks until it is told, or gives up; whether it was told.
     pub(super) async fn ask(&mut self, key: &str, action: Action, patience: Duration) -> bool {
+        self.ask_padded(key, action, 0, patience).await
+    }
+
+    /// Asks with a command of at least `size` bytes.
+    async fn ask_padded(&mut self, key: &str, action: Action, size: u64, patience: Duration) -> bool {
         self.requests += 1;
-        let request = Request { client: self.id, number: self.requests, key: key.to_owned(), action };
+        let request = Request { client: self.id, number: self.requests, key: key.to_owned(), action, size };
         let give_up = Instant::now() + patience;
         self.world.invoke(self.id, &request);
         let mut started = false;
@@ -69,6 +80,15 @@ impl Client {
                     return true;
                 }
                 Ok(Answer::NotLeader) => {}
+                Ok(Answer::Busy) => {
+                    sleep(Duration::from_millis(self.random.random_range(1..40))).await;
+                    continue;
+                }
+                // Nobody has taken it, and nobody will.
+                Ok(Answer::TooLarge) => {
+                    self.world.complete(self.id, Outcome::Failed);
+                    return true;
+                }
                 // It may be in a log, and done later.
                 Ok(Answer::Lost) | Err(_) => started = true,
             }

@@ -17,17 +17,26 @@ pub enum Defect {
     SnapshotNotLoaded,
     /// Servers wait longer for a leader than clients do.
     NoElections,
+    /// A leader never steps down: while a server runs, its transport repeats its heartbeats, even when it leads no more.
+    NeverStepsDown,
+    /// The nodes have other limits than the plan says.
+    LimitsIgnored,
+    /// A leader sends its snapshot again with each heartbeat.
+    SnapshotRepeated,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Defect; 6] = [
+    pub const ALL: [Defect; 9] = [
         Defect::LyingDisk,
         Defect::StaleReads,
         Defect::DoneTwice,
         Defect::SnapshotLacksEntry,
         Defect::SnapshotNotLoaded,
         Defect::NoElections,
+        Defect::NeverStepsDown,
+        Defect::LimitsIgnored,
+        Defect::SnapshotRepeated,
     ];
 }
 
@@ -40,6 +49,9 @@ impl fmt::Display for Defect {
             Defect::SnapshotLacksEntry => "snapshot-lacks-entry",
             Defect::SnapshotNotLoaded => "snapshot-not-loaded",
             Defect::NoElections => "no-elections",
+            Defect::NeverStepsDown => "never-steps-down",
+            Defect::LimitsIgnored => "limits-ignored",
+            Defect::SnapshotRepeated => "snapshot-repeated",
         })
     }
 }

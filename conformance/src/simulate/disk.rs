@@ -1,10 +1,13 @@
-//! A disk in virtual time: writes take their time, fail, and are cut short by crashes and losses of power.
+//! A disk in virtual time: writes take their time, hang, fail, and are cut short by crashes and losses of power.
 
 use super::weather::Weather;
 use figure2::{Command, Persistent, Record, SnapshotData, Storage, StorageError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
+
+/// How often a write looks whether its disk still hangs.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The disk of one server, as one run of it has it: what comes after a crash is another disk with the same contents,
 /// out of reach of what the dead still has under way.
@@ -93,6 +96,9 @@ impl Storage for Disk {
         self.lock().under_way = Some(record);
         if writing.takes_ms > 0 {
             sleep(Duration::from_millis(writing.takes_ms)).await;
+        }
+        while self.weather.hangs(self.server) {
+            sleep(LOOK).await;
         }
         let mut contents = self.lock();
         match writing.fails {

@@ -1,23 +1,84 @@
 //! The network: every message on its own way, as the weather will have it.
 
+use super::defect::Defect;
 use super::weather::Weather;
 use super::world::World;
 use bytes::Bytes;
+use figure2::codec::decode_message;
 use figure2::{Peer, Replies};
+use figure2_core::Message;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
 
 /// The way from one server to another, and back for the reply.
+#[derive(Clone)]
 pub(super) struct Link {
     pub(super) world: World,
     pub(super) weather: Weather,
     pub(super) from: u8,
     pub(super) to: u8,
+    /// What a defect repeats.
+    pub(super) repeated: Arc<Mutex<Repeated>>,
 }
+
+/// What was sent last.
+#[derive(Default)]
+pub(super) struct Repeated {
+    heartbeats: u64,
+    snapshot: Option<Bytes>,
+}
+
+/// How often the defect of a leader that never steps down repeats a heartbeat: the node itself does it as often.
+const HEARTBEAT: Duration = Duration::from_millis(120);
 
 impl Peer for Link {
     fn send(&self, request: Bytes, replies: &Replies) {
+        self.transmit(request.clone(), replies);
+        if self.world.has(Defect::NeverStepsDown) || self.world.has(Defect::SnapshotRepeated) {
+            self.repeat(request, replies);
+        }
+    }
+}
+
+impl Link {
+    /// The defects of a transport that sends more than its node does.
+    fn repeat(&self, request: Bytes, replies: &Replies) {
+        let mut repeated = self.repeated.lock().unwrap_or_else(PoisonError::into_inner);
+        match decode_message(&request).map(|envelope| envelope.message) {
+            Ok(Message::AppendEntries(message)) if message.entries.is_empty() => {
+                repeated.heartbeats += 1;
+                if self.world.has(Defect::NeverStepsDown) {
+                    tokio::spawn(self.clone().lead_for_ever(request, replies.clone(), repeated.heartbeats));
+                } else if let Some(snapshot) = repeated.snapshot.clone() {
+                    self.transmit(snapshot, replies);
+                }
+            }
+            Ok(Message::InstallSnapshot(_)) => repeated.snapshot = Some(request),
+            Ok(Message::RequestVote(_)) => {
+                *repeated = Repeated { heartbeats: repeated.heartbeats + 1, snapshot: None }
+            }
+            _ => {}
+        }
+    }
+
+    /// Repeats a heartbeat until the node sends another, calls an election, or ends.
+    async fn lead_for_ever(self, request: Bytes, replies: Replies, number: u64) {
+        let generation = || self.world.with(self.from, |member| member.generation);
+        let begun = generation();
+        loop {
+            sleep(HEARTBEAT).await;
+            let is_latest = self.repeated.lock().unwrap_or_else(PoisonError::into_inner).heartbeats == number;
+            if !is_latest || generation() != begun || self.world.running(self.from).is_none() {
+                return;
+            }
+            self.transmit(request.clone(), &replies);
+        }
+    }
+
+    fn transmit(&self, request: Bytes, replies: &Replies) {
         let Link { from, to, .. } = *self;
+        self.world.sent(from, to, &request);
         let fate = self.weather.fate(from, to);
         for delay in fate.first.into_iter().chain(fate.second) {
             let (world, weather) = (self.world.clone(), self.weather.clone());
@@ -30,9 +91,11 @@ impl Peer for Link {
                 let Some(reply) = server.call(&request).await else { return };
                 let fate = weather.fate(to, from);
                 if let Some(delay) = fate.second {
-                    let (weather, reply, replies) = (weather.clone(), reply.clone(), replies.clone());
+                    let (world, weather) = (world.clone(), weather.clone());
+                    let (reply, replies) = (reply.clone(), replies.clone());
                     tokio::spawn(async move {
                         if arrives(&weather, to, from, delay).await {
+                            world.answered(from, to, &reply);
                             replies.deliver(&reply);
                         }
                     });
@@ -40,6 +103,7 @@ impl Peer for Link {
                 if let Some(delay) = fate.first
                     && arrives(&weather, to, from, delay).await
                 {
+                    world.answered(from, to, &reply);
                     replies.deliver(&reply);
                 }
             });

@@ -1,16 +1,19 @@
 //! What happens to a simulated cluster, and when.
 
+use super::fault::{Fault, Kind, SORTS};
+use super::sizes::{Limits, Sizes, Span};
 use crate::tester::mix;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// What stands at the beginning of a plan's file.
 const FORMAT: &str = "figure2-simulation";
+/// What the seed is mixed with, so that the parts of a run do not draw the same numbers.
+const PLAN: u64 = 10;
 /// The version of plans that this program writes and reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A run: the cluster, its clients, its weather and its faults. All else (when messages arrive, what the clients ask,
 /// when elections are called) follows from the seed.
@@ -36,80 +39,30 @@ pub struct Plan {
     pub snapshot_every: u64,
     /// Whether Raft switches to a leader's snapshot by itself, or the service is asked.
     pub install_automatically: bool,
+    /// How long a service takes to load a leader's snapshot, in ms; meanwhile it applies nothing.
+    pub install_ms: u64,
     /// How long messages take in calm weather, in ms.
     pub delay_ms: Span,
     /// How long a write takes in calm weather, in ms.
     pub write_ms: Span,
+    /// The limits of all nodes.
+    pub limits: Limits,
+    /// How large commands and snapshots are.
+    pub sizes: Sizes,
+    /// Whether, once the cluster has recovered, the disk of its leader hangs: another one must serve.
+    pub leader_hangs: bool,
     /// Until when faults happen, in ms; then all of them end, and the cluster must recover.
     pub faults_until_ms: u64,
     /// The faults, in the order in which they begin.
     pub faults: Vec<Fault>,
 }
 
-/// From the first number to the second, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span(pub u64, pub u64);
-
-/// A fault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// When it begins, in ms.
-    pub at_ms: u64,
-    /// How long it lasts, in ms.
-    pub for_ms: u64,
-    /// What it is.
-    pub kind: Kind,
+/// What every version of a plan has.
+#[derive(Deserialize)]
+struct Kept {
+    format: String,
+    version: u32,
 }
-
-/// What can go wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// The process of a server ends: a write under way is done, what only the process knew is gone.
-    Crash(Target),
-    /// A server loses its power: of a write under way, all or nothing stays.
-    PowerLoss(Target),
-    /// All servers lose their power.
-    Blackout,
-    /// Nothing reaches the server, and nothing leaves it.
-    Isolated(Target),
-    /// Nothing reaches the server, but what it sends arrives.
-    Deaf(Target),
-    /// Nothing that the server sends arrives, but it hears the others.
-    Mute(Target),
-    /// These servers and the others do not reach each other.
-    Split(Vec<u8>),
-    /// Of 1000 messages so many are lost.
-    Lossy(u16),
-    /// Of 1000 messages so many arrive twice.
-    Duplicating(u16),
-    /// Messages take up to so many ms more, each another time: they overtake each other.
-    Reordering(u64),
-    /// Each write of the server takes so many ms.
-    SlowDisk(Target, u64),
-    /// Each write of the server fails, and it stops; started again, it fails again.
-    FailingDisk {
-        /// Whose.
-        server: Target,
-        /// Whether what it reports as failed is written all the same.
-        written: bool,
-    },
-}
-
-/// Which server a fault meets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// Who leads when the fault begins; the first server when nobody does.
-    Leader,
-    /// This one.
-    Server(u8),
-}
-
-/// The sorts of faults that a run may have: each run draws which of them it has, for a cluster that only meets a few
-/// of them gets into states that one which meets all of them never lives to see.
-const SORTS: usize = 12;
 
 impl Plan {
     /// The plan of a seed: faults for `seconds`, about one each second and a half.
@@ -130,6 +83,8 @@ impl Plan {
                 *[random.random_range(10..500), random.random_range(500..6000)].choose(random).unwrap_or(&10);
             faults.push(Fault { at_ms, for_ms, kind: Kind::draw(*sort, servers, random) });
         }
+        let limits = Limits::draw(random);
+        let snapshot_every = *[0, 10, 50].choose(random).unwrap_or(&10);
         Plan {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -138,10 +93,14 @@ impl Plan {
             clients: random.random_range(1..=5),
             keys: random.random_range(1..=3),
             pause_ms: *[100, 300, 1000].choose(random).unwrap_or(&300),
-            snapshot_every: *[0, 10, 50].choose(random).unwrap_or(&10),
+            snapshot_every,
             install_automatically: random.random_bool(0.5),
+            install_ms: *[0, 0, 0, 50, 300, 1000].choose(random).unwrap_or(&0),
             delay_ms: *[Span(0, 2), Span(1, 10), Span(5, 40)].choose(random).unwrap_or(&Span(1, 10)),
             write_ms: *[Span(0, 0), Span(0, 5), Span(2, 20)].choose(random).unwrap_or(&Span(0, 5)),
+            sizes: Sizes::draw(&limits, snapshot_every, random),
+            limits,
+            leader_hangs: servers > 2 && random.random_bool(0.25),
             faults_until_ms,
             faults,
         }
@@ -152,11 +111,16 @@ impl Plan {
     /// # Errors
     /// When it is none, or its numbers make no sense, in words.
     pub fn parse(text: &str) -> Result<Plan, String> {
-        let plan: Plan = serde_json::from_str(text).map_err(|error| format!("not a plan: {error}"))?;
-        if (plan.format.as_str(), plan.version) != (FORMAT, VERSION) {
-            let Plan { format, version, .. } = plan;
-            return Err(format!("this is {format} version {version}; read is {FORMAT} version {VERSION}"));
+        let unreadable = |error: serde_json::Error| format!("not a plan: {error}");
+        let Kept { format, version } = serde_json::from_str(text).map_err(unreadable)?;
+        if (format.as_str(), version) != (FORMAT, VERSION) {
+            return Err(format!(
+                "this is {format} version {version}, and read is {FORMAT} version {VERSION}: a plan of another version \
+                 has other limits and sizes, and would be another run. Simulate with the figure2 that wrote it, or draw a \
+                 new plan with --seed"
+            ));
         }
+        let plan: Plan = serde_json::from_str(text).map_err(unreadable)?;
         plan.check().map(|()| plan)
     }
 
@@ -179,120 +143,21 @@ impl Plan {
         if spans.iter().any(|Span(least, most)| least > most || *most > DAY) {
             return Err("delay_ms and write_ms: from the smaller to the greater, at most a day".to_owned());
         }
+        self.limits.check()?;
+        self.sizes.check()?;
+        if self.leader_hangs && self.servers < 3 {
+            return Err(format!("leader_hangs: with {} servers no other can serve", self.servers));
+        }
         for fault in &self.faults {
             let server = fault.kind.servers().into_iter().find(|server| *server >= self.servers);
             if let Some(server) = server {
                 return Err(format!("{fault}: there is no server {server}"));
             }
             let longest = fault.kind.longest_ms().max(fault.at_ms).max(fault.for_ms);
-            if longest > DAY || self.faults_until_ms > DAY || self.pause_ms > DAY {
+            if longest > DAY || self.faults_until_ms > DAY || self.pause_ms > DAY || self.install_ms > DAY {
                 return Err(format!("{fault}: no time can be over a day"));
             }
         }
         Ok(())
-    }
-}
-
-/// What the seed is mixed with, so that the parts of a run do not draw the same numbers.
-const PLAN: u64 = 10;
-
-impl Kind {
-    fn draw(sort: usize, servers: u8, random: &mut StdRng) -> Kind {
-        let any = Target::Server(random.random_range(0..servers));
-        let target = if random.random_bool(0.4) { Target::Leader } else { any };
-        match sort {
-            0 => Kind::Crash(target),
-            1 => Kind::PowerLoss(target),
-            2 => Kind::Blackout,
-            3 => Kind::Isolated(target),
-            4 => Kind::Deaf(target),
-            5 => Kind::Mute(target),
-            6 => Kind::Split((0..servers).filter(|_| random.random_bool(0.5)).collect()),
-            7 => Kind::Lossy(random.random_range(50..500)),
-            8 => Kind::Duplicating(random.random_range(50..500)),
-            9 => Kind::Reordering(random.random_range(20..800)),
-            10 => Kind::SlowDisk(target, random.random_range(20..1500)),
-            _ => Kind::FailingDisk { server: target, written: random.random_bool(0.5) },
-        }
-    }
-
-    /// The servers that it names.
-    fn servers(&self) -> Vec<u8> {
-        match self.target() {
-            Some(Target::Server(server)) => vec![server],
-            _ => match self {
-                Kind::Split(servers) => servers.clone(),
-                _ => Vec::new(),
-            },
-        }
-    }
-
-    /// Whom it meets, if that is one server.
-    #[must_use]
-    pub fn target(&self) -> Option<Target> {
-        match self {
-            Kind::Crash(target)
-            | Kind::PowerLoss(target)
-            | Kind::Isolated(target)
-            | Kind::Deaf(target)
-            | Kind::Mute(target)
-            | Kind::SlowDisk(target, _)
-            | Kind::FailingDisk { server: target, .. } => Some(*target),
-            Kind::Blackout | Kind::Split(_) | Kind::Lossy(_) | Kind::Duplicating(_) | Kind::Reordering(_) => {
-                None
-            }
-        }
-    }
-
-    fn longest_ms(&self) -> u64 {
-        match self {
-            Kind::SlowDisk(_, ms) | Kind::Reordering(ms) => *ms,
-            _ => 0,
-        }
-    }
-
-    /// Its name in reports.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Kind::Crash(_) => "crash",
-            Kind::PowerLoss(_) => "power loss",
-            Kind::Blackout => "blackout",
-            Kind::Isolated(_) => "isolated",
-            Kind::Deaf(_) => "deaf",
-            Kind::Mute(_) => "mute",
-            Kind::Split(_) => "split",
-            Kind::Lossy(_) => "lossy",
-            Kind::Duplicating(_) => "duplicating",
-            Kind::Reordering(_) => "reordering",
-            Kind::SlowDisk(..) => "slow disk",
-            Kind::FailingDisk { .. } => "failing disk",
-        }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Target::Leader => f.write_str("the leader"),
-            Target::Server(server) => write!(f, "server {server}"),
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (from, to) = (self.at_ms, self.at_ms.saturating_add(self.for_ms));
-        write!(f, "{from} to {to} ms: {}", self.kind.name())?;
-        match &self.kind {
-            Kind::Split(servers) => write!(f, ", servers {servers:?} from the others"),
-            Kind::Lossy(per_mille) | Kind::Duplicating(per_mille) => {
-                write!(f, ", {per_mille} of 1000 messages")
-            }
-            Kind::Reordering(ms) => write!(f, ", up to {ms} ms"),
-            Kind::SlowDisk(target, ms) => write!(f, ", {target}, {ms} ms"),
-            Kind::FailingDisk { server, written: true } => write!(f, ", {server}, though it writes"),
-            kind => kind.target().map_or(Ok(()), |target| write!(f, ", {target}")),
-        }
     }
 }

@@ -1,8 +1,9 @@
-//! Makes a failing plan smaller: fewer faults, fewer clients, calmer weather, an earlier end.
+//! Makes a failing plan smaller: fewer faults, fewer clients, calmer weather, usual sizes and limits, an earlier end.
 
 use super::defect::Defect;
-use super::plan::{Plan, Span};
+use super::plan::Plan;
 use super::run::run;
+use super::sizes::{Limits, Sizes, Span};
 use super::verdict::{Failure, Verdict};
 
 /// A plan that cannot be made smaller in the ways tried here, or only with more runs than were allowed.
@@ -44,14 +45,17 @@ struct Reducer {
 }
 
 impl Reducer {
-    /// Takes the plan if it fails in the same way, with fewer faults or a shorter trace; whether it does.
+    /// Takes the plan if it fails in the same way, with fewer faults, less that is unusual, or a shorter trace; whether it
+    /// does.
     fn try_plan(&mut self, plan: Plan) -> bool {
         if self.best.runs >= self.most_runs || plan == self.best.plan {
             return false;
         }
         self.best.runs += 1;
         let over = run(&plan, self.defect);
-        let better = plan.faults.len() < self.best.plan.faults.len() || over.lines() < self.lines;
+        let better = plan.faults.len() < self.best.plan.faults.len()
+            || unusual(&plan) < unusual(&self.best.plan)
+            || over.lines() < self.lines;
         match over.verdict {
             Verdict::Failed(ref failure) if better && failure.is_like(&self.best.failure) => {
                 self.lines = over.lines();
@@ -66,6 +70,7 @@ impl Reducer {
     fn try_changed(&mut self, change: impl FnOnce(&mut Plan)) -> bool {
         let mut plan = self.best.plan.clone();
         change(&mut plan);
+        plan.limits.fit();
         self.try_plan(plan)
     }
 
@@ -103,7 +108,21 @@ impl Reducer {
     }
 
     fn surroundings(&mut self) {
-        let calmer: [fn(&mut Plan); 5] = [
+        let calmer: [fn(&mut Plan); 19] = [
+            |plan| plan.leader_hangs = false,
+            |plan| plan.install_ms = 0,
+            |plan| plan.sizes = Sizes::default(),
+            |plan| plan.sizes.at_limit_per_mille = 0,
+            |plan| plan.sizes.snapshot_bytes = 0,
+            |plan| plan.limits = Limits::default(),
+            |plan| plan.limits.max_entries_per_message = Limits::default().max_entries_per_message,
+            |plan| plan.limits.max_message_bytes = Limits::default().max_message_bytes,
+            |plan| plan.limits.max_in_flight_bytes = Limits::default().max_in_flight_bytes,
+            |plan| plan.limits.max_uncommitted_bytes = Limits::default().max_uncommitted_bytes,
+            |plan| plan.limits.max_command_bytes = Limits::default().max_command_bytes,
+            |plan| plan.limits.snapshot_patience = Limits::default().snapshot_patience,
+            |plan| plan.limits.max_retained_bytes = Limits::default().max_retained_bytes,
+            |plan| plan.limits.max_waiting_bytes = Limits::default().max_waiting_bytes,
             |plan| plan.clients = 1,
             |plan| plan.clients = plan.clients.div_ceil(2),
             |plan| plan.keys = 1,
@@ -114,6 +133,27 @@ impl Reducer {
             self.try_changed(calm);
         }
     }
+}
+
+/// How many of a plan's parts, its faults apart, are not the usual ones.
+fn unusual(plan: &Plan) -> usize {
+    let (limits, sizes, usual) = (&plan.limits, &plan.sizes, Limits::default());
+    let unusual = [
+        plan.leader_hangs,
+        plan.install_ms > 0,
+        sizes.large_per_mille > 0,
+        sizes.at_limit_per_mille > 0,
+        sizes.snapshot_bytes > 0,
+        limits.max_entries_per_message != usual.max_entries_per_message,
+        limits.max_message_bytes != usual.max_message_bytes,
+        limits.max_in_flight_bytes != usual.max_in_flight_bytes,
+        limits.max_command_bytes != usual.max_command_bytes,
+        limits.max_uncommitted_bytes != usual.max_uncommitted_bytes,
+        limits.snapshot_patience != usual.snapshot_patience,
+        limits.max_retained_bytes != usual.max_retained_bytes,
+        limits.max_waiting_bytes != usual.max_waiting_bytes,
+    ];
+    unusual.into_iter().filter(|is_so| *is_so).count()
 }
 
 /// A fault and all that come after it begin earlier, and the end comes earlier: by this part of the time since the one

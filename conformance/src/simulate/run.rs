@@ -3,7 +3,9 @@
 use super::client::Client;
 use super::defect::Defect;
 use super::disk::Disk;
-use super::plan::{Fault, Kind, Plan};
+use super::fault::{Fault, Kind, Target};
+use super::flow::Sent;
+use super::plan::Plan;
 use super::verdict::{Failure, Verdict, judge_history};
 use super::weather::{Counts, STORM};
 use super::world::World;
@@ -22,6 +24,8 @@ use tracing::dispatcher;
 
 /// How soon after the end of all faults a request must be answered, and then all services be equal.
 pub const RECOVERY: Duration = Duration::from_secs(5);
+/// The place of the fault that the plan's list does not have: the leader's disk hangs.
+const HANGS: usize = usize::MAX;
 /// How often it is looked whether a server stopped by itself.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -62,6 +66,8 @@ pub struct Figures {
     pub simulated: Duration,
     /// What the weather did.
     pub counts: Counts,
+    /// How much leaders sent.
+    pub sent: Sent,
     /// Elections won.
     pub elections: u64,
     /// Entries committed.
@@ -77,9 +83,10 @@ pub struct Figures {
 impl Figures {
     /// Adds those of another run.
     pub fn add(&mut self, other: &Figures) {
-        let Figures { simulated, counts, elections, committed, lines, operations, rules } = other;
+        let Figures { simulated, counts, sent, elections, committed, lines, operations, rules } = other;
         self.simulated += *simulated;
         self.counts.add(counts);
+        self.sent.add(sent);
         self.elections += elections;
         self.committed += committed;
         self.lines += lines;
@@ -120,6 +127,7 @@ struct Left {
     failure: Option<Failure>,
     simulated: Duration,
     counts: Counts,
+    sent: Sent,
     history: Vec<Operation>,
 }
 
@@ -135,6 +143,7 @@ fn conclude(left: Left, judged: Judged) -> Run {
     let mut figures = Figures {
         simulated: left.simulated,
         counts: left.counts,
+        sent: left.sent,
         operations: left.history.len() as u64,
         ..Figures::default()
     };
@@ -169,8 +178,8 @@ async fn simulate(plan: &Plan, defect: Option<Defect>) -> Left {
     };
     let counts = world.weather.counts();
     let storm = (counts.messages > STORM).then_some(Failure::Storm(STORM));
-    let left =
-        Left { failure: storm.or(failure), simulated: began.elapsed(), counts, history: world.history() };
+    let (simulated, history, sent) = (began.elapsed(), world.history(), world.sum_sent());
+    let left = Left { failure: storm.or(failure), simulated, counts, history, sent };
     for server in 0..plan.servers {
         world.stop(server, Disk::after_crash);
     }
@@ -195,6 +204,12 @@ async fn whole(world: &World) -> Result<(), Failure> {
         client.abort();
     }
     recovered?;
+    if world.plan().leader_hangs {
+        tokio::select! {
+            succeeded = succeeded(world) => succeeded,
+            stopped = supervised(world) => stopped,
+        }?;
+    }
     tokio::select! {
         equal = equal(world) => equal,
         stopped = supervised(world) => stopped,
@@ -282,6 +297,25 @@ async fn served(world: &World) -> Result<(), Failure> {
     } else {
         Err(Failure::NoLeader { waited: RECOVERY })
     }
+}
+
+/// The disk of the leader hangs, and another server leads and serves. The old leader can serve as long as it does not
+/// step down: its followers' disks are a majority.
+async fn succeeded(world: &World) -> Result<(), Failure> {
+    let server = world.resolve(Target::Leader);
+    world.weather.begin(HANGS, &Kind::HungDisk(Target::Leader), Some(server));
+    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 3);
+    let succeeded = async {
+        let mut has_successor = false;
+        // A request that was asked when another led already.
+        while !(client.ask("k0", Action::Append("succeeded;".into()), RECOVERY).await && has_successor) {
+            sleep(LOOK).await;
+            has_successor = world.leader().is_some_and(|leader| leader != server);
+        }
+    };
+    let succeeded = timeout(RECOVERY, succeeded).await;
+    world.weather.end(HANGS);
+    succeeded.map_err(|_| Failure::NoSuccessor { server, waited: RECOVERY })
 }
 
 /// All services hold the same. Somebody must go on asking meanwhile: a leader commits what former leaders left only with

@@ -5,7 +5,9 @@ use super::store::Store;
 use super::verdict::Failure;
 use super::world::World;
 use figure2::{ApplyMsg, Index, Raft};
+use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
+use tokio::time::sleep;
 
 /// Takes messages until the node ends.
 pub(super) async fn run(
@@ -15,7 +17,7 @@ pub(super) async fn run(
     raft: Raft,
     mut messages: Receiver<ApplyMsg>,
 ) {
-    let every = world.plan().snapshot_every;
+    let (every, snapshot_bytes) = (world.plan().snapshot_every, world.plan().sizes.snapshot_bytes);
     let mut covered = world.with(server, |member| member.store.applied).unwrap_or_default();
     while let Some(message) = messages.recv().await {
         match message {
@@ -28,10 +30,13 @@ pub(super) async fn run(
                     covered = index;
                     let mut store = before.unwrap_or_else(content);
                     store.applied = index;
-                    raft.snapshot(index, store.encode());
+                    raft.snapshot(index, store.encode(snapshot_bytes));
                 }
             }
             ApplyMsg::Snapshot { index, term, data } => {
+                if world.plan().install_ms > 0 {
+                    sleep(Duration::from_millis(world.plan().install_ms)).await;
+                }
                 let switch = world.plan().install_automatically
                     || raft.cond_install_snapshot(term, index, data.clone()).await;
                 if switch {

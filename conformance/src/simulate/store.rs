@@ -15,12 +15,32 @@ pub(super) struct Request {
     pub(super) number: u64,
     pub(super) key: String,
     pub(super) action: Action,
+    /// In the log it takes at least so many bytes.
+    pub(super) size: u64,
+}
+
+/// What a command or a snapshot is filled up with.
+const PADDING: u8 = b'~';
+
+/// Fills up to `size` bytes.
+fn pad(mut content: Vec<u8>, size: u64) -> Bytes {
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    if content.len() < size {
+        content.resize(size, PADDING);
+    }
+    content.into()
+}
+
+/// What was filled up.
+fn unpadded(content: &[u8]) -> &[u8] {
+    let end = content.iter().rposition(|byte| *byte != PADDING).map_or(0, |last| last + 1);
+    content.get(..end).unwrap_or_default()
 }
 
 impl Request {
-    /// As it stands in the log: short, and to be read in a trace. Keys and values have no spaces.
+    /// As it stands in the log: short, unless it is padded, and to be read in a trace. Keys and values have no spaces.
     pub(super) fn encode(&self) -> Bytes {
-        let Request { client, number, key, action } = self;
+        let Request { client, number, key, action, size } = self;
         let action = match action {
             Action::Get => "get".to_owned(),
             Action::Put(text) => format!("put {text}"),
@@ -28,11 +48,11 @@ impl Request {
             Action::Cas { expected: None, new } => format!("cas {new}"),
             Action::Cas { expected: Some(expected), new } => format!("cas {new} {expected}"),
         };
-        format!("{client} {number} {key} {action}").into()
+        pad(format!("{client} {number} {key} {action}").into_bytes(), *size)
     }
 
     fn decode(command: &[u8]) -> Option<Request> {
-        let mut words = str::from_utf8(command).ok()?.split(' ');
+        let mut words = str::from_utf8(unpadded(command)).ok()?.split(' ');
         let client = words.next()?.parse().ok()?;
         let number = words.next()?.parse().ok()?;
         let key = words.next()?.to_owned();
@@ -46,7 +66,8 @@ impl Request {
             }
             _ => return None,
         };
-        words.next().is_none().then_some(Request { client, number, key, action })
+        let size = command.len() as u64;
+        words.next().is_none().then_some(Request { client, number, key, action, size })
     }
 }
 
@@ -74,12 +95,12 @@ pub(super) struct Store {
 impl Store {
     /// From a snapshot.
     pub(super) fn decode(data: &[u8]) -> Result<Store, String> {
-        serde_json::from_slice(data).map_err(|error| format!("a snapshot that is no map: {error}"))
+        serde_json::from_slice(unpadded(data)).map_err(|error| format!("a snapshot that is no map: {error}"))
     }
 
-    /// As a snapshot.
-    pub(super) fn encode(&self) -> Bytes {
-        serde_json::to_vec(self).unwrap_or_default().into()
+    /// As a snapshot of at least `size` bytes.
+    pub(super) fn encode(&self, size: u64) -> Bytes {
+        pad(serde_json::to_vec(self).unwrap_or_default(), size)
     }
 
     /// Takes an entry; the request in it, and what its client is told.
@@ -132,7 +153,7 @@ mod tests {
     use super::*;
 
     fn request(number: u64, action: Action) -> Bytes {
-        Request { client: 1, number, key: "x".into(), action }.encode()
+        Request { client: 1, number, key: "x".into(), action, size: 0 }.encode()
     }
 
     #[test]
@@ -142,8 +163,15 @@ mod tests {
         for action in
             [Action::Get, Action::Put("a".into()), Action::Append("b".into()), cas(None), cas(Some("d"))]
         {
-            let request = Request { client: 1, number: 2, key: "x".into(), action };
-            assert_eq!(Request::decode(&request.encode()), Some(request));
+            for size in [0, 100, 1000] {
+                let request = Request { client: 1, number: 2, key: "x".into(), action: action.clone(), size };
+                let encoded = request.encode();
+                assert!(encoded.len() as u64 >= size && (size == 0 || encoded.len() as u64 == size));
+                assert_eq!(
+                    Request::decode(&encoded),
+                    Some(Request { size: encoded.len() as u64, ..request })
+                );
+            }
         }
         for damaged in ["", "1 2 x", "1 2 x gets", "1 2 x get a", "one 2 x get", "1 2 x put"] {
             assert_eq!(Request::decode(damaged.as_bytes()), None, "{damaged}");
@@ -160,7 +188,10 @@ mod tests {
         }
         let (_, reply) = store.apply(Index(3), &request(2, Action::Get), true).unwrap();
         assert_eq!(reply, Reply::Read(Some("a".into())));
-        assert_eq!(Store::decode(&store.encode()), Ok(store));
+        for size in [0, 5000] {
+            assert_eq!(Store::decode(&store.encode(size)).as_ref(), Ok(&store));
+        }
+        assert_eq!(store.encode(5000).len(), 5000);
     }
 
     #[test]

@@ -42,6 +42,22 @@ pub enum Failure {
         /// What.
         what: String,
     },
+    /// The disk of the leader hung, and no other server served in time.
+    #[error("server {server} led, its disk hung, and for {waited:.0?} no request was answered")]
+    NoSuccessor {
+        /// The leader.
+        server: u8,
+        /// How long.
+        waited: Duration,
+    },
+    /// A server sent or took more than its limits allow, or sent something again that it need not.
+    #[error("server {server} does not keep its limits: {what}")]
+    Limit {
+        /// The server.
+        server: u8,
+        /// What.
+        what: String,
+    },
     /// A server stopped, and no fault was the cause.
     #[error("server {server} stopped by itself: {what}")]
     Stopped {

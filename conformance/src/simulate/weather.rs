@@ -1,6 +1,8 @@
 //! The faults of the moment, and what they do to messages and writes.
 
-use super::plan::{Kind, Plan, Span};
+use super::fault::Kind;
+use super::plan::Plan;
+use super::sizes::Span;
 use crate::tester::mix;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -140,6 +142,15 @@ impl Weather {
 
     pub(super) fn writing(&self, server: u8) -> Writing {
         self.lock().writing(server)
+    }
+
+    /// Whether no write of the server comes to an end.
+    pub(super) fn hangs(&self, server: u8) -> bool {
+        let state = self.lock();
+        state
+            .active
+            .values()
+            .any(|active| matches!(active.kind, Kind::HungDisk(_)) && active.server == Some(server))
     }
 
     /// A number below `below`.

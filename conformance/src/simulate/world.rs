@@ -2,14 +2,16 @@
 
 use super::defect::Defect;
 use super::disk::Disk;
+use super::fault::Target;
+use super::flow::{Flow, Sent};
 use super::network::Link;
-use super::plan::{Plan, Target};
+use super::plan::Plan;
 use super::store::{Reply, Request, Store};
 use super::verdict::Failure;
 use super::weather::Weather;
 use crate::linear::{Action, Operation, Outcome, Recorder};
 use crate::tester::mix;
-use figure2::{Index, Install, Options, Raft, ServerId};
+use figure2::{Index, Install, Options, ProposeError, Raft, ServerId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,6 +26,7 @@ pub(super) struct World {
     pub(super) weather: Weather,
     members: Arc<Mutex<Vec<Member>>>,
     history: Arc<Mutex<Recorder>>,
+    flow: Arc<Mutex<Flow>>,
     failure: Arc<watch::Sender<Option<Failure>>>,
 }
 
@@ -44,6 +47,10 @@ pub(super) enum Answer {
     Reply(Reply),
     /// Its request is in no log because of this.
     NotLeader,
+    /// Its request is in no log because of this; the same server may take it later.
+    Busy,
+    /// Its request is too large for any server.
+    TooLarge,
     /// The server is gone, and perhaps the request is in its log.
     Lost,
 }
@@ -71,6 +78,7 @@ impl World {
             members: Arc::new(Mutex::new((0..plan.servers).map(member).collect())),
             weather,
             history: Arc::default(),
+            flow: Arc::default(),
             failure: Arc::new(watch::Sender::new(None)),
         }
     }
@@ -106,7 +114,7 @@ impl World {
     }
 
     /// Who believes to lead the latest term.
-    fn leader(&self) -> Option<u8> {
+    pub(super) fn leader(&self) -> Option<u8> {
         let claims = (0..self.plan.servers).filter_map(|server| {
             let (term, is_leader) = self.running(server)?.get_state();
             is_leader.then_some((term, server))
@@ -132,7 +140,10 @@ impl World {
             }
         };
         let (weather, from) = (self.weather.clone(), server);
-        let link = |to| Link { world: self.clone(), weather: weather.clone(), from, to };
+        let link = |to| {
+            let (world, weather) = (self.clone(), weather.clone());
+            Link { world, weather, from, to, repeated: Arc::default() }
+        };
         let (apply, messages) = mpsc::channel(16);
         let mut options = Options {
             install: if self.plan.install_automatically { Install::Automatic } else { Install::Conditional },
@@ -140,6 +151,9 @@ impl World {
             seed: mix(&[self.plan.seed, SERVER, server.into(), generation.into()]),
             ..Options::default()
         };
+        if !self.has(Defect::LimitsIgnored) {
+            options = self.plan.limits.set(options);
+        }
         if self.has(Defect::NoElections) && generation > 1 {
             options.election_timeout = Duration::from_secs(60)..Duration::from_secs(61);
         }
@@ -175,8 +189,20 @@ impl World {
             return Answer::Reply(Reply::Read(read));
         }
         let (reply, replied) = oneshot::channel();
-        if !raft.start(request.encode()).is_leader {
-            return Answer::NotLeader;
+        let command = request.encode();
+        let (size, limit) = (command.len() as u64, self.plan.limits.max_command_bytes);
+        let proposed = raft.propose(command);
+        if matches!(proposed, Ok(_) if size > limit)
+            || matches!(proposed, Err(ProposeError::TooLarge { .. }) if size <= limit)
+        {
+            let what = format!("a command of {size} bytes, of at most {limit}: {proposed:?}");
+            self.fail(Failure::Limit { server, what });
+        }
+        match proposed {
+            Ok(_) => {}
+            Err(ProposeError::TooLarge { .. }) => return Answer::TooLarge,
+            Err(ProposeError::Busy { .. }) => return Answer::Busy,
+            Err(_) => return Answer::NotLeader,
         }
         self.with(server, |member| member.waiting.insert((request.client, request.number), reply));
         let Ok(reply) = replied.await else { return Answer::Lost };
@@ -192,6 +218,12 @@ impl World {
             if member.generation != generation {
                 return None;
             }
+            let (size, limit) = (command.len() as u64, self.plan.limits.max_command_bytes);
+            if size > limit {
+                return Some(format!(
+                    "the command at index {index} has {size} bytes, and at most {limit} were taken"
+                ));
+            }
             match member.store.apply(index, command, once) {
                 Ok((request, reply)) => {
                     if let Some(waiting) = member.waiting.remove(&(request.client, request.number)) {
@@ -206,6 +238,28 @@ impl World {
         if let Some(what) = wrong.flatten() {
             self.fail(Failure::Service { server, what });
         }
+    }
+
+    /// A server hands a request to the network.
+    pub(super) fn sent(&self, from: u8, to: u8, request: &[u8]) {
+        let sent = self.flow().sent(from, to, request, &self.plan.limits);
+        if let Err(what) = sent {
+            self.fail(Failure::Limit { server: from, what });
+        }
+    }
+
+    /// A reply is about to reach the server `from` that asked `to`.
+    pub(super) fn answered(&self, from: u8, to: u8, reply: &[u8]) {
+        self.flow().answered(from, to, reply);
+    }
+
+    fn flow(&self) -> MutexGuard<'_, Flow> {
+        self.flow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much was sent.
+    pub(super) fn sum_sent(&self) -> Sent {
+        self.flow().sum()
     }
 
     /// Ends the run. The first failure counts.

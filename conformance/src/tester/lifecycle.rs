@@ -55,10 +55,10 @@ impl Cluster {
                 Applying::Automatic => Install::Automatic,
                 Applying::Plain | Applying::Conditional => Install::Conditional,
             },
-            // The lab measures how much of the log is left after a snapshot.
-            max_retained_bytes: 0,
             record: true,
             seed: mix(&[self.0.settings.seed, purpose::SERVER, server as u64, generation.into()]),
+            // The lab measures the log after each snapshot.
+            max_retained_bytes: 0,
             ..Options::default()
         };
         let me = ServerId(u8::try_from(server).unwrap_or(u8::MAX));

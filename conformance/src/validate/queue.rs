@@ -1,4 +1,5 @@
-//! What a run still has to do: write, send, deliver. The node does all three in the order of the steps.
+//! What a run still has to do: write, send, deliver. The node writes, replies, sends requests and delivers each in the order
+//! of the steps; a reply and a request of different steps may overtake each other, for two tasks let them go.
 
 use super::{Disk, Objection};
 use crate::trace::Payload;
@@ -27,9 +28,12 @@ pub(super) struct Outbox {
     /// How many changes were made, and how many of them are durable.
     made: u64,
     durable: u64,
+    /// A leader's requests, which wait for nothing.
     early: VecDeque<Message>,
-    /// Each with how many changes must be durable first.
-    waiting: VecDeque<(u64, Message)>,
+    /// All other requests, each with how many changes must be durable first.
+    requests: VecDeque<(u64, Message)>,
+    /// Replies, likewise.
+    replies: VecDeque<(u64, Message)>,
 }
 
 impl Outbox {
@@ -42,7 +46,8 @@ impl Outbox {
             made: 0,
             durable: 0,
             early: VecDeque::new(),
-            waiting: VecDeque::new(),
+            requests: VecDeque::new(),
+            replies: VecDeque::new(),
         }
     }
 
@@ -57,8 +62,8 @@ impl Outbox {
         let Ok(done) = batch.persist(|_| Ok::<(), Infallible>(()));
         self.persisted = done.persisted.or(self.persisted);
         for released in done.released {
-            let messages = released.reply.into_iter().chain(released.messages);
-            self.waiting.extend(messages.map(|message| (self.made, message)));
+            self.replies.extend(released.reply.map(|message| (self.made, message)));
+            self.requests.extend(released.messages.into_iter().map(|message| (self.made, message)));
         }
     }
 
@@ -92,24 +97,28 @@ impl Outbox {
         {
             return Ok(message);
         }
-        match self.waiting.front() {
-            Some((changes, message)) if is_next(Some(message)) => {
-                if *changes > self.durable {
-                    let what = "a message leaves before the changes of its step, and of those before it, are durable";
-                    return Err(Objection::new(what).found(json(sent)));
-                }
-                let next = self.waiting.pop_front();
-                next.map(|(_, message)| message).ok_or_else(|| Objection::new("nothing waits"))
+        let durable = self.durable;
+        for waiting in [&mut self.replies, &mut self.requests] {
+            let Some((changes, message)) = waiting.front().filter(|(_, message)| is_next(Some(message)))
+            else {
+                continue;
+            };
+            if *changes > durable {
+                let what =
+                    "a message leaves before the changes of its step, and of those before it, are durable";
+                return Err(Objection::new(what).found(json(sent)));
             }
-            next => {
-                let next = [self.early.front(), next.map(|(_, message)| message)];
-                let shown: Vec<String> =
-                    next.into_iter().flatten().map(|message| json(&Sent::of(message))).collect();
-                let due = if shown.is_empty() { "nothing".to_owned() } else { shown.join(" or ") };
-                let what = "a message leaves that is not the next one the steps made";
-                Err(Objection::new(what).expected(due).found(json(sent)))
-            }
+            let message = message.clone();
+            waiting.pop_front();
+            return Ok(message);
         }
+        let waiting = [self.replies.front(), self.requests.front()];
+        let next =
+            self.early.front().into_iter().chain(waiting.into_iter().flatten().map(|(_, message)| message));
+        let shown: Vec<String> = next.map(|message| json(&Sent::of(message))).collect();
+        let due = if shown.is_empty() { "nothing".to_owned() } else { shown.join(" or ") };
+        let what = "a message leaves that is not the next one the steps made";
+        Err(Objection::new(what).expected(due).found(json(sent)))
     }
 
     /// Nothing that waits leaves any more.

@@ -1,9 +1,15 @@
 //! Histories in files: what is read, and what is refused with its line.
 
-use figure2_conformance::linear::{Action, Format, History, Outcome, ReadError, Summary, check, read};
+use figure2_conformance::linear::{
+    Action, Format, History, Limits, Outcome, ReadError, Reading, Summary, check, read,
+};
 
 fn edn(text: &str) -> Result<History, ReadError> {
-    read(text.as_bytes(), Format::Auto)
+    read(text.as_bytes(), &Reading::default())
+}
+
+fn forced(text: &str, format: Format) -> Result<History, ReadError> {
+    read(text.as_bytes(), &Reading { format: Some(format), ..Reading::default() })
 }
 
 #[track_caller]
@@ -35,9 +41,11 @@ const KEYED: &str = r#"{:type :info, :f :start-partition, :process :nemesis, :ti
 #[test]
 fn edn_lines_with_keys() {
     let history = edn(KEYED).unwrap();
-    assert_eq!((history.lines, history.skipped), (13, 1));
+    assert_eq!((history.lines, history.skipped.get("nemesis")), (13, Some(&1)));
+    let line = |place| history.places().line(place).unwrap();
     let seen: Vec<_> = history
         .operations
+        .registers()
         .iter()
         .map(|one| {
             (
@@ -45,8 +53,8 @@ fn edn_lines_with_keys() {
                 one.key.as_str(),
                 one.action.clone(),
                 one.outcome.clone(),
-                one.invoked,
-                one.completed,
+                line(one.invoked),
+                one.completed.map(line),
             )
         })
         .collect();
@@ -63,10 +71,7 @@ fn edn_lines_with_keys() {
             (0, "7", Action::Get, Outcome::Unknown, 13, None),
         ]
     );
-    assert_eq!(
-        check(&history.operations, None, figure2_conformance::linear::Limits::default()).summary(),
-        Summary::Holds
-    );
+    assert_eq!(check(history.operations.registers(), None, Limits::default()).summary(), Summary::Holds);
 }
 
 #[test]
@@ -78,10 +83,10 @@ fn edn_and_json_say_the_same() {
 {"process": 0, "type": "invoke", "f": "read"}
 {"process": 0, "type": "ok", "f": "read", "value": -3}"#;
     let (from_edn, from_json) = (edn(plain).unwrap(), edn(json).unwrap());
-    assert_eq!(from_edn.operations, from_json.operations);
-    assert_eq!(from_edn.operations[0].key, "");
-    assert!(read(json.as_bytes(), Format::Edn).is_err());
-    assert!(read(plain.as_bytes(), Format::Json).is_err());
+    assert_eq!(from_edn.operations.registers(), from_json.operations.registers());
+    assert_eq!(from_edn.operations.registers()[0].key, "");
+    assert!(forced(json, Format::Edn).is_err());
+    assert!(forced(plain, Format::Json).is_err());
 }
 
 #[test]
@@ -134,7 +139,9 @@ fn impossible_histories_are_refused_with_their_line() {
     let timed =
         |time: u32, index: u32| invoke.replace(":value", &format!(":time {time} :index {index} :value"));
     refused(&format!("{}{}", timed(5, 1), timed(6, 1)), 2, "out of order");
-    refused(&format!("{}{}", timed(5, 1), timed(4, 2)), 2, "out of order");
+    let history =
+        edn(&format!("{}{}{ok}", timed(5, 1), timed(4, 2).replace(":process 0", ":process 1"))).unwrap();
+    assert!(history.notes[0].contains("time goes back 1 times, by 1 at most"), "{:?}", history.notes);
 }
 
 #[test]
@@ -142,24 +149,28 @@ fn malformed_lines_are_refused_with_what_was_expected() {
     let good = "{:process 9, :type :invoke, :f :read, :value nil}\n";
     for (line, expected) in [
         ("[1 2]", "expected a map"),
-        ("{:type :invoke, :f :read}", "expected process"),
+        ("{:type :invoke, :f :read}", "expected the field process"),
         ("{:process -1, :type :invoke, :f :read}", "expected process"),
-        ("{:process :other, :type :invoke, :f :read}", "expected process"),
+        ("{:process 1.5, :type :invoke, :f :read}", "expected process"),
         ("{:process 0, :type :begin, :f :read}", "expected type"),
         ("{:process 0, :f :read}", "expected type"),
-        ("{:process 0, :type :invoke, :f :increment}", "expected f"),
+        ("{:process 0, :type :invoke, :f :transfer}", "expected f"),
         ("{:process 0, :type :invoke, :f :write, :value nil}", "expected a value to write"),
         ("{:process 0, :type :invoke, :f :write, :value {:a 1}}", "expected a single value"),
         ("{:process 0, :type :invoke, :f :cas, :value 3}", "[expected new]"),
         ("{:process 0, :type :invoke, :f :cas, :value [1 2 3]}", "[expected new]"),
-        ("{:process 0, :type :invoke, :f :read, :time :now}", "expected time"),
-        ("{:process 0, :type :invoke, :f :read, :index -1}", "expected index"),
-        ("{:process 0, :type :invoke, :f", "EDN, column"),
+        ("{:process 0, :type :invoke, :f :read, :index :first}", "expected index"),
+        ("{:process 0, :process 1, :type :invoke, :f :read}", "process stands there twice"),
+        ("{:process 0, :type :invoke, :f 12x, :value 1}", "EDN, column 32"),
         ("{\"process\": 0}", "expected"),
     ] {
         refused(&format!("{good}\n{line}\n"), 3, expected);
     }
     refused("{:process 0, :type :invoke, :f :read, :value [1 2 3]}", 1, "[key value]");
     refused("{\"process\": 0, \"type\": }\n", 1, "JSON");
-    assert!(matches!(read(&[b'{', 0xff, b'\n'][..], Format::Auto), Err(ReadError::Io { line: 1, .. })));
+    refused("{:process 0, :type :invoke, :f :read, :value \"a}\n", 1, "cut off");
+    match read(&b"{:process 0, :f \"\xff\"}\n"[..], &Reading::default()) {
+        Err(ReadError::Line { line: 1, message }) => assert!(message.contains("UTF-8"), "{message}"),
+        other => panic!("{other:?}"),
+    }
 }

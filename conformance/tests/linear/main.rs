@@ -5,7 +5,11 @@
 
 mod command;
 mod files;
+mod forms;
+mod inputs;
 mod large;
+mod objects;
 mod random;
+mod reports;
 mod simulated;
 mod verdicts;

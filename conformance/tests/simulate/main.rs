@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod command;
+mod disks;
+mod recorded;
+mod snapshots;
 
 use figure2_conformance::linear::{self, Format};
 use figure2_conformance::simulate::{Batch, Defect, Failure, Kind, Plan, Run, Target, Verdict, reduce, run};
@@ -56,7 +59,7 @@ fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
     assert!(failed.lock().unwrap().is_empty(), "{failed:?}");
     let figures = &done.figures;
     assert_eq!((done.runs, done.failed, done.unfinished), (40, 0, 0));
-    assert_eq!(figures.counts.faults.len(), 12, "each sort of fault: {:?}", figures.counts.faults);
+    assert_eq!(figures.counts.faults.len(), 13, "each sort of fault: {:?}", figures.counts.faults);
     let counts = &figures.counts;
     for count in [counts.lost, counts.duplicated, counts.failed_writes, counts.undone_writes, counts.restarts]
     {
@@ -68,7 +71,7 @@ fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
 #[test]
 fn each_defect_is_found_by_the_check_that_is_there_for_it() {
     type Expected = fn(&Failure) -> bool;
-    let expected: [(Defect, Expected); 6] = [
+    let expected: [(Defect, Expected); 9] = [
         (Defect::LyingDisk, |failure| matches!(failure, Failure::Recording { .. })),
         (Defect::StaleReads, |failure| matches!(failure, Failure::NotLinearizable { .. })),
         (Defect::DoneTwice, |failure| matches!(failure, Failure::NotLinearizable { .. })),
@@ -82,6 +85,14 @@ fn each_defect_is_found_by_the_check_that_is_there_for_it() {
             matches!(failure, Failure::Diverged { .. } | Failure::NotLinearizable { .. })
         }),
         (Defect::NoElections, |failure| matches!(failure, Failure::NoLeader { .. })),
+        (Defect::NeverStepsDown, |failure| {
+            matches!(failure, Failure::NoSuccessor { .. } | Failure::NoLeader { .. })
+        }),
+        (Defect::LimitsIgnored, |failure| matches!(failure, Failure::Limit { .. })),
+        (
+            Defect::SnapshotRepeated,
+            |failure| matches!(failure, Failure::Limit { what, .. } if what.contains("sent again")),
+        ),
     ];
     assert_eq!(expected.map(|(defect, _)| defect), Defect::ALL);
     for (defect, is_expected) in expected {
@@ -136,10 +147,22 @@ fn a_plan_that_makes_no_sense_is_refused_with_what_would() {
     assert!(refused(&|plan| plan.faults[0].kind = Kind::Crash(Target::Server(9))).contains("no server 9"));
     assert!(refused(&|plan| plan.faults[0].at_ms = u64::MAX).contains("over a day"));
     assert!(refused(&|plan| plan.write_ms.0 = 1000).contains("from the smaller"));
-    let text = plan.text();
+    assert!(refused(&|plan| plan.limits.snapshot_patience = 0).contains("at least 1"));
+    assert!(refused(&|plan| plan.limits.max_command_bytes = 1 << 40).contains("at most"));
+    assert!(refused(&|plan| plan.sizes.large_bytes.0 = u64::MAX).contains("from the smaller"));
+    assert!(refused(&|plan| plan.sizes.snapshot_bytes = 1 << 40).contains("at most"));
     assert!(
-        Plan::parse(&text.replace("\"version\": 1", "\"version\": 2")).unwrap_err().contains("version 2")
+        refused(&|plan| {
+            plan.servers = 1;
+            plan.faults.clear();
+            plan.leader_hangs = true;
+        })
+        .contains("no other can serve")
     );
+    let text = plan.text();
+    let older = r#"{ "format": "figure2-simulation", "version": 1, "seed": 7, "servers": 3 }"#;
+    let told = Plan::parse(older).unwrap_err();
+    assert!(told.contains("version 1") && told.contains("version 2") && told.contains("--seed"), "{told}");
     assert!(Plan::parse(&text.replace("figure2-simulation", "another")).unwrap_err().contains("another"));
     assert!(Plan::parse(&text[..text.len() / 2]).unwrap_err().contains("not a plan"));
 }

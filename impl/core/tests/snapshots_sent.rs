@@ -94,6 +94,18 @@ fn a_follower_that_had_the_snapshot_and_lost_it_gets_it_again_at_once() {
     assert!(sent(effects).is_empty(), "once");
 }
 
+/// Rules: S3. What the follower measured is kept, and nothing else follows from it.
+#[test]
+fn a_late_success_from_before_the_snapshot_does_not_send_it_again() {
+    for (mut server, waits) in [(snapshot_sent(), SENT), (snapshot_acknowledged(), ACKNOWLEDGED)] {
+        let effects = receive(&mut server, S1, success(4, 4));
+        assert!(sent(effects).is_empty(), "the snapshot is still to come");
+        assert_eq!((progress(&server, S1), state(&server)), ((6, 4, false), waits));
+        let effects = receive(&mut server, S1, success(4, 5));
+        assert_eq!(only(effects), (S1, append(4, (5, 2), &[3], 5)), "it has come");
+    }
+}
+
 /// Rules: S3. Pitfall 38.
 #[test]
 fn a_refusal_that_names_the_snapshot_acknowledges_it() {

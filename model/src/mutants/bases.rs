@@ -50,7 +50,7 @@ pub fn mutants() -> Vec<Mutant> {
         }
         {
             "S1-term" breaks S1: "a second snapshot has the last included term of the first";
-            SnapshotIsPrefix in Needs { terms: 2, ..TWICE };
+            SnapshotIsPrefix in Needs { terms: 2, crashes: 1, ..TWICE };
             Persistence {
                 fn save(&self, s: &mut Node, fx: &mut Fx, change: Saved) {
                     let change = second(s, change, |earlier, snapshot, keep_suffix| Change::Snapshot {

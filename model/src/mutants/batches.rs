@@ -45,7 +45,7 @@ pub fn mutants() -> Vec<Mutant> {
         }
         {
             "AE4-one" breaks AE4: "of a message only the first entry is looked up in the log: the others count as new";
-            LogMatching in PAIR;
+            LogMatching in Needs { client_requests: 3, ..BOTH_LOST };
             AppendEntriesReceiver {
                 fn new_entries(&self, s: &Node, m: Batch) -> Vec<Entry<Command>> {
                     let known = s.log().last_index().since(m.prev_log_index);

@@ -1,9 +1,11 @@
-//! Limits of what is sent and taken in, and what a leader counts for them.
+//! Limits of what is sent and taken in, and what a leader counts for them; and what it does of its own beyond Figure 2:
+//! telling followers of a commit, and stepping down when its disk hangs.
 
 use super::Mutant;
-use super::bug::{Fx, Node, broken, mutants};
-use super::spaces::{ALONE, NEEDS, Needs};
-use crate::bounds::Limits;
+use super::bug::{Fx, Node, Saved, broken, mutants};
+use super::spaces::{ALONE, FOUR, NEEDS, Needs};
+use super::tools::all_committed;
+use crate::bounds::{Limits, Sending};
 use crate::prefix::Command;
 use crate::script::Scene::{self, Exchange, LoseAll, Request, Timeout};
 use figure2_core::{Entry, Index, Outcome, Progress, ProgressState};
@@ -97,6 +99,33 @@ pub fn mutants() -> Vec<Mutant> {
             };
             Snapshots {
                 fn discard_from_in_flight(&self, _: &mut Node, _: Index) {}
+            }
+        }
+        {
+            "L4C-log" breaks L4C: "followers are told at once that the whole log is committed";
+            CommittedOnMajority in Needs {
+                client_requests: 2,
+                sending: Sending::Separately,
+                script: &[Timeout(0), Exchange(0, 1), Exchange(0, 2), Request(0), Exchange(0, 1), Exchange(0, 2), LoseAll],
+                ..FOUR
+            };
+            Replication {
+                fn send_commit(&self, s: &mut Node, fx: &mut Fx) {
+                    Figure2.send_commit(&mut all_committed(s), fx);
+                }
+            }
+        }
+        {
+            "L1D-vote" breaks L1D: "a leader that steps down for its disk forgets whom it voted for";
+            OneVote in Needs { servers: 2, terms: 1, client_requests: 1, unwritten: 2, script: LED, ..NEEDS };
+            Leaders {
+                fn step_down_if_stalled(&self, s: &mut Node, fx: &mut Fx) {
+                    Figure2.step_down_if_stalled(s, fx);
+                    if !s.is_leader() {
+                        let current_term = s.current_term();
+                        self.save(s, fx, Saved::TermAndVote { current_term, voted_for: None });
+                    }
+                }
             }
         }
     ]

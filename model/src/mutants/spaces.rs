@@ -2,7 +2,7 @@
 
 use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
 use crate::profiles::{LATE_ACKNOWLEDGEMENT as LATE_SCRIPT, Profile, figure8};
-use crate::script::Scene::{self, Exchange, LoseAll, Pass, Request, Timeout};
+use crate::script::Scene::{self, Exchange, LoseAll, Request, Timeout};
 
 /// What a mutant needs to show itself; all that is not named here is as in [`NEEDS`].
 #[derive(Clone, Copy)]

@@ -14,7 +14,7 @@ mod file;
 mod judge;
 mod text;
 
-pub use cell::{Cell, Effort, Subject, cells, references};
+pub use cell::{Cell, Effort, Subject, cells, references, twin};
 pub use file::{Line, Said, Table, TableError, hash};
 pub use judge::{Flaw, judge};
 pub use text::section;

@@ -2,7 +2,7 @@
 //! stands behind a snapshot, a base that moves twice, and steps that share a write.
 
 use super::{BASE, Profile, REPLICATION_RULES, SNAPSHOT_RULES, new};
-use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
+use crate::bounds::{Apply, Bounds, Budget, Limits};
 use crate::properties::Witness;
 use crate::script::Scene;
 use figure2_core::Rule;
@@ -72,19 +72,6 @@ pub fn too_large() -> Profile {
                 limits: Limits { command: 1, ..Limits::NONE },
                 ..BASE
             },
-        )
-    }
-}
-
-pub fn told() -> Profile {
-    Profile {
-        sometimes: vec![Witness::Leader, Witness::Commit],
-        rules: vec![Rule::L2, Rule::L3, Rule::L3S, Rule::L4, Rule::L4C, Rule::AE5],
-        ..new(
-            "told",
-            "Followers are sent entries, and told what is committed, at any time, and not only when a command or a \
-             heartbeat's time comes.",
-            Bounds { terms: 1, client_requests: 2, sending: Sending::Separately, ..BASE },
         )
     }
 }

@@ -161,6 +161,8 @@ pub trait Replication<C: Command, S: Clone>: AllServers<C, S> {
                 *in_flight = in_flight.saturating_sub(log.size_between(known.match_index, acknowledged));
                 known.next_index = known.next_index.max(match_index.next());
             }
+            // A late answer, from before it was sent the snapshot: that is still to come.
+            ProgressState::Snapshot { .. } if match_index.next() < known.next_index => {}
             ProgressState::Probe | ProgressState::Snapshot { .. } => {
                 known.state = ProgressState::Replicate { in_flight: 0 };
                 known.next_index = match_index.next();

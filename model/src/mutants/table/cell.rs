@@ -3,7 +3,7 @@
 use super::file::{Line, Said};
 use crate::check::{CheckError, CheckOptions, check_system};
 use crate::cluster::System;
-use crate::mutants::{Case, cases};
+use crate::mutants::{Case, Mutant, cases, mutants};
 use crate::profiles::{Profile, profiles};
 use crate::properties::Safety;
 use crate::report::{Outcome, Report, Unfinished, Verdict};
@@ -42,7 +42,8 @@ pub struct Effort {
 /// Distinct states of the first stage: breadth first, so that a violation that is near is found at once.
 const NEAR: u64 = 20_000;
 
-/// All places of the table but those of Figure 2: each mutant and survivor in each profile of `all` that names its rule.
+/// All places of the table but those of Figure 2: each mutant and survivor in each profile of `all` that names its rule. A
+/// change that is a mutant in other spaces is there as that.
 pub fn cells() -> Vec<Cell> {
     let profiles = profiles();
     let in_profiles = |case: Case| {
@@ -50,7 +51,13 @@ pub fn cells() -> Vec<Cell> {
             profiles.iter().filter(|profile| profile.names(case.rule())).cloned().collect();
         named.into_iter().map(move |profile| Cell::new(&case, profile))
     };
-    cases().into_iter().flat_map(in_profiles).collect()
+    cases().into_iter().filter(|case| twin(case).is_none()).flat_map(in_profiles).collect()
+}
+
+/// The mutant that is the same change as a survivor: in some spaces it breaks nothing, in others it does.
+pub fn twin(case: &Case) -> Option<Mutant> {
+    let Case::Survivor(survivor) = case else { return None };
+    mutants().into_iter().find(|mutant| mutant.rule == survivor.rule && mutant.source == survivor.source)
 }
 
 /// The places of Figure 2: each profile, and without symmetry where a mutant needs that.

@@ -1,6 +1,6 @@
 //! What a table must say, and what is wrong with one that does not.
 
-use super::cell::{Cell, Subject, cells, references};
+use super::cell::{Cell, Subject, cells, references, twin};
 use super::file::{Said, Table, hash};
 use crate::mutants::{Case, Expected, Kind};
 use figure2_core::Rule;
@@ -107,12 +107,13 @@ pub fn judge(table: &Table) -> Vec<Flaw> {
         let mut of_rule =
             cells.iter().filter(|cell| matches!(case(cell), Some(case) if case.rule() == *rule));
         if of_rule.clone().all(|cell| said(cell).is_some())
-            && !of_rule.any(|cell| matches!(said(cell), Some(Said::Killed(_))))
+            && !of_rule
+                .any(|cell| matches!(said(cell), Some(Said::Killed(_) | Said::Other(_) | Said::Unplayable)))
         {
             flaws.push(Flaw::Unseen(*rule));
         }
     }
-    for case in crate::mutants::cases() {
+    for case in crate::mutants::cases().into_iter().filter(|case| twin(case).is_none()) {
         let own: Vec<&Cell> = cells.iter().filter(|cell| cell.id() == case.id()).collect();
         if own.iter().all(|cell| said(cell).is_some()) {
             judge_case(&case, &own, table, &mut flaws);

@@ -1,6 +1,6 @@
 //! The table on the page of the docs.
 
-use super::cell::{Cell, cells, references};
+use super::cell::{Cell, cells, references, twin};
 use super::file::{Said, Table};
 use crate::mutants::cases;
 use crate::profiles::profiles;
@@ -38,6 +38,10 @@ pub fn section(table: &Table) -> String {
     text.push_str("|---|---|---|---|---|---|\n");
     for case in cases() {
         let own: Vec<&Cell> = cells.iter().filter(|cell| cell.id() == case.id()).collect();
+        if let Some(twin) = twin(&case) {
+            let _ = writeln!(text, "| `{}` | {} | as `{}` | | | |", case.id(), case.rule().id(), twin.id);
+            continue;
+        }
         let _ = writeln!(
             text,
             "| `{}` | {} | {} |",

@@ -1,0 +1,164 @@
+//! Sets and counters. Both are added to and read; what the first read returns tells which of them it is.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::build::Step;
+use super::event::Kind;
+use super::model::{Model, Operations};
+use super::shape::Function;
+use super::value::Value;
+use crate::linear::history::{Operation, Outcome, Recorder};
+use crate::linear::objects::{counter, set};
+
+/// An operation of which it is not known yet what it is about.
+enum Act {
+    /// Adds this, as it is written.
+    Add(Arc<str>, Function),
+    Read,
+    Members(Arc<[Arc<str>]>),
+    Sum(i128),
+}
+
+/// Takes in the events of a set or a counter.
+pub(super) struct Grow {
+    model: Option<Model>,
+    recorder: Recorder<Act>,
+    /// Each element once.
+    names: HashSet<Arc<str>>,
+}
+
+impl Grow {
+    pub(super) fn new(model: Option<Model>) -> Self {
+        Self { model, recorder: Recorder::new(), names: HashSet::new() }
+    }
+
+    pub(super) fn model(&self) -> Option<Model> {
+        self.model
+    }
+
+    fn name(&mut self, text: String) -> Arc<str> {
+        match self.names.get(text.as_str()) {
+            Some(name) => Arc::clone(name),
+            None => {
+                let name: Arc<str> = text.into();
+                self.names.insert(Arc::clone(&name));
+                name
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, step: &Step<'_>) -> Result<(), String> {
+        if step.kind() == Kind::Invoke {
+            let (key, value) = step.split()?;
+            let action = match step.function {
+                Function::Read => Act::Read,
+                function => {
+                    let amount = match (function, step.scalar(value)?) {
+                        (Function::Increment | Function::Decrement, None) => "1".to_owned(),
+                        (_, Some(amount)) => amount,
+                        _ => return Err("expected a value to add, found none".to_owned()),
+                    };
+                    if self.model == Some(Model::Counter) {
+                        whole(&amount)?;
+                    }
+                    Act::Add(self.name(amount), function)
+                }
+            };
+            return step.invoke(&mut self.recorder, &key, action);
+        }
+        let key = step.match_open(&self.recorder, |action| match action {
+            Act::Add(_, function) => *function,
+            _ => Function::Read,
+        })?;
+        let outcome = match (step.kind(), step.function) {
+            (Kind::Fail, _) => Outcome::Failed,
+            (Kind::Ok, Function::Read) => {
+                let seen = self.seen(step.returned(&key)?)?;
+                if let Some(action) = self.recorder.open_action(step.event.process) {
+                    *action = seen;
+                }
+                Outcome::Ok { read: None }
+            }
+            (Kind::Ok, _) => Outcome::Ok { read: None },
+            _ => Outcome::Unknown,
+        };
+        step.complete(&mut self.recorder, outcome)
+    }
+
+    /// What a read returned, which decides the model if nothing has.
+    fn seen(&mut self, value: &Value) -> Result<Act, String> {
+        let model = match (self.model, value) {
+            (Some(model), _) => model,
+            (None, Value::Sequence(_)) => Model::Set,
+            (None, Value::Number(_)) => Model::Counter,
+            (None, _) => {
+                return Err("expected a read to return elements (a set) or a number (a counter)".to_owned());
+            }
+        };
+        self.model = Some(model);
+        match (model, value) {
+            (Model::Set, Value::Sequence(values)) => {
+                let mut elements = Vec::with_capacity(values.len());
+                for value in values {
+                    let element = value.scalar()?.ok_or("expected an element, found nil")?;
+                    elements.push(self.name(element));
+                }
+                elements.sort_unstable();
+                if let Some(pair) = elements.windows(2).find(|pair| pair[0] == pair[1]) {
+                    let element = &pair[0];
+                    return Err(format!(
+                        "expected each element once, as in a set; {element} stands there twice"
+                    ));
+                }
+                Ok(Act::Members(elements.into()))
+            }
+            (Model::Set, _) => Err("expected the elements of a set, in a vector, list or set".to_owned()),
+            (_, Value::Number(number)) => Ok(Act::Sum(whole(number)?)),
+            _ => Err("expected the number that a counter holds".to_owned()),
+        }
+    }
+
+    /// The operations. Without a read that returned, whatever it is holds: it counts as a set.
+    pub(super) fn finish(self) -> Result<Operations, String> {
+        let operations = self.recorder.into_operations();
+        if self.model == Some(Model::Counter) {
+            let convert = |action: Act| {
+                Ok(match action {
+                    Act::Add(amount, Function::Decrement) => {
+                        counter::Act::Add(whole(&amount)?.checked_neg().ok_or("an amount is too large")?)
+                    }
+                    Act::Add(amount, _) => counter::Act::Add(whole(&amount)?),
+                    Act::Sum(sum) => counter::Act::Read(sum),
+                    _ => counter::Act::Read(0),
+                })
+            };
+            return Ok(Operations::Counter(converted(operations, convert)?));
+        }
+        let convert = |action: Act| {
+            Ok(match action {
+                Act::Add(element, _) => set::Act::Add(element),
+                Act::Members(elements) => set::Act::Read(elements),
+                _ => set::Act::Read(Arc::new([])),
+            })
+        };
+        Ok(Operations::Set(converted(operations, convert)?))
+    }
+}
+
+fn whole(text: &str) -> Result<i128, String> {
+    text.parse::<i64>()
+        .map(i128::from)
+        .map_err(|_| format!("expected a whole number to count with, found {text:?}"))
+}
+
+fn converted<A>(
+    operations: Vec<Operation<Act>>,
+    convert: impl Fn(Act) -> Result<A, String>,
+) -> Result<Vec<Operation<A>>, String> {
+    let one = |operation: Operation<Act>| {
+        let Operation { process, key, action, outcome, invoked, completed } = operation;
+        Ok(Operation { process, key, action: convert(action)?, outcome, invoked, completed })
+    };
+    operations.into_iter().map(one).collect()
+}

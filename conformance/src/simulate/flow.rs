@@ -1,0 +1,261 @@
+//! What servers send each other, against the limits they have: how much at once, and what again.
+//!
+//! Only messages and replies are looked at, on their way from and to a leader; how the core keeps count plays no part.
+
+use super::sizes::Limits;
+use figure2::codec::decode_message;
+use figure2::{Index, Term};
+use figure2_core::{AppendEntries, AppendResult, Entry, Message};
+use std::collections::{BTreeMap, VecDeque};
+
+/// All that leaders send.
+#[derive(Debug, Default)]
+pub(super) struct Flow {
+    /// By sender and receiver.
+    ways: BTreeMap<(u8, u8), Way>,
+    sum: Sent,
+}
+
+/// How much leaders sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// AppendEntries with entries.
+    pub batches: u64,
+    /// Of them, those with more than one entry.
+    pub several: u64,
+    /// Of them, those that went back to entries sent before.
+    pub again: u64,
+    /// Bytes of entries in all of them.
+    pub entry_bytes: u64,
+    /// InstallSnapshot.
+    pub snapshots: u64,
+    /// Bytes of the largest request.
+    pub largest: u64,
+}
+
+impl Sent {
+    /// Adds what was sent in another run.
+    pub fn add(&mut self, other: &Sent) {
+        let Sent { batches, several, again, entry_bytes, snapshots, largest } = other;
+        self.batches += batches;
+        self.several += several;
+        self.again += again;
+        self.entry_bytes += entry_bytes;
+        self.snapshots += snapshots;
+        self.largest = self.largest.max(*largest);
+    }
+}
+
+/// From one server, in its latest term as a leader, to another.
+#[derive(Debug, Default)]
+struct Way {
+    term: Term,
+    /// After the last entry that was sent.
+    next: Option<Index>,
+    /// Entries sent and not acknowledged, with their sizes.
+    in_flight: VecDeque<(Index, u64)>,
+    /// How often the receiver refused since entries were last sent again.
+    refusals: u64,
+    /// The snapshot that was sent last, and whether the receiver refused something since.
+    snapshot: Option<(Index, bool)>,
+}
+
+impl Flow {
+    /// A server hands a request to the network: what is wrong with that, if anything is.
+    pub(super) fn sent(&mut self, from: u8, to: u8, request: &[u8], limits: &Limits) -> Result<(), String> {
+        self.sum.largest = self.sum.largest.max(request.len() as u64);
+        let message = decode_message(request).map_err(|error| error.to_string())?.message;
+        match message {
+            Message::AppendEntries(message) if !message.entries.is_empty() => {
+                let (way, sum) = self.way(from, to, message.term);
+                sum.batches += 1;
+                sum.several += u64::from(message.entries.len() > 1);
+                way.batch(&message, limits, sum).map_err(|what| format!("to server {to}: {what}"))
+            }
+            Message::InstallSnapshot(message) => {
+                let (way, sum) = self.way(from, to, message.term);
+                sum.snapshots += 1;
+                let index = message.snapshot.last_included_index;
+                if way.snapshot.replace((index, false)) == Some((index, false)) {
+                    return Err(format!(
+                        "to server {to}: the snapshot at index {index} was sent again, though nothing was refused since"
+                    ));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A reply is about to reach the server that asked.
+    pub(super) fn answered(&mut self, from: u8, to: u8, reply: &[u8]) {
+        let Ok(Message::AppendEntriesReply(reply)) = decode_message(reply).map(|envelope| envelope.message)
+        else {
+            return;
+        };
+        let Some(way) = self.ways.get_mut(&(from, to)).filter(|way| way.term == reply.term) else { return };
+        match reply.result {
+            AppendResult::Success { match_index } => {
+                while way.in_flight.front().is_some_and(|(index, _)| *index <= match_index) {
+                    way.in_flight.pop_front();
+                }
+            }
+            AppendResult::Conflict { .. } => {
+                way.refusals += 1;
+                if let Some((_, refused)) = &mut way.snapshot {
+                    *refused = true;
+                }
+            }
+            AppendResult::StaleTerm => {}
+        }
+    }
+
+    pub(super) fn sum(&self) -> Sent {
+        self.sum
+    }
+
+    fn way(&mut self, from: u8, to: u8, term: Term) -> (&mut Way, &mut Sent) {
+        let way = self.ways.entry((from, to)).or_default();
+        if way.term != term {
+            *way = Way { term, ..Way::default() };
+        }
+        (way, &mut self.sum)
+    }
+}
+
+impl Way {
+    fn batch(
+        &mut self,
+        message: &AppendEntries<figure2::Command>,
+        limits: &Limits,
+        sum: &mut Sent,
+    ) -> Result<(), String> {
+        let AppendEntries { prev_log_index, entries, .. } = message;
+        let (first, bytes) = (prev_log_index.next(), entries.iter().map(Entry::size).sum::<u64>());
+        sum.entry_bytes += bytes;
+        if entries.len() as u64 > u64::from(limits.max_entries_per_message) {
+            let most = limits.max_entries_per_message;
+            return Err(format!("{} entries in one message, and the limit is {most}", entries.len()));
+        }
+        if entries.len() > 1 && bytes > limits.max_message_bytes {
+            let most = limits.max_message_bytes;
+            return Err(format!("{bytes} bytes of entries in one message, and the limit is {most}"));
+        }
+        if self.next.is_some_and(|next| first < next) {
+            sum.again += 1;
+            self.in_flight.retain(|(index, _)| *index < first);
+            if self.refusals == 0 {
+                return Err(format!(
+                    "entries were sent again from index {first} on, though nothing was refused since"
+                ));
+            }
+            self.refusals -= 1;
+        }
+        for (entry, place) in entries.iter().zip(0..) {
+            self.in_flight.push_back((Index(first.0 + place), entry.size()));
+        }
+        self.next = Some(prev_log_index.plus(entries.len()).next());
+        let in_flight: u64 = self.in_flight.iter().map(|(_, size)| size).sum();
+        if self.in_flight.len() > 1 && in_flight > limits.max_in_flight_bytes {
+            let most = limits.max_in_flight_bytes;
+            return Err(format!(
+                "{in_flight} bytes of entries are sent and unanswered, and the limit is {most}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use figure2::ServerId;
+    use figure2::codec::encode_message;
+    use figure2_core::{AppendEntriesReply, Envelope, InstallSnapshot, Snapshot};
+
+    fn encoded(message: Message<Bytes, Bytes>) -> Bytes {
+        encode_message(&Envelope { from: ServerId(0), to: ServerId(1), message }).unwrap()
+    }
+
+    /// Entries of 16 bytes and their content, in term 1, after the index.
+    fn batch(prev: u64, contents: &[usize]) -> Bytes {
+        let entry = |size: &usize| Entry { term: Term(1), command: Bytes::from(vec![0; *size]) };
+        let entries = contents.iter().map(entry).collect();
+        encoded(Message::AppendEntries(AppendEntries {
+            term: Term(1),
+            prev_log_index: Index(prev),
+            prev_log_term: Term(u64::from(prev > 0)),
+            entries,
+            leader_commit: Index(0),
+        }))
+    }
+
+    fn snapshot(index: u64) -> Bytes {
+        let snapshot =
+            Snapshot { last_included_index: Index(index), last_included_term: Term(1), data: Bytes::new() };
+        encoded(Message::InstallSnapshot(InstallSnapshot { term: Term(1), snapshot }))
+    }
+
+    fn reply(result: AppendResult) -> Bytes {
+        encoded(Message::AppendEntriesReply(AppendEntriesReply { term: Term(1), result }))
+    }
+
+    fn refusal() -> Bytes {
+        reply(AppendResult::Conflict {
+            prev_log_index: Index(3),
+            conflict_index: Index(1),
+            conflict_term: None,
+            installing: None,
+        })
+    }
+
+    /// Sends, and takes in answers, in the order of the letters.
+    fn flow(limits: &Limits, messages: &[(char, Bytes)]) -> Result<Sent, String> {
+        let mut flow = Flow::default();
+        for (direction, message) in messages {
+            match direction {
+                's' => flow.sent(0, 1, message, limits)?,
+                _ => flow.answered(0, 1, message),
+            }
+        }
+        Ok(flow.sum())
+    }
+
+    #[test]
+    fn a_message_keeps_the_limits_of_entries_and_bytes_but_one_entry_always_fits() {
+        let limits = Limits { max_entries_per_message: 2, max_message_bytes: 50, ..Limits::default() };
+        let alone = |contents: &[usize]| flow(&limits, &[('s', batch(0, contents))]);
+        assert!(alone(&[1, 1]).is_ok() && alone(&[1000]).is_ok());
+        assert!(alone(&[0, 0, 0]).unwrap_err().contains("3 entries"));
+        assert!(alone(&[9, 10]).unwrap_err().contains("51 bytes"));
+    }
+
+    #[test]
+    fn what_is_in_flight_keeps_its_limit_until_it_is_acknowledged() {
+        let limits = Limits { max_in_flight_bytes: 40, ..Limits::default() };
+        let (first, second) = (('s', batch(0, &[4])), ('s', batch(1, &[5])));
+        let acknowledged = ('a', reply(AppendResult::Success { match_index: Index(1) }));
+        assert!(flow(&limits, &[first.clone(), second.clone()]).unwrap_err().contains("41 bytes"));
+        assert!(flow(&limits, &[first, acknowledged, second]).is_ok());
+        assert!(flow(&limits, &[('s', batch(0, &[100]))]).is_ok(), "one entry always fits");
+    }
+
+    #[test]
+    fn what_was_sent_is_sent_again_once_for_each_refusal() {
+        let limits = Limits::default();
+        let (all, tail) = (('s', batch(0, &[1, 1, 1])), ('s', batch(1, &[1, 1])));
+        assert!(flow(&limits, &[all.clone(), tail.clone()]).unwrap_err().contains("from index 2 on"));
+        assert!(
+            flow(&limits, &[all.clone(), ('s', batch(2, &[1]))]).unwrap_err().contains("from index 3 on")
+        );
+        let refused = ('a', refusal());
+        let once = flow(&limits, &[all.clone(), refused.clone(), tail.clone(), ('s', batch(3, &[1]))]);
+        assert_eq!(once.map(|sum| (sum.batches, sum.again)), Ok((3, 1)));
+        assert!(flow(&limits, &[all, refused, tail.clone(), tail]).is_err());
+        let (one, newer) = (('s', snapshot(3)), ('s', snapshot(5)));
+        assert!(flow(&limits, &[one.clone(), newer, one.clone()]).is_ok());
+        assert!(flow(&limits, &[one.clone(), ('a', refusal()), one.clone()]).is_ok());
+        assert!(flow(&limits, &[one.clone(), one]).unwrap_err().contains("at index 3 was sent again"));
+    }
+}

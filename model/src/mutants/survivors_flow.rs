@@ -1,0 +1,77 @@
+//! Changes of how followers are brought up to date that break no property.
+
+use super::Survivor;
+use super::bug::{Fx, Node, broken, survivors};
+use super::spaces::{CONFLICTING_SUFFIX, Needs, ONE_COMMITTED, entries, snapshot_in_one_term};
+use crate::bounds::Limits;
+use crate::prefix::Command;
+use figure2_core::{AppendEntries, AppendResult, Index, ServerId};
+
+pub fn survivors() -> Vec<Survivor> {
+    survivors![
+        {
+            "AE3-first" changes AE3: "only the first entry of a message is looked at for a conflict";
+            Equivalent: "What a leader sends a follower begins where their logs match: it is sent after a success there. So \
+                the first entry is where they differ, if they do, and a message that is late finds its own entries.";
+            in Needs { entries_per_message: 2, script: CONFLICTING_SUFFIX, ..entries(4) };
+            AppendEntriesReceiver {
+                fn first_conflict(&self, s: &Node, m: &AppendEntries<Command>) -> Option<Index> {
+                    let first = m.prev_log_index.next();
+                    Figure2.first_conflict(s, m).filter(|index| *index == first)
+                }
+            }
+        }
+        {
+            "AE2-below" changes AE2: "a prev_log_index below the log's base is a mismatch";
+            Liveness: "What the snapshot covers is committed, so nothing that is refused there was missing. The leader is \
+                told to go on behind the base.";
+            in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
+            AppendEntriesReceiver {
+                fn find_mismatch(&self, s: &Node, m: &AppendEntries<Command>) -> Option<AppendResult> {
+                    let (prev_log_index, base) = (m.prev_log_index, s.log().base_index());
+                    if prev_log_index < base {
+                        let conflict_index = base.next();
+                        return Some(AppendResult::Conflict {
+                            prev_log_index, conflict_index, conflict_term: None, installing: None,
+                        });
+                    }
+                    Figure2.find_mismatch(s, m)
+                }
+            }
+        }
+        {
+            "S2W-never" changes S2W: "a snapshot that is not acknowledged is waited for without end";
+            Liveness: "If the snapshot was lost, the follower gets nothing more in this term.";
+            in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
+            Replication {
+                fn await_snapshots(&self, _: &mut Node, _: &mut Fx) {}
+            }
+        }
+        {
+            "S3F-never" changes S3F: "a follower that had the snapshot and lost it is not sent it again";
+            Liveness: "A follower that restarted while it installed the snapshot gets nothing more in this term.";
+            in Needs { script: ONE_COMMITTED, crashes: 1, ..snapshot_in_one_term(1) };
+            Replication {
+                fn snapshot_not_installed(
+                    &self, s: &mut Node, fx: &mut Fx, from: ServerId, acknowledged: bool, refusal: &Refusal,
+                ) {
+                    if refusal.installing.is_some() {
+                        Figure2.snapshot_not_installed(s, fx, from, acknowledged, refusal);
+                    }
+                }
+            }
+        }
+        {
+            "S1K-never" changes S1K: "a leader keeps no entries for followers that lack them";
+            Harmless: "A follower that lacks them gets the snapshot.";
+            in Needs {
+                script: ONE_COMMITTED, limits: Limits { retained: 17, ..Limits::NONE }, ..snapshot_in_one_term(1)
+            };
+            Snapshots {
+                fn retains_for_followers(&self, _: &Node, _: Index) -> bool {
+                    false
+                }
+            }
+        }
+    ]
+}
