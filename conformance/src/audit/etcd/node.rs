@@ -141,6 +141,7 @@ impl Node {
             return self.restart(event, notes);
         }
         self.settle(event, notes);
+        self.leading.is_in(event.state.term);
         let before = self.held;
         if let Name::Other(_) = event.name {
             self.held = Held::on(event);
@@ -389,7 +390,10 @@ impl Node {
         let id = self.id;
         let is_part = self.campaign.asks(message);
         notes.explained(Cause::Step, is_part, || {
-            format!("node {id} asks {} for a vote, and {} is no voter, or it asked others otherwise", message.to, message.to)
+            format!(
+                "node {id} asks {} for a vote, and {} is no voter, or it asked others otherwise",
+                message.to, message.to
+            )
         });
     }
 
@@ -514,7 +518,7 @@ impl Node {
             }
             Name::BecomeLeader => {
                 self.about = None;
-                self.leading = Leading::new(self.id, event.log);
+                self.leading = Leading::new(self.id, term, event.log);
             }
             Name::Replicate | Name::ChangeConf => {
                 self.about = None;
