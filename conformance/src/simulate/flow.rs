@@ -113,14 +113,6 @@ impl Flow {
         }
     }
 
-    /// A server's service has taken a snapshot: what the log no longer has is not counted as in flight, for a follower that
-    /// lacks it gets the snapshot.
-    pub(super) fn discarded(&mut self, server: u8, through: Index) {
-        for (_, way) in self.ways.range_mut((server, 0)..=(server, u8::MAX)) {
-            way.in_flight.retain(|(index, _)| *index > through);
-        }
-    }
-
     pub(super) fn sum(&self) -> Sent {
         self.sum
     }
