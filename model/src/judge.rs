@@ -202,8 +202,7 @@ fn is_within_limits(leader: &Server<Command, Prefix>) -> bool {
         // Of what is discarded a part may be acknowledged, and count until all of it is.
         let counts = if of.match_index >= log.base_index() { in_flight == sent } else { in_flight >= sent };
         let is_one = of.next_index.prev() <= of.match_index.next();
-        place == usize::from(leader.id().0)
-            || (counts && (sent <= config.max_in_flight_bytes || is_one))
+        place == usize::from(leader.id().0) || (counts && (sent <= config.max_in_flight_bytes || is_one))
     };
     let own = log.entries().iter().filter(|entry| entry.term == leader.current_term());
     let is_too_large = own.map(|entry| entry.command.size()).any(|size| size > config.max_command_bytes);

@@ -141,7 +141,11 @@ fn what_the_leader_discards_is_in_flight_until_all_of_it_is_acknowledged() {
     let _ = receive(&mut server, S2, success(2, 3));
     assert_eq!((server.commit_index(), in_flight(&server, S1)), (Index(3), bytes(3)));
     let _ = server.step(Input::SnapshotTaken { index: Index(3), data: 0 });
-    assert_eq!(in_flight(&server, S1), bytes(3), "or a follower that is gone would be sent more with each snapshot");
+    assert_eq!(
+        in_flight(&server, S1),
+        bytes(3),
+        "or a follower that is gone would be sent more with each snapshot"
+    );
     let _ = receive(&mut server, S1, success(2, 2));
     assert_eq!(in_flight(&server, S1), bytes(3), "how much of it was entry 2 is not known any more");
     let _ = receive(&mut server, S1, success(2, 3));

@@ -2,9 +2,9 @@
 
 use super::Mutant;
 use super::bug::{Fx, Node, Saved, broken, mutants};
-use super::spaces::{ALONE, CONFLICTING_SUFFIX, Needs, snapshot};
+use super::spaces::{ALONE, CONFLICTING_SUFFIX, Needs, ONE_COMMITTED, snapshot, snapshot_in_one_term};
 use crate::prefix::{Command, Prefix};
-use figure2_core::{Apply, Change, Config, Index, Log, Persistent, ServerId, Snapshot};
+use figure2_core::{Apply, Change, Config, Index, Log, Persistent, ProgressState, ServerId, Snapshot};
 
 /// A server that is alone, three commands, and a base that moves twice.
 const TWICE: Needs = Needs { client_requests: 3, snapshots: 2, ..ALONE };
@@ -113,6 +113,35 @@ pub fn mutants() -> Vec<Mutant> {
             Snapshots {
                 fn keeps_suffix(&self, s: &Node, snapshot: &Snapshot<Prefix>) -> bool {
                     s.log().term_at(snapshot.last_included_index).is_some()
+                }
+            }
+        }
+        {
+            "S2W-end" breaks S2W: "a follower whose snapshot is waited for in vain counts as having the leader's whole log";
+            CommittedOnMajority in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
+            Replication {
+                fn await_snapshots(&self, s: &mut Node, fx: &mut Fx) {
+                    let waits = |s: &Node, peer| {
+                        s.progress_of(peer).is_some_and(|known| matches!(known.state, ProgressState::Snapshot { .. }))
+                    };
+                    let waited: Vec<ServerId> = s.config().peers_of(s.id()).filter(|peer| waits(s, *peer)).collect();
+                    Figure2.await_snapshots(s, fx);
+                    let end = s.log().last_index();
+                    for peer in waited.into_iter().filter(|peer| !waits(s, *peer)).collect::<Vec<_>>() {
+                        self.append_accepted(s, fx, peer, end);
+                    }
+                }
+            }
+        }
+        {
+            "S3F-end" breaks S3F: "a follower that refuses while it installs a snapshot counts as having the whole log";
+            CommittedOnMajority in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
+            Replication {
+                fn snapshot_not_installed(
+                    &self, s: &mut Node, fx: &mut Fx, from: ServerId, _: bool, _: &Refusal,
+                ) {
+                    let end = s.log().last_index();
+                    self.append_accepted(s, fx, from, end);
                 }
             }
         }
