@@ -303,9 +303,14 @@ impl Wake for Parker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.swap(true, Ordering::Relaxed) && self.parked.load(Ordering::Relaxed) {
+        let is_parked = self.parked.load(Ordering::Relaxed);
+        if !self.woken.swap(true, Ordering::Relaxed) && is_parked {
             self.tasks.awake.fetch_add(1, Ordering::Relaxed);
         }
-        self.thread.unpark();
+        // Else it looks at the flag before it parks. loom would take a thread that waits for a lock for one that is parked,
+        // and let it go on without the lock.
+        if is_parked {
+            self.thread.unpark();
+        }
     }
 }

@@ -194,12 +194,16 @@ fn is_within_limits(leader: &Server<Command, Prefix>) -> bool {
     let mut taken = (0..).map(|n| log.last_index().0.saturating_sub(n)).map(Index);
     let taken = taken.by_ref().take_while(|index| *index > leader.commit_index() && own_term(index)).count();
     let is_too_much = taken > 1 && waits > config.max_uncommitted_bytes;
+    let all = Prefix::of_log(log);
     let sent_rightly = |place: usize, of: &Progress| {
         let ProgressState::Replicate { in_flight } = of.state else { return true };
-        let first = of.match_index.max(log.base_index()).next();
+        let sent = (of.match_index.0 + 1..of.next_index.0).filter_map(|index| all.get(Index(index)));
+        let sent: u64 = sent.map(|command| command.size() + Entry::<Command>::OVERHEAD).sum();
+        // Of what is discarded a part may be acknowledged, and count until all of it is.
+        let counts = if of.match_index >= log.base_index() { in_flight == sent } else { in_flight >= sent };
+        let is_one = of.next_index.prev() <= of.match_index.next();
         place == usize::from(leader.id().0)
-            || (in_flight == log.size_between(of.match_index, of.next_index.prev())
-                && (in_flight <= config.max_in_flight_bytes || of.next_index.prev() <= first))
+            || (counts && (sent <= config.max_in_flight_bytes || is_one))
     };
     let own = log.entries().iter().filter(|entry| entry.term == leader.current_term());
     let is_too_large = own.map(|entry| entry.command.size()).any(|size| size > config.max_command_bytes);

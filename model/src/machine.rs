@@ -262,7 +262,7 @@ impl<'a> Run<'a> {
                 .iter()
                 .filter(|step| !step.told)
                 .filter_map(|step| persist(step.batch.clone()).persisted)
-                .last()
+                .next_back()
         };
         for step in written.into_iter().filter(|step| !step.told) {
             self.send(step);

@@ -11,7 +11,7 @@ mod nightly;
 mod scripted;
 mod sending;
 
-pub(crate) use scripted::{LATE_ACKNOWLEDGEMENT, figure8};
+pub(crate) use scripted::{CONFLICT_AND_WRITES, LATE_ACKNOWLEDGEMENT, figure8};
 
 /// A space to explore, and what is asked of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +144,6 @@ pub fn profiles() -> Vec<Profile> {
         blind_spots::power_loss_snapshots_1(),
         blind_spots::power_loss_snapshots(),
         blind_spots::shared_write(),
-        blind_spots::shared_write_conflict(),
         blind_spots::late_acknowledgement(),
     ]
 }

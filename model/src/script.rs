@@ -23,6 +23,8 @@ pub enum Scene {
     Pass(u8, u8),
     /// All messages on their way are lost.
     LoseAll,
+    /// All that waits to be written on a machine becomes durable, in one write.
+    Write(u8),
     /// A machine stops.
     Crash(u8),
     /// A machine starts again.
@@ -60,6 +62,10 @@ fn play_scene(cluster: &Cluster, mut state: State, scene: Scene) -> Option<State
         Scene::Heartbeat(id) => Action::HeartbeatTimeout(ServerId(id)),
         Scene::Request(id) => Action::ClientRequest(ServerId(id)),
         Scene::Replicate(id) => Action::Replicate(ServerId(id)),
+        Scene::Write(id) => {
+            let waiting = cluster.hosts(&state).nth(usize::from(id)).map_or(0, |host| host.unwritten.len());
+            Action::Write(ServerId(id), u8::try_from(waiting).ok()?)
+        }
         Scene::Crash(id) => Action::Crash(ServerId(id), 0),
         Scene::Restart(id) => Action::Restart(ServerId(id)),
         Scene::LoseAll => {

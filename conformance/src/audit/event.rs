@@ -1,5 +1,6 @@
 //! What the audit reads of a trace. Types of its own, not the core's: the judge shares nothing with the judged.
 
+use super::number::reachable;
 use crate::tester::Digest;
 use serde::de::{Error, IgnoredAny, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -8,13 +9,25 @@ use std::fmt;
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Event {
-    Start { persistent: Persistent },
+    Start {
+        persistent: Persistent,
+    },
     Step(Step),
     Write,
     Durable,
     Sent(Sent),
-    Deliver { index: u64, term: u64, command: Content },
-    DeliverSnapshot { index: u64, term: u64, data: Content },
+    Deliver {
+        #[serde(deserialize_with = "reachable")]
+        index: u64,
+        term: u64,
+        command: Content,
+    },
+    DeliverSnapshot {
+        #[serde(deserialize_with = "reachable")]
+        index: u64,
+        term: u64,
+        data: Content,
+    },
     Stop(IgnoredAny),
 }
 
@@ -88,10 +101,21 @@ impl PartialEq for Ignored {
 
 #[derive(Clone, Deserialize)]
 pub(super) enum Change {
-    TermAndVote { current_term: u64, voted_for: Option<u8> },
-    Append { entries: Vec<Entry> },
-    Truncate { from: u64 },
-    Snapshot { snapshot: Snapshot, keep_suffix: bool },
+    TermAndVote {
+        current_term: u64,
+        voted_for: Option<u8>,
+    },
+    Append {
+        entries: Vec<Entry>,
+    },
+    Truncate {
+        #[serde(deserialize_with = "reachable")]
+        from: u64,
+    },
+    Snapshot {
+        snapshot: Snapshot,
+        keep_suffix: bool,
+    },
 }
 
 #[derive(Clone, Deserialize)]
@@ -102,6 +126,7 @@ pub(super) struct Entry {
 
 #[derive(Clone, Deserialize)]
 pub(super) struct Snapshot {
+    #[serde(deserialize_with = "reachable")]
     pub(super) last_included_index: u64,
     pub(super) last_included_term: u64,
     pub(super) data: Content,
@@ -133,8 +158,11 @@ pub(super) struct State {
     pub(super) current_term: u64,
     pub(super) voted_for: Option<u8>,
     pub(super) role: Role,
+    #[serde(deserialize_with = "reachable")]
     pub(super) commit_index: u64,
+    #[serde(deserialize_with = "reachable")]
     pub(super) last_applied: u64,
+    #[serde(deserialize_with = "reachable")]
     pub(super) last_log_index: u64,
     pub(super) last_log_term: u64,
 }

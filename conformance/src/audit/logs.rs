@@ -56,6 +56,7 @@ impl Logs {
         if let Some(snapshot) = &log.snapshot {
             self.snapshots.entry(snapshot.last_included_index).or_default().push(snapshot.data);
         }
+        self.window.read(log.entries.len());
         let (mut index, mut prev_term) = (shape.base(), shape.term_at(shape.base()).unwrap_or_default());
         for entry in &log.entries {
             index += 1;
@@ -86,6 +87,7 @@ impl Logs {
         match change {
             Change::TermAndVote { .. } | Change::Truncate { .. } => {}
             Change::Append { entries } => {
+                self.window.read(entries.len());
                 let (mut index, mut prev_term) = (shape.last(), shape.last_term());
                 for entry in entries {
                     index += 1;
@@ -184,8 +186,8 @@ impl Logs {
         findings.expect(Property::CommittedAgree, to <= shape.last(), || {
             format!("server {server} holds index {to} committed, and its log ends at {}", shape.last())
         });
-        for index in from + 1..=to.min(shape.last()) {
-            let Some(held) = shape.term_at(index).filter(|_| index > shape.base()) else { continue };
+        for index in from.max(shape.base()) + 1..=to.min(shape.last()) {
+            let Some(held) = shape.term_at(index) else { continue };
             self.commit_one(server, index, held, term, findings);
         }
     }
@@ -245,7 +247,7 @@ impl Logs {
             Change::Truncate { from } => self.lose(server, (*from, shape.last()), findings),
             Change::Snapshot { snapshot, keep_suffix } => {
                 let index = snapshot.last_included_index;
-                for covered in shape.base() + 1..=index.min(self.window.top()) {
+                for covered in shape.base().max(self.window.floor()) + 1..=index.min(self.window.top()) {
                     let Some(slot) = self.window.slot(covered) else { continue };
                     let committed = slot.committed;
                     if let Some(variant) = slot.variant(committed) {
@@ -264,7 +266,7 @@ impl Logs {
         let bit = bit(server);
         let absent =
             u32::from(self.servers).saturating_sub(u32::try_from(self.seen.len()).unwrap_or(u32::MAX));
-        for index in from..=to.min(self.window.top()) {
+        for index in from.max(self.window.floor() + 1)..=to.min(self.window.top()) {
             let Some(slot) = self.window.slot(index) else { continue };
             slot.variants.iter_mut().for_each(|variant| variant.holders &= !bit);
             let committed = slot.committed;

@@ -11,6 +11,7 @@ mod event;
 mod host;
 mod judge;
 mod logs;
+mod number;
 mod page;
 mod property;
 mod report;

@@ -178,6 +178,11 @@ pub fn junit(report: &Report) -> anyhow::Result<String> {
         };
         suite.add_test_case(case(row.property.name(), status));
     }
+    for Unexplained { cause, place, what, count, .. } in &report.unexplained {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message(format!("{count} times, first at {place}: {what}"));
+        suite.add_test_case(case(cause.name(), status));
+    }
     let status = if report.exit_code() == 2 {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status.set_message(report.sentence());

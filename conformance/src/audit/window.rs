@@ -4,8 +4,11 @@
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 
-/// Wider than any log of a run: an index beyond it is none.
-const WIDEST: u64 = 1 << 26;
+/// So many indexes may be kept of which no line had an entry: where servers begin from snapshots of different indexes.
+const GAP: u64 = 1 << 16;
+
+/// So many more for each entry that a line had.
+const PER_ENTRY: u64 = 4;
 
 /// An entry that some server had at an index.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +45,8 @@ pub(super) struct Window {
     slots: VecDeque<Slot>,
     /// Something was forgotten: the window no longer grows downwards.
     pruned: bool,
+    /// How many entries the lines had.
+    entries: u64,
     /// How often an index below the window was asked for, or one that is absurd.
     pub(super) missed: u64,
     /// The most slots there were at once.
@@ -49,12 +54,26 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// So many entries stand in a line.
+    pub(super) fn read(&mut self, entries: usize) {
+        self.entries += entries as u64;
+    }
+
+    /// How many indexes may be kept: a line that names an absurd one must not take memory for all before it.
+    fn widest_allowed(&self) -> u64 {
+        GAP.saturating_add(self.entries.saturating_mul(PER_ENTRY))
+    }
+
     /// A server begins after this index.
     pub(super) fn begin_at(&mut self, base: u64) {
         if self.slots.is_empty() && !self.pruned {
             self.floor = base;
         }
-        while base < self.floor && !self.pruned && self.floor - base < WIDEST {
+        let room = self.widest_allowed().saturating_sub(self.slots.len() as u64);
+        if self.pruned || self.floor.saturating_sub(base) > room {
+            return;
+        }
+        while base < self.floor {
             self.slots.push_front(Slot::default());
             self.floor -= 1;
         }
@@ -62,7 +81,7 @@ impl Window {
 
     /// The slot of an index; none below the window, or where no log can reach.
     pub(super) fn slot(&mut self, index: u64) -> Option<&mut Slot> {
-        let place = index.checked_sub(self.floor + 1).filter(|place| *place < WIDEST);
+        let place = index.checked_sub(self.floor + 1).filter(|place| *place < self.widest_allowed());
         let Some(place) = place.and_then(|place| usize::try_from(place).ok()) else {
             self.missed += 1;
             return None;
@@ -98,5 +117,25 @@ impl Window {
     /// All indexes with their slots.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut Slot)> {
         (self.floor + 1..).zip(self.slots.iter_mut())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absurd_index_takes_no_memory_and_is_counted() {
+        let mut window = Window::default();
+        assert!(window.slot(1 << 40).is_none());
+        window.begin_at(0);
+        assert!(window.slot(GAP + 1).is_none() && window.slot(GAP).is_some());
+        assert_eq!(window.missed, 2);
+        window.read(1);
+        assert!(window.slot(GAP + 1).is_some(), "an entry makes room");
+        let mut window = Window::default();
+        window.begin_at(1 << 40);
+        window.begin_at(0);
+        assert_eq!((window.floor(), window.slots.len()), (1 << 40, 0));
     }
 }

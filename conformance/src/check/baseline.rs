@@ -379,7 +379,7 @@ mod tests {
         assert_eq!(whats(&baseline.compare(&[], &[], true)), ["profile"]);
         assert!(baseline.compare(&[], &[], false).is_empty(), "it was not asked for");
         let mut other = profiles.clone();
-        other[0].script = figure2_model::profile("reappearing-index").unwrap().script;
+        other[0].script = profile("reappearing-index").unwrap().script;
         assert_eq!(whats(&baseline.compare(&other, &reports, true)), ["script"]);
     }
 

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::rc::Rc;
 
+use ahash::RandomState;
+
 use super::digest::Digest;
 
 /// What the key holds.
@@ -96,6 +98,11 @@ impl<V> Configuration<V> {
     }
 }
 
+/// A table's hasher, the same in each run.
+pub(crate) fn hasher() -> RandomState {
+    RandomState::with_seeds(1, 2, 3, 4)
+}
+
 /// Up to this many configurations are looked through one by one.
 const SMALL: usize = 12;
 
@@ -107,12 +114,12 @@ pub(crate) struct Configurations<V = Value> {
     beaten: Vec<bool>,
     live: usize,
     /// Places in `entries` by value and operations done; kept once there are more than a few.
-    index: HashMap<(V, u128), Vec<usize>>,
+    index: HashMap<(V, u128), Vec<usize>, RandomState>,
 }
 
 impl<V> Default for Configurations<V> {
     fn default() -> Self {
-        Self { entries: Vec::new(), beaten: Vec::new(), live: 0, index: HashMap::new() }
+        Self { entries: Vec::new(), beaten: Vec::new(), live: 0, index: HashMap::with_hasher(hasher()) }
     }
 }
 

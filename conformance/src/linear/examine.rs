@@ -1,6 +1,6 @@
 //! Judges a history that was read, whatever it is about, key by key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::history::{Action, Operation, Outcome};
@@ -107,12 +107,8 @@ pub fn examine(history: &History, question: &Question, progress: &Progress) -> R
             let first = transaction::State { initial: question.initial.clone(), ..Default::default() };
             Ok(by_key(all, question, progress, |all, budget| {
                 let mut told = object(all, &first, budget);
-                if initial.is_none()
-                    && let Told::Violated(picture) = &mut told
-                {
-                    picture.hints.push(
-                        "registers hold no value at first; --initial VALUE says what they hold".to_owned(),
-                    );
+                if let Told::Violated(picture) = &mut told {
+                    picture.hints.extend(hint_of_transactions(all, initial, &first, budget));
                 }
                 told
             }))
@@ -147,7 +143,10 @@ fn by_key<A>(
     progress: &Progress,
     judge: impl Fn(&[&Operation<A>], Budget<'_>) -> Told,
 ) -> Examined {
-    let budget = Budget { ticks: Some(&progress.completions), ..Budget::of(question.limits) };
+    let mut budget = Budget { ticks: Some(&progress.completions), ..Budget::of(question.limits) };
+    if question.first {
+        budget.second_opinion /= 4;
+    }
     let mut keys: BTreeMap<&str, Vec<&Operation<A>>> = BTreeMap::new();
     for operation in all {
         keys.entry(&operation.key).or_default().push(operation);
@@ -222,6 +221,37 @@ fn hints(all: &[&Operation], window: &[Operation], initial: Option<&str>, budget
         }
     }
     hints
+}
+
+/// A first value that explains what transactions read and none wrote.
+fn hint_of_transactions(
+    all: &[&Operation<transaction::Act>],
+    initial: Option<&str>,
+    first: &transaction::State,
+    budget: Budget<'_>,
+) -> Option<String> {
+    let steps = || all.iter().filter(|one| one.outcome != Outcome::Failed).flat_map(|one| &one.action.0);
+    let written: HashSet<(&str, &str)> = steps()
+        .filter_map(|step| match step {
+            transaction::Step::Write(register, value) => Some((register.as_str(), value.as_str())),
+            transaction::Step::Read(..) => None,
+        })
+        .collect();
+    let is_written = |register: &str, value: &str| written.contains(&(register, value));
+    let value = steps().find_map(|step| match step {
+        transaction::Step::Read(register, Some(value)) if !is_written(register, value) => Some(value.clone()),
+        _ => None,
+    });
+    let value = value.filter(|_| initial.is_none())?;
+    let state = transaction::State { initial: Some(value.clone()), ..first.clone() };
+    let held = match object(all, &state, budget) {
+        Told::Holds => "with it the history holds",
+        Told::Violated(_) => "with it the history is violated, too",
+        Told::Unfinished(_) => "with it the history was not decided",
+    };
+    Some(format!(
+        "{value:?} was read and never written: if registers begin with it, say --initial {value:?}; {held}"
+    ))
 }
 
 fn object<A: Object>(all: &[&Operation<A>], initial: &A::State, budget: Budget<'_>) -> Told {

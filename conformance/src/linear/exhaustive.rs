@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use ahash::RandomState;
 
 use super::certificate::write;
+use super::configuration::hasher;
 use super::history::Operation;
 
 /// At most this many operations.
@@ -51,10 +52,6 @@ struct Values {
     numbers: HashMap<Option<String>, u32, RandomState>,
     after: HashMap<(u32, usize), Option<u32>, RandomState>,
     bytes: usize,
-}
-
-fn hasher() -> RandomState {
-    RandomState::with_seeds(1, 2, 3, 4)
 }
 
 impl Values {

@@ -1,5 +1,8 @@
-//! Is a history of a key/value store linearizable? Every operation must seem to take effect at one instant between its
-//! invocation and its completion.
+//! Is a history linearizable? Every operation must seem to take effect at one instant between its invocation and its
+//! completion.
+//!
+//! [`read()`] reads the histories that people have, of key/value stores and of other [`objects`], and [`examine()`] judges
+//! them. For a history of a key/value store that was recorded here there is less to say:
 //!
 //! [`check`] decides it key by key. `holds` is backed by an order that was replayed on the values themselves;
 //! `violated` by the smallest window of operations found that no order explains ([`draw()`] shows it); `unfinished` is
@@ -43,9 +46,8 @@ use std::time::Duration;
 pub use draw::draw;
 pub use examine::{Examined, Finding, Progress, Question, Told, examine};
 pub use history::{Action, Misuse, Operation, Outcome, Recorder};
-pub use page::html;
-
 pub use orders::Attempt;
+pub use page::html;
 pub use picture::{Bar, Ended, Picture};
 pub use read::{Format, History, Model, Operations, Places, ReadError, Reading, read, read_counting};
 pub use report::{Judged, json, junit, text};

@@ -18,6 +18,9 @@ pub(crate) const IN_FLIGHT: usize = u128::BITS as usize;
 const CUT_EVERY: usize = 64;
 const CUTS: usize = 4;
 
+/// Memory for the second opinion on a window, in bytes.
+const SECOND_OPINION: usize = 16 << 20;
+
 /// What one search may spend.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget<'a> {
@@ -25,6 +28,8 @@ pub struct Budget<'a> {
     pub(crate) configurations: usize,
     /// When to give up.
     pub(crate) deadline: Option<Instant>,
+    /// Bytes that a second opinion on a window may take.
+    pub(crate) second_opinion: usize,
     /// Where completions are counted that were gone through.
     pub(crate) ticks: Option<&'a AtomicU64>,
 }
@@ -35,6 +40,7 @@ impl Budget<'_> {
         Self {
             configurations: limits.configurations,
             deadline: Instant::now().checked_add(limits.time),
+            second_opinion: SECOND_OPINION,
             ticks: None,
         }
     }

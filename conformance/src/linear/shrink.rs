@@ -21,9 +21,6 @@ use super::search::{Budget, Found, search};
 
 /// Time for the reduction.
 const TIME: Duration = Duration::from_secs(10);
-/// Memory for the second opinion, in bytes.
-const SECOND_OPINION: usize = 16 << 20;
-
 /// At most this many operations outside the window are named.
 const HINTS: usize = 3;
 
@@ -64,7 +61,7 @@ pub(crate) fn window(
     while reduction.drop_chunks() {}
     let Reduction { initial, left, .. } = reduction;
     let references: Vec<&Operation> = left.iter().collect();
-    let order = exhaustive::is_linearizable(&references, initial.as_deref(), SECOND_OPINION);
+    let order = exhaustive::is_linearizable(&references, initial.as_deref(), budget.second_opinion);
     Window {
         initial,
         operations: left,

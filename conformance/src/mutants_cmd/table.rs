@@ -187,3 +187,66 @@ fn summary(table: &Table) -> String {
         hash(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: TableArgs,
+    }
+
+    fn args(line: &[&str]) -> TableArgs {
+        Cli::try_parse_from([&["table"], line].concat()).unwrap_or_else(|error| panic!("{error}")).args
+    }
+
+    #[test]
+    fn parts_together_are_the_whole_and_no_place_is_in_two() {
+        let table = Table::default();
+        let of = |shard: &str| plan(&args(&["--run", "--shard", shard]), &table).unwrap();
+        let parts: Vec<usize> = ["1/3", "2/3", "3/3"].map(|shard| of(shard).len()).to_vec();
+        assert_eq!(parts.iter().sum::<usize>(), cells().len());
+        for wrong in ["0/3", "4/3", "3", "a/b"] {
+            assert!(Cli::try_parse_from(["table", "--run", "--shard", wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_run_goes_on_where_it_was_stopped_and_a_sample_says_the_same_until_the_table_is_wrong() {
+        let file = std::env::temp_dir().join(format!("figure2-kill-table-{}", std::process::id()));
+        let name = file.display().to_string();
+        let line = ["--run", "--file", &name, "--profile", "too-large", "--jobs", "1"];
+        // One profile alone is no whole table.
+        assert_eq!(run(&args(&line)).unwrap(), ExitCode::from(2));
+        let whole = fs::read_to_string(&file).unwrap();
+        let table = read(&file).unwrap();
+        let due = plan(&args(&line), &table).unwrap();
+        assert!(due.is_empty(), "{} places are left", due.len());
+        // Stopped in the middle of its last line: that one is explored again, and the others are not.
+        fs::write(&file, &whole[..whole.len() - 5]).unwrap();
+        assert_eq!(plan(&args(&line), &read(&file).unwrap()).unwrap().len(), 1);
+        assert_eq!(run(&args(&line)).unwrap(), ExitCode::from(2));
+        assert_eq!(fs::read_to_string(&file).unwrap(), whole);
+
+        assert_eq!(sample::sample(&table, 1, Duration::from_secs(60), 1).unwrap(), 0);
+        let mut wrong = table.clone();
+        for line in table.lines().iter().filter(|line| matches!(line.said, Said::Same | Said::Killed(_))) {
+            wrong.insert(figure2_model::mutants::table::Line { said: Said::Other(vec![]), ..line.clone() });
+        }
+        assert_eq!(sample::sample(&wrong, 1, Duration::from_secs(60), 1).unwrap(), 1);
+        assert_eq!(sample::sample(&Table::default(), 1, Duration::from_secs(60), 1).unwrap(), 2);
+        fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_outweighs_what_is_not_known() {
+        let stale = Flaw::Stale { missing: 1, outdated: 0 };
+        let lives = Flaw::Lives { id: "C1".to_owned(), unfinished: vec![] };
+        assert_eq!(exit_code(&[]), 0);
+        assert_eq!(exit_code(std::slice::from_ref(&stale)), 2);
+        assert_eq!(exit_code(&[stale, lives]), 1);
+    }
+}

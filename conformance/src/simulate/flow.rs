@@ -54,6 +54,8 @@ struct Way {
     next: Option<Index>,
     /// Entries sent and not acknowledged, with their sizes.
     in_flight: VecDeque<(Index, u64)>,
+    /// Up to where entries are acknowledged. A message can be seen to leave after the acknowledgement of what it repeats.
+    matched: Index,
     /// How often the receiver refused since entries were last sent again.
     refusals: u64,
     /// The snapshot that was sent last, and whether the receiver refused something since.
@@ -96,6 +98,7 @@ impl Flow {
         let Some(way) = self.ways.get_mut(&(from, to)).filter(|way| way.term == reply.term) else { return };
         match reply.result {
             AppendResult::Success { match_index } => {
+                way.matched = way.matched.max(match_index);
                 while way.in_flight.front().is_some_and(|(index, _)| *index <= match_index) {
                     way.in_flight.pop_front();
                 }
@@ -107,14 +110,6 @@ impl Flow {
                 }
             }
             AppendResult::StaleTerm => {}
-        }
-    }
-
-    /// A server's service has taken a snapshot: what the log no longer has is not counted as in flight, for a follower that
-    /// lacks it gets the snapshot.
-    pub(super) fn discarded(&mut self, server: u8, through: Index) {
-        for (_, way) in self.ways.range_mut((server, 0)..=(server, u8::MAX)) {
-            way.in_flight.retain(|(index, _)| *index > through);
         }
     }
 
@@ -160,7 +155,10 @@ impl Way {
             self.refusals -= 1;
         }
         for (entry, place) in entries.iter().zip(0..) {
-            self.in_flight.push_back((Index(first.0 + place), entry.size()));
+            let index = Index(first.0 + place);
+            if index > self.matched {
+                self.in_flight.push_back((index, entry.size()));
+            }
         }
         self.next = Some(prev_log_index.plus(entries.len()).next());
         let in_flight: u64 = self.in_flight.iter().map(|(_, size)| size).sum();

@@ -30,7 +30,7 @@ pub(super) async fn run(
                     covered = index;
                     let mut store = before.unwrap_or_else(content);
                     store.applied = index;
-                    world.snapshot(server, &raft, index, store.encode(snapshot_bytes));
+                    raft.snapshot(index, store.encode(snapshot_bytes));
                 }
             }
             ApplyMsg::Snapshot { index, term, data } => {

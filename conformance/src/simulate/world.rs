@@ -11,7 +11,7 @@ use super::verdict::Failure;
 use super::weather::Weather;
 use crate::linear::{Action, Operation, Outcome, Recorder};
 use crate::tester::mix;
-use figure2::{Index, Install, Options, ProposeError, Raft, ServerId, SnapshotData};
+use figure2::{Index, Install, Options, ProposeError, Raft, ServerId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -251,12 +251,6 @@ impl World {
     /// A reply is about to reach the server `from` that asked `to`.
     pub(super) fn answered(&self, from: u8, to: u8, reply: &[u8]) {
         self.flow().answered(from, to, reply);
-    }
-
-    /// The service of a server hands over a snapshot.
-    pub(super) fn snapshot(&self, server: u8, raft: &Raft, index: Index, data: SnapshotData) {
-        self.flow().discarded(server, index);
-        raft.snapshot(index, data);
     }
 
     fn flow(&self) -> MutexGuard<'_, Flow> {

@@ -14,5 +14,6 @@ mod recorder;
 pub use etcd::tell as tell_as_etcd;
 pub use format::{End, FORMAT, Header, Line, VERSION};
 pub use payload::Payload;
+pub(crate) use reader::is_trace;
 pub use reader::{Place, Problem, Raw, Reader, Sequence, TraceError, text_of};
 pub use recorder::{Recorder, ToFile};

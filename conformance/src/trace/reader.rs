@@ -49,7 +49,7 @@ pub enum Problem {
     Empty,
     /// It begins with something else.
     #[error(
-        "not a trace of nodes: its first line should be a header with \"format\":\"{FORMAT}\" (docs/trace-format.md)"
+        "not a trace of nodes: its first line should be a header with \"format\":\"{FORMAT}\" (docs/trace-format.md). figure2 audit reads traces of other programs, too: --from"
     )]
     NotATrace,
     /// A later or earlier program wrote it.
@@ -248,6 +248,17 @@ impl Reader {
         self.whole = Some(true);
         Ok(())
     }
+}
+
+/// Whether a file that begins so is a trace of nodes, of whatever version: a capture, or text with the header's format.
+pub(crate) fn is_trace(beginning: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Beginning {
+        format: String,
+    }
+    let line = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    beginning.starts_with(&MAGIC)
+        || serde_json::from_slice::<Beginning>(line).is_ok_and(|header| header.format == FORMAT)
 }
 
 /// The text of a trace file, whether it is text or a capture. Nothing but the form of a capture is checked.

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -233,5 +234,49 @@ fn one_word_over_and_over() {
         }
         let fields: String = (0..20_000).map(|number| format!("{word}{number} 1 ")).collect();
         try_all(format!("{{{fields}}}").as_bytes());
+    }
+}
+
+/// The same text over and over, made as it is read.
+struct Repeated {
+    text: Vec<u8>,
+    at: usize,
+    left: usize,
+}
+
+impl Read for Repeated {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut read = 0;
+        while read < buffer.len() && self.left > 0 {
+            let count = (self.text.len() - self.at).min(buffer.len() - read);
+            buffer[read..read + count].copy_from_slice(&self.text[self.at..self.at + count]);
+            read += count;
+            self.at = (self.at + count) % self.text.len();
+            self.left -= usize::from(self.at == 0);
+        }
+        Ok(read)
+    }
+}
+
+/// Of a history no more is held than its longest form, and its operations: here a hundredth of it.
+#[test]
+fn a_long_history_is_read_through_a_window() {
+    let _alone = alone();
+    let error = "x".repeat(100_000);
+    let edn = format!(
+        "{{:process 0, :type :invoke, :f :write, :value 1}}\n{{:process 0, :type :ok, :f :write, :value 1, :error #error {{:cause {error:?}}}}}\n"
+    );
+    let json = format!(
+        "{{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":1}},\n{{\"process\":0,\"type\":\"ok\",\"f\":\"write\",\"value\":1,\"error\":{error:?}}},\n"
+    );
+    for (text, around) in [(&edn, ""), (&edn, "("), (&json, "")] {
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        let body = Repeated { text: text.clone().into_bytes(), at: 0, left: 640 };
+        let end: &[u8] = if around.is_empty() { b"" } else { b")" };
+        let history = read(around.as_bytes().chain(body).chain(end), &Reading::default()).unwrap();
+        let taken = MEMORY.peak_usage().saturating_sub(before);
+        assert!(history.bytes > 64_000_000 && history.operations.len() == 640);
+        assert!(taken < 3 << 20, "{taken} bytes for a history of {}", history.bytes);
     }
 }

@@ -7,7 +7,7 @@ mod disks;
 mod recorded;
 mod snapshots;
 
-use figure2_conformance::linear::{self, Format};
+use figure2_conformance::linear::{self, Reading};
 use figure2_conformance::simulate::{Batch, Defect, Failure, Kind, Plan, Run, Target, Verdict, reduce, run};
 use std::sync::Mutex;
 
@@ -120,7 +120,8 @@ fn a_failing_plan_is_reduced_to_one_that_fails_in_the_same_way_and_has_a_shorter
 #[test]
 fn a_history_that_is_written_can_be_read() {
     let history = run(&Plan::of_seed(3, 10), None).history;
-    let read = linear::read(linear::write(&history).as_bytes(), Format::Auto).unwrap().operations;
+    let read = linear::read(linear::write(&history).as_bytes(), &Reading::default()).unwrap();
+    let read = read.operations.registers();
     assert_eq!(read.len(), history.len());
     for (read, written) in read.iter().zip(&history) {
         assert_eq!(

@@ -70,3 +70,44 @@ fn a_good_trace_is_0_a_bad_one_1_and_a_damaged_one_2() {
         std::fs::remove_file(path).unwrap();
     }
 }
+
+#[test]
+fn a_format_is_recognised_by_itself_and_a_recording_is_told_in_etcds() {
+    let recording = recorded("Persist12C");
+    let ours = scratch("ours", &recording);
+    let (code, told, err) = figure2(&["trace", "--format", "etcd"], &ours);
+    assert!(
+        code == 0 && told.starts_with(r#"{"tag":"trace","event":{"name":"InitState","nid":"1""#),
+        "{err}"
+    );
+    let theirs = scratch("theirs", told.as_bytes());
+    for args in [&["audit"][..], &["audit", "--from", "etcd"]] {
+        let (code, out, _) = figure2(args, &theirs);
+        assert!(code == 0 && out.ends_with("verdict: holds\n"), "{args:?}: {out}");
+        assert!(out.contains("holds, as far as it is shown") && out.contains("note: a line that is missing"));
+    }
+    let (code, _, err) = figure2(&["audit", "--from", "etcd"], &ours);
+    assert!(code == 2 && err.contains("the trace has no event"), "{err}");
+    let (code, _, err) = figure2(&["audit", "--from", "figure2"], &theirs);
+    assert!(code == 2 && err.contains("not a trace of nodes") && err.contains("--from"), "{err}");
+    let neither = scratch("neither", b"{\"hello\":1}\n");
+    let (code, _, err) = figure2(&["audit"], &neither);
+    assert!(code == 2 && err.contains("not recognised") && err.contains("--from etcd"), "{err}");
+    let both = ours.display().to_string();
+    let (code, _, err) = figure2(&["audit", &both], &theirs);
+    assert!(code == 2 && err.contains("traces of different programs"), "{err}");
+
+    // A recording that the core does not take so is not told, and one that is cut off only when asked.
+    let mut lines = Lines::of(&recording);
+    let place = lines.find(|line| line["event"]["step"].is_object());
+    lines.lines[place]["event"]["step"]["state"]["commit_index"] = 7.into();
+    let bad = scratch("not-so", &lines.text());
+    let (code, _, err) = figure2(&["trace", "--format", "etcd"], &bad);
+    assert!(code == 2 && err.contains(":3: server") && err.contains("figure2 validate"), "{err}");
+    let cut = scratch("cut-short", &recording[..recording.len() - 30]);
+    assert_eq!(figure2(&["trace", "--format", "etcd"], &cut).0, 2);
+    assert_eq!(figure2(&["trace", "--format", "etcd", "--cut-off"], &cut).0, 0);
+    for path in [ours, theirs, neither, bad, cut] {
+        std::fs::remove_file(path).unwrap();
+    }
+}

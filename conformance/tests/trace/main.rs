@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on has failed
 
 mod auditing;
+mod canaries;
 mod command;
 mod etcd;
 mod falsify;

@@ -3,7 +3,7 @@
 use figure2::record::Event;
 use figure2::{Options, Persister, Raft, Replies, ServerId};
 use figure2_conformance::trace::{Line, Payload, Reader, Recorder};
-use figure2_conformance::trace_cmd::{self, TraceArgs};
+use figure2_conformance::trace_cmd::{self, Format, TraceArgs};
 use figure2_core::{Index, Input, Outcome};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -131,7 +131,8 @@ fn a_file_is_written_while_it_is_recorded_and_never_overwritten() {
 fn its_text_is_a_trace_too() {
     let path = recorded_file("text");
     let text = path.with_extension("jsonl");
-    let args = TraceArgs { file: path.clone(), output: Some(text.clone()) };
+    let args =
+        TraceArgs { file: path.clone(), format: Format::Figure2, cut_off: false, output: Some(text.clone()) };
     assert_eq!(trace_cmd::run(&args).unwrap(), ExitCode::SUCCESS);
     assert!(
         std::fs::read_to_string(&text).unwrap().starts_with(r#"{"format":"figure2-node-trace","version":1"#)

@@ -26,7 +26,8 @@ pub enum ProgressState {
     /// The logs match up to match_index. Entries are sent without waiting for replies (thesis, section 10.2.2), as long
     /// as what is unanswered stays within [`max_in_flight_bytes`](crate::Config::max_in_flight_bytes).
     Replicate {
-        /// Bytes of the leader's log entries after match_index and before next_index: sent, and not acknowledged.
+        /// Bytes of the entries after match_index and before next_index: sent, and not acknowledged. Those that the
+        /// leader has discarded since count until all of them are acknowledged.
         in_flight: u64,
     },
     /// The follower lacks entries that the leader has discarded, and was sent a snapshot that ends before next_index.

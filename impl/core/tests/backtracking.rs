@@ -111,6 +111,7 @@ fn while_probing_a_refusal_of_an_earlier_probe_is_dropped() {
 #[test]
 fn next_index_stays_above_match_index() {
     let mut server = probing(&[1, 1, 2, 4, 4]);
+    let _ = receive(&mut server, S1, conflict(6, 5, 4, None));
     let _ = receive(&mut server, S1, success(6, 3));
     propose_durably(&mut server, command(6, 6));
     let _ = server.step(Input::Replicate);

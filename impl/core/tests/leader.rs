@@ -214,3 +214,21 @@ fn a_lost_message_is_found_by_the_next_heartbeat_and_sent_again() {
     let _ = receive(&mut server, S1, reply(effects));
     assert_eq!(progress(&server, S1), (6, 5, true));
 }
+
+/// Rules: L3S. Pitfall 38.
+#[test]
+fn a_late_success_does_not_answer_a_probe() {
+    let mut server = leader_with_match(4);
+    for index in 5..8 {
+        propose_durably(&mut server, command(2, index));
+        let _ = server.step(Input::Replicate);
+    }
+    // The first of three messages is lost, and the second refused.
+    let effects = receive(&mut server, S1, conflict(2, 5, 5, None));
+    assert_eq!(only(effects), (S1, append(2, (4, 1), &[], 0)));
+    let effects = receive(&mut server, S1, success(2, 3));
+    assert!(sent(effects).is_empty(), "what is asked for may be on its way");
+    assert_eq!(progress(&server, S1), (5, 4, false));
+    let effects = receive(&mut server, S1, success(2, 4));
+    assert_eq!(only(effects), (S1, append(2, (4, 1), &[2, 2, 2], 0)));
+}

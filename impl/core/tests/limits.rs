@@ -133,7 +133,7 @@ fn what_was_lost_is_no_longer_in_flight() {
 
 /// Rules: L3W, S1.
 #[test]
-fn what_the_leader_discards_is_no_longer_in_flight() {
+fn what_the_leader_discards_is_in_flight_until_all_of_it_is_acknowledged() {
     let mut server = limited(|_| {});
     let _ = receive(&mut server, S2, success(2, 1));
     propose(&mut server, 2..=4);
@@ -141,9 +141,11 @@ fn what_the_leader_discards_is_no_longer_in_flight() {
     let _ = receive(&mut server, S2, success(2, 3));
     assert_eq!((server.commit_index(), in_flight(&server, S1)), (Index(3), bytes(3)));
     let _ = server.step(Input::SnapshotTaken { index: Index(3), data: 0 });
-    assert_eq!(in_flight(&server, S1), bytes(1), "the entry that is still in the log");
+    assert_eq!(in_flight(&server, S1), bytes(3), "or a follower that is gone would be sent more with each snapshot");
     let _ = receive(&mut server, S1, success(2, 2));
-    assert_eq!(in_flight(&server, S1), bytes(1), "an acknowledgement of what is discarded takes nothing off");
+    assert_eq!(in_flight(&server, S1), bytes(3), "how much of it was entry 2 is not known any more");
+    let _ = receive(&mut server, S1, success(2, 3));
+    assert_eq!(in_flight(&server, S1), bytes(1));
     let _ = receive(&mut server, S1, success(2, 4));
     assert_eq!(in_flight(&server, S1), 0);
 }
@@ -195,6 +197,7 @@ fn a_leader_that_installs_a_snapshot_counts_its_entries_no_longer() {
     let effects = server.step(Input::ElectionTimeout);
     settle(&mut server, effects);
     let _ = receive(&mut server, S1, vote(2, true));
+    let _ = receive(&mut server, S1, conflict(2, 2, 1, None));
     let _ = receive(&mut server, S1, success(2, 0));
     let uncommitted = |server: &Server| match server.role() {
         Role::Leader { uncommitted, .. } => *uncommitted,
@@ -203,5 +206,27 @@ fn a_leader_that_installs_a_snapshot_counts_its_entries_no_longer() {
     assert_eq!((uncommitted(&server), in_flight(&server, S1)), (bytes(2), bytes(2)));
     let effects = server.step(Input::CondInstallSnapshot(snapshot(1, 1)));
     assert_eq!(*effects.outcome(), Outcome::Installed);
-    assert_eq!((uncommitted(&server), in_flight(&server, S1)), (bytes(1), bytes(1)));
+    assert_eq!((uncommitted(&server), in_flight(&server, S1)), (bytes(1), bytes(2)));
+}
+
+/// Rules: L3W, S2.
+#[test]
+fn a_follower_that_does_not_answer_gets_no_snapshot_for_what_is_discarded_until_it_does() {
+    let mut server = limited(|config| config.max_in_flight_bytes = bytes(1));
+    let _ = receive(&mut server, S2, success(2, 1));
+    propose(&mut server, 2..=3);
+    let _ = server.step(Input::Replicate);
+    let _ = receive(&mut server, S2, success(2, 2));
+    let _ = receive(&mut server, S2, success(2, 3));
+    let _ = server.step(Input::SnapshotTaken { index: Index(3), data: 0 });
+    assert!(!server.has_entries_to_send() && sent(server.step(Input::Replicate)).is_empty());
+    let heartbeat = sent(server.step(Input::HeartbeatTimeout)).remove(0).message;
+    assert_eq!(heartbeat, append(2, (3, 2), &[], 3));
+    let effects = receive(&mut server, S1, conflict(2, 3, 2, None));
+    assert_eq!(only(effects), (S1, install(2, snapshot_of(3))));
+}
+
+/// What the service wrote in these tests.
+fn snapshot_of(index: u64) -> figure2_core::Snapshot<u8> {
+    figure2_core::Snapshot { data: 0, ..snapshot(index, 2) }
 }

@@ -163,6 +163,17 @@ fn a_late_snapshot_reply_changes_nothing() {
     assert!(!fired(&effects, Rule::S3) && state(&server) == SENT, "an acknowledgement of an older snapshot");
 }
 
+/// Rules: S2, L3S. Pitfall 38.
+#[test]
+fn a_late_success_does_not_make_the_leader_send_the_snapshot_again() {
+    for mut server in [snapshot_sent(), snapshot_acknowledged()] {
+        let before = state(&server);
+        let effects = receive(&mut server, S1, success(4, 2));
+        assert!(!fired(&effects, Rule::S2) && sent(effects).is_empty());
+        assert_eq!((progress(&server, S1), state(&server)), ((6, 2, false), before));
+    }
+}
+
 /// Rules: S2. Pitfall 22.
 #[test]
 fn the_entry_right_after_the_snapshot_needs_no_snapshot() {

@@ -33,7 +33,7 @@ pub enum Event<C, S> {
     },
     /// A step of the server.
     Step(Step<C, S>),
-    /// The writer takes what all steps so far left: their changes are one write.
+    /// The syncer takes what all steps so far left: their changes are one write.
     Write,
     /// That write is durable.
     Durable,

@@ -309,6 +309,15 @@ async fn senseless_options_are_refused_with_what_to_do() {
         (3, ME, with(ms(500)..ms(900), ms(500)), "below the shortest election timeout"),
         (3, ME, with(ms(500)..ms(900), ms(0)), "above zero"),
         (3, ME, Options { max_entries_per_message: 0, ..Options::default() }, "at least 1"),
+        (
+            3,
+            ME,
+            Options { snapshot_patience: 0, ..Options::default() },
+            "snapshot_patience must be at least 1",
+        ),
+        (3, ME, Options { max_command_bytes: 64 << 20, ..Options::default() }, "fit into one message"),
+        (3, ME, Options { max_message_bytes: 64 << 20, ..Options::default() }, "fit into one message"),
+        (3, ME, Options { max_waiting_bytes: 1 << 20, ..Options::default() }, "without an answer"),
     ] {
         let error = make_error(peers, me, Persister::new(), options);
         assert!(error.contains(says), "{error}");

@@ -7,7 +7,7 @@ use super::spaces::{CONFLICTING_SUFFIX, NEEDS, Needs, entries};
 use super::tools::progress;
 use crate::prefix::Command;
 use crate::script::Scene::{self, Exchange, LoseAll, Request, Timeout};
-use figure2_core::{AppendEntries, Entry, Index, Progress, ServerId};
+use figure2_core::{AppendEntries, AppendResult, Entry, Index, Progress, ServerId};
 
 /// S0 leads term 1, and S1 is known to match.
 const LED: &[Scene] = &[Timeout(0), Exchange(0, 1)];
@@ -31,6 +31,20 @@ type Batch = AppendEntries<Command>;
 
 pub fn mutants() -> Vec<Mutant> {
     mutants![
+        {
+            "AE2-below" breaks AE2: "a prev_log_index below the log's base is a mismatch";
+            NoRejection in PAIR_AND_SNAPSHOT;
+            AppendEntriesReceiver {
+                fn find_mismatch(&self, s: &Node, m: &Batch) -> Option<AppendResult> {
+                    let (prev_log_index, base) = (m.prev_log_index, s.log().base_index());
+                    let conflict_index = base.next();
+                    let below = AppendResult::Conflict {
+                        prev_log_index, conflict_index, conflict_term: None, installing: None,
+                    };
+                    if prev_log_index < base { Some(below) } else { Figure2.find_mismatch(s, m) }
+                }
+            }
+        }
         {
             "AE3-last" breaks AE3: "only the last entry of a message is looked at for a conflict";
             LogMatching in CONFLICT;

@@ -7,8 +7,8 @@ use super::spaces::{ALONE, FOUR, NEEDS, Needs};
 use super::tools::all_committed;
 use crate::bounds::{Limits, Sending};
 use crate::prefix::Command;
-use crate::script::Scene::{self, Exchange, LoseAll, Request, Timeout};
-use figure2_core::{Entry, Index, Outcome, Progress, ProgressState};
+use crate::script::Scene::{self, Exchange, Heartbeat, LoseAll, Request, Timeout};
+use figure2_core::{Entry, Outcome, Progress, ProgressState};
 
 /// S0 leads term 1, and S1 is known to match.
 const LED: &[Scene] = &[Timeout(0), Exchange(0, 1)];
@@ -89,16 +89,20 @@ pub fn mutants() -> Vec<Mutant> {
             }
         }
         {
-            "S1-flight" breaks S1: "what the service's snapshot covers counts as in flight for ever";
+            "L3W-discarded" breaks L3W: "what the leader has discarded does not count as in flight: a follower that is gone is \
+                sent more with each snapshot";
             WithinLimits in Needs {
                 terms: 1,
-                client_requests: 1,
+                client_requests: 2,
                 snapshots: 1,
+                limits: Limits { in_flight: ONE, ..Limits::NONE },
                 script: &[Timeout(0), Exchange(0, 1), Exchange(0, 2), Request(0), Exchange(0, 1), LoseAll],
                 ..NEEDS
             };
-            Snapshots {
-                fn discard_from_in_flight(&self, _: &mut Node, _: Index) {}
+            Replication {
+                fn has_room(&self, s: &Node, known: &Progress) -> bool {
+                    known.match_index < s.log().base_index() || Figure2.has_room(s, known)
+                }
             }
         }
         {
@@ -106,7 +110,7 @@ pub fn mutants() -> Vec<Mutant> {
             CommittedOnMajority in Needs {
                 client_requests: 2,
                 sending: Sending::Separately,
-                script: &[Timeout(0), Exchange(0, 1), Exchange(0, 2), Request(0), Exchange(0, 1), Exchange(0, 2), LoseAll],
+                script: &[Timeout(0), Exchange(0, 1), Exchange(0, 2), Request(0), Heartbeat(0), Exchange(0, 1), Exchange(0, 2), LoseAll],
                 ..FOUR
             };
             Replication {

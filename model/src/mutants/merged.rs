@@ -2,14 +2,13 @@
 //! something else than what is durable then.
 
 use super::Mutant;
-use super::spaces::{ALONE, CONFLICTING_SUFFIX, ELECTION, NEEDS, Needs, entries};
+use super::spaces::{ALONE, NEEDS, Needs};
 use crate::cluster::System;
 use crate::driver::Driver;
 use crate::host::Unwritten;
 use crate::prefix::{Command, Prefix};
-use crate::profiles::Profile;
+use crate::profiles::{CONFLICT_AND_WRITES, Profile};
 use crate::properties::Safety;
-use crate::script::Scene::{Exchange, Request, Timeout};
 use figure2_core::{Change, Persisted, Record, Rule};
 
 type Saved = Change<Command, Prefix>;
@@ -69,21 +68,16 @@ fn is_truncate(change: &Saved) -> bool {
     matches!(change, Change::Truncate { .. })
 }
 
-fn is_snapshot(change: &Saved) -> bool {
-    matches!(change, Change::Snapshot { .. })
-}
-
 /// A server that is alone, and two commands whose writes wait.
 const TWO_COMMANDS: Needs = Needs { client_requests: 2, unwritten: 2, ..ALONE };
 
-/// The leader of term 1, whose followers are known to match, and writes that wait: a follower may apply what it has not
-/// written yet, and its service take a snapshot of it.
-const FOLLOWERS: Needs = Needs {
-    terms: 1,
-    client_requests: 1,
+/// S0 led term 1 and has c1 and c2; S1 leads term 2 by the vote of S2, and its c3 is on its way to S0.
+const CONFLICT: Needs = Needs {
+    client_requests: 4,
     unwritten: 2,
-    snapshots: 1,
-    script: &[Timeout(0), Exchange(0, 1), Exchange(0, 2), Request(0)],
+    in_flight: 3,
+    lossy: false,
+    script: CONFLICT_AND_WRITES,
     ..NEEDS
 };
 
@@ -131,8 +125,8 @@ pub fn mutants() -> Vec<Mutant> {
         mutant(
             "M-ballot",
             "of several terms and votes in one write the first stands",
-            Safety::OneVote,
-            Needs { unwritten: 2, terms: 2, ..ELECTION },
+            Safety::ElectionDurable,
+            Needs { unwritten: 2, terms: 2, ..ALONE },
             rewrites(|parts| {
                 let mut seen = false;
                 let is_first = |change: &Saved| !is_ballot(change) || !std::mem::replace(&mut seen, true);
@@ -143,15 +137,8 @@ pub fn mutants() -> Vec<Mutant> {
             "M-truncate",
             "deletions are written after the appends that share their write",
             Safety::CommittedOnMajority,
-            Needs { unwritten: 2, script: CONFLICTING_SUFFIX, ..entries(3) },
+            CONFLICT,
             rewrites(|parts| last(parts, is_truncate)),
-        ),
-        mutant(
-            "M-snapshot",
-            "a snapshot is written before the entries that share its write",
-            Safety::CommittedOnMajority,
-            FOLLOWERS,
-            rewrites(|parts| last(parts, |change| !is_snapshot(change))),
         ),
         mutant(
             "M-trim",
@@ -165,13 +152,6 @@ pub fn mutants() -> Vec<Mutant> {
                 };
                 parts.into_iter().flatten().map(trim).collect()
             }),
-        ),
-        mutant(
-            "M-lost",
-            "a snapshot that shares a write with others is not written: the entries stay where they are",
-            Safety::CommittedOnMajority,
-            Needs { client_requests: 3, unwritten: 2, snapshots: 1, ..ALONE },
-            rewrites(|parts| parts.into_iter().flatten().filter(|change| !is_snapshot(change)).collect()),
         ),
     ]
 }

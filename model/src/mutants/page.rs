@@ -36,7 +36,15 @@ FIGURE2_BLESS=1 cargo test -p figure2-model --test mutants
 - **steps** is the length of the shortest trace, without the script; **states** is how many distinct states the search
   saw until then.
 - Ids of one letter and a digit (`V1` to `V10`, `C1` to `C5`, `R1` to `R6`, `S1` to `S5`, `D1`, `D2`) are bugs that were
-  made in real implementations, some with variants (`V9-term`). The others are named for the rule that they break.
+  made in real implementations, some with variants (`V9-term`). The others are named for the rule that they break, or for
+  the merged record (`M-`) of steps that share a write.
+- Of the latter some stand for bugs that were made, too: `M-first`, `M-last` and `M-ballot` for a term and a vote that reach
+  the disk apart (hashicorp/raft 661); `M-reversed`, `M-truncate` and `M-trim` for a snapshot or a deletion and the log that
+  do not go to the disk as one (braft 461, tikv 12618); `M-told` for an acknowledgement before the entry is durable
+  (etcd 14370); `L3S-batch` for an acknowledgement of more than the follower has (CCF); `S1-term` and `S1-data` for a wrong
+  last included term (tikv 10476); `IS7-any` for an old snapshot over a newer log (etcd 1763); `L1D-vote` for a vote that is
+  forgotten when the leader changes (camunda 5356); `L2B-none` and `L3W-none` for a leader that takes in, or sends to a
+  follower that does not answer, without a limit.
 ";
 
 const SURVIVORS: &str = "\

@@ -92,7 +92,7 @@ pub fn mutants() -> Vec<Mutant> {
         }
         {
             "IS1-old" breaks IS1: "a snapshot of an older term's leader is taken in";
-            FollowersAccept in Needs { script: ONE_COMMITTED, ..snapshot(1) };
+            FollowersAccept in Needs { in_flight: 3, script: ONE_COMMITTED, ..snapshot(1) };
             Snapshots {
                 fn install_snapshot(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: InstallSnapshot<Prefix>) {
                     let term = s.current_term();

@@ -5,7 +5,7 @@ use super::bug::{Fx, Node, broken, survivors};
 use super::spaces::{CONFLICTING_SUFFIX, Needs, ONE_COMMITTED, entries, snapshot_in_one_term};
 use crate::bounds::Limits;
 use crate::prefix::Command;
-use figure2_core::{AppendEntries, AppendResult, Index, ServerId};
+use figure2_core::{AppendEntries, Index, ServerId};
 
 pub fn survivors() -> Vec<Survivor> {
     survivors![
@@ -18,24 +18,6 @@ pub fn survivors() -> Vec<Survivor> {
                 fn first_conflict(&self, s: &Node, m: &AppendEntries<Command>) -> Option<Index> {
                     let first = m.prev_log_index.next();
                     Figure2.first_conflict(s, m).filter(|index| *index == first)
-                }
-            }
-        }
-        {
-            "AE2-below" changes AE2: "a prev_log_index below the log's base is a mismatch";
-            Liveness: "What the snapshot covers is committed, so nothing that is refused there was missing. The leader is \
-                told to go on behind the base.";
-            in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
-            AppendEntriesReceiver {
-                fn find_mismatch(&self, s: &Node, m: &AppendEntries<Command>) -> Option<AppendResult> {
-                    let (prev_log_index, base) = (m.prev_log_index, s.log().base_index());
-                    if prev_log_index < base {
-                        let conflict_index = base.next();
-                        return Some(AppendResult::Conflict {
-                            prev_log_index, conflict_index, conflict_term: None, installing: None,
-                        });
-                    }
-                    Figure2.find_mismatch(s, m)
                 }
             }
         }

@@ -4,7 +4,6 @@
 use super::{BASE, Profile, REPLICATION_RULES, SNAPSHOT_RULES, new};
 use crate::bounds::{Apply, Bounds, Budget, Limits};
 use crate::properties::Witness;
-use crate::script::Scene;
 use figure2_core::Rule;
 
 /// Bytes of the entries of c1 and c2: c2 and c3 take two more.
@@ -163,43 +162,21 @@ pub fn power_loss_snapshots() -> Profile {
 }
 
 pub fn shared_write() -> Profile {
-    use Scene::{Exchange, Request, Timeout};
     Profile {
-        script: vec![Timeout(0), Exchange(0, 1), Exchange(0, 2), Request(0)],
-        sometimes: vec![Witness::Leader, Witness::Commit],
-        rules: vec![Rule::P2, Rule::P3, Rule::S1, Rule::AE4],
-        ..new(
-            "shared-write",
-            "What a follower applied, and took a snapshot of, may wait for the write that its entries wait for.",
-            Bounds { client_requests: 1, unwritten: 2, losses: Budget::AtMost(0), in_flight: 3, ..SNAPSHOTS },
-        )
-    }
-}
-
-pub fn shared_write_conflict() -> Profile {
-    use Scene::{Exchange, LoseAll, Request, Timeout};
-    Profile {
-        // S0 leads term 1, and its c1 and c2 reach nobody. S1 leads term 2, and commits c3 with S2.
-        script: vec![
-            Timeout(0),
-            Exchange(0, 1),
-            Exchange(0, 2),
-            Request(0),
-            Request(0),
-            LoseAll,
-            Timeout(1),
-            Exchange(1, 2),
-            LoseAll,
-            Request(1),
-            Exchange(1, 2),
-            LoseAll,
-        ],
+        script: super::CONFLICT_AND_WRITES.to_vec(),
         sometimes: vec![Witness::Leader, Witness::Commit],
         rules: vec![Rule::P2, Rule::AE3, Rule::AE4],
         ..new(
-            "shared-write-conflict",
+            "shared-write",
             "What is deleted, and what takes its place, may share a write.",
-            Bounds { client_requests: 3, unwritten: 2, duplications: Budget::AtMost(0), ..BASE },
+            Bounds {
+                client_requests: 4,
+                unwritten: 2,
+                in_flight: 3,
+                losses: Budget::AtMost(0),
+                duplications: Budget::AtMost(0),
+                ..BASE
+            },
         )
     }
 }

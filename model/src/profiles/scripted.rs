@@ -33,6 +33,37 @@ pub const LATE_ACKNOWLEDGEMENT: &[Scene] = {
     ]
 };
 
+/// S0 led term 1, and its c1 and c2 reached nobody. S1 leads term 2 by the vote of S2, S0 is its follower, and its c3 is
+/// on its way there. Writes lag, and those until here are done.
+pub const CONFLICT_AND_WRITES: &[Scene] = {
+    use Scene::{Heartbeat, LoseAll, Pass, Request, Timeout, Write};
+    &[
+        Timeout(0),
+        Write(0),
+        Pass(0, 1),
+        Write(1),
+        Pass(1, 0),
+        LoseAll,
+        Request(0),
+        Request(0),
+        Write(0),
+        LoseAll,
+        Timeout(1),
+        Write(1),
+        Pass(1, 2),
+        Write(2),
+        Pass(2, 1),
+        LoseAll,
+        Heartbeat(1),
+        Pass(1, 0),
+        Write(0),
+        Pass(0, 1),
+        LoseAll,
+        Request(1),
+        Write(1),
+    ]
+};
+
 /// The late part of Figure 8, for mutants.
 pub fn figure8() -> Profile {
     use Scene::{Crash, Exchange, LoseAll, Request, Restart, Timeout};

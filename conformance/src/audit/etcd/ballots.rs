@@ -128,7 +128,7 @@ impl Votes {
         }
         if let Some(kept) = kept {
             let shown = kept.shown;
-            notes.expect(Property::OneVote, !shown.contradicts(ballot), || {
+            notes.explained(Cause::Change, !shown.contradicts(ballot), || {
                 format!("node {from} has {shown}, and its vote for {to} in that term is received")
             });
             kept.prove(ballot);

@@ -8,13 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Who leads a term, as far as lines show it.
 struct Leader {
     node: u64,
-    /// Its log on the first line that shows it, the longest log and the highest commit index since; none before a line
+    /// The longest log and the highest commit index since; none before a line
     /// of its own.
     own: Option<Own>,
 }
 
 struct Own {
-    first: u64,
     log: u64,
     commit: u64,
 }
@@ -25,11 +24,16 @@ struct Committed {
     index: u64,
     conf: Conf,
     without: BTreeSet<u64>,
+    /// How many of each half of the configuration those are.
+    missing: [usize; 2],
 }
 
 #[derive(Default)]
 pub(super) struct Elections {
     leaders: BTreeMap<u64, Leader>,
+    /// For terms, the length of their leaders' logs when they are first shown: only where no leader of a later term had
+    /// as short a log.
+    logs: BTreeMap<u64, (u64, u64)>,
     /// For each term, the highest index known to be committed in it or before; only where that rises.
     commits: BTreeMap<u64, u64>,
     last: Option<Committed>,
@@ -71,7 +75,8 @@ impl Elections {
         }
         let Some(leader) = self.leaders.get_mut(&term).filter(|leader| leader.node == *node) else { return };
         let Some(own) = &mut leader.own else {
-            leader.own = Some(Own { first: log, log, commit });
+            leader.own = Some(Own { log, commit });
+            self.begins_with(term, *node, log);
             return;
         };
         notes.expect(Property::LeaderAppendOnly, log >= own.log, || {
@@ -95,34 +100,51 @@ impl Elections {
         later.retain(|_, known| *known > index);
         self.commits.insert(term, index);
         self.commits.append(&mut later);
-        for (led, Leader { node, own }) in self.leaders.range(term.saturating_add(1)..) {
-            let Some(own) = own else { continue };
-            notes.expect(Property::LeaderCompleteness, own.first >= index, || {
-                without(*node, *led, own.first, index, term)
+        if let Some((led, (node, log))) = self.logs.range(term.saturating_add(1)..).next() {
+            notes.expect(Property::LeaderCompleteness, *log >= index, || {
+                without(*node, *led, *log, index, term)
             });
         }
+    }
+
+    /// A leader's log, when it is first shown.
+    fn begins_with(&mut self, term: u64, node: u64, log: u64) {
+        if self.logs.range(term..).next().is_some_and(|(_, (_, shorter))| *shorter <= log) {
+            return;
+        }
+        while let Some((earlier, _)) =
+            self.logs.range(..term).next_back().filter(|(_, (_, longer))| *longer >= log)
+        {
+            let earlier = *earlier;
+            self.logs.remove(&earlier);
+        }
+        self.logs.insert(term, (node, log));
     }
 
     /// A leader commits an index.
     pub(super) fn leader_commits(&mut self, event: &Event) {
         let (leader, index, conf) = (event.node, event.state.commit, event.conf.clone());
         if self.last.as_ref().is_none_or(|last| last.index < index) {
-            self.last = Some(Committed { leader, index, conf, without: BTreeSet::new() });
+            self.last = Some(Committed { leader, index, conf, without: BTreeSet::new(), missing: [0, 0] });
         }
     }
 
     /// A line that comes later than the last commit shows how long a node's log is.
     pub(super) fn has_log(&mut self, node: u64, log: u64, notes: &mut Notes) {
-        let Some(Committed { leader, index, conf, without }) = &mut self.last else { return };
+        let Some(Committed { leader, index, conf, without, missing }) = &mut self.last else { return };
         if !conf.has(node) {
             return;
         }
-        if log < *index {
-            without.insert(node);
+        let is_new = log < *index && without.insert(node);
+        let halves = [&conf.0.0, &conf.1.0];
+        for (half, missing) in halves.into_iter().zip(&mut *missing) {
+            *missing += usize::from(is_new && half.binary_search(&node).is_ok());
         }
-        let (stays, count, of) = conf.majority(|voter| !without.contains(&voter));
-        notes.expect(Property::CommittedOnMajority, stays, || {
-            format!("node {leader} committed index {index}; of {of} voters only {count} can have had it then, by their later lines")
+        let kept = |(half, missing): (&Vec<u64>, &usize)| (half.len() - missing, half.len());
+        let lost = halves.into_iter().zip(&*missing).map(kept).find(|(kept, of)| *of > 0 && *kept <= of / 2);
+        notes.expect(Property::CommittedOnMajority, lost.is_none(), || {
+            let (kept, of) = lost.unwrap_or_default();
+            format!("node {leader} committed index {index}; of {of} voters only {kept} can have had it then, by their later lines")
         });
     }
 }

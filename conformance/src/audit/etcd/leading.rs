@@ -51,6 +51,7 @@ impl Campaign {
 /// What a leader knows of the others' logs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leading {
+    term: u64,
     /// The last index when it became leader: what is behind is of its term. None if no line made it leader.
     since: Option<u64>,
     /// The highest index that each has acknowledged.
@@ -64,8 +65,15 @@ pub(super) struct Leading {
 }
 
 impl Leading {
-    pub(super) fn new(id: u64, last: u64) -> Leading {
-        Leading { since: Some(last), matched: BTreeMap::from([(id, last)]), ..Leading::default() }
+    pub(super) fn new(id: u64, term: u64, last: u64) -> Leading {
+        Leading { term, since: Some(last), matched: BTreeMap::from([(id, last)]), ..Leading::default() }
+    }
+
+    /// The node is in this term: what it knew as leader of another one is void, also where the lines between are missing.
+    pub(super) fn is_in(&mut self, term: u64) {
+        if self.term != term {
+            *self = Leading { term, ..Leading::default() };
+        }
     }
 
     pub(super) fn is_known(&self) -> bool {

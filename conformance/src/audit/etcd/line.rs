@@ -1,5 +1,6 @@
 //! A line of such a trace.
 
+use crate::audit::number::reachable;
 use serde::{Deserialize, Deserializer, de};
 
 /// What a line tells: a node did something, and this is what it held at that moment.
@@ -13,6 +14,7 @@ pub(super) struct Event {
     pub(super) state: State,
     pub(super) role: Role,
     /// Its last index.
+    #[serde(deserialize_with = "reachable")]
     pub(super) log: u64,
     pub(super) conf: Conf,
     #[serde(default)]
@@ -130,9 +132,11 @@ impl Name {
 /// What must survive a crash, and the commit index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct State {
+    #[serde(deserialize_with = "reachable")]
     pub(super) term: u64,
     #[serde(deserialize_with = "number")]
     pub(super) vote: u64,
+    #[serde(deserialize_with = "reachable")]
     pub(super) commit: u64,
 }
 
@@ -160,7 +164,7 @@ impl Conf {
 
     /// Whether the node votes.
     pub(super) fn has(&self, node: u64) -> bool {
-        self.0.0.contains(&node) || self.1.0.contains(&node)
+        self.0.0.binary_search(&node).is_ok() || self.1.0.binary_search(&node).is_ok()
     }
 
     /// Whether those that fit are a majority of each half; and of the half that decides, how many fit, and its size.
@@ -196,21 +200,25 @@ impl<'de> Deserialize<'de> for Voters {
 pub(super) struct Message {
     #[serde(rename = "type")]
     pub(super) kind: Type,
+    #[serde(deserialize_with = "reachable")]
     pub(super) term: u64,
     #[serde(deserialize_with = "number")]
     pub(super) from: u64,
     #[serde(deserialize_with = "number")]
     pub(super) to: u64,
     /// How many entries; of a snapshot, its last index.
+    #[serde(deserialize_with = "reachable")]
     pub(super) entries: u64,
-    #[serde(rename = "logTerm")]
+    #[serde(rename = "logTerm", deserialize_with = "reachable")]
     pub(super) log_term: u64,
+    #[serde(deserialize_with = "reachable")]
     pub(super) index: u64,
+    #[serde(deserialize_with = "reachable")]
     pub(super) commit: u64,
     #[serde(deserialize_with = "number")]
     pub(super) vote: u64,
     pub(super) reject: bool,
-    #[serde(rename = "rejectHint")]
+    #[serde(rename = "rejectHint", deserialize_with = "reachable")]
     pub(super) reject_hint: u64,
 }
 

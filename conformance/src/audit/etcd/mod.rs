@@ -74,9 +74,21 @@ struct Beside {
     nid: Option<IgnoredAny>,
 }
 
-/// Whether a line is one of such a trace.
-pub(crate) fn recognises(line: &str) -> bool {
-    serde_json::from_str::<Wrapped>(line).is_ok() || serde_json::from_str::<Event>(line).is_ok()
+/// Whether a line looks like one of such a trace: an object with `nid` and `state`, or a logger's line around one.
+pub(crate) fn recognises(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Head {
+        #[serde(rename = "nid")]
+        _nid: IgnoredAny,
+        #[serde(rename = "state")]
+        _state: IgnoredAny,
+    }
+    #[derive(Deserialize)]
+    struct Around {
+        #[serde(rename = "event")]
+        _event: Head,
+    }
+    serde_json::from_slice::<Around>(line).is_ok() || serde_json::from_slice::<Head>(line).is_ok()
 }
 
 /// Judges such traces: the lines of one in their order, those of several one file after the other. With `cut_off`, a last
@@ -224,7 +236,9 @@ impl Auditor {
         self.mark(event, before.map(|(held, _)| held));
         self.lead(event, &node);
         if node.is_loaded() {
-            self.votes.agree(id, Ballot::of(event.state), &mut self.notes);
+            if self.network.in_order {
+                self.votes.agree(id, Ballot::of(event.state), &mut self.notes);
+            }
             self.elections.commits(event.state.term, event.state.commit, &mut self.notes);
         }
         if self.network.in_order {
@@ -293,6 +307,9 @@ impl Auditor {
         });
         notes.explained(Cause::Line, !asks || state.vote != 0, || {
             format!("node {node} is candidate or leader of term {}, and has no vote for itself", state.term)
+        });
+        notes.explained(Cause::Line, state.term > 0 || state.vote == 0, || {
+            format!("node {node} votes for {} in no term", state.vote)
         });
         if let Name::Other(other) = name {
             // Of these it is known that nothing follows from them.

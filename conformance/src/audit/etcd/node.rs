@@ -141,6 +141,7 @@ impl Node {
             return self.restart(event, notes);
         }
         self.settle(event, notes);
+        self.leading.is_in(event.state.term);
         let before = self.held;
         if let Name::Other(_) = event.name {
             self.held = Held::on(event);
@@ -517,7 +518,7 @@ impl Node {
             }
             Name::BecomeLeader => {
                 self.about = None;
-                self.leading = Leading::new(self.id, event.log);
+                self.leading = Leading::new(self.id, term, event.log);
             }
             Name::Replicate | Name::ChangeConf => {
                 self.about = None;

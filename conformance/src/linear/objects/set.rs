@@ -94,7 +94,7 @@ fn shown<'a>(elements: impl Iterator<Item = &'a Arc<str>>, most: usize) -> Strin
 /// The search; elements are numbered.
 struct Forced<'a, 'b> {
     operations: &'b [&'a Operation<Act>],
-    /// For a read what it saw, for an addition the one element.
+    /// For a read what it saw, in order; for an addition the one element.
     elements: Vec<Vec<u32>>,
     holds: Vec<bool>,
     size: usize,
@@ -120,7 +120,11 @@ impl<'a, 'b> Forced<'a, 'b> {
         };
         let numbered = operations.iter().map(|operation| match &operation.action {
             Act::Add(element) => vec![number(element)],
-            Act::Read(seen) => seen.iter().map(|element| number(element)).collect(),
+            Act::Read(seen) => {
+                let mut seen: Vec<u32> = seen.iter().map(|element| number(element)).collect();
+                seen.sort_unstable();
+                seen
+            }
         });
         let elements: Vec<Vec<u32>> = numbered.collect();
         let mut holds = vec![false; numbers.len()];
@@ -202,15 +206,17 @@ impl<'a, 'b> Forced<'a, 'b> {
         }
         if self.operations[at].action.is_read() {
             let seen = self.elements[at].len();
-            let own: HashSet<u32> = self.elements[at].iter().copied().collect();
+            let own = self.elements[at].clone();
             self.read_before(|search, other| {
                 let other = &search.elements[other as usize];
-                other.len() < seen && other.iter().all(|element| own.contains(element))
+                other.len() < seen && other.iter().all(|element| own.binary_search(element).is_ok())
             })?;
             self.read(operation)
         } else {
             let element = self.elements[at][0];
-            self.read_before(|search, other| !search.elements[other as usize].contains(&element))?;
+            self.read_before(|search, other| {
+                search.elements[other as usize].binary_search(&element).is_err()
+            })?;
             if !self.done[at] {
                 self.put_in(element)?;
                 self.read_what_fits();

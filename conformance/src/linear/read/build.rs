@@ -35,7 +35,9 @@ impl Builder {
             Some(Model::Mutex) => Records::Mutex(Recorder::new()),
             Some(Model::Versioned) => Records::Versioned(Recorder::new()),
             Some(Model::Transactions) => Records::Transactions(Recorder::new()),
-            Some(Model::Set | Model::Counter) | None => Records::Grow(Grow::new(shape.model)),
+            Some(Model::Set | Model::Counter) | None => {
+                Records::Grow(Grow::new(shape.model, nil_says_nothing))
+            }
         };
         Self { shape, nil_says_nothing, records }
     }

@@ -25,7 +25,7 @@ pub(super) struct Forms<R> {
 
 /// What a look at the window found.
 enum Found {
-    Form(Raw, usize),
+    Form(Box<Raw>, usize),
     /// So many bytes hold nothing.
     Nothing(usize),
     End,
@@ -80,7 +80,7 @@ impl<R: Read> Forms<R> {
                     // White space before it was consumed, so it begins where the window does.
                     let line = self.source.line();
                     self.source.consume(end);
-                    return Ok(Some((raw, line)));
+                    return Ok(Some((*raw, line)));
                 }
                 Ok(Found::Nothing(end)) => self.source.consume(end),
                 Ok(Found::End) => {
@@ -153,11 +153,11 @@ impl<R: Read> Forms<R> {
         }
         match first {
             b'{' if is_json => {
-                json::object(window, ended, &self.fields).map(|(raw, end)| Found::Form(raw, end))
+                json::object(window, ended, &self.fields).map(|(raw, end)| Found::Form(Box::new(raw), end))
             }
             b'{' => {
                 let raw = event(&mut parser, &self.fields)?;
-                Ok(Found::Form(raw, parser.at()))
+                Ok(Found::Form(Box::new(raw), parser.at()))
             }
             b'[' | b'(' if self.around.is_none() => {
                 self.around = Some((if first == b'[' { b']' } else { b')' }, self.source.line()));
@@ -234,8 +234,7 @@ impl<R: Read> Forms<R> {
 fn event(parser: &mut Parser<'_>, fields: &Fields) -> Result<Raw, Stop> {
     let mut raw = Raw::default();
     parser.advance();
-    loop {
-        let Some(name) = parser.value(0)? else { break };
+    while let Some(name) = parser.value(0)? {
         let needed = name.word().is_some_and(|name| fields.is_needed(name));
         if matches!(parser.skip_blank()?, None | Some(b'}' | b']' | b')')) {
             return parser.malformed("expected a value for each key of the map");

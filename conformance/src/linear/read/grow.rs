@@ -23,14 +23,15 @@ enum Act {
 /// Takes in the events of a set or a counter.
 pub(super) struct Grow {
     model: Option<Model>,
+    nil_says_nothing: bool,
     recorder: Recorder<Act>,
     /// Each element once.
     names: HashSet<Arc<str>>,
 }
 
 impl Grow {
-    pub(super) fn new(model: Option<Model>) -> Self {
-        Self { model, recorder: Recorder::new(), names: HashSet::new() }
+    pub(super) fn new(model: Option<Model>, nil_says_nothing: bool) -> Self {
+        Self { model, nil_says_nothing, recorder: Recorder::new(), names: HashSet::new() }
     }
 
     pub(super) fn model(&self) -> Option<Model> {
@@ -73,6 +74,9 @@ impl Grow {
         })?;
         let outcome = match (step.kind(), step.function) {
             (Kind::Fail, _) => Outcome::Failed,
+            (Kind::Ok, Function::Read) if self.nil_says_nothing && *step.returned(&key)? == Value::Nil => {
+                Outcome::Unknown
+            }
             (Kind::Ok, Function::Read) => {
                 let seen = self.seen(step.returned(&key)?)?;
                 if let Some(action) = self.recorder.open_action(step.event.process) {
@@ -93,7 +97,9 @@ impl Grow {
             (None, Value::Sequence(_)) => Model::Set,
             (None, Value::Number(_)) => Model::Counter,
             (None, _) => {
-                return Err("expected a read to return elements (a set) or a number (a counter)".to_owned());
+                return Err("expected a read to return elements (a set) or a number (a counter); if nil only says that \
+                            they are not known, say --nil unknown"
+                    .to_owned());
             }
         };
         self.model = Some(model);
@@ -113,7 +119,11 @@ impl Grow {
                 }
                 Ok(Act::Members(elements.into()))
             }
-            (Model::Set, _) => Err("expected the elements of a set, in a vector, list or set".to_owned()),
+            (Model::Set, _) => Err(
+                "expected the elements of a set, in a vector, list or set; if nil only says that they are \
+                 not known, say --nil unknown"
+                    .to_owned(),
+            ),
             (_, Value::Number(number)) => Ok(Act::Sum(whole(number)?)),
             _ => Err("expected the number that a counter holds".to_owned()),
         }

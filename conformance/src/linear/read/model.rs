@@ -51,7 +51,7 @@ impl Model {
 pub enum Operations {
     /// On registers.
     Register(Vec<Operation>),
-    /// On mutexes, which are registers that compare-and-sets move from [`FREE`] to [`HELD`] and back.
+    /// On mutexes, which are registers that compare-and-sets move from "free" to "held" and back.
     Mutex(Vec<Operation>),
     /// On versioned registers.
     Versioned(Vec<Operation<versioned::Act>>),

@@ -8,7 +8,7 @@ use super::value::Value;
 #[derive(Debug)]
 pub(super) enum Line {
     /// An event, and whether an error is told behind it, which may go on over the next lines.
-    Event(Raw, bool),
+    Event(Box<Raw>, bool),
     /// Something else.
     Other,
 }
@@ -52,7 +52,7 @@ pub(super) fn history_line(line: &str) -> Result<Line, String> {
         Err(Stop::Incomplete) => return Err("the value does not end: is the line cut off?".to_owned()),
     }
     let has_error = !rest[parser.at()..].trim().is_empty();
-    Ok(Line::Event(raw, has_error))
+    Ok(Line::Event(Box::new(raw), has_error))
 }
 
 /// Takes the next word off the line.

@@ -151,10 +151,11 @@ pub trait Leaders<C: Command, S: Clone>: Replication<C, S> {
     /// **L3S.** "If successful: update nextIndex and matchIndex for follower (section 5.3)." Then the commit rule, and
     /// what the follower still lacks, if anything.
     fn append_accepted(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>, from: ServerId, reported: Index) {
-        let Some(known) = s.progress_of(from) else { return };
+        if !s.is_leader() {
+            return;
+        }
         fx.fired(Rule::L3S);
-        let match_index = self.new_match_index(known.match_index, reported);
-        self.follower_matches(s, from, match_index);
+        self.follower_matches(s, from, reported);
         self.advance_commit_index(s, fx);
         self.append_if_behind(s, fx, from);
     }

@@ -81,11 +81,13 @@ pub trait Replication<C: Command, S: Clone>: AllServers<C, S> {
     }
 
     /// **L3W.** Whether the next entry may be in flight with those that are: a follower that does not answer is sent no
-    /// more than max_in_flight_bytes. One entry always may, or a large one would never be sent.
+    /// more than max_in_flight_bytes. One entry always may, or a large one would never be sent. Where the next entry is
+    /// discarded, the snapshot follows once the follower has answered: the next heartbeat asks.
     fn has_room(&self, s: &Server<C, S>, known: &Progress) -> bool {
         let ProgressState::Replicate { in_flight } = known.state else { return false };
-        let next = s.log().entry(known.next_index).map_or(0, Entry::size);
-        in_flight == 0 || in_flight.saturating_add(next) <= s.config.max_in_flight_bytes
+        let next = s.log().entry(known.next_index).map(Entry::size);
+        in_flight == 0
+            || next.is_some_and(|next| in_flight.saturating_add(next) <= s.config.max_in_flight_bytes)
     }
 
     /// **L3B.** The entries of one message: as many as the limits of a message and of what is in flight allow, and
@@ -149,24 +151,35 @@ pub trait Replication<C: Command, S: Clone>: AllServers<C, S> {
         known.max(reported)
     }
 
-    /// **L3S**, next_index: the follower's log matches up to `match_index`, so entries may be sent from there on. What
-    /// it acknowledges is no longer in flight.
-    fn follower_matches(&self, s: &mut Server<C, S>, from: ServerId, match_index: Index) {
+    /// **L3S**, next_index and match_index: the follower says that its log matches up to `reported`. What it acknowledges
+    /// is no longer in flight. If it was probed and this answers the probe, entries may be sent from there on; an earlier
+    /// message's late success would make the leader send again what is on its way.
+    fn follower_matches(&self, s: &mut Server<C, S>, from: ServerId, reported: Index) {
+        let Some(known) = s.progress_of(from) else { return };
+        let match_index = self.new_match_index(known.match_index, reported);
+        let answers_probe = self.probed_at(s, from).is_some_and(|probed_at| reported >= probed_at);
         let Role::Leader { progress, .. } = &mut s.role else { return };
         let Some(known) = progress.get_mut(usize::from(from.0)) else { return };
         let log = &s.persistent.log;
         match &mut known.state {
             ProgressState::Replicate { in_flight } => {
-                let acknowledged = match_index.min(known.next_index.prev());
-                *in_flight = in_flight.saturating_sub(log.size_between(known.match_index, acknowledged));
                 known.next_index = known.next_index.max(match_index.next());
+                if known.match_index >= log.base_index() {
+                    let acknowledged = match_index.min(known.next_index.prev());
+                    *in_flight = in_flight.saturating_sub(log.size_between(known.match_index, acknowledged));
+                } else if match_index >= log.base_index() {
+                    // The sizes of what the leader has discarded since it sent it are not known any more: they counted
+                    // until all of it is acknowledged.
+                    *in_flight = log.size_between(match_index, known.next_index.prev());
+                }
             }
             // A late answer, from before it was sent the snapshot: that is still to come.
             ProgressState::Snapshot { .. } if match_index.next() < known.next_index => {}
-            ProgressState::Probe | ProgressState::Snapshot { .. } => {
+            ProgressState::Probe | ProgressState::Snapshot { .. } if answers_probe => {
                 known.state = ProgressState::Replicate { in_flight: 0 };
                 known.next_index = match_index.next();
             }
+            ProgressState::Probe | ProgressState::Snapshot { .. } => {}
         }
         known.match_index = match_index;
     }

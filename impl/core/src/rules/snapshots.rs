@@ -11,9 +11,8 @@ use crate::input::{Outcome, SnapshotIgnored};
 use crate::log::Snapshot;
 use crate::message::{InstallSnapshot, InstallSnapshotReply, Message};
 use crate::persistent::Change;
-use crate::progress::{Progress, ProgressState};
 use crate::rule::Rule;
-use crate::server::{Role, Server};
+use crate::server::Server;
 use crate::types::{Index, ServerId};
 
 /// How logs are compacted.
@@ -34,7 +33,6 @@ pub trait Snapshots<C: Command, S: Clone>: AllServers<C, S> {
         }
         fx.fired(Rule::S1);
         let snapshot = Snapshot { last_included_index: index, last_included_term, data };
-        self.discard_from_in_flight(s, index);
         self.save(s, fx, Change::Snapshot { snapshot, keep_suffix: true });
         // The service has applied what it took a snapshot of, even if the applier has yet to say so.
         s.last_applied = s.last_applied.max(index);
@@ -47,17 +45,6 @@ pub trait Snapshots<C: Command, S: Clone>: AllServers<C, S> {
         let lacks = |follower| s.progress_of(follower).is_some_and(|known| known.match_index < index);
         s.config.peers_of(s.id).any(lacks)
             && s.log().size_between(s.log().base_index(), index) <= s.config.max_retained_bytes
-    }
-
-    /// What a leader is about to discard no longer counts as in flight: a follower that lacks it gets the snapshot.
-    fn discard_from_in_flight(&self, s: &mut Server<C, S>, index: Index) {
-        let Role::Leader { progress, .. } = &mut s.role else { return };
-        for Progress { next_index, match_index, state } in progress {
-            if let ProgressState::Replicate { in_flight } = state {
-                let sent = next_index.prev().min(index);
-                *in_flight = in_flight.saturating_sub(s.persistent.log.size_between(*match_index, sent));
-            }
-        }
     }
 
     /// The InstallSnapshot handler. The request's term is at most ours by now (A2 came first).
@@ -114,8 +101,7 @@ pub trait Snapshots<C: Command, S: Clone>: AllServers<C, S> {
         let keep_suffix = self.keeps_suffix(s, &snapshot);
         fx.fired(if keep_suffix { Rule::IS6 } else { Rule::IS7 });
         fx.fired(Rule::IS8);
-        // It may lead by now: the offer came while it followed.
-        self.discard_from_in_flight(s, index);
+        // It may lead by now, as the offer came while it followed: then they wait no longer.
         s.commit_through(index);
         self.save(s, fx, Change::Snapshot { snapshot, keep_suffix });
         s.last_applied = index;

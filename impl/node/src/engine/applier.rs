@@ -80,10 +80,15 @@ async fn deliver<T: Timers>(
     let mut stopped = pin!(monitor.applier_stop.wait());
     let mut delivered = pin!(service.deliver(message));
     poll_fn(|cx| {
-        if stopped.as_mut().poll(cx).is_ready() {
+        if monitor.is_stopped() {
             return Poll::Ready(Err(Undelivered::Stopped));
         }
-        delivered.as_mut().poll(cx).map(|alive| if alive { Ok(()) } else { Err(Undelivered::ServiceGone) })
+        match delivered.as_mut().poll(cx) {
+            Poll::Ready(true) => Poll::Ready(Ok(())),
+            Poll::Ready(false) => Poll::Ready(Err(Undelivered::ServiceGone)),
+            // Only a service that is busy is waited for: most are not, and cost no wake-up.
+            Poll::Pending => stopped.as_mut().poll(cx).map(|()| Err(Undelivered::Stopped)),
+        }
     })
     .await
 }

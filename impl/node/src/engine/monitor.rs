@@ -9,7 +9,7 @@ use crate::{Failure, Install, RoleName, SnapshotData, Status};
 use figure2_core::{Index, Outcome, Term};
 
 /// Most entries handed to the applier at a time: it comes back for more.
-const APPLY_LIMIT: usize = 64;
+const APPLY_LIMIT: usize = 256;
 
 /// The server behind its lock, with the wake-ups of the tasks around it.
 ///

@@ -1,4 +1,4 @@
-//! One answer from the writer to whoever waits for it.
+//! One answer from the syncer to whoever waits for it.
 
 use crate::sync::{Arc, Mutex, lock};
 use core::future::Future;

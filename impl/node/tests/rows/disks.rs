@@ -26,6 +26,59 @@ async fn a_server_that_returns_with_an_empty_disk_is_refused_or_reported() {
     );
 }
 
+/// Small limits, so that little is much.
+fn small() -> Options {
+    Options {
+        max_message_bytes: 1024,
+        max_in_flight_bytes: 1024,
+        max_command_bytes: 1024,
+        max_waiting_bytes: 4096,
+        ..Options::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_whose_disk_hangs_makes_room_for_another() {
+    let world = World::new(3);
+    let leader = world.leader().await;
+    world.commit(leader, 0..10, 16).await;
+    world.server(leader).disk.takes(Duration::from_secs(3600));
+    let committed = world.client(60, Duration::from_secs(1)).await;
+    assert!(committed >= 57, "{committed} of 60 requests");
+    let (term, new) = world.leads().unwrap();
+    assert!(new != leader && !world.server(leader).raft.get_state().1, "the old leader leads on");
+    assert_eq!(term.0, 2, "one election is enough");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_slow_costs_no_election() {
+    let world = World::new(3);
+    let leader = world.leader().await;
+    let term = world.term();
+    // Nearly an election timeout for each write, of all servers: a proposal is committed by its end.
+    world.servers.iter().for_each(|server| server.disk.takes(Duration::from_millis(350)));
+    assert_eq!(world.client(60, Duration::from_millis(100)).await, 60, "of 60 requests");
+    assert_eq!(world.term(), term, "elections");
+    assert!(world.server(leader).raft.get_state().1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_disk_that_hangs_is_bounded() {
+    let world = World::with(3, small());
+    let leader = world.leader().await;
+    let [hung, other] = world.others(leader)[..] else { panic!("two others") };
+    world.commit(leader, 0..1, 16).await;
+    world.server(hung).disk.takes(Duration::from_secs(36_000));
+    let term = world.term();
+    // It hears nobody, and may not say so: it calls elections of which nobody hears.
+    [leader, other].iter().for_each(|from| world.links.cut(*from, hung, true));
+    sleep(Duration::from_secs(600)).await;
+    let elections = world.server(hung).raft.get_state().0.0 - term.0;
+    assert!((1..=16).contains(&elections), "{elections} elections wait, of at most 4096 / 256");
+    assert_eq!(world.client(10, Duration::from_secs(1)).await, 10, "the others go on");
+    assert_eq!(world.term().0, term.0 + elections, "and nobody hears of them");
+}
+
 struct Nobody;
 
 impl Peer for Nobody {

@@ -25,7 +25,6 @@ pub struct Sent {
     pub name: &'static str,
     pub entries: usize,
     pub bytes: usize,
-    pub leader_commit: Index,
 }
 
 /// What lies between the servers.
@@ -77,12 +76,12 @@ impl Peer for Wire {
     fn send(&self, request: Bytes, replies: &Replies) {
         let (links, from, to, replies) = (self.links.clone(), self.from, self.to, replies.clone());
         let message = decode_message(&request).unwrap().message;
-        let (entries, leader_commit) = match &message {
-            Message::AppendEntries(message) => (message.entries.len(), message.leader_commit),
-            _ => (0, Index::ZERO),
+        let entries = match &message {
+            Message::AppendEntries(message) => message.entries.len(),
+            _ => 0,
         };
         let (at, name, bytes) = (Instant::now(), message.name(), request.len());
-        links.sent.lock().unwrap().push(Sent { at, to, name, entries, bytes, leader_commit });
+        links.sent.lock().unwrap().push(Sent { at, to, name, entries, bytes });
         tokio::spawn(async move {
             if !links.travel(from, to).await {
                 return;

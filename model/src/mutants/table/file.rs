@@ -190,3 +190,80 @@ impl Line {
         Some(Line { id, place, said, distinct, generated, digest })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mutants::table::Effort;
+
+    fn cell(id: &str, place: &str) -> Cell {
+        cells().into_iter().find(|cell| cell.id() == id && cell.place() == place).unwrap()
+    }
+
+    fn line(said: Said, cell: &Cell) -> Line {
+        let (id, place) = (cell.id().to_owned(), cell.place());
+        Line { id, place, said, distinct: 7, generated: 9, digest: cell.digest() }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_whatever_a_line_says() {
+        let cell = cell("P3-end", "power-loss-1");
+        for said in [
+            Said::Right,
+            Said::Killed(vec![Safety::OneVote, Safety::NoRejection]),
+            Said::Other(vec![]),
+            Said::Other(vec!["a commit".to_owned(), "AE3".to_owned()]),
+            Said::Same,
+            Said::Unplayable,
+            Said::Unfinished("the time limit of 3 s was hit".to_owned()),
+        ] {
+            let line = line(said, &cell);
+            let table = Table::parse(&format!("{}{line}\n", Table::head())).unwrap();
+            assert_eq!(table.get(&cell), Some(&line));
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_being_written_is_left_out_and_the_last_of_several_counts() {
+        let cell = cell("P3-end", "power-loss-1");
+        let (first, last) = (line(Said::Same, &cell), line(Said::Other(vec![]), &cell));
+        let mut text = format!("{}{first}\n{last}\n", Table::head());
+        assert_eq!(Table::parse(&text).unwrap().get(&cell), Some(&last));
+        text.push_str(&first.to_string());
+        for end in 1..first.to_string().len() {
+            let torn = &text[..text.len() - end];
+            assert_eq!(Table::parse(torn).unwrap().get(&cell), Some(&last));
+        }
+        assert_eq!(Table::parse("{}\n"), Err(TableError::NoTable));
+        let wrong = format!("{}V8\telection\tbetter\t-\t1\t1\tff\n", Table::head());
+        assert!(matches!(Table::parse(&wrong), Err(TableError::Line { number: 3, .. })));
+    }
+
+    #[test]
+    fn a_line_that_was_made_with_something_else_does_not_count_and_is_not_written_again() {
+        let cell = cell("P3-end", "power-loss-1");
+        let mut table = Table::default();
+        table.insert(Line { digest: "0".repeat(16), ..line(Said::Same, &cell) });
+        assert_eq!(table.get(&cell), None);
+        assert!(table.find(&cell).is_some());
+        assert_eq!(table.text(), Table::head());
+    }
+
+    #[test]
+    fn places_differ_in_what_they_are_made_with_and_a_limit_is_never_an_answer() {
+        let (one, other) = (cell("P3-end", "power-loss-1"), cell("P3-older", "power-loss-1"));
+        assert_ne!(one.digest(), other.digest());
+        assert_ne!(one.digest(), cell("P3-end", "power-loss").digest());
+        let reference = references().into_iter().find(|cell| cell.place() == "power-loss-1").unwrap();
+        let effort = Effort { max_states: 100, time_limit: None, max_memory: None };
+        let cut = reference.explore(None, &effort).unwrap();
+        assert!(matches!(cut.said, Said::Unfinished(_)), "{cut}");
+        let all = Effort { max_states: u64::MAX, ..effort };
+        let right = reference.explore(None, &all).unwrap();
+        assert_eq!(right.said, Said::Right);
+        let counts = Some((right.distinct, right.generated));
+        assert_eq!(one.explore(counts, &all).unwrap().said, Said::Killed(vec![Safety::CommittedOnMajority]));
+        // Figure 8 does not come up where one server is alone.
+        assert_eq!(cell("C1", "power-loss-1").explore(counts, &all).unwrap().said, Said::Same);
+    }
+}

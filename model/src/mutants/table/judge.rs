@@ -160,3 +160,72 @@ fn judge_case(case: &Case, own: &[&Cell], table: &Table, flaws: &mut Vec<Flaw>) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mutants::table::Line;
+    use crate::properties::Safety;
+
+    fn line(cell: &Cell, said: Said) -> Line {
+        let (id, place, digest) = (cell.id().to_owned(), cell.place(), cell.digest());
+        Line { id, place, said, distinct: 1, generated: 1, digest }
+    }
+
+    /// A table that is as it must be: mutants die, equivalent changes have the same counts, others have not.
+    fn right() -> Table {
+        let mut table = Table::default();
+        table.hash = Some(hash());
+        references().iter().for_each(|cell| table.insert(line(cell, Said::Right)));
+        for cell in cells() {
+            let said = match case(&cell).unwrap().expected() {
+                Expected::KilledBy(safety) => Said::Killed(vec![safety]),
+                Expected::Survives(Kind::Equivalent, _) => Said::Same,
+                Expected::Survives(..) => Said::Other(vec![]),
+            };
+            table.insert(line(&cell, said));
+        }
+        table
+    }
+
+    fn with(id: &str, said: Said) -> Vec<Flaw> {
+        let mut table = right();
+        for cell in cells().iter().filter(|cell| cell.id() == id) {
+            table.insert(line(cell, said.clone()));
+        }
+        judge(&table)
+    }
+
+    #[test]
+    fn a_table_that_is_as_it_must_be_has_no_flaw_and_an_empty_one_is_stale_and_says_nothing_else() {
+        assert_eq!(judge(&right()), []);
+        let missing = references().len() + cells().len();
+        assert_eq!(judge(&Table::default()), [Flaw::Stale { missing, outdated: 0 }]);
+        let mut other = right();
+        other.hash = Some("0".to_owned());
+        assert_eq!(judge(&other), [Flaw::Stale { missing: 0, outdated: 0 }]);
+    }
+
+    #[test]
+    fn a_mutant_that_lives_everywhere_a_survivor_that_dies_and_a_wrong_kind_are_flaws() {
+        let lives = with("C1", Said::Same);
+        assert_eq!(lives, [Flaw::Lives { id: "C1".to_owned(), unfinished: vec![] }]);
+        assert!(!lives[0].is_open());
+        assert!(with("C1", Said::Unfinished("time".to_owned())).iter().all(Flaw::is_open));
+        assert!(matches!(
+            with("A2-vote", Said::Killed(vec![Safety::OneVote]))[..],
+            [Flaw::Killed { .. }, ..]
+        ));
+        assert!(matches!(with("A2-vote", Said::Same)[..], [Flaw::Kind { .. }]));
+        assert!(matches!(with("V1-none", Said::Other(vec![]))[..], [Flaw::Kind { .. }]));
+        assert!(matches!(with("V1-none", Said::Unfinished("time".to_owned()))[..], [Flaw::Open { .. }, ..]));
+    }
+
+    #[test]
+    fn a_rule_that_no_profile_sees_a_break_of_is_a_flaw() {
+        let mut table = right();
+        let of_rule = |cell: &&Cell| case(cell).is_some_and(|case| case.rule() == Rule::C4);
+        cells().iter().filter(of_rule).for_each(|cell| table.insert(line(cell, Said::Same)));
+        assert!(judge(&table).contains(&Flaw::Unseen(Rule::C4)));
+    }
+}

@@ -33,7 +33,7 @@ pub(super) fn number(word: &str) -> Option<String> {
         Some(digits) => (true, digits),
         None => (false, plain.strip_prefix('+').unwrap_or(plain)),
     };
-    let sign = if negative && digits.trim_matches('0') != "" { "-" } else { "" };
+    let sign = if negative && !digits.trim_matches('0').is_empty() { "-" } else { "" };
     let radix = |digits: &str, radix| u128::from_str_radix(digits, radix).ok().map(|n| format!("{sign}{n}"));
     let is_decimal = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if let Some(hexadecimal) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {

@@ -1,0 +1,17 @@
+//! Terms and indexes as a trace has them.
+
+use serde::{Deserialize, Deserializer, de};
+
+/// Far beyond what a cluster reaches, and far enough from the largest number to count on from it.
+const MOST: u64 = u64::MAX / 4;
+
+/// A term or an index. One that no cluster reaches is no number but damage.
+pub(super) fn reachable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    if number > MOST {
+        return Err(de::Error::custom(format_args!(
+            "{number} is no term and no index that a cluster reaches"
+        )));
+    }
+    Ok(number)
+}
