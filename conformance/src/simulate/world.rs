@@ -192,7 +192,7 @@ impl World {
         let command = request.encode();
         let (size, limit) = (command.len() as u64, self.plan.limits.max_command_bytes);
         let proposed = raft.propose(command);
-        if matches!(proposed, Ok(_) if size > limit)
+        if proposed.is_ok() && size > limit
             || matches!(proposed, Err(ProposeError::TooLarge { .. }) if size <= limit)
         {
             let what = format!("a command of {size} bytes, of at most {limit}: {proposed:?}");

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// So many lines of each kind are damaged, spread over a trace.
-const LINES: usize = 2;
+const LINES: usize = 3;
 
 /// A trace that etcd's raft itself told: three nodes, crashes, lost messages and a snapshot.
 const REAL: &str = include_str!("inputs/etcd-crashes-and-losses.ndjson");
@@ -158,20 +158,56 @@ fn recordings_hold_in_etcds_form() {
     }
 }
 
+/// What is missed in recordings, and not in the trace of etcd's raft: a candidate of ours asks again; more is lost.
+const MISSED_IN_RECORDINGS: [&str; 13] = [
+    "ReceiveAppendEntriesRequest MsgApp: msg.commit",
+    "ReceiveAppendEntriesRequest MsgApp: msg.entries",
+    "ReceiveAppendEntriesRequest MsgApp: msg.index",
+    "ReceiveAppendEntriesRequest MsgApp: told twice",
+    "ReceiveAppendEntriesResponse MsgAppResp: msg.from",
+    "ReceiveRequestVoteRequest MsgVote: told twice",
+    "ReceiveRequestVoteResponse MsgVoteResp: msg.from",
+    "SendAppendEntriesRequest MsgApp: msg.entries",
+    "SendAppendEntriesRequest MsgApp: msg.to",
+    "SendAppendEntriesRequest MsgApp: removed",
+    "SendAppendEntriesResponse MsgAppResp: msg.reject",
+    "SendRequestVoteRequest MsgVote: msg.to",
+    "SendRequestVoteRequest MsgVote: removed",
+];
+
 #[test]
-fn what_is_found_of_each_damage_is_as_listed() {
+fn what_is_found_of_each_damage_to_a_trace_of_etcd_is_as_listed() {
     let mut table = Table::default();
     table.canaries(REAL);
-    table.canaries(&told("Persist12C"));
     let listed = include_str!("inputs/canaries.txt");
     let found = table.text();
     if let Ok(path) = std::env::var("FIGURE2_CANARIES") {
         std::fs::write(path, &found).unwrap();
     }
-    for ((kind, damage), (tried, hits)) in &table.0 {
-        if hits < tried {
-            eprintln!("{kind}: {damage}: {hits} of {tried}");
-        }
-    }
-    assert_eq!(found, listed, "FIGURE2_CANARIES=FILE writes the new list");
+    let differ: Vec<&str> =
+        found.lines().filter(|line| !listed.lines().any(|listed| listed == *line)).collect();
+    assert!(differ.is_empty(), "{differ:#?}; FIGURE2_CANARIES=FILE writes the new list");
+    assert_eq!(
+        found.lines().count(),
+        listed.lines().count(),
+        "a kind of line or of damage is no longer tried"
+    );
+}
+
+#[test]
+fn damage_to_a_recording_is_found_but_for_what_is_listed() {
+    let mut table = Table::default();
+    table.canaries(&told("Persist12C"));
+    let listed = include_str!("inputs/canaries.txt");
+    let is_listed = |damage: &String| {
+        MISSED_IN_RECORDINGS.contains(&damage.as_str())
+            || ["some", "none"]
+                .iter()
+                .any(|found| listed.lines().any(|line| line == format!("{damage}: {found}")))
+    };
+    let missed = table.0.iter().filter(|(_, (tried, found))| found < tried);
+    let missed: Vec<String> = missed.map(|((kind, damage), _)| format!("{kind}: {damage}")).collect();
+    let unlisted: Vec<&String> = missed.iter().filter(|damage| !is_listed(damage)).collect();
+    assert!(unlisted.is_empty(), "{unlisted:#?}");
+    assert!(table.0.len() > 200 && missed.len() < table.0.len() / 8, "{} of {}", missed.len(), table.0.len());
 }

@@ -467,6 +467,9 @@ impl Node {
         let is_of_start = matches!(event.name, Name::ApplyConfChange | Name::BecomeFollower);
         if self.start == Start::Begins && !is_of_start {
             // Some versions show what was loaded on the first line.
+            notes.explained(Cause::Step, self.last != Name::ApplyConfChange, || {
+                format!("node {} starts, and no line shows what it loaded", self.id)
+            });
             self.load(event, notes);
         }
         if self.start == Start::Begins {
