@@ -220,11 +220,8 @@ fn every_profile_has_sensible_bounds_and_a_script_that_can_be_played() {
         assert_eq!(profile.bounds.problem(), None, "{}", profile.name);
         let options = CheckOptions { max_states: Some(100), ..threads(1) };
         let report = check(&profile, &options, &mut quiet).unwrap();
-        assert_eq!(
-            report.verdict,
-            Verdict::Unfinished(Unfinished::Limit(Limit::States(100))),
-            "{}",
-            profile.name
-        );
+        let is_small = report.verdict == Verdict::Holds && report.distinct < 100;
+        let is_cut_off = report.verdict == Verdict::Unfinished(Unfinished::Limit(Limit::States(100)));
+        assert!(is_small || is_cut_off, "{}: {:?}", profile.name, report.verdict);
     }
 }

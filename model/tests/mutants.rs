@@ -37,7 +37,7 @@ fn every_mutant_is_killed_every_survivor_breaks_nothing_and_the_page_says_so() {
 #[test]
 fn no_rule_and_no_property_is_without_a_mutant() {
     let mutants = mutants();
-    assert!(mutants.len() >= 150, "{}", mutants.len());
+    assert!(mutants.len() >= 145, "{}", mutants.len());
     for rule in Rule::ALL {
         // What a leader keeps for followers that lag (S1K) costs no more than a snapshot when it is wrong.
         let is_safety = *rule != Rule::S1K;

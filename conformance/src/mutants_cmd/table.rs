@@ -216,7 +216,8 @@ mod tests {
 
     #[test]
     fn a_run_goes_on_where_it_was_stopped_and_a_sample_says_the_same_until_the_table_is_wrong() {
-        let file = std::env::temp_dir().join(format!("figure2-kill-table-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kill-table.txt");
         let name = file.display().to_string();
         let line = ["--run", "--file", &name, "--profile", "too-large", "--jobs", "1"];
         // One profile alone is no whole table.
@@ -238,7 +239,6 @@ mod tests {
         }
         assert_eq!(sample::sample(&wrong, 1, Duration::from_secs(60), 1).unwrap(), 1);
         assert_eq!(sample::sample(&Table::default(), 1, Duration::from_secs(60), 1).unwrap(), 2);
-        fs::remove_file(&file).unwrap();
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Table {
 
 #[test]
 fn recordings_hold_in_etcds_form() {
-    for id in ["Figure8Unreliable2C", "SnapshotInstallUnreliable2D", "SnapshotInstallCrash3D", "Rejoin2B"] {
+    for id in ["Figure82C", "SnapshotInstallUnreliable2D", "SnapshotInstallCrash3D", "Rejoin2B"] {
         let report = audit_lines(id, told(id).as_bytes(), false).unwrap();
         assert_eq!(report.exit_code(), 0, "{}", text(&report));
         assert!(
@@ -158,13 +158,16 @@ fn recordings_hold_in_etcds_form() {
     }
 }
 
-/// What is missed in recordings, and not in the trace of etcd's raft: a candidate of ours asks again; more is lost.
-const MISSED_IN_RECORDINGS: [&str; 13] = [
+/// What is missed in recordings, and not in the trace of etcd's raft: a candidate of ours asks again, and a
+/// follower answers twice for an index, for it is told of a commit at once; more is lost.
+const MISSED_IN_RECORDINGS: [&str; 15] = [
     "ReceiveAppendEntriesRequest MsgApp: msg.commit",
     "ReceiveAppendEntriesRequest MsgApp: msg.entries",
     "ReceiveAppendEntriesRequest MsgApp: msg.index",
     "ReceiveAppendEntriesRequest MsgApp: told twice",
     "ReceiveAppendEntriesResponse MsgAppResp: msg.from",
+    "ReceiveAppendEntriesResponse MsgAppResp: removed",
+    "ReceiveAppendEntriesResponse MsgAppResp: told twice",
     "ReceiveRequestVoteRequest MsgVote: told twice",
     "ReceiveRequestVoteResponse MsgVoteResp: msg.from",
     "SendAppendEntriesRequest MsgApp: msg.entries",

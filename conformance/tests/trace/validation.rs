@@ -142,7 +142,13 @@ fn the_first_impossible_step_is_named_with_its_rule() {
     // A heartbeat that changes nothing: only its sender can tell that it did not say this.
     let mut lines = Lines::of(&recorded("Persist12C"));
     let commit = "/event/step/input/Receive/message/AppendEntries/leader_commit";
-    let place = lines.find_last(|line| line.pointer(commit).is_some_and(|index| index.as_u64() > Some(1)));
+    let known = |line: &Value| line.pointer("/event/step/state/commit_index").cloned();
+    let place = lines.lines.iter().enumerate().rposition(|(at, line)| {
+        let before = lines.lines[..at].iter().rev().filter(|other| other["server"] == line["server"]);
+        line.pointer(commit).is_some_and(|index| index.as_u64() > Some(1))
+            && before.filter_map(known).next() == known(line)
+    });
+    let place = place.unwrap();
     *lines.lines[place].pointer_mut(commit).unwrap() = 1.into();
     let told = refusal(lines.text());
     assert!(told.contains("a message is received that S") && told.contains("never sent"), "{told}");

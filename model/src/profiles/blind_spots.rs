@@ -1,7 +1,7 @@
 //! Profiles of every change that are small and see what the large ones do not: messages of several entries, limits, what
 //! stands behind a snapshot, a base that moves twice, and steps that share a write.
 
-use super::{BASE, Profile, REPLICATION_RULES, SNAPSHOT_RULES, new};
+use super::{BASE, Profile, REPLICATION_RULES, new};
 use crate::bounds::{Apply, Bounds, Budget, Limits};
 use crate::properties::Witness;
 use figure2_core::Rule;
@@ -78,7 +78,7 @@ pub fn too_large() -> Profile {
 pub fn snapshot_batch() -> Profile {
     Profile {
         sometimes: vec![Witness::Commit, Witness::InstalledSnapshot],
-        rules: [&SNAPSHOT_RULES[..], &[Rule::AE3, Rule::AE4]].concat(),
+        rules: [SNAPSHOT_RULES_OF_ONE_TERM, &[Rule::AE3, Rule::AE4]].concat(),
         ..new(
             "snapshot-batch",
             "Messages of two entries and a snapshot, over two terms: they begin below the base of a follower's log.",
@@ -181,28 +181,6 @@ pub fn shared_write() -> Profile {
     }
 }
 
-pub fn late_acknowledgement() -> Profile {
-    Profile {
-        script: super::LATE_ACKNOWLEDGEMENT.to_vec(),
-        sometimes: vec![Witness::Leader],
-        rules: vec![Rule::R1],
-        ..new(
-            "late-acknowledgement",
-            "5 servers: an acknowledgement of what an earlier leader sent arrives when the same server leads again, and the \
-             entries that it is about are gone.",
-            Bounds {
-                servers: 5,
-                terms: 3,
-                client_requests: 4,
-                in_flight: 7,
-                losses: Budget::AtMost(0),
-                duplications: Budget::AtMost(0),
-                ..BASE
-            },
-        )
-    }
-}
-
-/// What fires where one leader and a snapshot are.
+/// What fires where one leader and a snapshot are: it sends none to a follower that has what the snapshot covers.
 const SNAPSHOT_RULES_OF_ONE_TERM: &[Rule] =
-    &[Rule::S1, Rule::S2, Rule::S3, Rule::IS5, Rule::IS6, Rule::IS7, Rule::IS8, Rule::IS8R];
+    &[Rule::S1, Rule::S2, Rule::S3, Rule::IS5, Rule::IS7, Rule::IS8, Rule::IS8R];
