@@ -159,12 +159,14 @@ fn recordings_hold_in_etcds_form() {
 }
 
 /// What is missed in recordings, and not in the trace of etcd's raft: a candidate of ours asks again; more is lost.
-const MISSED_IN_RECORDINGS: [&str; 13] = [
+const MISSED_IN_RECORDINGS: [&str; 15] = [
     "ReceiveAppendEntriesRequest MsgApp: msg.commit",
     "ReceiveAppendEntriesRequest MsgApp: msg.entries",
     "ReceiveAppendEntriesRequest MsgApp: msg.index",
     "ReceiveAppendEntriesRequest MsgApp: told twice",
     "ReceiveAppendEntriesResponse MsgAppResp: msg.from",
+    "ReceiveAppendEntriesResponse MsgAppResp: removed",
+    "ReceiveAppendEntriesResponse MsgAppResp: told twice",
     "ReceiveRequestVoteRequest MsgVote: told twice",
     "ReceiveRequestVoteResponse MsgVoteResp: msg.from",
     "SendAppendEntriesRequest MsgApp: msg.entries",
