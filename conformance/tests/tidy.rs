@@ -167,7 +167,7 @@ fn no_source_asks_for_the_directory_for_temporary_files() {
     assert!(found.len() > 100, "the sources are not where they are looked for");
     for path in found {
         let text = fs::read_to_string(&path).unwrap();
-        for asks in ["temp_dir()", "TMPDIR"] {
+        for asks in ["temp_dir()", "\"TMPDIR\""] {
             assert!(
                 !text.contains(asks) || path.ends_with("tests/story/page.rs"),
                 "{} has {asks}: a file that stays is written where the user says or into the current directory, and \
