@@ -27,7 +27,8 @@ pub fn sending() -> Profile {
 pub fn sending_lag() -> Profile {
     Profile {
         sometimes: vec![Witness::Leader, Witness::Commit, Witness::OlderCommitted, Witness::RecoveredCrash],
-        rules: [&REPLICATION_RULES[..], &[Rule::P1, Rule::P2, Rule::P3, Rule::L1D, Rule::L4C]].concat(),
+        rules: [&REPLICATION_RULES[..], &[Rule::F2, Rule::P1, Rule::P2, Rule::P3, Rule::L1D, Rule::L4C]]
+            .concat(),
         ..new(
             "sending-lag",
             "2 servers whose writes lag: entries and word of a commit leave while the leader's own write is under way, and a \
