@@ -305,7 +305,6 @@ pub const ALL: &[Mutant] = &[
         name: "delivery-under-the-lock",
         about: "the applier holds the lock while it delivers",
         replacements: &[
-            (MONITOR, "    fn lock(&self)", "    pub(super) fn lock(&self)"),
             (
                 APPLIER,
                 "            let mut index = first_index.prev();\n",
