@@ -112,8 +112,9 @@ const REPLICATION_RULES: [Rule; 10] = [
     Rule::AE5,
 ];
 
-const SNAPSHOT_RULES: [Rule; 9] =
-    [Rule::S1, Rule::S2, Rule::S3, Rule::IS1, Rule::IS5, Rule::IS6, Rule::IS7, Rule::IS8, Rule::IS8R];
+/// IS1 needs a third term, or room for an old leader's snapshot beside an election: not all profiles have that.
+const SNAPSHOT_RULES: [Rule; 8] =
+    [Rule::S1, Rule::S2, Rule::S3, Rule::IS5, Rule::IS6, Rule::IS7, Rule::IS8, Rule::IS8R];
 
 /// The profiles that `all` runs, in this order: those of every change.
 pub fn profiles() -> Vec<Profile> {

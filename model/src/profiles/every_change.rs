@@ -81,7 +81,7 @@ pub fn figure8_from_start() -> Profile {
 pub fn snapshot() -> Profile {
     Profile {
         sometimes: vec![Witness::Leader, Witness::Commit, Witness::InstalledSnapshot],
-        rules: SNAPSHOT_RULES.to_vec(),
+        rules: [&SNAPSHOT_RULES[..], &[Rule::IS1]].concat(),
         ..new(
             "snapshot",
             "Services take snapshots, leaders of 3 terms send them to followers that lag behind, services take them in or \
