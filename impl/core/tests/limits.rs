@@ -224,8 +224,12 @@ fn a_follower_that_does_not_answer_gets_no_snapshot_for_what_is_discarded_until_
     let _ = receive(&mut server, S2, success(2, 3));
     let _ = server.step(Input::SnapshotTaken { index: Index(3), data: 0 });
     assert!(!server.has_entries_to_send() && sent(server.step(Input::Replicate)).is_empty());
-    let heartbeat = sent(server.step(Input::HeartbeatTimeout)).remove(0).message;
-    assert_eq!(heartbeat, append(2, (3, 2), &[], 3));
+    let heartbeat = sent(server.step(Input::HeartbeatTimeout)).remove(0);
+    assert_eq!(
+        (heartbeat.to, heartbeat.message),
+        (S1, append(2, (3, 2), &[], 3)),
+        "where the leader's log begins"
+    );
     let effects = receive(&mut server, S1, conflict(2, 3, 2, None));
     assert_eq!(only(effects), (S1, install(2, snapshot_of(3))));
 }
