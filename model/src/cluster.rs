@@ -191,6 +191,15 @@ impl Cluster {
                 let committed = |index| history.committed_at(index).map(|entry| entry.command);
                 history.clients.as_ref().is_some_and(|clients| clients.index_reappeared(committed))
             }
+            Witness::InstallerDown => hosts.any(|host| {
+                let is_down =
+                    |follower: &Host| follower.server.is_none() && judge::shows::waits_for(host, follower.id);
+                self.hosts(state).any(is_down)
+            }),
+            Witness::SenderDown => hosts.any(|host| {
+                let installs = |follower: &Host| judge::shows::installs(follower) == host.disk.log.snapshot();
+                host.server.is_none() && host.disk.log.snapshot().is_some() && self.hosts(state).any(installs)
+            }),
         }
     }
 

@@ -6,7 +6,9 @@ use crate::history::History;
 use crate::host::{Host, Recovery};
 use crate::prefix::{Command, Prefix};
 use crate::properties::{Safety, SafetySet};
-use figure2_core::{Command as _, Entry, Index, Log, Progress, ProgressState, Role, Server};
+use figure2_core::{
+    Command as _, Entry, Index, Log, Progress, ProgressState, Role, Server, ServerId, Snapshot,
+};
 
 type ModelLog = Log<Command, Prefix>;
 
@@ -110,6 +112,17 @@ pub mod shows {
     /// A server that crashed, restarted with something to remember, and took part again.
     pub fn recovered_crash(host: &Host) -> bool {
         host.recovery == Recovery::Rejoined
+    }
+
+    /// Whether a leader waits for this follower to install a snapshot: the follower said that it has it.
+    pub fn waits_for(host: &Host, follower: ServerId) -> bool {
+        let known = leader(host).and_then(|leader| leader.progress_of(follower));
+        known.is_some_and(|known| matches!(known.state, ProgressState::Snapshot { acknowledged: true, .. }))
+    }
+
+    /// The snapshot that a server was offered, and its service has not answered yet.
+    pub fn installs(host: &Host) -> Option<&Snapshot<Prefix>> {
+        host.server.as_ref().and_then(Server::offered)
     }
 
     /// A leader's first entry beyond its commit_index, when it is of an older term: which disks hold it?

@@ -145,6 +145,7 @@ pub fn profiles() -> Vec<Profile> {
         blind_spots::power_loss_snapshots_1(),
         blind_spots::power_loss_snapshots(),
         blind_spots::shared_write(),
+        blind_spots::late_acknowledgement(),
     ]
 }
 

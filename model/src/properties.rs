@@ -182,11 +182,15 @@ pub enum Witness {
     /// there: a service that waits for "something at my index" answers the wrong client. (The Students' Guide,
     /// "reappearing indices".)
     ReappearingIndex,
+    /// A follower is down, and its leader waits for it to install the snapshot that it said it has: it has it no more.
+    InstallerDown,
+    /// The server whose snapshot a follower is installing is down.
+    SenderDown,
 }
 
 impl Witness {
     /// All of them.
-    pub const ALL: [Witness; 9] = [
+    pub const ALL: [Witness; 11] = [
         Witness::Leader,
         Witness::TwoLeaders,
         Witness::Commit,
@@ -196,6 +200,8 @@ impl Witness {
         Witness::OlderCommitted,
         Witness::TwoAnswers,
         Witness::ReappearingIndex,
+        Witness::InstallerDown,
+        Witness::SenderDown,
     ];
 
     /// The witness' name in reports.
@@ -210,6 +216,8 @@ impl Witness {
             Witness::OlderCommitted => "an older entry committed with a newer",
             Witness::TwoAnswers => "two clients answered",
             Witness::ReappearingIndex => "an index given twice, the earlier command committed",
+            Witness::InstallerDown => "a follower down while it installs a snapshot",
+            Witness::SenderDown => "a server down while its snapshot is installed",
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::actions::Action;
 use crate::cluster::Cluster;
+use crate::host::Letter;
 use crate::state::{LetterId, State, Used};
 use figure2_core::ServerId;
 
@@ -23,6 +24,8 @@ pub enum Scene {
     Pass(u8, u8),
     /// All messages on their way are lost.
     LoseAll,
+    /// All messages on their way are lost, but those from the first server to the second.
+    LoseAllBut(u8, u8),
     /// All that waits to be written on a machine becomes durable, in one write.
     Write(u8),
     /// A machine stops.
@@ -71,6 +74,14 @@ fn play_scene(cluster: &Cluster, mut state: State, scene: Scene) -> Option<State
         Scene::LoseAll => {
             state.network.clear();
             return Some(state);
+        }
+        Scene::LoseAllBut(from, to) => {
+            let is_kept = |letter: &Letter| (letter.from, letter.to) == (ServerId(from), ServerId(to));
+            loop {
+                let lost = cluster.letters(&state).position(|letter| !is_kept(letter));
+                let Some(place) = lost else { return Some(state) };
+                state.network.remove(u8::try_from(place).ok()?);
+            }
         }
         Scene::Pass(from, to) => return pass(cluster, state, ServerId(from), ServerId(to)),
         Scene::Exchange(a, b) => return exchange(cluster, state, ServerId(a), ServerId(b)),

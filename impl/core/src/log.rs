@@ -153,6 +153,17 @@ impl<C: Command, S> Log<C, S> {
         self.entries_from(after.next(), through.since(after)).iter().map(Entry::size).sum()
     }
 
+    /// Whether the stored entries up to `through` take more than so many bytes. Looks at no more of them than it takes to
+    /// know.
+    pub fn exceeds(&self, through: Index, bytes: u64) -> bool {
+        let mut size = 0u64;
+        let stored = self.entries_from(self.base_index().next(), through.since(self.base_index()));
+        stored.iter().any(|entry| {
+            size = size.saturating_add(entry.size());
+            size > bytes
+        })
+    }
+
     /// The stored entries from `first` on: at most `limit` of them, and at most `bytes` bytes, but always one if there
     /// is one.
     pub fn batch_from(&self, first: Index, limit: usize, bytes: u64) -> &[Entry<C>] {

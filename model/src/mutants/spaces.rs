@@ -122,7 +122,7 @@ pub const LATE_ACKNOWLEDGEMENT: Needs = Needs {
     servers: 5,
     terms: 3,
     client_requests: 4,
-    in_flight: 11,
+    in_flight: 5,
     lossy: false,
     script: LATE_SCRIPT,
     ..NEEDS

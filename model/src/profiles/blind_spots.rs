@@ -181,6 +181,28 @@ pub fn shared_write() -> Profile {
     }
 }
 
+pub fn late_acknowledgement() -> Profile {
+    Profile {
+        script: super::LATE_ACKNOWLEDGEMENT.to_vec(),
+        sometimes: vec![Witness::Leader, Witness::Commit],
+        rules: vec![Rule::R1, Rule::L3S, Rule::L4],
+        ..new(
+            "late-acknowledgement",
+            "5 servers; an acknowledgement that a leader was sent two terms ago reaches it now that it leads again, with \
+             other entries at those indexes.",
+            Bounds {
+                servers: 5,
+                terms: 3,
+                client_requests: 4,
+                in_flight: 5,
+                losses: Budget::AtMost(0),
+                duplications: Budget::AtMost(0),
+                ..BASE
+            },
+        )
+    }
+}
+
 /// What fires where one leader and a snapshot are: it sends none to a follower that has what the snapshot covers.
 const SNAPSHOT_RULES_OF_ONE_TERM: &[Rule] =
     &[Rule::S1, Rule::S2, Rule::S3, Rule::IS5, Rule::IS7, Rule::IS8, Rule::IS8R];

@@ -100,7 +100,13 @@ pub fn snapshot() -> Profile {
 
 pub fn snapshot_crash() -> Profile {
     Profile {
-        sometimes: vec![Witness::Commit, Witness::InstalledSnapshot, Witness::RecoveredCrash],
+        sometimes: vec![
+            Witness::Commit,
+            Witness::InstalledSnapshot,
+            Witness::RecoveredCrash,
+            Witness::InstallerDown,
+            Witness::SenderDown,
+        ],
         rules: [&SNAPSHOT_RULES[..], &[Rule::P1]].concat(),
         ..new(
             "snapshot-crash",

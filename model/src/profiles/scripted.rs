@@ -9,7 +9,7 @@ use figure2_core::Rule;
 /// Of five servers, S0 led term 1; S1 has its c1 and c2, and the acknowledgement is still on its way. S2 led term 2
 /// by the votes of S3 and S4, and its c3 took the place of both at S0. S0 leads term 3 and has c4.
 pub const LATE_ACKNOWLEDGEMENT: &[Scene] = {
-    use Scene::{Exchange, Pass, Request, Timeout};
+    use Scene::{Exchange, LoseAllBut, Pass, Request, Timeout};
     &[
         Timeout(0),
         Exchange(0, 1),
@@ -19,6 +19,7 @@ pub const LATE_ACKNOWLEDGEMENT: &[Scene] = {
         Exchange(0, 1),
         Request(0),
         Pass(0, 1),
+        LoseAllBut(1, 0),
         Timeout(2),
         Timeout(2),
         Exchange(2, 3),
@@ -26,9 +27,11 @@ pub const LATE_ACKNOWLEDGEMENT: &[Scene] = {
         Exchange(2, 0),
         Request(2),
         Exchange(2, 0),
+        LoseAllBut(1, 0),
         Timeout(0),
         Exchange(0, 3),
         Exchange(0, 4),
+        LoseAllBut(1, 0),
         Request(0),
     ]
 };

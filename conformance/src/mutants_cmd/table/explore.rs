@@ -15,6 +15,9 @@ use std::time::Instant;
 /// second, so that most is known soon.
 const FIRST_ROUND: u64 = 300_000;
 
+/// Why a place is unfinished whose own states are all known.
+const NOTHING_TO_COMPARE: &str = "Figure 2 is unfinished here";
+
 /// Explores the places, and what is needed of Figure 2 for them, and adds each line to the file when it is known.
 ///
 /// # Errors
@@ -37,27 +40,31 @@ pub fn explore(
     let first = Effort { max_states: FIRST_ROUND.min(effort.max_states), ..*effort };
     let later = Mutex::new(Vec::new());
     each(&plan, jobs, |cell| match compare(cell, &lines, &first)? {
-        Some(Line { said: Said::Unfinished(_), .. }) if first != *effort => {
+        Line { said: Said::Unfinished(_), .. } if first != *effort => {
             later.lock().unwrap_or_else(PoisonError::into_inner).push(cell.clone());
             Ok(())
         }
-        Some(line) => guard(&lines).add(line),
-        None => guard(&lines).skip(cell),
+        line => guard(&lines).add(line),
     })?;
     let mut later = later.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!("{} places are larger", later.len());
     // The small ones first: most is known soon.
     later.sort_by_cached_key(|cell| counts(&guard(&lines), cell));
-    each(&later, jobs, |cell| match compare(cell, &lines, effort)? {
-        Some(line) => guard(&lines).add(line),
-        None => guard(&lines).skip(cell),
+    each(&later, jobs, |cell| {
+        let line = compare(cell, &lines, effort)?;
+        guard(&lines).add(line)
     })
 }
 
-/// Explores a place, unless it is not known how many states there are under the rules of Figure 2.
-fn compare(cell: &Cell, lines: &Mutex<Lines<'_>>, effort: &Effort) -> anyhow::Result<Option<Line>> {
-    let Some(figure2) = counts(&guard(lines), cell) else { return Ok(None) };
-    Ok(Some(cell.explore(Some(figure2), effort)?))
+/// Explores a place. One that is not killed stays unfinished where it is not known how many states there are under the
+/// rules of Figure 2.
+fn compare(cell: &Cell, lines: &Mutex<Lines<'_>>, effort: &Effort) -> anyhow::Result<Line> {
+    let figure2 = counts(&guard(lines), cell);
+    let line = cell.explore(figure2, effort)?;
+    Ok(match line.said {
+        Said::Right => Line { said: Said::Unfinished(NOTHING_TO_COMPARE.to_owned()), ..line },
+        _ => line,
+    })
 }
 
 fn guard<'a, 'b>(lines: &'a Mutex<Lines<'b>>) -> MutexGuard<'a, Lines<'b>> {
@@ -91,11 +98,6 @@ impl Lines<'_> {
         self.file.sync_data().context("the kill table cannot be written")?;
         self.tell(&line.to_string().replace('\t', "  "));
         self.table.insert(line);
-        Ok(())
-    }
-
-    fn skip(&mut self, cell: &Cell) -> anyhow::Result<()> {
-        self.tell(&format!("{}  {}  left out: Figure 2 is unfinished there", cell.id(), cell.place()));
         Ok(())
     }
 

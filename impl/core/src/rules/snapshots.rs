@@ -43,8 +43,7 @@ pub trait Snapshots<C: Command, S: Clone>: AllServers<C, S> {
     /// enough. Else a service that compacts faster than a follower installs would send it one snapshot after the other.
     fn retains_for_followers(&self, s: &Server<C, S>, index: Index) -> bool {
         let lacks = |follower| s.progress_of(follower).is_some_and(|known| known.match_index < index);
-        s.config.peers_of(s.id).any(lacks)
-            && s.log().size_between(s.log().base_index(), index) <= s.config.max_retained_bytes
+        s.config.peers_of(s.id).any(lacks) && !s.log().exceeds(index, s.config.max_retained_bytes)
     }
 
     /// The InstallSnapshot handler. The request's term is at most ours by now (A2 came first).

@@ -100,7 +100,11 @@ pub fn judge(table: &Table) -> Vec<Flaw> {
         flaws.push(Flaw::Stale { missing, outdated });
     }
     let said = |cell: &Cell| table.get(cell).map(|line| &line.said);
-    let wrong = references.iter().filter(|cell| said(cell).is_some_and(|said| *said != Said::Right));
+    // Without symmetry Figure 2 is there only to be compared with: where it is unfinished, so are those that are not killed.
+    let is_right = |cell: &Cell, said: &Said| {
+        *said == Said::Right || !cell.profile.symmetry && matches!(said, Said::Unfinished(_))
+    };
+    let wrong = references.iter().filter(|cell| said(cell).is_some_and(|said| !is_right(cell, said)));
     flaws.extend(wrong.map(|cell| Flaw::Figure2(cell.place())));
     for rule in Rule::ALL {
         // A rule of which something is missing is not judged.
