@@ -1,11 +1,11 @@
 //! Disks that are slow, hang, are empty, or are another cluster's.
 
-use crate::world::{Memory, World};
+use crate::world::{Memory, World, command};
 use bytes::Bytes;
 use figure2::{Options, Peer, Raft, Replies, ServerId};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 #[ignore = "issue 'The log on disk': the disk must know which server of which cluster it belongs to"]
 #[tokio::test(start_paused = true)]
@@ -46,8 +46,12 @@ async fn a_leader_whose_disk_hangs_makes_room_for_another() {
     let committed = world.client(60, Duration::from_secs(1)).await;
     assert!(committed >= 57, "{committed} of 60 requests");
     let (term, new) = world.leads().unwrap();
-    assert!(new != leader && !world.server(leader).raft.get_state().1, "the old leader leads on");
+    assert!(!world.server(leader).raft.get_state().1, "the old leader leads on");
+    assert_ne!(new, leader, "nobody else leads");
     assert_eq!(term.0, 2, "one election is enough");
+    world.server(leader).disk.takes(Duration::ZERO);
+    assert!(world.within(5, |world| world.has_all_of(leader, new)).await, "it comes back, and gets nothing");
+    assert_eq!(world.leads(), Some((term, new)), "it comes back, and disturbs the new leader");
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,13 +61,29 @@ async fn a_disk_that_is_slow_costs_no_election() {
     let term = world.term();
     // Nearly an election timeout for each write, of all servers: a proposal is committed by its end.
     world.servers.iter().for_each(|server| server.disk.takes(Duration::from_millis(350)));
-    assert_eq!(world.client(60, Duration::from_millis(100)).await, 60, "of 60 requests");
+    let committed = world.client(60, Duration::from_millis(100)).await;
     assert_eq!(world.term(), term, "elections");
-    assert!(world.server(leader).raft.get_state().1);
+    assert!(world.server(leader).raft.get_state().1, "the leader stepped down");
+    assert_eq!(committed, 60, "of 60 requests");
+
+    // All disks rest now. What a leader sends does not wait for its own write.
+    let (start, follower) = (Instant::now(), world.others(leader)[0]);
+    let index = world.server(leader).raft.start(command(1, 16)).index;
+    sleep(Duration::from_millis(300)).await;
+    let sent = world.links.sent_to(follower, start);
+    assert!(sent.iter().any(|sent| sent.entries > 0), "the entry waits for the leader's write: {sent:?}");
+    let heartbeats = sent.iter().filter(|sent| sent.entries == 0).count();
+    assert!(heartbeats >= 2, "{heartbeats} heartbeats within 300 ms of a write: {sent:?}");
+    sleep(Duration::from_millis(60)).await;
+    let commit_index = world.server(leader).raft.status().commit_index;
+    assert!(
+        commit_index >= index,
+        "leader and followers do not write at the same time: {commit_index} of {index}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_disk_that_hangs_is_bounded() {
+async fn what_a_server_whose_disk_hangs_has_to_say_is_bounded() {
     let world = World::with(3, small());
     let leader = world.leader().await;
     let [hung, other] = world.others(leader)[..] else { panic!("two others") };
@@ -77,6 +97,48 @@ async fn what_waits_for_a_disk_that_hangs_is_bounded() {
     assert!((1..=16).contains(&elections), "{elections} elections wait, of at most 4096 / 256");
     assert_eq!(world.client(10, Duration::from_secs(1)).await, 10, "the others go on");
     assert_eq!(world.term().0, term.0 + elections, "and nobody hears of them");
+
+    // All that waited is said now, and no more than that.
+    let start = Instant::now();
+    [leader, other].iter().for_each(|from| world.links.cut(*from, hung, false));
+    world.server(hung).disk.takes(Duration::ZERO);
+    sleep(Duration::from_millis(100)).await;
+    let votes = |to| {
+        let sent = world.links.sent_to(to, start);
+        sent.iter().filter(|sent| (sent.from, sent.name) == (hung, "RequestVote")).count()
+    };
+    let (to_leader, to_other) = (votes(leader), votes(other));
+    assert!(
+        (1..=17).contains(&to_leader),
+        "{to_leader} requests for a vote, of at most 4096 / 256 and a new one"
+    );
+    assert!(
+        (1..=17).contains(&to_other),
+        "{to_other} requests for a vote, of at most 4096 / 256 and a new one"
+    );
+    assert_eq!(world.client(10, Duration::from_secs(1)).await, 10, "all go on");
+    let (_, leader) = world.leads().unwrap();
+    assert!(world.within(5, |world| world.has_all_of(hung, leader)).await, "it comes back, and gets nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_to_a_server_whose_disk_hangs_is_bounded() {
+    let world = World::with(3, small());
+    let leader = world.leader().await;
+    let hung = world.others(leader)[0];
+    world.commit(leader, 0..1, 16).await;
+    world.server(hung).disk.takes(Duration::from_secs(36_000));
+    let term = world.term();
+    // A write is under way, and everything that comes after it must wait.
+    assert!(world.server(leader).raft.start(command(1, 1000)).is_leader);
+    sleep(Duration::from_secs(60)).await;
+    // The entry counts 1016 bytes and each request 256, until there are 4096. The leader's heartbeats are far more.
+    let most = 1 + (4096_usize - (1016 + 256)).div_ceil(256);
+    assert_eq!(world.links.waiting_at(hung), most, "requests that wait for the write");
+    assert_eq!(world.client(10, Duration::from_secs(1)).await, 10, "the others go on");
+    world.server(hung).disk.takes(Duration::ZERO);
+    assert!(world.within(5, |world| world.has_all_of(hung, leader)).await, "it comes back, and gets nothing");
+    assert_eq!(world.term(), term, "elections");
 }
 
 struct Nobody;

@@ -5,6 +5,7 @@
 
 mod disks;
 mod flow;
+mod links;
 mod one_way;
 mod sizes;
 mod snapshots;

@@ -1,6 +1,7 @@
 //! A snapshot is sent once, and again only when it is lost.
 
-use crate::world::{Sent, World, state_of};
+use crate::links::Sent;
+use crate::world::{World, state_of};
 use figure2::{Index, Options};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};

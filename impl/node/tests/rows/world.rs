@@ -1,111 +1,24 @@
-//! Servers in one process on tokio's paused clock, with links that can be slow or cut in one direction, disks that take
-//! their time, and services that do, too. Every request that leaves is noted.
+//! Servers in one process on tokio's paused clock, with disks that take their time, and services that do, too.
 
-use bytes::Bytes;
-use figure2::codec::decode_message;
+use crate::links::{Links, Wire};
 use figure2::{
-    ApplyMsg, Command, Index, Options, Peer, Persistent, Raft, Record, Replies, ServerId, SnapshotData,
-    Started, Storage, StorageError, Term,
+    ApplyMsg, Command, Index, Options, Persistent, Raft, Record, ServerId, SnapshotData, Started, Storage,
+    StorageError, Term,
 };
-use figure2_core::Message;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-/// One way, unless a link says otherwise.
-const LATENCY: Duration = Duration::from_millis(1);
-
-/// A request that left.
-#[derive(Clone, Copy, Debug)]
-pub struct Sent {
-    pub at: Instant,
-    pub to: u8,
-    pub name: &'static str,
-    pub entries: usize,
-    pub bytes: usize,
-}
-
-/// What lies between the servers.
-#[derive(Default)]
-pub struct Links {
-    rafts: Mutex<BTreeMap<u8, Raft>>,
-    /// From whom nothing reaches whom.
-    cut: Mutex<BTreeSet<(u8, u8)>>,
-    latency: Mutex<BTreeMap<(u8, u8), Duration>>,
-    sent: Mutex<Vec<Sent>>,
-}
-
-impl Links {
-    async fn travel(&self, from: u8, to: u8) -> bool {
-        let latency = self.latency.lock().unwrap().get(&(from, to)).copied().unwrap_or(LATENCY);
-        sleep(latency).await;
-        !self.cut.lock().unwrap().contains(&(from, to))
-    }
-
-    /// Nothing that `from` sends reaches `to` any more, or everything does again.
-    pub fn cut(&self, from: u8, to: u8, cut: bool) {
-        let mut all = self.cut.lock().unwrap();
-        if cut {
-            all.insert((from, to));
-        } else {
-            all.remove(&(from, to));
-        }
-    }
-
-    /// How long what `from` sends takes to `to`, and back.
-    pub fn slow(&self, from: u8, to: u8, latency: Duration) {
-        self.latency.lock().unwrap().extend([((from, to), latency), ((to, from), latency)]);
-    }
-
-    /// What left for `to` since that moment.
-    pub fn sent_to(&self, to: u8, since: Instant) -> Vec<Sent> {
-        let sent = self.sent.lock().unwrap();
-        sent.iter().filter(|sent| sent.to == to && sent.at >= since).copied().collect()
-    }
-}
-
-struct Wire {
-    links: Arc<Links>,
-    from: u8,
-    to: u8,
-}
-
-impl Peer for Wire {
-    fn send(&self, request: Bytes, replies: &Replies) {
-        let (links, from, to, replies) = (self.links.clone(), self.from, self.to, replies.clone());
-        let message = decode_message(&request).unwrap().message;
-        let entries = match &message {
-            Message::AppendEntries(message) => message.entries.len(),
-            _ => 0,
-        };
-        let (at, name, bytes) = (Instant::now(), message.name(), request.len());
-        links.sent.lock().unwrap().push(Sent { at, to, name, entries, bytes });
-        tokio::spawn(async move {
-            if !links.travel(from, to).await {
-                return;
-            }
-            let target = links.rafts.lock().unwrap().get(&to).cloned();
-            let Some(reply) = (match target {
-                Some(target) => target.call(&request).await,
-                None => None,
-            }) else {
-                return;
-            };
-            if links.travel(to, from).await {
-                replies.deliver(&reply);
-            }
-        });
-    }
-}
+/// How often a write looks whether its disk has become faster.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A disk in memory: the records themselves, so that a large log costs no encoding. Clones are the same disk.
 #[derive(Clone, Default)]
 pub struct Memory {
     contents: Arc<Mutex<Persistent<Command, SnapshotData>>>,
-    /// How long each write takes.
-    pub delay: Arc<Mutex<Duration>>,
+    delay: Arc<Mutex<Duration>>,
 }
 
 impl Memory {
@@ -113,6 +26,7 @@ impl Memory {
         look(&self.contents.lock().unwrap())
     }
 
+    /// How long each write takes, that one included which is under way.
     pub fn takes(&self, delay: Duration) {
         *self.delay.lock().unwrap() = delay;
     }
@@ -124,9 +38,14 @@ impl Storage for Memory {
     }
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
-        let delay = *self.delay.lock().unwrap();
-        if !delay.is_zero() {
-            sleep(delay).await;
+        let begun = Instant::now();
+        // It looks again and again, so that a disk that hangs can come back.
+        loop {
+            let rest = self.delay.lock().unwrap().saturating_sub(begun.elapsed());
+            if rest.is_zero() {
+                break;
+            }
+            sleep(rest.min(LOOK)).await;
         }
         self.contents.lock().unwrap().apply_record(record);
         Ok(())
