@@ -84,6 +84,49 @@ pub struct World {
     pub servers: Vec<Server>,
 }
 
+/// A cluster of three in which one server was away, and lacks what only the others' snapshot covers.
+pub struct Behind {
+    pub world: World,
+    pub leader: u8,
+    /// It is down.
+    pub away: u8,
+    /// The follower that was there.
+    pub other: u8,
+    /// The snapshot's last entry.
+    pub index: Index,
+}
+
+impl Behind {
+    /// With a snapshot of that length. The leader keeps no entries for the follower: only the snapshot will do.
+    pub async fn by_a_snapshot_of(length: usize) -> Behind {
+        let world = World::with(3, Options { max_retained_bytes: 0, ..Options::default() });
+        let leader = world.leader().await;
+        let [away, other] = world.others(leader)[..] else { panic!("two others") };
+        world.crash(away);
+        world.commit(leader, 0..20, 16).await;
+        sleep(Duration::from_secs(1)).await;
+        let (index, data) = state_of(world.server(leader), length);
+        for id in [leader, other] {
+            world.server(id).raft.snapshot(index, data.clone());
+            let kept = world.server(id).raft.status().snapshot_index;
+            assert_eq!(kept, index, "server {id} did not take its service's snapshot");
+        }
+        Behind { world, leader, away, other, index }
+    }
+
+    /// The server that was away starts, with a service that takes so long to switch to a snapshot.
+    pub fn returns(&mut self, installs_in: Duration) {
+        self.world.restart(self.away);
+        self.world.server(self.away).service.lock().unwrap().installs_in = installs_in;
+    }
+
+    /// Its service has switched to the snapshot, once, and to no other.
+    pub fn assert_installed_once(&self, length: usize) {
+        let snapshots = self.world.server(self.away).service.lock().unwrap().snapshots.clone();
+        assert_eq!(snapshots, [(self.index, length)], "the snapshots that its service switched to");
+    }
+}
+
 /// A command that can be told from others, of that length (8 bytes at least).
 pub fn command(number: u64, length: usize) -> Command {
     let mut bytes = vec![0; length.max(8)];
@@ -271,7 +314,7 @@ async fn serve(raft: Raft, mut messages: mpsc::Receiver<ApplyMsg>, service: Arc<
 }
 
 /// What the server's service would hand over as a snapshot now, of that length.
-pub fn state_of(server: &Server, length: usize) -> (Index, SnapshotData) {
+fn state_of(server: &Server, length: usize) -> (Index, SnapshotData) {
     let service = server.service.lock().unwrap();
     (service.last, state(&service.commands, length))
 }
