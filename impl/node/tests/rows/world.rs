@@ -277,9 +277,13 @@ impl World {
 
     /// Whether the service of a server has all that the service of another has.
     pub fn has_all_of(&self, id: u8, other: u8) -> bool {
-        let (mine, theirs) = (&self.server(id).service, &self.server(other).service);
-        let (mine, theirs) = (mine.lock().unwrap(), theirs.lock().unwrap());
-        mine.last >= theirs.last && mine.commands == theirs.commands
+        // One lock after the other: the two may be the same server.
+        let (last, theirs) = {
+            let theirs = self.server(other).service.lock().unwrap();
+            (theirs.last, theirs.commands.clone())
+        };
+        let mine = self.server(id).service.lock().unwrap();
+        mine.last >= last && mine.commands == theirs
     }
 }
 
