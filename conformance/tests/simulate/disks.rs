@@ -1,7 +1,7 @@
 //! Disks that hang, and disks that are merely slow.
 
 use crate::recorded::Recorded;
-use figure2_conformance::linear::Outcome;
+use figure2_conformance::linear::{Action, Operation, Outcome};
 use figure2_conformance::simulate::{
     Defect, Failure, Fault, Kind, Limits, Plan, Run, Sizes, Span, Target, Verdict, run,
 };
@@ -32,14 +32,29 @@ fn fault(kind: Kind) -> Fault {
 
 #[test]
 fn a_slow_disk_costs_no_election_whoever_has_it() {
+    // Shorter than any election timeout.
+    let takes_ms = 350;
+    let slow = |target| fault(Kind::SlowDisk(target, takes_ms));
     for seed in 1..=2 {
-        // Shorter than any election timeout.
-        let slow = |server| fault(Kind::SlowDisk(Target::Server(server), 350));
-        for faults in [vec![slow(0), slow(1), slow(2)], vec![fault(Kind::SlowDisk(Target::Leader, 350))]] {
+        let all = (0..3).map(|server| slow(Target::Server(server))).collect();
+        for (whose, faults) in [("all", all), ("the leader's", vec![slow(Target::Leader)])] {
             let over = holds(&calm(seed, faults));
-            let figures = &over.figures;
-            assert_eq!(figures.elections, 1, "seed {seed}");
-            assert!(figures.committed > 30, "seed {seed}: {figures:?}");
+            let (figures, recorded) = (&over.figures, Recorded::of(&over));
+            assert_eq!(figures.elections, 1, "seed {seed}, {whose}: elections, where the first is enough");
+            assert!(figures.committed > 30, "seed {seed}, {whose}: {figures:?}");
+            // Or else nothing was slow.
+            let leader = recorded.leader_at(BEGIN).unwrap();
+            let most = usize::try_from(20_000 / takes_ms + 1).unwrap();
+            for server in 0..3 {
+                let writes = recorded.writes_of(server, BEGIN, BEGIN + 20_000);
+                let told = format!("seed {seed}, {whose}: server {server} ended {writes} writes in 20 s");
+                if whose == "all" || server == leader {
+                    assert!(writes <= most, "{told}, and a slow disk ends {most}");
+                } else {
+                    assert!(writes > most, "{told}: it waits for the leader's disk");
+                }
+                assert!(writes > 20, "{told}");
+            }
         }
     }
 }
@@ -52,12 +67,22 @@ fn while_the_leaders_disk_hangs_another_leads_and_no_client_waits_longer_than_th
         let recorded = Recorded::of(&over);
         let leader_at = |ms| recorded.leader_at(ms).unwrap();
         let (first, later) = (leader_at(BEGIN), leader_at(BEGIN + 5000));
-        assert_ne!(first, later, "seed {seed}");
+        assert_ne!(first, later, "seed {seed}: the server whose disk hangs leads on");
+        let writes = recorded.writes_of(first, BEGIN + 1000, 25_000);
+        assert_eq!(writes, 0, "seed {seed}: writes that ended on a disk that hangs");
         assert_eq!(leader_at(25_000), later, "seed {seed}: the successor stays");
         let longest = recorded.longest_without_commit(BEGIN, 25_000);
         assert!(longest < 3000, "seed {seed}: nothing was committed for {longest} ms");
         let done = over.history.iter().filter(|op| matches!(op.outcome, Outcome::Ok { .. })).count();
         assert!(done > 300, "seed {seed}: {done} requests");
+        // A client gives up after 2.5 s. (A compare-and-set may also be refused.)
+        let gave_up = |op: &&Operation| match op.outcome {
+            Outcome::Ok { .. } => false,
+            Outcome::Failed => !matches!(op.action, Action::Cas { .. }),
+            Outcome::Unknown => op.completed.is_some(),
+        };
+        let given_up: Vec<_> = over.history.iter().filter(gave_up).collect();
+        assert!(given_up.is_empty(), "seed {seed}: clients waited in vain: {given_up:?}");
     }
 }
 

@@ -10,23 +10,39 @@ struct Step {
     state: Value,
 }
 
-/// The steps of a run, in their order.
-pub(crate) struct Recorded(Vec<Step>);
+/// The steps of a run, and when whose writes ended (in ms), in their order.
+pub(crate) struct Recorded {
+    steps: Vec<Step>,
+    writes: Vec<(u64, u64)>,
+}
 
 impl Recorded {
     pub(crate) fn of(run: &Run) -> Recorded {
         let text = str::from_utf8(&run.recording).unwrap();
-        let steps = text.lines().filter_map(|line| {
+        let (mut steps, mut writes) = (Vec::new(), Vec::new());
+        for line in text.lines() {
             let line: Value = serde_json::from_str(line).unwrap();
-            let state = line.pointer("/event/step/state")?.clone();
-            let (at, server) = (line["at"].as_u64().unwrap(), line["server"].as_u64().unwrap());
-            Some(Step { at_ms: at / 1000, server, state })
-        });
-        Recorded(steps.collect())
+            // The first line is about the recording.
+            let (Some(at), Some(server)) = (line["at"].as_u64(), line["server"].as_u64()) else { continue };
+            let at_ms = at / 1000;
+            if let Some(state) = line.pointer("/event/step/state") {
+                steps.push(Step { at_ms, server, state: state.clone() });
+            } else if line["event"] == "durable" {
+                writes.push((at_ms, server));
+            }
+        }
+        assert!(!steps.is_empty() && !writes.is_empty(), "the recording tells of no steps, or of no writes");
+        Recorded { steps, writes }
+    }
+
+    /// How many writes of a server ended.
+    pub(crate) fn writes_of(&self, server: u64, from_ms: u64, to_ms: u64) -> usize {
+        let ended = |write: &&(u64, u64)| write.1 == server && (from_ms..to_ms).contains(&write.0);
+        self.writes.iter().filter(ended).count()
     }
 
     fn before(&self, ms: u64) -> impl DoubleEndedIterator<Item = &Step> {
-        self.0.iter().filter(move |step| step.at_ms < ms)
+        self.steps.iter().filter(move |step| step.at_ms < ms)
     }
 
     /// Who led the latest term.
