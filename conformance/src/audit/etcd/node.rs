@@ -411,6 +411,8 @@ impl Node {
             (expected.log, expected.state.commit) = (event.log, commit);
             self.snapshots.retain(|other| *other > commit);
             self.installs = true;
+            // The service may install it when the node no longer follows.
+            self.campaign.asks_anew();
         }
     }
 
@@ -559,7 +561,7 @@ impl Node {
                 },
                 Type::VoteResp if role == Role::Candidate => {
                     self.campaign.heard(message.from, !message.reject);
-                    let (wins, ..) = self.conf.majority(|voter| self.campaign.has_vote_of(voter));
+                    let (wins, ..) = self.conf.majority(|voter| self.campaign.must_count_vote_of(voter));
                     (wins && self.conf.halves().next().is_some()).then_some(Due::Leader)
                 }
                 Type::AppResp if role == Role::Leader && !message.reject => {
