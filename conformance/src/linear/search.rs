@@ -11,9 +11,8 @@ use super::configuration::{Configuration, Configurations, Order, Value, in_order
 use super::digest::Digest;
 use super::history::{Action, Operation, Outcome};
 use super::horizon::Horizon;
+use super::in_flight::{Event, InFlight, complete, events, finish};
 
-/// At most this many operations of one key may be in flight at once, those of unknown outcome not counted.
-pub(crate) const IN_FLIGHT: usize = u128::BITS as usize;
 /// A forced beginning is noted once in so many completions, and so many are kept.
 const CUT_EVERY: usize = 64;
 const CUTS: usize = 4;
@@ -58,6 +57,21 @@ impl Budget<'_> {
         let late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         if late { Err(format!("out of time at place {place}")) } else { Ok(()) }
     }
+
+    /// One more step of a search, which holds so many configurations.
+    ///
+    /// # Errors
+    /// They are too many, or time is up.
+    pub(crate) fn spend(&self, steps: &mut usize, held: usize, place: u64) -> Result<(), String> {
+        if held > self.configurations {
+            return Err(format!(
+                "more than {} configurations at once, at place {place}",
+                self.configurations
+            ));
+        }
+        *steps += 1;
+        if steps.is_multiple_of(256) { self.check_time(place) } else { Ok(()) }
+    }
 }
 
 /// What a search found. Operations are named by their places in the list that was searched.
@@ -92,13 +106,6 @@ enum Kind {
     Cas,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Event {
-    place: u64,
-    operation: u32,
-    completes: bool,
-}
-
 /// Looks for an order of the operations of one key, given in the order of their invocations, none of which says
 /// nothing ([`Operation::matters`]), from the value `initial`.
 pub(crate) fn search(operations: &[&Operation], initial: Option<&str>, budget: Budget<'_>) -> Found {
@@ -116,8 +123,7 @@ pub(crate) fn search(operations: &[&Operation], initial: Option<&str>, budget: B
         classes,
         budget,
         now: 0,
-        in_flight: Vec::new(),
-        free: u128::MAX,
+        in_flight: InFlight::default(),
         configurations: Configurations::default(),
         forced: VecDeque::new(),
         completions: 0,
@@ -145,10 +151,7 @@ struct Search<'a, 'b> {
     budget: Budget<'b>,
     /// The place of the last event.
     now: u64,
-    /// The operations in flight that must take effect, each with its bit, in the order of their invocations.
-    in_flight: Vec<(u128, u32)>,
-    /// Bits not in use.
-    free: u128,
+    in_flight: InFlight,
     configurations: Configurations,
     /// Forced beginnings: the count of completions, and the order.
     forced: VecDeque<(usize, Order)>,
@@ -158,7 +161,7 @@ struct Search<'a, 'b> {
 
 impl Search<'_, '_> {
     fn run(&mut self, initial: Option<&str>) -> Found {
-        let events = self.events();
+        let events = events(self.operations);
         let mut start = Configurations::default();
         if let Some(first) = self.normal(Configuration::start(Value::of(initial))) {
             start.insert(first);
@@ -191,22 +194,9 @@ impl Search<'_, '_> {
             }
         }
         match self.configurations.iter().next() {
-            Some(one) => Found::Order(self.finish(in_order(&one.order))),
+            Some(one) => Found::Order(finish(self.operations, in_order(&one.order))),
             None => self.violation(),
         }
-    }
-
-    fn events(&self) -> Vec<Event> {
-        let mut events = Vec::with_capacity(2 * self.operations.len());
-        for (at, operation) in self.operations.iter().enumerate() {
-            let operation_at = at as u32;
-            events.push(Event { place: operation.invoked, operation: operation_at, completes: false });
-            if operation.deadline() < u64::MAX {
-                events.push(Event { place: operation.deadline(), operation: operation_at, completes: true });
-            }
-        }
-        events.sort_unstable_by_key(|event| event.place);
-        events
     }
 
     /// Moves to the place of an event. When an observation is over, values that only it could see become one.
@@ -234,12 +224,7 @@ impl Search<'_, '_> {
             self.classes.invoke(source, &self.horizon);
             return Ok(());
         }
-        if self.free == 0 {
-            return Err(format!("more than {IN_FLIGHT} operations in flight at place {}", source.invoked));
-        }
-        let bit = 1 << self.free.trailing_zeros();
-        self.free &= !bit;
-        self.in_flight.push((bit, operation));
+        self.in_flight.add(operation, source.invoked)?;
         self.normalise();
         Ok(())
     }
@@ -247,35 +232,16 @@ impl Search<'_, '_> {
     /// Keeps the configurations in which the operation has taken effect, after letting it, and whatever of the other
     /// operations in flight may go before it, take effect in the others.
     fn complete(&mut self, operation: u32) -> Result<(), String> {
-        let Some(at) = self.in_flight.iter().position(|entry| entry.1 == operation) else { return Ok(()) };
-        let bit = self.in_flight[at].0;
-        let mut survivors = Configurations::default();
-        let mut reached = Configurations::default();
-        for mut one in std::mem::take(&mut self.configurations).into_vec() {
-            if one.done & bit == 0 {
-                reached.insert(one);
-            } else {
-                one.done &= !bit;
-                survivors.insert(one);
-            }
-        }
-        let mut next = 0;
-        while let Some(from) = reached.get(next) {
-            next += 1;
-            let Some(from) = from.cloned() else { continue };
-            for step in self.successors(&from, operation) {
-                let Some(mut one) = self.normal(step) else { continue };
-                if one.done & bit == 0 {
-                    reached.insert(one);
-                } else {
-                    one.done &= !bit;
-                    survivors.insert(one);
-                }
-            }
-            self.spend(reached.held() + survivors.held())?;
-        }
-        self.in_flight.remove(at);
-        self.free |= bit;
+        let Some(bit) = self.in_flight.bit_of(operation) else { return Ok(()) };
+        let configurations = std::mem::take(&mut self.configurations);
+        let (this, mut steps) = (&*self, self.steps);
+        let successors = |from: &Configuration| {
+            this.successors(from, operation).into_iter().filter_map(move |step| this.normal(step))
+        };
+        let spend = |held| this.budget.spend(&mut steps, held, this.now);
+        let survivors = complete(configurations, bit, successors, spend)?;
+        self.steps = steps;
+        self.in_flight.remove(bit);
         self.completions += 1;
         if self.classes.is_empty() {
             self.configurations = survivors;
@@ -289,15 +255,6 @@ impl Search<'_, '_> {
         Ok(())
     }
 
-    fn spend(&mut self, held: usize) -> Result<(), String> {
-        if held > self.budget.configurations {
-            let most = self.budget.configurations;
-            return Err(format!("more than {most} configurations at once, at place {}", self.now));
-        }
-        self.steps += 1;
-        if self.steps.is_multiple_of(256) { self.budget.check_time(self.now) } else { Ok(()) }
-    }
-
     /// What `from` becomes if one more operation takes effect.
     fn successors(&self, from: &Configuration, completing: u32) -> Vec<Configuration> {
         let mut results = Vec::new();
@@ -306,7 +263,7 @@ impl Search<'_, '_> {
             self.take_unseen(&mut before_put, 0);
             results = self.classes.successors(from, &before_put, &self.horizon);
         }
-        for &(bit, operation) in &self.in_flight {
+        for &(bit, operation) in self.in_flight.entries() {
             let condensed = &self.condensed[operation as usize];
             // Before the completing operation, one that makes nothing observable can wait for the next put: see `put`.
             let can_wait = operation != completing && condensed.unseen_from <= self.now;
@@ -340,7 +297,7 @@ impl Search<'_, '_> {
     /// served, or able to be.
     fn keeps_what_is_needed(&self, before: Value, next: &Configuration) -> bool {
         let is_done = |operation: u32| {
-            self.in_flight.iter().any(|&(bit, one)| one == operation && next.done & bit != 0)
+            self.in_flight.entries().iter().any(|&(bit, one)| one == operation && next.done & bit != 0)
         };
         self.horizon.keeps(before, next.value, is_done)
     }
@@ -348,7 +305,7 @@ impl Search<'_, '_> {
     /// Lets the writes in flight that can only make values that cannot be observed take effect, but for the one with
     /// the bit `but`: right before a put, or when the value cannot be observed anyway, it costs nothing.
     fn take_unseen(&self, one: &mut Configuration, but: u128) {
-        for &(bit, operation) in &self.in_flight {
+        for &(bit, operation) in self.in_flight.entries() {
             if bit != but && one.done & bit == 0 && self.condensed[operation as usize].unseen_from <= self.now
             {
                 one.take(operation);
@@ -365,7 +322,7 @@ impl Search<'_, '_> {
             self.take_unseen(&mut one, 0);
             return (!self.is_doomed(&one)).then_some(one);
         }
-        for &(bit, operation) in &self.in_flight {
+        for &(bit, operation) in self.in_flight.entries() {
             let condensed = &self.condensed[operation as usize];
             if one.done & bit == 0 && condensed.kind == Kind::Get && condensed.sees == one.value {
                 one.take(operation);
@@ -378,7 +335,7 @@ impl Search<'_, '_> {
     /// For a value that cannot be observed: whether the next observation completes before a put can come.
     fn is_doomed(&self, one: &Configuration) -> bool {
         let mut deadline = self.horizon.next_observed();
-        for &(_, operation) in self.in_flight.iter().filter(|entry| one.done & entry.0 == 0) {
+        for &(_, operation) in self.in_flight.entries().iter().filter(|entry| one.done & entry.0 == 0) {
             match self.condensed[operation as usize].kind {
                 Kind::Get | Kind::Cas => {
                     deadline = deadline.min(self.operations[operation as usize].deadline())
@@ -410,20 +367,5 @@ impl Search<'_, '_> {
         let early = |entry: &&(usize, Order)| entry.0 + 2 * CUT_EVERY <= self.completions;
         let cut = self.forced.iter().rev().find(early).or(self.forced.front());
         Found::Violation { forced: cut.map(|entry| in_order(&entry.1)) }
-    }
-
-    /// Once nothing is observed any more, the writes that are left take effect in the order of their completions.
-    fn finish(&self, mut order: Vec<u32>) -> Vec<u32> {
-        let mut taken = vec![false; self.operations.len()];
-        for &operation in &order {
-            taken[operation as usize] = true;
-        }
-        let mut left: Vec<(u64, u32)> = (0..self.operations.len())
-            .filter(|&at| !taken[at] && self.operations[at].deadline() < u64::MAX)
-            .map(|at| (self.operations[at].deadline(), at as u32))
-            .collect();
-        left.sort_unstable();
-        order.extend(left.iter().map(|entry| entry.1));
-        order
     }
 }

@@ -12,15 +12,14 @@
 //!
 //! After each step the search decides again, so that what is left is violated, too.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::certificate::replay;
 use super::exhaustive;
 use super::history::{Action, Operation, Outcome};
+use super::reduction::{self, Reduction};
 use super::search::{Budget, Found, search};
 
-/// Time for the reduction.
-const TIME: Duration = Duration::from_secs(10);
 /// At most this many operations outside the window are named.
 const HINTS: usize = 3;
 
@@ -49,17 +48,19 @@ pub(crate) fn window(
     forced: Option<&[u32]>,
     budget: Budget<'_>,
 ) -> Window {
-    let deadline = Instant::now() + TIME;
+    let deadline = reduction::deadline();
     let budget = Budget { deadline: Some(deadline), ticks: None, ..budget };
-    let cut = forced.map(|forced| without_beginning(operations, initial, forced));
+    let cut = forced.map(|forced| {
+        (replay(operations, initial, forced), reduction::without_beginning(operations, forced))
+    });
     let cut = cut.filter(|(initial, left)| is_violated(left, initial.as_deref(), budget));
     let (initial, left) = cut.unwrap_or_else(|| {
         (initial.map(str::to_owned), operations.iter().map(|&operation| operation.clone()).collect())
     });
-    let mut reduction = Reduction { initial, left, budget };
-    reduction.cut_end();
+    let mut reduction = Reduction::new(left, deadline, |left| is_violated(left, initial.as_deref(), budget));
+    reduction.cut_end(Operation::matters);
     while reduction.drop_chunks() {}
-    let Reduction { initial, left, .. } = reduction;
+    let left = reduction.left;
     let references: Vec<&Operation> = left.iter().collect();
     let order = exhaustive::is_linearizable(&references, initial.as_deref(), budget.second_opinion);
     Window {
@@ -85,62 +86,12 @@ impl Window {
     }
 }
 
-/// The value that `forced` leaves, and the other operations.
-fn without_beginning(
-    operations: &[&Operation],
-    initial: Option<&str>,
-    forced: &[u32],
-) -> (Option<String>, Vec<Operation>) {
-    let mut taken = vec![false; operations.len()];
-    for &at in forced {
-        taken[at as usize] = true;
-    }
-    let left = operations.iter().zip(&taken).filter(|entry| !entry.1).map(|entry| (*entry.0).clone());
-    (replay(operations, initial, forced), left.collect())
-}
-
 fn is_violated(operations: &[Operation], initial: Option<&str>, budget: Budget<'_>) -> bool {
     let references: Vec<&Operation> = operations.iter().collect();
     matches!(search(&references, initial, budget), Found::Violation { .. })
 }
 
-struct Reduction<'b> {
-    initial: Option<String>,
-    left: Vec<Operation>,
-    budget: Budget<'b>,
-}
-
-impl Reduction<'_> {
-    /// Goes on with `smaller` if it is violated.
-    fn accept(&mut self, smaller: Vec<Operation>) -> bool {
-        let accepted = is_violated(&smaller, self.initial.as_deref(), self.budget);
-        if accepted {
-            self.left = smaller;
-        }
-        accepted
-    }
-
-    fn is_late(&self) -> bool {
-        self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
-    /// Cuts off everything after the first completion with which there is no order.
-    fn cut_end(&mut self) {
-        let mut ends: Vec<u64> =
-            self.left.iter().map(Operation::deadline).filter(|&place| place < u64::MAX).collect();
-        ends.sort_unstable();
-        // The last end is known to be enough. A history that has an order has one up to each place.
-        let (mut low, mut high) = (0, ends.len().saturating_sub(1));
-        while low < high && !self.is_late() {
-            let middle = (low + high) / 2;
-            if self.accept(up_to(&self.left, ends[middle])) {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-    }
-
+impl<F: Fn(&[Operation]) -> bool> Reduction<Action, F> {
     /// Leaves out what can be, in ever smaller chunks, and first all but a chunk; true if something was.
     fn drop_chunks(&mut self) -> bool {
         let before = self.left.len();
@@ -168,22 +119,6 @@ impl Reduction<'_> {
         let smaller = without(&self.left, drop);
         smaller.len() < self.left.len() && self.accept(smaller)
     }
-}
-
-/// What is known of the operations at a place.
-fn up_to(operations: &[Operation], place: u64) -> Vec<Operation> {
-    let mut known = Vec::new();
-    for operation in operations.iter().filter(|operation| operation.invoked <= place) {
-        let mut operation = operation.clone();
-        if operation.completed.is_some_and(|completed| completed > place) {
-            operation.completed = None;
-            operation.outcome = Outcome::Unknown;
-        }
-        if operation.matters() {
-            known.push(operation);
-        }
-    }
-    known
 }
 
 /// The operations without those of the places for which `drop` holds, as far as they may be left out: writes that an

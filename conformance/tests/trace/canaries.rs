@@ -147,7 +147,13 @@ impl Table {
 
 #[test]
 fn recordings_hold_in_etcds_form() {
-    for id in ["Figure82C", "SnapshotInstallUnreliable2D", "SnapshotInstallCrash3D", "Rejoin2B"] {
+    for id in [
+        "Figure82C",
+        "Figure8Unreliable2C",
+        "SnapshotInstallUnreliable2D",
+        "SnapshotInstallCrash3D",
+        "Rejoin2B",
+    ] {
         let report = audit_lines(id, told(id).as_bytes(), false).unwrap();
         assert_eq!(report.exit_code(), 0, "{}", text(&report));
         assert!(

@@ -1,5 +1,7 @@
 //! Lines as etcd's raft writes them, made by hand from the public format, and a trace that it wrote itself.
 
+mod candidates;
+
 use figure2_conformance::audit::etcd::{audit_files, audit_lines};
 use figure2_conformance::audit::{Cause, Clock, Property, Report, Verdict, html, json, junit, text};
 use rand::rngs::SmallRng;

@@ -16,8 +16,10 @@ pub(super) struct Campaign {
     told_itself: bool,
     /// What it asks with: last index and its term.
     with: Option<(u64, u64)>,
-    /// Who answered, and whether with a vote: the first answer counts.
-    answers: BTreeMap<u64, bool>,
+    /// Who voted for it.
+    votes: BTreeSet<u64>,
+    /// Who refused before voting for it.
+    refused: BTreeSet<u64>,
 }
 
 impl Campaign {
@@ -32,19 +34,35 @@ impl Campaign {
         self.voters.contains(&message.to) && *self.with.get_or_insert(with) == with
     }
 
+    /// Its log is another one: it asks with another last index from now on.
+    pub(super) fn asks_anew(&mut self) {
+        self.with = None;
+    }
+
     /// The candidate tells itself of its own vote, once.
     pub(super) fn tells_itself(&mut self, message: &Message) -> bool {
         let is_first = !std::mem::replace(&mut self.told_itself, true);
         is_first && !message.reject && self.voters.contains(&message.to)
     }
 
-    /// The candidate hears an answer.
+    /// The candidate hears an answer. A refusal takes no vote back, and one that comes first does not exclude a vote: it
+    /// may be the answer to an older request, which names the voter's term and not the request's.
     pub(super) fn heard(&mut self, voter: u64, granted: bool) {
-        self.answers.entry(voter).or_insert(granted);
+        if granted {
+            self.votes.insert(voter);
+        } else if !self.votes.contains(&voter) {
+            self.refused.insert(voter);
+        }
     }
 
+    /// The voter's vote was heard.
     pub(super) fn has_vote_of(&self, voter: u64) -> bool {
-        self.answers.get(&voter) == Some(&true)
+        self.votes.contains(&voter)
+    }
+
+    /// The voter's vote was heard, and also who counts a voter's first answer only, as etcd's raft does, counts it.
+    pub(super) fn must_count_vote_of(&self, voter: u64) -> bool {
+        self.votes.contains(&voter) && !self.refused.contains(&voter)
     }
 }
 

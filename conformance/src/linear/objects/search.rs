@@ -7,17 +7,12 @@ use std::collections::{HashMap, VecDeque};
 use super::Object;
 use crate::linear::configuration::{Configuration, Configurations, Order, in_order};
 use crate::linear::history::{Operation, Outcome};
-use crate::linear::search::{Budget, Found, IN_FLIGHT};
+use crate::linear::in_flight::{InFlight, complete, events, finish};
+use crate::linear::search::{Budget, Found};
 
 /// So many of the last forced beginnings are kept: the first of them leaves enough of the past in the window of a
 /// violation to show what went wrong.
 const CUTS: usize = 8;
-
-struct Event {
-    place: u64,
-    operation: u32,
-    completes: bool,
-}
 
 /// Operations of unknown outcome that do the same.
 struct Class<'a, A> {
@@ -31,8 +26,7 @@ struct Class<'a, A> {
 struct Search<'a, 'b, A: Object> {
     operations: &'b [&'a Operation<A>],
     budget: Budget<'b>,
-    in_flight: Vec<(u128, u32)>,
-    free: u128,
+    in_flight: InFlight,
     classes: Vec<Class<'a, A>>,
     class_of: HashMap<&'a A, usize>,
     configurations: Configurations<A::State>,
@@ -59,8 +53,7 @@ pub(super) fn search<A: Object>(
     let mut search = Search {
         operations,
         budget,
-        in_flight: Vec::new(),
-        free: u128::MAX,
+        in_flight: InFlight::default(),
         classes: Vec::new(),
         class_of: HashMap::new(),
         configurations: Configurations::default(),
@@ -79,7 +72,7 @@ impl<'a, A: Object> Search<'a, '_, A> {
         let asks = self.operations.iter().filter(|one| !one.action.is_always_possible());
         let end = asks.map(|one| one.deadline()).filter(|&place| place < u64::MAX).max().unwrap_or(0);
         let mut forced: VecDeque<Order> = VecDeque::new();
-        for event in self.events() {
+        for event in events(self.operations) {
             if self.place >= end {
                 break;
             }
@@ -103,22 +96,9 @@ impl<'a, A: Object> Search<'a, '_, A> {
             }
         }
         match self.configurations.iter().next() {
-            Some(one) => Found::Order(self.finish(in_order(&one.order))),
+            Some(one) => Found::Order(finish(self.operations, in_order(&one.order))),
             None => Found::Violation { forced: None },
         }
-    }
-
-    fn events(&self) -> Vec<Event> {
-        let mut events = Vec::with_capacity(2 * self.operations.len());
-        for (at, operation) in self.operations.iter().enumerate() {
-            let at = at as u32;
-            events.push(Event { place: operation.invoked, operation: at, completes: false });
-            if operation.deadline() < u64::MAX {
-                events.push(Event { place: operation.deadline(), operation: at, completes: true });
-            }
-        }
-        events.sort_unstable_by_key(|event| event.place);
-        events
     }
 
     fn invoke(&mut self, operation: u32) -> Result<(), String> {
@@ -134,12 +114,7 @@ impl<'a, A: Object> Search<'a, '_, A> {
             self.classes[class].operations.push(operation);
             return Ok(());
         }
-        if self.free == 0 {
-            return Err(format!("more than {IN_FLIGHT} operations in flight at place {}", source.invoked));
-        }
-        let bit = 1 << self.free.trailing_zeros();
-        self.free &= !bit;
-        self.in_flight.push((bit, operation));
+        self.in_flight.add(operation, source.invoked)?;
         if source.action.is_read() {
             self.normalise();
         }
@@ -156,7 +131,7 @@ impl<'a, A: Object> Search<'a, '_, A> {
 
     /// The configuration with every read done that can take effect.
     fn normal(&self, mut one: Configuration<A::State>) -> Configuration<A::State> {
-        for &(bit, operation) in &self.in_flight {
+        for &(bit, operation) in self.in_flight.entries() {
             let action = &self.operations[operation as usize].action;
             if one.done & bit == 0 && action.is_read() && action.step(&one.value).is_some() {
                 one.take(operation);
@@ -169,35 +144,16 @@ impl<'a, A: Object> Search<'a, '_, A> {
     /// Keeps the configurations in which the operation has taken effect, after letting it, and whatever may go before
     /// it, take effect in the others.
     fn complete(&mut self, operation: u32) -> Result<(), String> {
-        let Some(at) = self.in_flight.iter().position(|entry| entry.1 == operation) else { return Ok(()) };
-        let bit = self.in_flight[at].0;
-        let mut survivors = Configurations::default();
-        let mut reached = Configurations::default();
-        for mut one in std::mem::take(&mut self.configurations).into_vec() {
-            if one.done & bit == 0 {
-                reached.insert(one);
-            } else {
-                one.done &= !bit;
-                survivors.insert(one);
-            }
-        }
-        let mut next = 0;
-        while let Some(from) = reached.get(next) {
-            next += 1;
-            let Some(from) = from.cloned() else { continue };
-            for step in self.successors(&from) {
-                let mut one = self.normal(step);
-                if one.done & bit == 0 {
-                    reached.insert(one);
-                } else {
-                    one.done &= !bit;
-                    survivors.insert(one);
-                }
-            }
-            self.spend(reached.held() + survivors.held())?;
-        }
-        self.in_flight.remove(at);
-        self.free |= bit;
+        let Some(bit) = self.in_flight.bit_of(operation) else { return Ok(()) };
+        let configurations = std::mem::take(&mut self.configurations);
+        let (this, mut steps) = (&*self, self.steps);
+        let successors = |from: &Configuration<A::State>| {
+            this.successors(from).into_iter().map(move |step| this.normal(step))
+        };
+        let spend = |held| this.budget.spend(&mut steps, held, this.place);
+        let survivors = complete(configurations, bit, successors, spend)?;
+        self.steps = steps;
+        self.in_flight.remove(bit);
         self.configurations = survivors;
         self.settle();
         Ok(())
@@ -206,7 +162,7 @@ impl<'a, A: Object> Search<'a, '_, A> {
     fn successors(&self, from: &Configuration<A::State>) -> Vec<Configuration<A::State>> {
         let mut results = Vec::new();
         let mut tried: Vec<&A> = Vec::new();
-        let mut order = self.in_flight.clone();
+        let mut order = self.in_flight.entries().to_vec();
         order.sort_unstable_by_key(|entry| self.operations[entry.1 as usize].deadline());
         for (bit, operation) in order {
             let action = &self.operations[operation as usize].action;
@@ -244,7 +200,7 @@ impl<'a, A: Object> Search<'a, '_, A> {
     /// Whether all that has to take effect still can, as far as levels tell.
     fn is_within_ceilings(&self, one: &Configuration<A::State>) -> bool {
         let level = A::level(&one.value);
-        let waiting = self.in_flight.iter().filter(|entry| one.done & entry.0 == 0);
+        let waiting = self.in_flight.entries().iter().filter(|entry| one.done & entry.0 == 0);
         level <= self.ceilings[self.invoked]
             && waiting
                 .filter_map(|entry| self.operations[entry.1 as usize].action.ceiling())
@@ -279,29 +235,5 @@ impl<'a, A: Object> Search<'a, '_, A> {
             one.used.retain(|entry| entry.1 > 0);
             self.configurations.insert(one);
         }
-    }
-
-    fn spend(&mut self, held: usize) -> Result<(), String> {
-        if held > self.budget.configurations {
-            let most = self.budget.configurations;
-            return Err(format!("more than {most} configurations at once, at place {}", self.place));
-        }
-        self.steps += 1;
-        if self.steps.is_multiple_of(256) { self.budget.check_time(self.place) } else { Ok(()) }
-    }
-
-    /// Once nothing asks for a state any more, the operations left take effect in the order of their completions.
-    fn finish(&self, mut order: Vec<u32>) -> Vec<u32> {
-        let mut taken = vec![false; self.operations.len()];
-        for &operation in &order {
-            taken[operation as usize] = true;
-        }
-        let deadline = |at: u32| self.operations[at as usize].deadline();
-        let mut left: Vec<u32> = (0..self.operations.len() as u32)
-            .filter(|&at| !taken[at as usize] && deadline(at) < u64::MAX)
-            .collect();
-        left.sort_unstable_by_key(|&at| deadline(at));
-        order.extend(left);
-        order
     }
 }

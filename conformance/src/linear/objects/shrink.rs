@@ -3,14 +3,13 @@
 //! object alone. docs/linearizability.md says why each is.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Object, is_linearizable, matters};
-use crate::linear::history::{Operation, Outcome};
+use crate::linear::history::Operation;
+use crate::linear::reduction::{self, Reduction};
 use crate::linear::search::{Budget, Found};
 
-/// Time for the reduction.
-const TIME: Duration = Duration::from_secs(10);
 /// States that the second opinion may meet.
 const SECOND_OPINION: usize = 300_000;
 
@@ -35,21 +34,20 @@ impl<A: Object> Shrunk<A> {
         forced: Option<&[u32]>,
         budget: Budget<'_>,
     ) -> Self {
-        let deadline = Instant::now() + TIME;
+        let deadline = reduction::deadline();
         let budget = Budget { deadline: Some(deadline), ..budget };
-        let all = || operations.iter().map(|&operation| operation.clone()).collect();
-        let mut reduction = Reduction { initial: initial.clone(), left: all(), budget };
-        if let Some((initial, left)) =
-            forced.and_then(|forced| without_beginning(operations, initial, forced))
-            && is_violated(&left, &initial, budget)
-        {
-            reduction.initial = initial;
-            reduction.left = left;
-        }
-        reduction.cut_end();
+        let cut = forced.and_then(|forced| {
+            Some((after(operations, initial, forced)?, reduction::without_beginning(operations, forced)))
+        });
+        let (initial, left) =
+            cut.filter(|(initial, left)| is_violated(left, initial, budget)).unwrap_or_else(|| {
+                (initial.clone(), operations.iter().map(|&operation| operation.clone()).collect())
+            });
+        let mut reduction = Reduction::new(left, deadline, |left| is_violated(left, &initial, budget));
+        reduction.cut_end(matters);
         reduction.restrict();
         reduction.drop_reads();
-        let Reduction { initial, left, .. } = reduction;
+        let left = reduction.left;
         let references: Vec<&Operation<A>> = left.iter().collect();
         let confirmed =
             is_linearizable(&references, &initial, SECOND_OPINION).map(|linearizable| !linearizable);
@@ -57,20 +55,10 @@ impl<A: Object> Shrunk<A> {
     }
 }
 
-/// The state that `forced` leaves, and the other operations.
-fn without_beginning<A: Object>(
-    operations: &[&Operation<A>],
-    initial: &A::State,
-    forced: &[u32],
-) -> Option<(A::State, Vec<Operation<A>>)> {
-    let mut taken = vec![false; operations.len()];
-    let mut state = initial.clone();
-    for &at in forced {
-        taken[at as usize] = true;
-        state = operations[at as usize].action.step(&state)?;
-    }
-    let left = operations.iter().zip(&taken).filter(|entry| !entry.1).map(|entry| (*entry.0).clone());
-    Some((state, left.collect()))
+/// The state that `forced` leaves.
+fn after<A: Object>(operations: &[&Operation<A>], initial: &A::State, forced: &[u32]) -> Option<A::State> {
+    let step = |state: A::State, at: &u32| operations[*at as usize].action.step(&state);
+    forced.iter().try_fold(initial.clone(), step)
 }
 
 fn is_violated<A: Object>(operations: &[Operation<A>], initial: &A::State, budget: Budget<'_>) -> bool {
@@ -78,41 +66,7 @@ fn is_violated<A: Object>(operations: &[Operation<A>], initial: &A::State, budge
     matches!(A::search(&references, initial, budget), Found::Violation { .. })
 }
 
-struct Reduction<'b, A: Object> {
-    initial: A::State,
-    left: Vec<Operation<A>>,
-    budget: Budget<'b>,
-}
-
-impl<A: Object> Reduction<'_, A> {
-    fn accept(&mut self, smaller: Vec<Operation<A>>) -> bool {
-        let accepted = is_violated(&smaller, &self.initial, self.budget);
-        if accepted {
-            self.left = smaller;
-        }
-        accepted
-    }
-
-    fn is_late(&self) -> bool {
-        self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
-    /// Cuts off everything after the first completion with which there is no order.
-    fn cut_end(&mut self) {
-        let mut ends: Vec<u64> =
-            self.left.iter().map(Operation::deadline).filter(|&end| end < u64::MAX).collect();
-        ends.sort_unstable();
-        let (mut low, mut high) = (0, ends.len().saturating_sub(1));
-        while low < high && !self.is_late() {
-            let middle = (low + high) / 2;
-            if self.accept(up_to(&self.left, ends[middle])) {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-    }
-
+impl<A: Object, F: Fn(&[Operation<A>]) -> bool> Reduction<A, F> {
     /// Looks at as few parts of the object as show the violation.
     fn restrict(&mut self) {
         let mut parts: Vec<String> = {
@@ -175,20 +129,4 @@ impl<A: Object> Reduction<'_, A> {
             size = if size == 1 { 0 } else { size.div_ceil(2) };
         }
     }
-}
-
-/// What is known of the operations at a place.
-fn up_to<A: Object>(operations: &[Operation<A>], place: u64) -> Vec<Operation<A>> {
-    let mut known = Vec::new();
-    for operation in operations.iter().filter(|operation| operation.invoked <= place) {
-        let mut operation = operation.clone();
-        if operation.completed.is_some_and(|completed| completed > place) {
-            operation.completed = None;
-            operation.outcome = Outcome::Unknown;
-        }
-        if matters(&operation) {
-            known.push(operation);
-        }
-    }
-    known
 }
