@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Parts of the model that tell what was found, and change nothing of it. The mutants and the profiles have digests of
-/// their own. A file that is not named here enters the digest.
+/// their own; recovery is judged beside the properties, and not in the table. A file that is not named here enters the digest.
 const TELL_ONLY: &[&str] = &[
     "check.rs",
     "control.rs",
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn decides(name: &str) -> bool {
     let Some(file) = name.strip_prefix("model/") else { return true };
-    let is_apart = file.starts_with("mutants/") || file.starts_with("profiles/");
+    let is_apart = ["mutants/", "profiles/", "recovery/"].iter().any(|folder| file.starts_with(folder));
     SHARED_BY_MUTANTS.contains(&file) || !(is_apart || TELL_ONLY.contains(&file))
 }
 

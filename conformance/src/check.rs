@@ -17,15 +17,16 @@ pub use markdown::markdown;
 pub use sarif::sarif;
 pub use select::find_profile;
 
-use crate::story::{FIGURE2, TraceFile, find_mutant, write_out};
+use crate::story::{FIGURE2, ReplayError, TraceFile, find_mutant, write_out};
 use anyhow::{Context, bail};
 pub(crate) use baseline::Baseline;
-use figure2_model::mutants::Mutant;
+use figure2_model::mutants::{Case, Kind, Mutant, Survivor, survivors};
 use figure2_model::{
-    CheckError, CheckOptions, Profile, Progress, Reduction, Report, check, profiles, unreached,
+    CheckError, CheckOptions, Profile, Progress, Reduction, Report, Share, check, profiles, unreached,
 };
 use progress::Teller;
 use select::select;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::available_parallelism;
@@ -62,6 +63,10 @@ pub struct CheckArgs {
     /// Give up when the process takes more than so many megabytes
     #[arg(long, value_name = "MB")]
     pub max_memory: Option<u64>,
+    /// From which states to judge whether the cluster recovers once faults end: from `all`, `none`, or one in so many
+    /// (`1/50`); by default all, or a sample where the profile is large
+    #[arg(long, value_name = "SHARE", value_parser = recovery)]
+    pub recovery: Option<Recovery>,
     /// How to tell the result; what is not text goes to stdout alone, and the words to stderr
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
@@ -106,9 +111,9 @@ pub enum Format {
 /// # Errors
 /// When the arguments make no sense, with what is possible, or a file cannot be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let mutant = args.mutant.as_deref().map(find_mutant).transpose().context("--mutant")?;
+    let mutant = args.mutant.as_deref().map(find_killed).transpose().context("--mutant")?;
     let selected = match &mutant {
-        Some(mutant) => vec![mutant.profile.clone()],
+        Some(mutant) => vec![mutant.profile().clone()],
         None => select(&args.profile)?,
     };
     let reduce = |profile: Profile| args.without.iter().copied().fold(profile, Profile::without);
@@ -136,15 +141,20 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let agreed = args.baseline.as_deref().map(Baseline::read).transpose()?;
     let checked = match &mutant {
         Some(mutant) => {
-            tell(&format!("mutant {}: {}\n", mutant.id, mutant.bug));
-            let check = |profile: &Profile, progress: &mut dyn FnMut(&Progress)| {
-                Mutant { profile: profile.clone(), ..mutant.clone() }.check(&options, progress)
+            tell(&format!("mutant {}: {}\n", mutant.id(), mutant.bug()));
+            let check = |profile: &Profile, progress: &mut dyn FnMut(&Progress)| match mutant.clone() {
+                Case::Mutant(mutant) => {
+                    Mutant { profile: profile.clone(), ..mutant }.check(&options, progress)
+                }
+                Case::Survivor(survivor) => {
+                    Survivor { profile: profile.clone(), ..survivor }.check_recovery(&options)
+                }
             };
             explore_by(&selected, &mut tell, check)?
         }
-        None => explore(&selected, &options, &mut tell)?,
+        None => explore_recovery(&selected, &options, args.recovery, &mut tell)?,
     };
-    let rules = mutant.as_ref().map_or(FIGURE2, |mutant| mutant.id);
+    let rules = mutant.as_ref().map_or(FIGURE2, Case::id);
     let violations = violations(&selected, rules, &checked, &args.trace);
     for Violation { account, file } in &violations {
         write_out(&TraceFile::of(account).to_json()?, Some(file))?;
@@ -217,7 +227,20 @@ pub fn explore(
     options: &CheckOptions,
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Checked> {
-    explore_by(selected, tell, |profile, progress| check(profile, options, progress))
+    explore_recovery(selected, options, None, tell)
+}
+
+/// The same, and recovery is judged from these states.
+fn explore_recovery(
+    selected: &[Profile],
+    options: &CheckOptions,
+    recovery: Option<Recovery>,
+    tell: &mut dyn FnMut(&str),
+) -> anyhow::Result<Checked> {
+    explore_by(selected, tell, |profile, progress| {
+        let Recovery(share) = recovery.unwrap_or(Recovery(Some(profile.recovery())));
+        check(profile, &CheckOptions { recovery: share, ..*options }, progress)
+    })
 }
 
 fn explore_by(
@@ -274,6 +297,36 @@ fn options(args: &CheckArgs) -> anyhow::Result<CheckOptions> {
     })
 }
 
+/// A mutant that a property kills, or one that recovery kills.
+fn find_killed(id: &str) -> Result<Case, ReplayError> {
+    let by_recovery = |survivor: &Survivor| survivor.kind == Kind::Liveness && survivor.id == id;
+    match survivors().into_iter().find(by_recovery) {
+        Some(survivor) => Ok(Case::Survivor(survivor)),
+        None => find_mutant(id).map(Case::Mutant),
+    }
+}
+
+/// From which states recovery is judged, as the command line says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery(Option<Share>);
+
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(f.write_str("none"), |share| share.fmt(f))
+    }
+}
+
+fn recovery(text: &str) -> Result<Recovery, String> {
+    let one_in = |text: &str| text.strip_prefix("1/")?.parse().ok().filter(|states| *states > 0);
+    match text {
+        "all" => Ok(Recovery(Some(Share::All))),
+        "none" => Ok(Recovery(None)),
+        _ => one_in(text)
+            .map(|states| Recovery(Some(Share::OneIn { states, seed: 1 })))
+            .ok_or_else(|| "possible are `all`, `none`, and one in so many states: `1/50`".to_owned()),
+    }
+}
+
 fn command_to_repeat(args: &CheckArgs) -> String {
     let mut command = "cargo run --release -p figure2-conformance --bin figure2 -- check".to_owned();
     let mut add = |name: &str, value: Option<String>| {
@@ -291,6 +344,7 @@ fn command_to_repeat(args: &CheckArgs) -> String {
     add("time-limit", args.time_limit.map(|n| n.to_string()));
     add("max-states", args.max_states.map(|n| n.to_string()));
     add("max-memory", args.max_memory.map(|n| n.to_string()));
+    add("recovery", args.recovery.map(|share| share.to_string()));
     add("baseline", args.baseline.as_ref().map(|file| file.display().to_string()));
     command
 }
@@ -314,6 +368,7 @@ mod tests {
             time_limit: None,
             max_states: None,
             max_memory: None,
+            recovery: None,
             baseline: None,
             write_baseline: None,
             because: None,

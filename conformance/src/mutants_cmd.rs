@@ -148,6 +148,7 @@ fn line(row: &Row) -> String {
             format!("killed in {steps} steps by: {}", safety.name())
         }
         (Fate::Holds, _) => "breaks nothing, as argued".to_owned(),
+        (Fate::Unrecovered { steps, stuck }, _) => format!("does not recover after {steps} steps: {stuck}"),
         (Fate::Wrong(_), _) => format!("WRONG: {}", outcome(row)),
         _ => outcome(row),
     };
@@ -166,7 +167,7 @@ fn summary(rows: &[Row], elapsed: Duration) -> String {
     let count = |is_meant: fn(&Fate) -> bool| rows.iter().filter(|row| is_meant(&row.fate)).count();
     format!(
         "{} mutants killed, {} changes break nothing as argued, {} wrong, {} unfinished; {:.0} s",
-        count(|fate| matches!(fate, Fate::Killed { .. })),
+        count(|fate| matches!(fate, Fate::Killed { .. } | Fate::Unrecovered { .. })),
         count(|fate| *fate == Fate::Holds),
         count(|fate| matches!(fate, Fate::Wrong(_))),
         count(|fate| matches!(fate, Fate::Unfinished(_))),
@@ -211,11 +212,12 @@ fn json(rows: &[Row]) -> anyhow::Result<String> {
         outcome: match row.fate {
             Fate::Killed { .. } => "killed",
             Fate::Holds => "holds",
+            Fate::Unrecovered { .. } => "unrecovered",
             Fate::Wrong(_) => "wrong",
             Fate::Unfinished(_) => "unfinished",
         },
         steps: match row.fate {
-            Fate::Killed { steps } => Some(steps),
+            Fate::Killed { steps } | Fate::Unrecovered { steps, .. } => Some(steps),
             _ => None,
         },
         bounds: row.case.profile().bounds.to_string(),

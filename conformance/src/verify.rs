@@ -120,6 +120,7 @@ fn print_checked(checked: &Checked) {
         let verdict = match &report.verdict {
             Verdict::Holds => "holds",
             Verdict::Violated(_) => "VIOLATED",
+            Verdict::Unrecovered { .. } => "UNRECOVERED",
             Verdict::Vacuous { .. } => "VACUOUS",
             Verdict::Unfinished(_) => "UNFINISHED",
         };

@@ -7,6 +7,7 @@ use crate::control::{Control, Limit};
 use crate::memory;
 use crate::profiles::Profile;
 use crate::properties::{Safety, Witness};
+use crate::recovery::{Share, Watch, Watched};
 use crate::report::{Outcome, Report, Unfinished, Verdict};
 use crate::script::{ScriptError, play};
 use crate::story::Story;
@@ -33,6 +34,8 @@ pub struct CheckOptions {
     /// Whether to search breadth first instead of depth first: slower, and about 1 KB for each state that waits, but
     /// a violation that is near is found before all that is far. For broken rules.
     pub breadth_first: bool,
+    /// In which states it is judged whether the cluster recovers from them; in none by default.
+    pub recovery: Option<Share>,
     /// Most states that the search for a shortest trace may take; it keeps whole states, about 1 KB each.
     pub max_trace_states: u64,
 }
@@ -45,6 +48,7 @@ impl Default for CheckOptions {
             max_states: None,
             max_memory: None,
             breadth_first: false,
+            recovery: None,
             max_trace_states: 2_000_000,
         }
     }
@@ -128,19 +132,21 @@ pub fn check_system(
     }
     let control = Arc::new(Control::new(options.max_states));
     let cluster = profile.cluster(system)?.controlled_by(Arc::clone(&control));
+    let watch = options.recovery.map(|share| Arc::new(Watch::new(system, &profile.bounds, share)));
+    let watched = Watched { cluster, watch };
 
-    let builder = cluster.clone().checker().threads(options.threads);
+    let builder = watched.clone().checker().threads(options.threads);
     if options.breadth_first {
-        Ok(conclude(builder.spawn_bfs(), &cluster, profile, &control, options, progress))
+        Ok(conclude(builder.spawn_bfs(), &watched, profile, &control, options, progress))
     } else {
-        Ok(conclude(builder.spawn_dfs(), &cluster, profile, &control, options, progress))
+        Ok(conclude(builder.spawn_dfs(), &watched, profile, &control, options, progress))
     }
 }
 
 /// Waits for a search and draws the conclusion.
 fn conclude(
-    mut checker: impl Checker<Cluster>,
-    cluster: &Cluster,
+    mut checker: impl Checker<Watched>,
+    watched: &Watched,
     profile: &Profile,
     control: &Control,
     options: &CheckOptions,
@@ -151,15 +157,16 @@ fn conclude(
 
     let broken: Vec<Safety> = profile.always.iter().copied().filter(|s| control.is_broken(*s)).collect();
     let rules = control.rule_counts();
-    let verdict = if !broken.is_empty() {
+    let is_unrecovered = watched.watch.as_ref().is_some_and(|watch| watch.is_broken());
+    let verdict = if !broken.is_empty() || is_unrecovered {
         control.replay();
         let found = actions_to_violation(&checker);
         drop(checker);
         // Breadth first with one thread, the first violation is the shortest.
         if options.breadth_first && options.threads == 1 {
-            Verdict::Violated(Trace::follow(cluster, &found, true))
+            violation(watched, &found, true)
         } else {
-            Verdict::Violated(shortest_trace(cluster, profile, &found, options, progress))
+            shortest_trace(watched, profile, &found, options, progress)
         }
     } else if let Some(message) = ended.panic.clone() {
         Verdict::Unfinished(Unfinished::Panicked(message))
@@ -200,6 +207,7 @@ fn conclude(
         always: always.collect(),
         sometimes: sometimes.collect(),
         rules,
+        recovered: watched.watch.as_ref().map(|watch| watch.recovered()),
         verdict,
     }
 }
@@ -321,28 +329,39 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 }
 
 /// The actions on the way to a violation that a search found.
-fn actions_to_violation(checker: &impl Checker<Cluster>) -> Vec<Action> {
+fn actions_to_violation(checker: &impl Checker<Watched>) -> Vec<Action> {
     checker.discoveries().remove(KEPT).map(stateright::Path::into_actions).unwrap_or_default()
+}
+
+/// What the end of these actions breaks: a property, or else the cluster does not recover from there.
+fn violation(watched: &Watched, actions: &[Action], is_shortest: bool) -> Verdict {
+    let (trace, end) = Trace::follow_to_end(&watched.cluster, actions, is_shortest);
+    let judged = watched.watch.as_ref().filter(|_| trace.broken.is_empty());
+    match judged.map(|watch| watch.judge(&watched.cluster, &end)) {
+        Some(Err(run)) => Verdict::Unrecovered { trace, run },
+        _ => Verdict::Violated(trace),
+    }
 }
 
 /// Searches breadth first, with one thread, for the shortest way to any violation. `found` is the way that is known.
 fn shortest_trace(
-    cluster: &Cluster,
+    watched: &Watched,
     profile: &Profile,
     found: &[Action],
     options: &CheckOptions,
     progress: &mut dyn FnMut(&Progress),
-) -> Trace {
+) -> Verdict {
     let control = Arc::new(Control::new(Some(options.max_trace_states)));
-    let searched = cluster.clone().controlled_by(Arc::clone(&control)).checking(&profile.always, &[]);
-    let mut checker = searched.checker().threads(1).spawn_bfs();
+    let cluster = watched.cluster.clone().controlled_by(Arc::clone(&control)).checking(&profile.always, &[]);
+    let searched = Watched { cluster, watch: watched.watch.as_ref().map(|watch| Arc::new(watch.anew())) };
+    let mut checker = searched.clone().checker().threads(1).spawn_bfs();
     let handles = checker.handles();
     let no_limits = CheckOptions { time_limit: None, max_memory: None, ..*options };
     watch(&checker, handles, &control, &no_limits, Phase::ShortestTrace, progress);
-    let broken: Vec<Safety> = profile.always.iter().copied().filter(|s| control.is_broken(*s)).collect();
+    let is_broken = profile.always.iter().any(|safety| control.is_broken(*safety));
     control.replay();
-    if broken.is_empty() {
-        return Trace::follow(cluster, found, false);
+    if !is_broken && !searched.watch.as_ref().is_some_and(|watch| watch.is_broken()) {
+        return violation(watched, found, false);
     }
-    Trace::follow(cluster, &actions_to_violation(&checker), true)
+    violation(&searched, &actions_to_violation(&checker), true)
 }

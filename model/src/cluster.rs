@@ -31,6 +31,18 @@ impl System {
         System { rules: Arc::new(rules), driver: Arc::new(Sound) }
     }
 
+    /// The steps of these rules and machines within these bounds.
+    pub(crate) fn stepper(&self, bounds: &Bounds) -> Stepper<'_> {
+        Stepper {
+            rules: &*self.rules,
+            driver: &*self.driver,
+            config: bounds.config(),
+            apply_at_once: bounds.apply == Apply::AtOnce,
+            unwritten: bounds.unwritten,
+            sending: bounds.sending,
+        }
+    }
+
     /// The rules of Figure 2 on these machines.
     pub fn driven_by(driver: impl Driver + 'static) -> System {
         System { rules: Arc::new(Figure2), driver: Arc::new(driver) }
@@ -144,6 +156,11 @@ impl Cluster {
     /// A message.
     pub fn letter(&self, id: LetterId) -> &Letter {
         &self.tables.letter(id).content
+    }
+
+    /// Ends the search.
+    pub(crate) fn stop(&self) {
+        self.control.stop();
     }
 
     /// The properties that a state breaks.
@@ -278,14 +295,7 @@ impl Cluster {
     }
 
     fn stepper(&self) -> Stepper<'_> {
-        Stepper {
-            rules: &*self.system.rules,
-            driver: &*self.system.driver,
-            config: self.config,
-            apply_at_once: self.bounds.apply == Apply::AtOnce,
-            unwritten: self.bounds.unwritten,
-            sending: self.bounds.sending,
-        }
+        self.system.stepper(&self.bounds)
     }
 
     /// What an event does to a machine.
@@ -335,7 +345,7 @@ impl Cluster {
     }
 
     /// Notes what a state shows and what it breaks. False when it is the first that breaks something.
-    fn keeps(&self, state: &State) -> bool {
+    pub(crate) fn keeps(&self, state: &State) -> bool {
         for witness in self.sometimes.iter().copied() {
             if !self.control.has_found(witness) && self.shows(state, witness) {
                 self.control.found(witness);

@@ -82,6 +82,11 @@ impl Control {
         self.stop.store(true, Ordering::Relaxed);
     }
 
+    /// Ends the search, for a state was found that it need not go beyond.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
     /// The limit that ended the search, if one did.
     pub fn limit(&self) -> Option<&Limit> {
         self.limit.get()

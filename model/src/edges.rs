@@ -191,7 +191,7 @@ impl Cluster {
             unwritten: if lags { bounds.unwritten } else { u8::MAX },
             sending: bounds.sending,
         };
-        let silent = |host: Host, rules| Stepped { host, sent: Vec::new(), rules };
+        let silent = |host: Host, rules| Stepped { host, sent: Vec::new(), rules, restarts_timer: false };
         let mut stepped = match &event {
             MachineEvent::Receive(letter) => stepper.step(before, [Input::Receive(letter.clone())]),
             MachineEvent::ElectionTimeout => stepper.step(before, [Input::ElectionTimeout]),

@@ -22,6 +22,8 @@ pub struct Stepped {
     pub sent: Vec<Letter>,
     /// The rules that fired.
     pub rules: RuleSet,
+    /// Whether its election timer started anew.
+    pub restarts_timer: bool,
 }
 
 /// Runs steps of machines under some rules.
@@ -101,7 +103,7 @@ impl Stepper<'_> {
         }
         if !self.driver.goes_on_after_failed_write() {
             let host = stopped(before, before.disk.clone());
-            return Some(Stepped { host, sent: Vec::new(), rules: RuleSet::EMPTY });
+            return Some(Stepped { host, sent: Vec::new(), rules: RuleSet::EMPTY, restarts_timer: false });
         }
         let mut run = Run::start(self, before);
         run.write(before.unwritten.len(), false)?;
@@ -200,6 +202,7 @@ struct Run<'a> {
     host: Host,
     sent: Vec<Letter>,
     rules: RuleSet,
+    restarts_timer: bool,
     outcome: Outcome,
 }
 
@@ -207,7 +210,8 @@ impl<'a> Run<'a> {
     fn start(stepper: &'a Stepper<'a>, before: &Host) -> Run<'a> {
         let mut host = before.clone();
         host.installed = false;
-        Run { stepper, host, sent: Vec::new(), rules: RuleSet::EMPTY, outcome: Outcome::Done }
+        let (rules, outcome) = (RuleSet::EMPTY, Outcome::Done);
+        Run { stepper, host, sent: Vec::new(), rules, restarts_timer: false, outcome }
     }
 
     /// One step of the server for each input, all in one batch.
@@ -217,6 +221,7 @@ impl<'a> Run<'a> {
         for input in inputs {
             let mut effects = self.stepper.rules.step(server, input);
             self.rules = self.rules.union(effects.rules());
+            self.restarts_timer |= effects.reset_election_timer();
             self.outcome = effects.outcome().clone();
             if matches!(self.outcome, Outcome::Rejected(_)) {
                 self.host.breaches.insert(Safety::NoRejection);
@@ -334,7 +339,8 @@ impl<'a> Run<'a> {
     fn finish(mut self, before: &Host) -> Option<Stepped> {
         judge_disk(&mut self.host, before);
         promises::judge(&mut self.host, before, &self.sent, self.rules);
-        Some(Stepped { host: self.host, sent: self.sent, rules: self.rules })
+        let Run { host, sent, rules, restarts_timer, .. } = self;
+        Some(Stepped { host, sent, rules, restarts_timer })
     }
 }
 

@@ -8,6 +8,7 @@ use crate::check::{CheckError, CheckOptions, Progress, check_system};
 use crate::cluster::System;
 use crate::profiles::Profile;
 use crate::properties::Safety;
+use crate::recovery::Share;
 use crate::report::Report;
 use figure2_core::Rule;
 
@@ -19,6 +20,7 @@ mod elections;
 mod followers;
 mod leaders;
 mod limits;
+mod liveness;
 mod merged;
 mod page;
 mod run;
@@ -89,7 +91,7 @@ pub enum Kind {
     Equivalent,
     /// Servers do other things, and nothing that a property says is wrong with them.
     Harmless,
-    /// Nothing wrong happens, but what should happen may not: a model without fairness does not show it.
+    /// Nothing wrong happens, but there is a state from which the cluster does not recover once faults end.
     Liveness,
 }
 
@@ -139,6 +141,17 @@ impl Survivor {
         self.check_by(&self.system, options, progress)
     }
 
+    /// Searches the survivor's space for a state from which the cluster does not recover: for the shortest way to one, where
+    /// there should be one.
+    ///
+    /// # Errors
+    /// As [`check_system`].
+    pub fn check_recovery(&self, options: &CheckOptions) -> Result<Report, CheckError> {
+        let breadth_first = self.kind == Kind::Liveness;
+        let options = CheckOptions { breadth_first, threads: 1, recovery: Some(Share::All), ..*options };
+        check_system(&self.system, &self.profile, &options, &mut |_| ())
+    }
+
     /// Searches the same space under the rules of Figure 2: the change shows in the number of states, or changes
     /// nothing.
     ///
@@ -165,7 +178,8 @@ impl Survivor {
 
 /// All changes that break no property, in the order of the paper's boxes.
 pub fn survivors() -> Vec<Survivor> {
-    survivors::survivors().into_iter().chain(survivors_flow::survivors()).collect()
+    let lists = [survivors::survivors(), survivors_flow::survivors(), liveness::survivors()];
+    lists.into_iter().flatten().collect()
 }
 
 /// All mutants, in the order of the paper's boxes.

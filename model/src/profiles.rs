@@ -2,6 +2,7 @@
 
 use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
 use crate::properties::{Safety, Witness};
+use crate::recovery::Share;
 use crate::script::Scene;
 use figure2_core::Rule;
 
@@ -11,7 +12,7 @@ mod nightly;
 mod scripted;
 mod sending;
 
-pub(crate) use scripted::{CONFLICT_AND_WRITES, LATE_ACKNOWLEDGEMENT, figure8};
+pub(crate) use scripted::{CONFLICT_AND_WRITES, LATE_ACKNOWLEDGEMENT, TWO_CANDIDATES, figure8};
 
 /// A space to explore, and what is asked of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,13 @@ impl Profile {
         self.rules.contains(&sought)
     }
 
+    /// In which of its states it is judged whether the cluster recovers from there: in all, or in more than 100,000 of a
+    /// space that is too large for that.
+    pub fn recovery(&self) -> Share {
+        let sampled = SAMPLED.iter().find(|(name, _)| *name == self.name);
+        sampled.map_or(Share::All, |(_, states)| Share::OneIn { states: *states, seed: 1 })
+    }
+
     /// The same profile without a reduction: more states, and the same verdict.
     #[must_use]
     pub fn without(mut self, reduction: Reduction) -> Profile {
@@ -74,6 +82,17 @@ impl Profile {
         self
     }
 }
+
+/// Profiles in whose states recovery is judged by a sample: one in so many.
+const SAMPLED: [(&str, u64); 7] = [
+    ("election-5", 20),
+    ("crash", 200),
+    ("figure8", 150),
+    ("snapshot", 180),
+    ("snapshot-crash", 500),
+    ("nightly-disk", 3_000),
+    ("nightly-crash", 3_000),
+];
 
 /// Rules that no search can reach, and why none is missing: all peers are correct, so no message is rejected (and
 /// [`Safety::NoRejection`] says so).
@@ -146,6 +165,10 @@ pub fn profiles() -> Vec<Profile> {
         blind_spots::power_loss_snapshots(),
         blind_spots::shared_write(),
         blind_spots::late_acknowledgement(),
+        blind_spots::split_votes(),
+        blind_spots::more_room(),
+        blind_spots::limits_of_one(),
+        blind_spots::limits_and_snapshot(),
     ]
 }
 

@@ -3,6 +3,7 @@
 use crate::bounds::Bounds;
 use crate::control::Limit;
 use crate::properties::{Safety, Witness};
+use crate::recovery::{Recovered, Unrecovered};
 use crate::trace::Trace;
 use figure2_core::Rule;
 use std::fmt;
@@ -31,6 +32,8 @@ pub struct Report {
     pub sometimes: Vec<(Witness, Outcome)>,
     /// How often each rule of the core fired.
     pub rules: Vec<(Rule, u64)>,
+    /// What was found out about recovery, if it was judged.
+    pub recovered: Option<Recovered>,
     /// What it all means.
     pub verdict: Verdict,
 }
@@ -65,6 +68,13 @@ pub enum Verdict {
     Holds,
     /// A property is broken, and this is how.
     Violated(Trace),
+    /// No property is broken, but from some state the cluster does not recover.
+    Unrecovered {
+        /// The way to the state.
+        trace: Trace,
+        /// What follows from there once faults end.
+        run: Box<Unrecovered>,
+    },
     /// Every state was visited and no property is broken, but the search did not reach what it is there to check.
     Vacuous {
         /// What no state shows.

@@ -3,6 +3,7 @@
 use crate::actions::Action;
 use crate::cluster::Cluster;
 use crate::properties::Safety;
+use crate::state::State;
 use crate::story::Story;
 use std::fmt;
 
@@ -18,11 +19,11 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Follows the actions from the cluster's start. Only properties that it is checked for count as broken.
-    pub(crate) fn follow(cluster: &Cluster, actions: &[Action], is_shortest: bool) -> Trace {
+    /// Follows the actions from the cluster's start, and says where they end. Only properties that it is checked for count as broken.
+    pub(crate) fn follow_to_end(cluster: &Cluster, actions: &[Action], is_shortest: bool) -> (Trace, State) {
         let (story, end) = Story::follow_to_end(cluster, actions);
         let broken = cluster.broken(&end).intersection(cluster.always()).iter().collect();
-        Trace { broken, story, is_shortest }
+        (Trace { broken, story, is_shortest }, end)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use figure2_core::Rule;
 use figure2_model::mutants::table::committed;
-use figure2_model::mutants::{Case, Expected, Fate, cases, mutants, outcome, page, run};
+use figure2_model::mutants::{Case, Expected, Fate, Kind, cases, mutants, outcome, page, run};
 use figure2_model::{CheckOptions, Profile, Safety, Verdict};
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -19,6 +19,7 @@ fn every_mutant_is_killed_every_survivor_breaks_nothing_and_the_page_says_so() {
         .iter()
         .filter(|row| match row.case.expected() {
             Expected::KilledBy(_) => !matches!(row.fate, Fate::Killed { .. }),
+            Expected::Survives(Kind::Liveness, _) => !matches!(row.fate, Fate::Unrecovered { .. }),
             Expected::Survives(..) => row.fate != Fate::Holds,
         })
         .map(|row| (row.case.id(), row.case.bug(), outcome(row)))
@@ -44,6 +45,11 @@ fn no_rule_and_no_property_is_without_a_mutant() {
         assert_eq!(mutants.iter().any(|mutant| mutant.rule == *rule), is_safety, "{}", rule.id());
         assert!(cases().iter().any(|case| case.rule() == *rule), "{}", rule.id());
     }
+    let by_recovery = cases()
+        .iter()
+        .filter(|case| matches!(case.expected(), Expected::Survives(Kind::Liveness, _)))
+        .count();
+    assert!(by_recovery >= 25, "{by_recovery}");
     for safety in Safety::ALL {
         assert!(mutants.iter().any(|mutant| mutant.killed_by == safety), "{}", safety.name());
     }

@@ -18,8 +18,7 @@ impl Checked {
     /// finished.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let is_broken =
-            |report: &Report| matches!(report.verdict, Verdict::Violated(_) | Verdict::Vacuous { .. });
+        let is_broken = |report: &Report| !matches!(report.verdict, Verdict::Holds | Verdict::Unfinished(_));
         let is_open = |report: &Report| matches!(report.verdict, Verdict::Unfinished(_));
         if self.reports.iter().any(is_broken) {
             1
@@ -54,6 +53,7 @@ pub fn word(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Holds => "holds",
         Verdict::Violated(_) => "violated",
+        Verdict::Unrecovered { .. } => "unrecovered",
         Verdict::Vacuous { .. } => "vacuous",
         Verdict::Unfinished(_) => "unfinished",
     }
@@ -65,6 +65,7 @@ pub fn sentence(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Holds => "every state within the bounds was visited".to_owned(),
         Verdict::Violated(trace) => crate::story::names(&trace.broken),
+        Verdict::Unrecovered { run, .. } => format!("no recovery: {}", run.stuck),
         Verdict::Vacuous { .. } => {
             format!("every state was visited, and none shows: {}", missing(verdict).join(", "))
         }

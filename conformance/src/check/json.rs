@@ -2,7 +2,7 @@
 
 use super::conclusion::{Checked, Violation, outcome_word, sentence, word};
 use crate::story::TraceFile;
-use figure2_model::Report;
+use figure2_model::{Report, Verdict};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -29,8 +29,21 @@ struct ProfileResult {
     always: Vec<Named>,
     sometimes: Vec<Named>,
     rules_fired: Vec<Count>,
+    /// Whether the cluster recovers once faults end; none where that was not judged.
+    recovery: Option<Recovery>,
     trace_file: Option<String>,
     trace: Option<TraceFile>,
+}
+
+#[derive(Serialize)]
+struct Recovery {
+    /// `all` states, or one in so many.
+    share: String,
+    states_judged: u64,
+    /// The most rounds that a recovery took.
+    most_rounds: u32,
+    /// The fair run that is no recovery, a line an event.
+    unrecovered: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
@@ -83,6 +96,15 @@ fn result(report: &Report, violations: &[Violation]) -> ProfileResult {
             .iter()
             .map(|(rule, count)| Count { rule: rule.id(), count: *count })
             .collect(),
+        recovery: report.recovered.map(|recovered| Recovery {
+            share: recovered.share.to_string(),
+            states_judged: recovered.judged,
+            most_rounds: recovered.rounds,
+            unrecovered: match &report.verdict {
+                Verdict::Unrecovered { run, .. } => Some(run.story.clone()),
+                _ => None,
+            },
+        }),
         trace_file: violation.map(|violation| violation.file.display().to_string()),
         trace: violation.map(|violation| TraceFile::of(&violation.account)),
     }

@@ -40,6 +40,9 @@ fn suite(report: &Report, profile: Option<&Profile>, violation: Option<&Violatio
     for (witness, outcome) in &report.sometimes {
         add(&format!("sometimes: {}", witness.name()), status(*outcome, report, violation));
     }
+    if report.recovered.is_some() {
+        add("recovers once faults end", recovery(report));
+    }
     let required = profile.map(|profile| profile.rules.as_slice()).unwrap_or_default();
     for (rule, count) in report.rules.iter().filter(|(rule, _)| required.contains(rule)) {
         let is_exhausted = matches!(report.verdict, Verdict::Holds | Verdict::Vacuous { .. });
@@ -78,6 +81,24 @@ fn status(outcome: Outcome, report: &Report, violation: Option<&Violation>) -> T
             status
         }
         Outcome::Open => told(NonSuccessKind::Error, format!("unfinished: {}", sentence(&report.verdict))),
+    }
+}
+
+fn recovery(report: &Report) -> TestCaseStatus {
+    let told = |kind: NonSuccessKind, message: String| {
+        let mut status = TestCaseStatus::non_success(kind);
+        status.set_message(message);
+        status
+    };
+    match &report.verdict {
+        Verdict::Holds | Verdict::Vacuous { .. } => TestCaseStatus::success(),
+        Verdict::Unrecovered { trace, run } => {
+            let mut status = told(NonSuccessKind::Failure, sentence(&report.verdict));
+            status.set_description(format!("{trace}\n{run}"));
+            status
+        }
+        Verdict::Violated(_) => TestCaseStatus::skipped(),
+        Verdict::Unfinished(_) => told(NonSuccessKind::Error, sentence(&report.verdict)),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::conclusion::{Checked, missing};
 use crate::story::{diagram, names};
 use figure2_core::Rule;
-use figure2_model::{Outcome, Profile, Report, Trace, Unfinished, Verdict};
+use figure2_model::{Outcome, Profile, Recovered, Report, Share, Trace, Unfinished, Verdict};
 use std::time::Duration;
 
 /// Width of the names of what a report tells.
@@ -75,17 +75,41 @@ pub fn report(profile: &Profile, report: &Report) -> String {
             memory(report.peak_memory)
         ),
     ));
+    if let Some(recovered) = &report.recovered {
+        text.push_str(&field("recovery", &recovery(report, recovered)));
+    }
     text.push_str(&field("verdict", &verdict(&report.verdict)));
-    if let Verdict::Violated(found) = &report.verdict {
-        text.push_str(&trace(found));
+    match &report.verdict {
+        Verdict::Violated(found) => text.push_str(&trace(found)),
+        Verdict::Unrecovered { trace: found, run } => {
+            text.push_str(&trace(found));
+            text.push_str("\n  From there, the fair run:\n");
+            run.to_string().lines().for_each(|line| text.push_str(&format!("    {line}\n")));
+        }
+        _ => {}
     }
     text + "\n"
+}
+
+/// From which states the cluster recovers.
+fn recovery(report: &Report, recovered: &Recovered) -> String {
+    let (judged, distinct) = (grouped(recovered.judged), grouped(report.distinct));
+    let said = match (&report.verdict, recovered.share) {
+        (Verdict::Unrecovered { .. }, _) => return format!("✗ not from all of the {judged} states judged"),
+        (Verdict::Holds | Verdict::Vacuous { .. }, Share::All) => format!("✓ holds in all {judged} states"),
+        (_, Share::All) => format!("? holds in the {judged} states that were judged"),
+        (_, Share::OneIn { states, seed }) => {
+            format!("✓ holds in a sample: {judged} of {distinct} states, 1 in {states} by seed {seed}")
+        }
+    };
+    format!("{said}, within {} rounds", recovered.rounds)
 }
 
 fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Holds => "HOLDS: every state within the bounds was visited".to_owned(),
         Verdict::Violated(trace) => format!("VIOLATED: {}", names(&trace.broken)),
+        Verdict::Unrecovered { run, .. } => format!("UNRECOVERED: {}", run.stuck),
         Verdict::Vacuous { .. } => {
             format!("VACUOUS: every state was visited, and none shows: {}", missing(verdict).join(", "))
         }
@@ -144,6 +168,7 @@ pub fn summary(reports: &[Report], elapsed: Duration) -> String {
         let verdict = match &report.verdict {
             Verdict::Holds => "holds",
             Verdict::Violated(_) => "VIOLATED",
+            Verdict::Unrecovered { .. } => "UNRECOVERED",
             Verdict::Vacuous { .. } => "VACUOUS",
             Verdict::Unfinished(Unfinished::Limit(_)) => "UNFINISHED (limit)",
             Verdict::Unfinished(_) => "UNFINISHED (error)",

@@ -5,6 +5,7 @@ use crate::check::{CheckError, CheckOptions};
 use crate::cluster::System;
 use crate::profiles::Profile;
 use crate::properties::Safety;
+use crate::recovery::Stuck;
 use crate::report::{Report, Verdict};
 use figure2_core::Rule;
 use std::panic::resume_unwind;
@@ -109,6 +110,10 @@ impl Case {
             let right = survivor.check_figure2(options, &mut |_| ())?;
             by_figure2 = Some(right.distinct);
             let is_same = (right.distinct, right.generated) == (report.distinct, report.generated);
+            if fate == Fate::Holds {
+                fate = recovery(survivor, &survivor.check_recovery(options)?);
+            }
+            // What breaks liveness may show in timers alone, which the counts do not see.
             if fate == Fate::Holds && is_same != (survivor.kind == Kind::Equivalent) {
                 let what = if is_same { "changes nothing" } else { "changes something" };
                 fate = Fate::Wrong(what.to_owned());
@@ -137,6 +142,14 @@ pub enum Fate {
     },
     /// The survivor's space was searched to the end, and nothing is broken.
     Holds,
+    /// The survivor's space was searched to the end, nothing is broken, and from a state that is so many steps away the cluster
+    /// does not recover.
+    Unrecovered {
+        /// Steps of the trace, after the script.
+        steps: usize,
+        /// Why the fair run from there is no recovery.
+        stuck: Stuck,
+    },
     /// Not what must come of it: a mutant lives, or a survivor breaks something.
     Wrong(String),
     /// The search was not finished.
@@ -171,7 +184,23 @@ fn fate(expected: Expected, report: &Report) -> Fate {
             let broken: Vec<_> = trace.broken.iter().map(|safety| safety.name()).collect();
             Fate::Wrong(format!("breaks {}", broken.join(", ")))
         }
-        (_, Verdict::Holds | Verdict::Vacuous { .. }) => Fate::Wrong("survives".to_owned()),
+        (_, Verdict::Holds | Verdict::Vacuous { .. } | Verdict::Unrecovered { .. }) => {
+            Fate::Wrong("survives".to_owned())
+        }
+    }
+}
+
+/// What recovery says of a survivor.
+fn recovery(survivor: &Survivor, report: &Report) -> Fate {
+    match (survivor.kind, &report.verdict) {
+        (_, Verdict::Unfinished(why)) => Fate::Unfinished(why.to_string()),
+        (Kind::Liveness, Verdict::Unrecovered { trace, run }) => {
+            Fate::Unrecovered { steps: trace.story.steps.len(), stuck: run.stuck }
+        }
+        (Kind::Equivalent | Kind::Harmless, Verdict::Holds) => Fate::Holds,
+        (_, Verdict::Unrecovered { run, .. }) => Fate::Wrong(format!("does not recover: {}", run.stuck)),
+        (_, Verdict::Holds) => Fate::Wrong("recovers from every state".to_owned()),
+        (_, Verdict::Violated(_) | Verdict::Vacuous { .. }) => Fate::Wrong("breaks a property".to_owned()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where mutants are explored: the least that shows the bug, from servers that never ran unless a script leads near.
 
 use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
+pub(super) use crate::profiles::TWO_CANDIDATES;
 use crate::profiles::{LATE_ACKNOWLEDGEMENT as LATE_SCRIPT, Profile, figure8};
 use crate::script::Scene::{self, Exchange, LoseAll, Request, Timeout};
 
@@ -101,10 +102,6 @@ pub const CONFLICTING_SUFFIX: &[Scene] = &[
     Exchange(1, 2),
     LoseAll,
 ];
-
-/// Of four servers S0 and S3 are candidates of term 1, each with the vote of one other.
-pub const TWO_CANDIDATES: &[Scene] =
-    &[Timeout(0), Exchange(0, 1), LoseAll, Timeout(3), Exchange(3, 2), LoseAll];
 
 /// Four servers, of which S0 leads term 1: with a follower it is half of them.
 pub const FOUR: Needs = Needs {

@@ -1,4 +1,4 @@
-//! Changes of rules that break no property: some are equivalent, others cost liveness alone. Each is argued, and the
+//! Changes of rules that break no property: some are equivalent, others break liveness alone. Each is argued, and the
 //! argument is checked: its space is searched to the end, for every property.
 
 use super::Survivor;
@@ -59,8 +59,8 @@ pub fn survivors() -> Vec<Survivor> {
         }
         {
             "A2-vote" changes A2: "the vote of the old term is kept in the new one";
-            Liveness: "The server stands by a vote that it gave nobody in the new term: it refuses others without need, \
-                and whom it named it may still grant the vote to, once.";
+            Harmless: "The server stands by a vote that it gave nobody in the new term: it refuses others without need, and whom it named \
+                it may still grant the vote to, once. When it stands itself the vote is its own.";
             in Needs { terms: 3, ..NEEDS };
             AllServers {
                 fn observe_term(&self, s: &mut Node, fx: &mut Fx, term: Term) {
@@ -74,8 +74,8 @@ pub fn survivors() -> Vec<Survivor> {
         }
         {
             "V7" changes RV2U: "term and index of the candidate's last entry are compared one by one";
-            Liveness: "Fewer logs count as up-to-date, so fewer votes are granted: of two logs each may refuse the other, \
-                and then nobody is electable.";
+            Harmless: "Fewer logs count as up-to-date, so fewer votes are granted. Of two logs each may refuse the other, but a third \
+                server elects one of them.";
             in Needs { script: CONFLICTING_SUFFIX, terms: 3, ..entries(3) };
             RequestVoteReceiver {
                 fn candidate_is_up_to_date(&self, s: &Node, m: &RequestVote) -> bool {
@@ -111,7 +111,7 @@ pub fn survivors() -> Vec<Survivor> {
         }
         {
             "C1R-never" changes C1R: "RequestVote is sent once, and never again";
-            Liveness: "A lost request is as good as a slow one; only that nobody asks again.";
+            Harmless: "A lost request is as good as a slow one: the timer elapses, and the next election asks again.";
             in Needs { terms: 3, ..NEEDS };
             Candidates {
                 fn retry_votes(&self, _: &mut Node, _: &mut Fx) {}
@@ -150,7 +150,7 @@ pub fn survivors() -> Vec<Survivor> {
         }
         {
             "L1-silent" changes L1: "a new leader sends no heartbeats until its interval elapses";
-            Liveness: "Others learn of it later, and may stand for election first.";
+            Harmless: "Others learn of it later, with the first heartbeat, and may stand for election before.";
             in entries(1);
             Leaders {
                 fn become_leader(&self, s: &mut Node, _: &mut Fx) {
@@ -215,8 +215,8 @@ pub fn survivors() -> Vec<Survivor> {
         }
         {
             "S3-match" changes S3: "a follower that takes a snapshot in counts as matching up to it";
-            Liveness: "What a snapshot covers is committed already, so nothing is committed by it. If the service refuses \
-                the snapshot, the leader takes no refusal below it for an answer.";
+            Harmless: "What a snapshot covers is committed already, so nothing is committed by it. If the service refuses the \
+                snapshot, it has what the snapshot covers.";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
             Replication {
                 fn snapshot_reply(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: &InstallSnapshotReply) {

@@ -203,6 +203,70 @@ pub fn late_acknowledgement() -> Profile {
     }
 }
 
+pub fn split_votes() -> Profile {
+    Profile {
+        script: super::TWO_CANDIDATES.to_vec(),
+        sometimes: vec![Witness::Leader],
+        rules: vec![Rule::C2, Rule::C4],
+        ..new(
+            "split-votes",
+            "4 servers whose votes in term 1 are split between two candidates: one of them, or another, stands again.",
+            Bounds { servers: 4, in_flight: 3, ..BASE },
+        )
+    }
+}
+
+pub fn more_room() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Leader, Witness::Commit],
+        rules: vec![Rule::C1R, Rule::L1, Rule::L1R, Rule::L3S],
+        ..new(
+            "more-room",
+            "One term and one command, and room for four messages: what is repeated is on its way beside what it repeats.",
+            Bounds { terms: 1, client_requests: 1, in_flight: 4, ..BASE },
+        )
+    }
+}
+
+/// Bytes of the entry of c2: that of c1 takes one less.
+const ONE_ENTRY: u64 = 18;
+
+pub fn limits_of_one() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Leader, Witness::Commit],
+        rules: vec![Rule::L3B, Rule::L3W],
+        ..new(
+            "limits-of-one",
+            "2 servers; one entry may be in flight, and a message may be larger.",
+            Bounds {
+                servers: 2,
+                terms: 1,
+                client_requests: 2,
+                entries_per_message: 2,
+                limits: Limits { in_flight: ONE_ENTRY, ..Limits::NONE },
+                ..BASE
+            },
+        )
+    }
+}
+
+pub fn limits_and_snapshot() -> Profile {
+    Profile {
+        sometimes: vec![Witness::Leader, Witness::Commit],
+        rules: vec![Rule::S1, Rule::L3W],
+        ..new(
+            "limits-and-snapshot",
+            "One entry may be in flight, and the leader's service takes a snapshot while it is.",
+            Bounds {
+                client_requests: 2,
+                entries_per_message: 1,
+                limits: Limits { in_flight: ONE_ENTRY, ..Limits::NONE },
+                ..SNAPSHOTS
+            },
+        )
+    }
+}
+
 /// What fires where one leader and a snapshot are: it sends none to a follower that has what the snapshot covers.
 const SNAPSHOT_RULES_OF_ONE_TERM: &[Rule] =
     &[Rule::S1, Rule::S2, Rule::S3, Rule::IS5, Rule::IS7, Rule::IS8, Rule::IS8R];

@@ -32,7 +32,7 @@ pub fn election_5() -> Profile {
 pub fn servers_4() -> Profile {
     Profile {
         sometimes: vec![Witness::Leader, Witness::TwoLeaders, Witness::Commit],
-        rules: [&REPLICATION_RULES[..], &[Rule::C2]].concat(),
+        rules: [&REPLICATION_RULES[..], &[Rule::C2, Rule::L1R]].concat(),
         ..new(
             "servers-4",
             "Elections and replication among 4 servers, where two are no majority; messages are duplicated any number of times.",
@@ -44,7 +44,7 @@ pub fn servers_4() -> Profile {
 pub fn replication() -> Profile {
     Profile {
         sometimes: vec![Witness::Leader, Witness::TwoLeaders, Witness::Commit, Witness::OlderCommitted],
-        rules: [&REPLICATION_RULES[..], &[Rule::AE3]].concat(),
+        rules: [&REPLICATION_RULES[..], &[Rule::AE3, Rule::L1]].concat(),
         ..new(
             "replication",
             "Leaders of 3 terms replicate two commands; messages are lost, duplicated and reordered.",

@@ -36,6 +36,12 @@ pub const LATE_ACKNOWLEDGEMENT: &[Scene] = {
     ]
 };
 
+/// Of four servers S0 and S3 are candidates of term 1, each with the vote of one other.
+pub const TWO_CANDIDATES: &[Scene] = {
+    use Scene::{Exchange, LoseAll, Timeout};
+    &[Timeout(0), Exchange(0, 1), LoseAll, Timeout(3), Exchange(3, 2), LoseAll]
+};
+
 /// S0 led term 1, and its c1 and c2 reached nobody. S1 leads term 2 by the vote of S2, S0 is its follower, and its c3 is
 /// on its way there. Writes lag, and those until here are done.
 pub const CONFLICT_AND_WRITES: &[Scene] = {

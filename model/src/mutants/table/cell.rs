@@ -3,7 +3,7 @@
 use super::file::{Line, Said};
 use crate::check::{CheckError, CheckOptions, check_system};
 use crate::cluster::System;
-use crate::mutants::{Case, Mutant, cases, mutants};
+use crate::mutants::{Case, Expected, Kind, Mutant, cases, mutants};
 use crate::profiles::{Profile, profiles};
 use crate::properties::Safety;
 use crate::report::{Outcome, Report, Unfinished, Verdict};
@@ -43,7 +43,8 @@ pub struct Effort {
 const NEAR: u64 = 20_000;
 
 /// All places of the table but those of Figure 2: each mutant and survivor in each profile of `all` that names its rule. A
-/// change that is a mutant in other spaces is there as that.
+/// change that is a mutant in other spaces is there as that. What breaks liveness alone is not there: no property sees it,
+/// and recovery kills it in its own space.
 pub fn cells() -> Vec<Cell> {
     let profiles = profiles();
     let in_profiles = |case: Case| {
@@ -51,7 +52,13 @@ pub fn cells() -> Vec<Cell> {
             profiles.iter().filter(|profile| profile.names(case.rule())).cloned().collect();
         named.into_iter().map(move |profile| Cell::new(&case, profile))
     };
-    cases().into_iter().filter(|case| twin(case).is_none()).flat_map(in_profiles).collect()
+    cases().into_iter().filter(is_judged).flat_map(in_profiles).collect()
+}
+
+/// Whether the table says anything of a case.
+pub fn is_judged(case: &Case) -> bool {
+    let breaks_liveness = matches!(case.expected(), Expected::Survives(Kind::Liveness, _));
+    !breaks_liveness && twin(case).is_none()
 }
 
 /// The mutant that is the same change as a survivor: in some spaces it breaks nothing, in others it does.
@@ -92,7 +99,7 @@ impl Cell {
         format!("{}{}", self.profile.name, if self.profile.symmetry { "" } else { "(asymmetric)" })
     }
 
-    /// What it was made with: the sources, the profile, and the mutant, in 16 digits.
+    /// What it was made with, in 16 digits: 8 of the sources, and 8 of the profile and the mutant.
     pub fn digest(&self) -> String {
         let Profile { name, bounds, symmetry, script, always, sometimes, rules, description: _ } =
             &self.profile;
@@ -101,14 +108,15 @@ impl Cell {
             digest.update(text);
             digest.update([0]);
         };
-        add(env!("FIGURE2_SOURCES"));
         add(&format!("{name} {bounds:?} {symmetry} {script:?} {always:?} {sometimes:?} {rules:?}"));
         if let Subject::Case(case) = &self.subject {
             add(&format!("{} {}", case.id(), case.rule().id()));
             // Versions of the compiler differ in where they put spaces.
             add(&case.source().split_whitespace().collect::<String>());
         }
-        digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let place: String = digest.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let sources = env!("FIGURE2_SOURCES");
+        format!("{}{place}", sources.get(..8).unwrap_or(sources))
     }
 
     /// Explores it: what is near first, breadth first, then all, depth first; with one thread, so that it can be repeated
@@ -162,7 +170,8 @@ fn said(report: &Report, figure2: Option<(u64, u64)>) -> Said {
     match &report.verdict {
         Verdict::Violated(_) => Said::Killed(broken.map(|(safety, _)| *safety).collect::<Vec<Safety>>()),
         Verdict::Unfinished(why) => Said::Unfinished(why.to_string()),
-        Verdict::Holds | Verdict::Vacuous { .. } => match figure2 {
+        // Recovery is not judged here.
+        Verdict::Holds | Verdict::Vacuous { .. } | Verdict::Unrecovered { .. } => match figure2 {
             None => Said::Right,
             Some(counts) if counts == (report.distinct, report.generated) => Said::Same,
             Some(_) => Said::Other(missing(&report.verdict)),

@@ -1,6 +1,6 @@
 //! What a table must say, and what is wrong with one that does not.
 
-use super::cell::{Cell, Subject, cells, references, twin};
+use super::cell::{Cell, Subject, cells, is_judged, references};
 use super::file::{Said, Table, hash};
 use crate::mutants::{Case, Expected, Kind};
 use figure2_core::Rule;
@@ -117,7 +117,7 @@ pub fn judge(table: &Table) -> Vec<Flaw> {
             flaws.push(Flaw::Unseen(*rule));
         }
     }
-    for case in crate::mutants::cases().into_iter().filter(|case| twin(case).is_none()) {
+    for case in crate::mutants::cases().into_iter().filter(is_judged) {
         let own: Vec<&Cell> = cells.iter().filter(|cell| cell.id() == case.id()).collect();
         if own.iter().all(|cell| said(cell).is_some()) {
             judge_case(&case, &own, table, &mut flaws);

@@ -1,0 +1,379 @@
+//! Recovery: from a state, once faults end, the cluster goes on.
+//!
+//! Faults end: crashed servers start again, writes finish, no message is lost any more. What was on its way either all
+//! arrives, or is all lost; both are judged. Then the run is fair (see [`run`]), each server in turn being the first whose
+//! election timer elapses. Within [`ROUNDS`] rounds there must be one leader, equal logs, and a new command that is
+//! committed and applied everywhere; and from then on only heartbeats and their answers are sent.
+//!
+//! Nothing depends on what the servers are called: they come in an order of what the state says of them, and where it
+//! says the same of several, in each order of these. So states that the search takes for one are judged alike.
+
+mod orders;
+mod run;
+mod search;
+mod words;
+mod world;
+
+use crate::bounds::Bounds;
+use crate::cluster::System;
+use crate::hashed::{digest, mix};
+use crate::host::{Host, Letter};
+use crate::view::describe_letter;
+use hashbrown::HashMap;
+use orders::{orders, turned};
+use run::{Endless, Hosts, Order, Round, Run, Told};
+use world::{Event, LetterId, NEW_COMMAND, World, nameless};
+
+pub use run::Missing;
+pub use search::{Recovered, Share};
+pub(crate) use search::{Watch, Watched};
+
+/// Most rounds that a recovery may take.
+pub const ROUNDS: u32 = 30;
+
+/// Most events that are told of a run in which something comes without an end.
+const LONGEST_ENDLESS: usize = 60;
+
+/// The worlds are emptied when they hold so much.
+const MOST_HELD: usize = 2_000_000;
+
+/// What becomes of the messages that are on their way when faults end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTheirWay {
+    /// They arrive: those of older terms first, then by kind and content.
+    Arrive,
+    /// They are lost.
+    Lost,
+}
+
+/// Why a fair run is no recovery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stuck {
+    /// Messages go to and fro without an end in this round.
+    Endless {
+        /// The round; 0 before the first.
+        round: u32,
+    },
+    /// Nothing changes any more after this round, and something is missing, or is still sent.
+    AtRest {
+        /// The round.
+        round: u32,
+        /// What is missing; nothing, when it is only that more is sent than heartbeats.
+        missing: Option<Missing>,
+    },
+    /// After this round the machines are as they were before an earlier one, and the servers' turns, too: so it goes on.
+    Returns {
+        /// The round.
+        round: u32,
+        /// The earlier one.
+        to: u32,
+    },
+    /// The rounds did not suffice.
+    TooLong {
+        /// What is missing at their end.
+        missing: Option<Missing>,
+    },
+}
+
+/// A fair run that is no recovery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrecovered {
+    /// What became of the messages on their way.
+    pub on_their_way: OnTheirWay,
+    /// Why it is none.
+    pub stuck: Stuck,
+    /// What happened in it, a line an event.
+    pub story: Vec<String>,
+}
+
+/// Judges states. One for each thread.
+pub struct Judge {
+    world: World,
+    /// How many rounds it takes from these machines at rest, in this order of the servers; none when it never ends well.
+    known: HashMap<(Hosts, u32), Option<u32>, ahash::RandomState>,
+    /// The longest recovery so far, in rounds.
+    longest: u32,
+}
+
+impl Judge {
+    /// For states of a cluster with these bounds, under these rules.
+    pub fn new(system: &System, bounds: &Bounds) -> Judge {
+        Judge { world: World::new(system, bounds), known: HashMap::default(), longest: 0 }
+    }
+
+    /// The longest recovery so far, in rounds.
+    pub fn longest(&self) -> u32 {
+        self.longest
+    }
+
+    /// Whether the cluster recovers from these machines, in the order of their ids, and these messages on their way.
+    ///
+    /// # Errors
+    /// A fair run that is no recovery.
+    pub fn judge<'a>(
+        &mut self,
+        hosts: impl Iterator<Item = &'a Host>,
+        letters: impl Iterator<Item = &'a Letter>,
+    ) -> Result<(), Box<Unrecovered>> {
+        if self.world.len() + self.known.len() > MOST_HELD {
+            let bounds = *self.world.bounds();
+            self.world = World::new(&self.world.system().clone(), &bounds);
+            self.known.clear();
+        }
+        let mut numbers = Hosts::new();
+        let mut looks: Vec<u64> = Vec::new();
+        for host in hosts {
+            looks.push(nameless(host));
+            numbers.push(self.world.add_host(host));
+        }
+        let mut sent: Vec<(u64, LetterId)> = Vec::new();
+        for letter in letters {
+            let content = digest(&letter.message);
+            for (id, more) in [(letter.from, 1), (letter.to, 2)] {
+                if let Some(look) = looks.get_mut(usize::from(id.0)) {
+                    *look = look.wrapping_add(mix(content ^ more));
+                }
+            }
+            sent.push((content, self.world.add_letter(letter)));
+        }
+        for order in orders(&looks) {
+            let arriving = self.in_order(&sent, &order);
+            for (on_their_way, letters) in [(OnTheirWay::Arrive, arriving), (OnTheirWay::Lost, Vec::new())] {
+                if on_their_way == OnTheirWay::Arrive && letters.is_empty() {
+                    continue;
+                }
+                self.recovers(&numbers, &order, &letters).map_err(|(first, stuck)| {
+                    let story = self.story(&numbers, &order, first, &letters, stuck);
+                    Box::new(Unrecovered { on_their_way, stuck, story })
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The messages in the order in which they arrive: those of older terms first, then by content, then by their addresses.
+    fn in_order(&self, sent: &[(u64, LetterId)], order: &[u8]) -> Vec<LetterId> {
+        let place = |id: figure2_core::ServerId| order.iter().position(|other| *other == id.0);
+        let mut sorted = sent.to_vec();
+        sorted.sort_by_cached_key(|(content, id)| {
+            let letter = self.world.letter(*id);
+            (letter.message.term(), *content, place(letter.from), place(letter.to))
+        });
+        sorted.into_iter().map(|(_, letter)| letter).collect()
+    }
+
+    /// Each server is the first whose election timer elapses, in turn.
+    fn recovers(&mut self, hosts: &Hosts, order: &Order, letters: &[LetterId]) -> Result<(), (usize, Stuck)> {
+        let mut run = Run::new(&mut self.world, hosts.clone(), false);
+        run.end_faults(order, letters).map_err(|Endless| (0, Stuck::Endless { round: 0 }))?;
+        let begin = run.hosts().clone();
+        for first in 0..order.len() {
+            let rounds = self.rounds(&begin, order, first).map_err(|stuck| (first, stuck))?;
+            self.longest = self.longest.max(rounds);
+        }
+        Ok(())
+    }
+
+    /// How many rounds it takes.
+    fn rounds(&mut self, begin: &Hosts, order: &Order, first: usize) -> Result<u32, Stuck> {
+        let mut passed: Vec<(Hosts, u32)> = Vec::new();
+        let mut hosts = begin.clone();
+        let end = loop {
+            let done = u32::try_from(passed.len()).unwrap_or(ROUNDS);
+            let turn = turned(order, first + passed.len());
+            let key = (hosts.clone(), code(&turn));
+            if let Some(to) = passed.iter().position(|earlier| *earlier == key) {
+                break Err(Stuck::Returns { round: done, to: u32::try_from(to).unwrap_or(ROUNDS) + 1 });
+            }
+            // What goes wrong is run again, and told.
+            if let Some(more) = self.known.get(&key).copied().flatten().filter(|more| done + more <= ROUNDS) {
+                break Ok(done + more);
+            }
+            let mut run = Run::new(&mut self.world, hosts.clone(), false);
+            run.begin_at_rest();
+            let round = run.round(done + 1, &turn).map_err(|Endless| Stuck::Endless { round: done + 1 });
+            let missing = run.missing();
+            let after = run.hosts().clone();
+            let round = match round {
+                Ok(round) => round,
+                Err(stuck) => break Err(stuck),
+            };
+            let unchanged = after == hosts && !round.timed_out;
+            passed.push(key);
+            match after_round(unchanged, &round, missing, done + 1) {
+                Some(Ok(())) => break Ok(done),
+                Some(Err(stuck)) => break Err(stuck),
+                None => hosts = after,
+            }
+        };
+        for (place, key) in passed.into_iter().enumerate() {
+            let place = u32::try_from(place).unwrap_or(ROUNDS);
+            self.known.insert(key, end.ok().map(|rounds: u32| rounds.saturating_sub(place)));
+        }
+        end
+    }
+
+    /// The same run once more, told up to the round that says why it is no recovery.
+    fn story(
+        &mut self,
+        hosts: &Hosts,
+        order: &Order,
+        first: usize,
+        letters: &[LetterId],
+        stuck: Stuck,
+    ) -> Vec<String> {
+        let last = match stuck {
+            Stuck::Endless { round } | Stuck::AtRest { round, .. } | Stuck::Returns { round, .. } => round,
+            Stuck::TooLong { .. } => ROUNDS,
+        };
+        let mut run = Run::new(&mut self.world, hosts.clone(), true);
+        let mut is_endless = run.end_faults(order, letters).is_err();
+        for number in 1..=last {
+            let turn = turned(order, first + number as usize - 1);
+            is_endless = is_endless || run.round(number, &turn).is_err();
+        }
+        let mut story = run.into_story();
+        if is_endless {
+            story.truncate(LONGEST_ENDLESS);
+        }
+        story.into_iter().map(|told| self.words(told)).collect()
+    }
+
+    fn words(&self, told: Told) -> String {
+        match told {
+            Told::Round(number) => format!("round {number}"),
+            Told::Event(id, event) => match event {
+                Event::Restart => format!("{id} starts again"),
+                Event::Write => format!("{id}: what waited for a write is durable"),
+                Event::Apply => format!("{id}: the service gets what is next"),
+                Event::Answer => format!("{id}: the service answers the snapshot"),
+                Event::Receive(letter) => format!("{id} ← {}", describe_letter(self.world.letter(letter))),
+                Event::ElectionTimeout => format!("{id}: the election timer elapses"),
+                Event::HeartbeatTimeout => format!("{id}: the heartbeat interval elapses"),
+                Event::Request => format!("{id}: a client asks for {NEW_COMMAND}"),
+                Event::Replicate => format!("{id} sends entries that are due"),
+                Event::SendCommit => format!("{id} tells what is committed"),
+            },
+        }
+    }
+}
+
+/// Whether the run is over after a round, and how it ended.
+fn after_round(
+    unchanged: bool,
+    round: &Round,
+    missing: Option<Missing>,
+    number: u32,
+) -> Option<Result<(), Stuck>> {
+    match (unchanged, missing) {
+        (true, None) if !round.is_busy => Some(Ok(())),
+        (true, missing) => Some(Err(Stuck::AtRest { round: number, missing })),
+        (false, missing) if number > ROUNDS => Some(Err(Stuck::TooLong { missing })),
+        (false, _) => None,
+    }
+}
+
+/// A number for an order.
+fn code(order: &[u8]) -> u32 {
+    order.iter().fold(0, |code, id| code * 5 + u32::from(*id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::CheckOptions;
+    use crate::cluster::Cluster;
+    use crate::mutants::{Kind, survivors};
+    use crate::state::State;
+    use figure2_core::ServerId;
+    use stateright::Model;
+    use std::collections::HashSet;
+
+    /// Some states of a cluster, nearest first.
+    fn states(cluster: &Cluster, most: usize) -> Vec<State> {
+        let mut all = cluster.init_states();
+        let mut seen: HashSet<u64> = HashSet::new();
+        let mut next = 0;
+        while next < all.len() && all.len() < most {
+            let mut actions = Vec::new();
+            cluster.actions(&all[next], &mut actions);
+            for action in actions {
+                if let Some(state) =
+                    cluster.next_state(&all[next], action).filter(|state| seen.insert(state.key))
+                {
+                    all.push(state);
+                }
+            }
+            next += 1;
+        }
+        all
+    }
+
+    #[test]
+    fn states_that_differ_in_the_servers_names_are_judged_alike() {
+        let mut stuck = 0;
+        for id in ["C4-once", "S3F-never", "RV2F-ever"] {
+            let survivor = survivors().into_iter().find(|survivor| survivor.id == id).unwrap();
+            let cluster = survivor.profile.cluster(&survivor.system).unwrap().with_symmetry(true);
+            let judge = || Judge::new(&survivor.system, &survivor.profile.bounds);
+            let (mut one, mut other) = (judge(), judge());
+            for state in states(&cluster, 3_000) {
+                let recovers = one.judge(cluster.hosts(&state), cluster.letters(&state)).is_ok();
+                stuck += u32::from(!recovers);
+                for names in [[1, 2, 0], [2, 1, 0]].map(|names| names.map(ServerId)) {
+                    let mut hosts: Vec<Host> =
+                        cluster.hosts(&state).map(|host| host.renamed(&names)).collect();
+                    hosts.sort_by_key(|host| host.id);
+                    let letters: Vec<Letter> =
+                        cluster.letters(&state).map(|letter| letter.renamed(&names)).collect();
+                    assert_eq!(
+                        other.judge(hosts.iter(), letters.iter()).is_ok(),
+                        recovers,
+                        "{id}: {hosts:#?}"
+                    );
+                }
+            }
+        }
+        assert!(stuck > 100, "{stuck}");
+    }
+
+    #[test]
+    fn a_search_that_judges_recovery_sees_the_same_states_and_judges_the_share_that_it_says() {
+        let profile = crate::profile("power-loss-snapshots-1").unwrap();
+        let checked = |recovery: Option<Share>| {
+            crate::check(&profile, &CheckOptions { recovery, ..CheckOptions::default() }, &mut |_| ())
+                .unwrap()
+        };
+        let (without, all) = (checked(None), checked(Some(Share::All)));
+        assert_eq!((without.distinct, without.generated), (all.distinct, all.generated));
+        assert_eq!(without.recovered, None);
+        assert_eq!(all.recovered.map(|recovered| recovered.judged), Some(all.distinct));
+        let judged = |seed: u64| {
+            checked(Some(Share::OneIn { states: 10, seed }))
+                .recovered
+                .map(|recovered| recovered.judged)
+                .unwrap()
+        };
+        // About a tenth, the same one for the same seed.
+        assert!((1_000..2_500).contains(&judged(1)), "{}", judged(1));
+        assert_eq!(judged(1), judged(1));
+        assert_ne!(judged(1), judged(2));
+    }
+
+    #[test]
+    fn the_fair_run_is_told_to_the_round_in_which_it_is_stuck() {
+        let survivor = survivors().into_iter().find(|survivor| survivor.id == "C4-once").unwrap();
+        assert_eq!(survivor.kind, Kind::Liveness);
+        let report = survivor.check_recovery(&CheckOptions::default()).unwrap();
+        let crate::Verdict::Unrecovered { run, trace } = report.verdict else {
+            panic!("{:?}", report.verdict)
+        };
+        assert_eq!(run.stuck, Stuck::Returns { round: 3, to: 1 });
+        assert!(trace.is_shortest);
+        let told = run.to_string();
+        assert!(told.contains("round 3\n") && !told.contains("round 4\n"), "{told}");
+        assert!(
+            told.ends_with("no recovery: after round 3 all is as it was before round 1, and so it goes on")
+        );
+    }
+}
