@@ -3,7 +3,7 @@
 use super::conclusion::{Checked, Violation, sentence, word};
 use super::text::grouped;
 use crate::story::mermaid;
-use figure2_model::Report;
+use figure2_model::{Report, Verdict};
 use std::fmt::Write as _;
 
 /// The document.
@@ -25,6 +25,15 @@ pub fn markdown(checked: &Checked, violations: &[Violation]) -> String {
     }
     for rule in &checked.never_fired {
         let _ = writeln!(text, "\n**{} never fired**: {} ({})", rule.id(), rule.text(), rule.place());
+    }
+    for report in &checked.reports {
+        if let Verdict::Unrecovered { trace, run } = &report.verdict {
+            let _ = write!(
+                text,
+                "\n### {}: no recovery\n\n{}\n\n<details><summary>Step by step</summary>\n\n```text\n{trace}\n{run}\n```\n\n</details>\n",
+                report.profile, run.stuck
+            );
+        }
     }
     for Violation { account, file } in violations {
         let _ = write!(

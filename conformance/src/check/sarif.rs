@@ -14,6 +14,8 @@ const PROFILES: &str = "model/src/profiles.rs";
 
 /// The rule of a search that did not reach what it is there to check.
 const VACUOUS: &str = "vacuous-check";
+/// The rule's id of a state from which the cluster does not recover.
+const NO_RECOVERY: &str = "no-recovery";
 
 #[derive(Serialize)]
 struct Log {
@@ -135,10 +137,14 @@ pub fn sarif(checked: &Checked, violations: &[Violation]) -> anyhow::Result<Stri
         id: VACUOUS.to_owned(),
         short_description: text("A search reaches what it is there to check".to_owned()),
     };
+    let no_recovery = Described {
+        id: NO_RECOVERY.to_owned(),
+        short_description: text("From every state the cluster recovers, once faults end".to_owned()),
+    };
     let driver = Driver {
         name: "figure2",
         semantic_version: env!("CARGO_PKG_VERSION"),
-        rules: described.chain([vacuous]).collect(),
+        rules: described.chain([vacuous, no_recovery]).collect(),
     };
     let unfinished: Vec<Notification> = checked.reports.iter().filter_map(notification).collect();
     let invocation = Invocation {
@@ -155,6 +161,7 @@ pub fn sarif(checked: &Checked, violations: &[Violation]) -> anyhow::Result<Stri
         vacuous_text(format!("{} never fired in any profile: {} ({})", rule.id(), rule.text(), rule.place()))
     });
     results.extend(vacuous.chain(never));
+    results.extend(checked.reports.iter().filter_map(unrecovered_finding));
     let runs = [Run { tool: Tool { driver }, invocations: [invocation], results }];
     Ok(serde_json::to_string_pretty(&Log { schema: SCHEMA, version: "2.1.0", runs })? + "\n")
 }
@@ -204,6 +211,17 @@ fn findings(violation: &Violation) -> anyhow::Result<Vec<Finding>> {
 fn vacuous_finding(report: &Report) -> Option<Finding> {
     let Verdict::Vacuous { .. } = report.verdict else { return None };
     Some(vacuous_text(format!("profile {}: {}", report.profile, sentence(&report.verdict))))
+}
+
+fn unrecovered_finding(report: &Report) -> Option<Finding> {
+    let Verdict::Unrecovered { trace, run } = &report.verdict else { return None };
+    Some(Finding {
+        rule_id: NO_RECOVERY.to_owned(),
+        level: "error",
+        message: text(format!("profile {}: {}\n\n{trace}\n{run}", report.profile, run.stuck)),
+        locations: vec![at(PROFILES, 1, None)],
+        code_flows: Vec::new(),
+    })
 }
 
 fn vacuous_text(message: String) -> Finding {

@@ -4,6 +4,7 @@ use crate::fixture::checked;
 use figure2_conformance::check::{Checked, json, junit, markdown, sarif};
 use figure2_conformance::story::TraceFile;
 use figure2_core::Rule;
+use figure2_model::mutants::survivors;
 use figure2_model::{CheckOptions, Report, Safety, Verdict, check, profile};
 use quick_junit::{NonSuccessKind, TestCaseStatus};
 use serde_json::Value;
@@ -66,6 +67,37 @@ fn in_junit_what_was_not_finished_is_an_error_and_what_was_not_reached_a_failure
     assert_eq!(kind_of(status_of(&whole, "every rule of the core fires")), None);
 }
 
+#[test]
+fn a_state_without_recovery_is_told_in_every_format_with_the_way_there_and_the_fair_run() {
+    let survivor = survivors().into_iter().find(|survivor| survivor.id == "C4-once").unwrap();
+    let report = survivor.check_recovery(&CheckOptions::default()).unwrap();
+    let checked = Checked { reports: vec![report], never_fired: vec![] };
+    assert_eq!(checked.exit_code(), 1);
+    let stuck = "after round 3 all is as it was before round 1, and so it goes on";
+
+    let suites = quick_junit::Report::deserialize_from_str(&junit(&checked, &[], false).unwrap()).unwrap();
+    let status = status_of(&suites, "recovers once faults end");
+    assert_eq!(kind_of(status), Some(NonSuccessKind::Failure));
+    let TestCaseStatus::NonSuccess { description, .. } = status else { panic!("{status:?}") };
+    let told = description.as_ref().unwrap().as_str();
+    assert!(told.contains("1. S") && told.contains("round 3") && told.contains(stuck), "{told}");
+
+    let document: Value = serde_json::from_str(&json(&checked, &[]).unwrap()).unwrap();
+    let profile = &document["profiles"][0];
+    assert_eq!(profile["verdict"], "unrecovered");
+    assert_eq!(profile["recovery"]["share"], "all");
+    let lines = profile["recovery"]["unrecovered"].as_array().unwrap();
+    assert!(lines.iter().any(|line| line == "round 3"), "{lines:?}");
+
+    let results = results_of(&sarif(&checked, &[]).unwrap());
+    assert_eq!(results.len(), 1);
+    assert_eq!(results[0]["ruleId"], "no-recovery");
+    assert!(results[0]["message"]["text"].as_str().unwrap().contains(stuck));
+
+    let page = markdown(&checked, &[]);
+    assert!(page.contains("no recovery") && page.contains("round 3") && page.contains(stuck), "{page}");
+}
+
 /// What SARIF 2.1.0 requires of the parts used here, and what code scanning asks for beyond.
 fn results_of(text: &str) -> Vec<Value> {
     let log: Value = serde_json::from_str(text).unwrap();
@@ -75,7 +107,7 @@ fn results_of(text: &str) -> Vec<Value> {
     assert_eq!(driver["name"], "figure2");
     let ids: Vec<&str> =
         driver["rules"].as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), Safety::ALL.len() + 1);
+    assert_eq!(ids.len(), Safety::ALL.len() + 2);
     assert!(run["invocations"][0]["executionSuccessful"].is_boolean());
     let results = run["results"].as_array().unwrap();
     for result in results {
