@@ -8,7 +8,7 @@ use crate::lab_cmd::{self, LabOutcome, run_batch};
 use crate::simulate;
 use crate::simulate_cmd::{self, Keep, SimulateOutcome};
 use crate::suite::{Batch, Mode, TESTS};
-use figure2_model::{CheckOptions, Verdict, profiles};
+use figure2_model::{CheckOptions, Recovered, Report, Share, Verdict, profiles};
 use interleavings::{Interleavings, Outcome};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,6 +89,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
 
     println!("\n== Summary\n");
     print_checked(&checked);
+    println!("{}", recovered(&checked));
     print_lab(&lab, args);
     print_conform(&conform);
     print_simulated(&simulated);
@@ -132,6 +133,39 @@ fn print_checked(checked: &Checked) {
     println!(
         "  safety, and what they rest on; a search that did not reach what it is there to check fails.\n"
     );
+}
+
+/// The part of the summary on recovery, which was judged in the same searches.
+fn recovered(checked: &Checked) -> String {
+    let mut text = String::from(
+        "From each of these states, once faults end, a cluster goes on: one leader, equal logs, a new command applied everywhere:\n",
+    );
+    let judged = checked.reports.iter().filter_map(|report| Some((report.recovered?, report)));
+    let all: Vec<(Recovered, &Report)> = judged.collect();
+    if all.is_empty() {
+        return text + "  NOT RUN    recovery was not judged\n";
+    }
+    let (whole, sampled): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(recovered, _)| recovered.share == Share::All);
+    for (share, of) in [("all", whole), ("a sample of the", sampled)] {
+        let Some(rounds) = of.iter().map(|(recovered, _)| recovered.rounds).max() else { continue };
+        let states: u64 = of.iter().map(|(_, report)| report.distinct).sum();
+        let judged: u64 = of.iter().map(|(recovered, _)| recovered.judged).sum();
+        let is_left = of
+            .iter()
+            .any(|(_, report)| !matches!(report.verdict, Verdict::Holds | Verdict::Unrecovered { .. }));
+        let verdict =
+            match of.iter().find(|(_, report)| matches!(report.verdict, Verdict::Unrecovered { .. })) {
+                Some(_) => "UNRECOVERED",
+                None if is_left => "UNFINISHED",
+                None => "holds",
+            };
+        text.push_str(&format!(
+            "  {verdict:<10} in {judged} states of {} profiles ({share} {states}), within {rounds} rounds\n",
+            of.len()
+        ));
+    }
+    text
 }
 
 fn print_lab(lab: &LabOutcome, args: &VerifyArgs) {
@@ -195,8 +229,8 @@ fn told(loom: Option<&Outcome>) -> String {
 /// What the parts of this command leave open. Kept next to them, so that it changes when they do.
 const NOT_SHOWN: &str = "Not shown by this:
   clusters, terms, logs and numbers of faults beyond the bounds above (docs/model.md);
-  liveness, but for what the lab's tests wait for, that a cluster under random faults recovers from them, and that no
-    wake-up of a task is lost;
+  progress while faults last, but for what the lab's tests and the simulated clusters wait for; that a cluster recovers
+    from the states of a profile that the sample left out;
   interleavings of the tasks beyond the bounds above, and what tokio and std do below them
     (docs/concurrency.md);
   real disks and networks: both are simulated.";

@@ -280,12 +280,11 @@ fn watch<M: Model>(
     phase: Phase,
     progress: &mut dyn FnMut(&Progress),
 ) -> Ended {
-    let begin = Instant::now();
-    let mut told = begin;
+    let mut told = Instant::now();
     let mut peak_memory = None;
     while !handles.iter().all(JoinHandle::is_finished) {
         thread::sleep(POLL);
-        let elapsed = begin.elapsed();
+        let elapsed = control.elapsed();
         if let Some(limit) = options.time_limit.filter(|limit| elapsed >= *limit) {
             control.hit(Limit::Time(limit));
         }
@@ -302,7 +301,7 @@ fn watch<M: Model>(
             progress(&Progress { phase, elapsed, generated, distinct, depth, memory });
         }
     }
-    let elapsed = begin.elapsed();
+    let elapsed = control.elapsed();
     let mut panic = None;
     for handle in handles {
         if let Err(payload) = handle.join() {

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Counters are kept per thread, so that counting does not make threads wait for each other; threads beyond this
 /// number share.
@@ -40,6 +40,7 @@ impl fmt::Display for Limit {
 /// Shared by the threads of one search.
 #[derive(Debug)]
 pub struct Control {
+    begun: Instant,
     stop: AtomicBool,
     replaying: AtomicBool,
     limit: OnceLock<Limit>,
@@ -63,9 +64,10 @@ impl Default for Shard {
 }
 
 impl Control {
-    /// For one search, with a limit on distinct states if one is given.
+    /// For one search that begins now, with a limit on distinct states if one is given.
     pub fn new(max_states: Option<u64>) -> Control {
         Control {
+            begun: Instant::now(),
             stop: AtomicBool::new(false),
             replaying: AtomicBool::new(false),
             limit: OnceLock::new(),
@@ -73,6 +75,11 @@ impl Control {
             found: AtomicU64::new(0),
             shards: std::array::from_fn(|_| Shard::default()),
         }
+    }
+
+    /// How long the search has run.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     /// Ends the search because of a limit. The first limit counts.

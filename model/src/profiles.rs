@@ -12,7 +12,10 @@ mod nightly;
 mod scripted;
 mod sending;
 
-pub(crate) use scripted::{CONFLICT_AND_WRITES, LATE_ACKNOWLEDGEMENT, TWO_CANDIDATES, figure8};
+pub(crate) use scripted::{
+    CONFLICT_AND_WRITES, CONFLICT_BEHIND_COMMITTED, CONFLICTING_SUFFIX, LATE_ACKNOWLEDGEMENT, ONE_COMMITTED,
+    TWO_CANDIDATES, figure8,
+};
 
 /// A space to explore, and what is asked of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +172,10 @@ pub fn profiles() -> Vec<Profile> {
         blind_spots::more_room(),
         blind_spots::limits_of_one(),
         blind_spots::limits_and_snapshot(),
+        blind_spots::snapshot_conflict(),
+        blind_spots::snapshot_edge(),
+        blind_spots::old_snapshot(),
+        blind_spots::longer_log(),
     ]
 }
 

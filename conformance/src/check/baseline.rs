@@ -4,8 +4,11 @@
 //! reached. So the bounds, the counts and the rules that fired are kept in a file, and a profile that is smaller than the
 //! file says fails, unless the file says why.
 
+mod covered;
+
 use anyhow::{Context, bail};
-use figure2_model::{Apply, Bounds, Budget, Profile, Report, Sending, Verdict};
+use covered::Covered;
+use figure2_model::{Profile, Report, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,26 +27,6 @@ pub struct Baseline {
     profiles: BTreeMap<String, Covered>,
     /// Why profiles became smaller.
     smaller: Vec<Reason>,
-}
-
-/// What a profile covered.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Covered {
-    /// What may be more, or less; unlimited is null.
-    bounds: BTreeMap<String, Option<u64>>,
-    /// The servers' limits, in words.
-    limits: String,
-    /// The scripted beginning.
-    script: Vec<String>,
-    states_distinct: u64,
-    states_generated: u64,
-    /// The rules that fired.
-    rules: Vec<String>,
-    /// The properties that must hold in every state.
-    always: Vec<String>,
-    /// The witnesses that some state must show.
-    sometimes: Vec<String>,
 }
 
 /// Why something of a profile became smaller.
@@ -218,115 +201,11 @@ impl Shrunk {
     }
 }
 
-impl Covered {
-    fn of(profile: &Profile, report: &Report) -> Covered {
-        Covered {
-            bounds: bounds(&profile.bounds),
-            limits: profile.bounds.limits.to_string().trim_start_matches(", ").to_owned(),
-            script: profile.script.iter().map(|scene| format!("{scene:?}")).collect(),
-            states_distinct: report.distinct,
-            states_generated: report.generated,
-            rules: report
-                .rules
-                .iter()
-                .filter(|(_, count)| *count > 0)
-                .map(|(rule, _)| rule.id().to_owned())
-                .collect(),
-            always: profile.always.iter().map(|safety| safety.name().to_owned()).collect(),
-            sometimes: profile.sometimes.iter().map(|witness| witness.name().to_owned()).collect(),
-        }
-    }
-
-    /// What of it is smaller in `now`.
-    fn shrunk_to(&self, profile: &str, now: &Covered) -> Vec<Shrunk> {
-        let mut shrunk = Vec::new();
-        let mut add = |what: &str, from: &str, to: &str| shrunk.push(Shrunk::of(profile, what, from, to));
-        let told = |bound: &Option<u64>| bound.map_or_else(|| "any".to_owned(), |bound| bound.to_string());
-        for (name, was) in &self.bounds {
-            let is = now.bounds.get(name).unwrap_or(&Some(0));
-            // Unlimited is more than any number.
-            if is.unwrap_or(u64::MAX) < was.unwrap_or(u64::MAX) {
-                add(&format!("bounds.{name}"), &told(was), &told(is));
-            }
-        }
-        if self.limits != now.limits {
-            // Neither is less than the other: another space, and why must be said.
-            add("limits", &self.limits, &now.limits);
-        }
-        if self.script != now.script {
-            add("script", &format!("{} scenes", self.script.len()), &format!("{} scenes", now.script.len()));
-        }
-        for (what, was, is) in [
-            ("states_distinct", self.states_distinct, now.states_distinct),
-            ("states_generated", self.states_generated, now.states_generated),
-        ] {
-            if is < was {
-                add(what, &was.to_string(), &is.to_string());
-            }
-        }
-        for (what, was, is) in [
-            ("rules", &self.rules, &now.rules),
-            ("always", &self.always, &now.always),
-            ("sometimes", &self.sometimes, &now.sometimes),
-        ] {
-            for lost in was.iter().filter(|name| !is.contains(name)) {
-                add(&format!("{what}.{lost}"), "covered", "not covered");
-            }
-        }
-        shrunk
-    }
-}
-
-/// Each bound as a number that grows with what is explored; unlimited is none.
-fn bounds(bounds: &Bounds) -> BTreeMap<String, Option<u64>> {
-    // Every field is listed: a new one must not be forgotten here.
-    let Bounds {
-        servers,
-        terms,
-        client_requests,
-        crashes,
-        unwritten,
-        failed_writes,
-        losses,
-        duplications,
-        snapshots,
-        in_flight,
-        entries_per_message,
-        sending,
-        // In words: wider limits are not more states.
-        limits: _,
-        apply,
-        clients,
-    } = bounds;
-    let budget = |budget: &Budget| match budget {
-        Budget::AtMost(most) => Some(u64::from(*most)),
-        Budget::Unlimited => None,
-    };
-    [
-        ("servers", Some(u64::from(*servers))),
-        ("terms", Some(u64::from(*terms))),
-        ("client_requests", Some(u64::from(*client_requests))),
-        ("crashes", Some(u64::from(*crashes))),
-        ("unwritten", Some(u64::from(*unwritten))),
-        ("failed_writes", Some(u64::from(*failed_writes))),
-        ("losses", budget(losses)),
-        ("duplications", budget(duplications)),
-        ("snapshots", Some(u64::from(*snapshots))),
-        ("in_flight", Some(u64::from(*in_flight))),
-        ("entries_per_message", Some(u64::from(*entries_per_message))),
-        ("sent_separately", Some(u64::from(*sending == Sending::Separately))),
-        ("applied_separately", Some(u64::from(*apply == Apply::Separately))),
-        ("clients", Some(u64::from(*clients))),
-    ]
-    .into_iter()
-    .map(|(name, bound)| (name.to_owned(), bound))
-    .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use figure2_model::{CheckOptions, check, profile};
+    use figure2_model::Share;
+    use figure2_model::{Budget, CheckOptions, check, profile};
 
     fn checked() -> (Vec<Profile>, Vec<Report>) {
         let profile = profile("power-loss-1").unwrap();
@@ -369,6 +248,25 @@ mod tests {
         ];
         assert_eq!(whats(&shrunk), expected);
         assert!(told(&shrunk, &[]).matches("NOT SAID").count() == expected.len());
+    }
+
+    #[test]
+    fn recovery_that_is_judged_in_fewer_states_or_in_none_is_smaller() {
+        let options = |recovery| CheckOptions { recovery, ..CheckOptions::default() };
+        let profiles = vec![profile("too-large").unwrap()];
+        let report = |recovery| vec![check(&profiles[0], &options(recovery), &mut |_| ()).unwrap()];
+        let all = report(Some(Share::All));
+        let some = report(Some(Share::OneIn { states: 2, seed: 1 }));
+        let mut baseline = Baseline::empty();
+        baseline.renew(&profiles, &all, false, None).unwrap();
+        assert_eq!(baseline.compare(&profiles, &all, false), []);
+        for fewer in [&some, &report(None)] {
+            assert_eq!(whats(&baseline.compare(&profiles, fewer, false)), ["recovery"]);
+        }
+        let mut without = Baseline::empty();
+        without.renew(&profiles, &report(None), false, None).unwrap();
+        assert_eq!(without.compare(&profiles, &all, false), []);
+        assert_eq!(without.behind(&profiles, &all), ["too-large"]);
     }
 
     #[test]

@@ -179,7 +179,7 @@ fn summary(table: &Table) -> String {
     format!(
         "kill table of {} places: {} killed, {} other states, {} the same count, {} unfinished; made with {}, needed {}",
         cells.len(),
-        count(|said| matches!(said, Said::Killed(_))),
+        count(|said| matches!(said, Said::Killed(_) | Said::Unrecovered)),
         count(|said| matches!(said, Said::Other(_) | Said::Unplayable)),
         count(|said| *said == Said::Same),
         count(|said| matches!(said, Said::Unfinished(_))),

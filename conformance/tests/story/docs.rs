@@ -2,7 +2,8 @@
 
 use crate::fixture::account;
 use figure2_conformance::story::{Account, Form};
-use figure2_model::Story;
+use figure2_model::mutants::survivors;
+use figure2_model::{CheckOptions, Story, Verdict};
 use std::path::PathBuf;
 
 const HOW: &str = "docs/counterexamples.md is out of date. Write it anew with\n    \
@@ -20,6 +21,25 @@ fn made_anew(page: &str, examples: &[(&str, String)]) -> String {
     page
 }
 
+/// Lines of a fair run that are shown: one without an end is cut.
+const LONGEST_RUN: usize = 25;
+
+/// The way to a state from which the cluster does not recover under a changed rule, and the fair run from there.
+fn unrecovered(id: &str) -> String {
+    let changed = survivors().into_iter().find(|survivor| survivor.id == id).unwrap();
+    let report = changed.check_recovery(&CheckOptions::default()).unwrap();
+    let Verdict::Unrecovered { trace, run } = report.verdict else { panic!("{id} recovers") };
+    let run = run.to_string();
+    let mut lines: Vec<&str> = run.trim_end().lines().collect();
+    if lines.len() > LONGEST_RUN {
+        let end = lines.split_off(lines.len() - 1);
+        lines.truncate(LONGEST_RUN);
+        lines.push("    ...");
+        lines.extend(end);
+    }
+    format!("{trace}\n{}\n", lines.join("\n"))
+}
+
 fn examples() -> Vec<(&'static str, String)> {
     let account = account();
     let fenced = |language: &str, text: String| format!("```{language}\n{text}```\n");
@@ -32,6 +52,9 @@ fn examples() -> Vec<(&'static str, String)> {
         ("text", fenced("text", render(Form::Text))),
         ("diagram", fenced("text", render(Form::Diagram))),
         ("mermaid", fenced("mermaid", render(Form::Mermaid))),
+        ("split votes", fenced("text", unrecovered("C4-once"))),
+        ("lost snapshot", fenced("text", unrecovered("S2W-never"))),
+        ("hint", fenced("text", unrecovered("AE2-hint"))),
         ("file", fenced("json", file.render(Form::Json).unwrap())),
     ]
 }

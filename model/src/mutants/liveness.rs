@@ -94,6 +94,19 @@ fn elections() -> Vec<Survivor> {
             }
         }
         {
+            "RV2-timer" changes RV2: "each vote request starts the election timer anew, granted or not";
+            Liveness: "A candidate that nobody can vote for keeps all others from standing (the students' guide: reset the timer \
+                when you grant a vote).";
+            in entries(1);
+            RequestVoteReceiver {
+                fn request_vote(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: &RequestVote) {
+                    Figure2.request_vote(s, fx, from, m);
+                    // All that is kept of this is that the timer starts anew.
+                    Figure2.recognise_leader(&mut s.clone(), fx, from);
+                }
+            }
+        }
+        {
             "RV1-newer" changes RV1: "a candidate of a newer term gets no vote in that step, and the vote counts as given";
             Liveness: "Each candidacy begins a newer term, so none ever wins.";
             in ELECTION;
@@ -199,6 +212,23 @@ fn leaders() -> Vec<Survivor> {
             in ELECTION;
             Leaders {
                 fn heartbeat(&self, _: &mut Node, _: &mut Fx) {}
+            }
+        }
+        {
+            "L1R-again" changes L1R: "a heartbeat carries the last entry once more, although the follower has it";
+            Liveness: "An idle cluster sends entries for ever.";
+            in one_term(1);
+            Leaders {
+                fn heartbeat_to_all(&self, s: &mut Node, fx: &mut Fx) {
+                    let last = s.log().last_index();
+                    let entries = s.log().entries_from(last, 1).to_vec();
+                    for peer in s.config().peers_of(s.id()) {
+                        match last.0.checked_sub(1).map(Index) {
+                            Some(before) => self.push_append(s, fx, peer, before, entries.clone()),
+                            None => self.heartbeat_to(s, fx, peer),
+                        }
+                    }
+                }
             }
         }
         {

@@ -70,8 +70,8 @@ const NOT_SHOWN: &str = "\
 ## Not shown by a model
 
 - **Timers.** The model has no clock: any timer may fire at any time. Whether a timer is restarted changes no behaviour that a
-  property sees; in the fair runs of recovery it does (`C3-untimed`), but one that is restarted too often does not show.
-  The core's unit tests hold these rules.
+  property sees. In the fair runs of recovery it does, where the timer is restarted too seldom (`C3-untimed`) or too often
+  (`RV2-timer`). The core's unit tests hold these rules, too.
 - **What drivers never do.** The model gives commands to leaders alone, and its services take snapshots only of what
   they applied; a server that takes a command though it does not lead (L2), or a snapshot of what is not committed
   (S1), is for the core's unit tests.

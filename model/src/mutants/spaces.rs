@@ -1,7 +1,7 @@
 //! Where mutants are explored: the least that shows the bug, from servers that never ran unless a script leads near.
 
 use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
-pub(super) use crate::profiles::TWO_CANDIDATES;
+pub(super) use crate::profiles::{CONFLICTING_SUFFIX, ONE_COMMITTED, TWO_CANDIDATES};
 use crate::profiles::{LATE_ACKNOWLEDGEMENT as LATE_SCRIPT, Profile, figure8};
 use crate::script::Scene::{self, Exchange, LoseAll, Request, Timeout};
 
@@ -83,25 +83,6 @@ pub const TWO_ON_THEIR_WAY: Needs = Needs {
     script: &[Timeout(0), Exchange(0, 1), LoseAll, Request(0), Request(0)],
     ..NEEDS
 };
-
-/// S0 leads term 1 and has committed c1 with S1.
-pub const ONE_COMMITTED: &[Scene] = &[Timeout(0), Exchange(0, 1), Request(0), Exchange(0, 1), LoseAll];
-
-/// S0 led term 1 and has c1 and c2, uncommitted; S1 leads term 2 and has committed c3 with S2.
-pub const CONFLICTING_SUFFIX: &[Scene] = &[
-    Timeout(0),
-    Exchange(0, 1),
-    Exchange(0, 2),
-    Request(0),
-    Request(0),
-    LoseAll,
-    Timeout(1),
-    Exchange(1, 2),
-    LoseAll,
-    Request(1),
-    Exchange(1, 2),
-    LoseAll,
-];
 
 /// Four servers, of which S0 leads term 1: with a follower it is half of them.
 pub const FOUR: Needs = Needs {

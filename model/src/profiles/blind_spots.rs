@@ -78,7 +78,7 @@ pub fn too_large() -> Profile {
 pub fn snapshot_batch() -> Profile {
     Profile {
         sometimes: vec![Witness::Commit, Witness::InstalledSnapshot],
-        rules: [SNAPSHOT_RULES_OF_ONE_TERM, &[Rule::AE3, Rule::AE4]].concat(),
+        rules: [SNAPSHOT_RULES_OF_ONE_TERM, &[Rule::AE2, Rule::AE3, Rule::AE4]].concat(),
         ..new(
             "snapshot-batch",
             "Messages of two entries and a snapshot, over two terms: they begin below the base of a follower's log.",
@@ -263,6 +263,58 @@ pub fn limits_and_snapshot() -> Profile {
                 limits: Limits { in_flight: ONE_ENTRY, ..Limits::NONE },
                 ..SNAPSHOTS
             },
+        )
+    }
+}
+
+pub fn snapshot_conflict() -> Profile {
+    Profile {
+        script: super::CONFLICTING_SUFFIX.to_vec(),
+        sometimes: vec![Witness::Leader, Witness::Commit, Witness::InstalledSnapshot],
+        rules: vec![Rule::S1, Rule::S2, Rule::IS5, Rule::IS7, Rule::IS8],
+        ..new(
+            "snapshot-conflict",
+            "A leader's snapshot covers c3, and a follower has c1 and c2 of an older term instead, which it must give up.",
+            Bounds { terms: 2, entries_per_message: 1, ..SNAPSHOTS },
+        )
+    }
+}
+
+pub fn snapshot_edge() -> Profile {
+    Profile {
+        script: super::CONFLICT_BEHIND_COMMITTED.to_vec(),
+        sometimes: vec![Witness::Leader, Witness::Commit],
+        rules: vec![Rule::AE2, Rule::AE3, Rule::AE4],
+        ..new(
+            "snapshot-edge",
+            "Behind the base of its log a follower has an entry of an older term, where the leader's log has another.",
+            Bounds { terms: 2, entries_per_message: 1, ..SNAPSHOTS },
+        )
+    }
+}
+
+pub fn old_snapshot() -> Profile {
+    Profile {
+        script: super::ONE_COMMITTED.to_vec(),
+        sometimes: vec![Witness::Leader, Witness::Commit, Witness::TwoLeaders],
+        rules: vec![Rule::IS1],
+        ..new(
+            "old-snapshot",
+            "A leader's snapshot reaches a follower that has voted for the next leader in between.",
+            Bounds { terms: 2, client_requests: 1, in_flight: 3, entries_per_message: 1, ..SNAPSHOTS },
+        )
+    }
+}
+
+pub fn longer_log() -> Profile {
+    Profile {
+        script: super::CONFLICTING_SUFFIX.to_vec(),
+        sometimes: vec![Witness::Leader, Witness::Commit, Witness::TwoLeaders],
+        rules: vec![Rule::RV2, Rule::RV2U],
+        ..new(
+            "longer-log",
+            "A server with a longer log of an older term asks those for votes that have committed an entry of a newer one.",
+            Bounds { terms: 3, client_requests: 3, ..BASE },
         )
     }
 }

@@ -6,6 +6,48 @@ use crate::properties::Witness;
 use crate::script::Scene;
 use figure2_core::Rule;
 
+/// S0 leads term 1 and has committed c1 with S1.
+pub const ONE_COMMITTED: &[Scene] = {
+    use Scene::{Exchange, LoseAll, Request, Timeout};
+    &[Timeout(0), Exchange(0, 1), Request(0), Exchange(0, 1), LoseAll]
+};
+
+/// S0 led term 1, committed c1 with S1, and has c2 alone; S1 leads term 2 by the vote of S2.
+pub const CONFLICT_BEHIND_COMMITTED: &[Scene] = {
+    use Scene::{Exchange, LoseAll, Request, Timeout};
+    &[
+        Timeout(0),
+        Exchange(0, 1),
+        Request(0),
+        Exchange(0, 1),
+        LoseAll,
+        Request(0),
+        LoseAll,
+        Timeout(1),
+        Exchange(1, 2),
+        LoseAll,
+    ]
+};
+
+/// S0 led term 1 and has c1 and c2, uncommitted; S1 leads term 2 and has committed c3 with S2.
+pub const CONFLICTING_SUFFIX: &[Scene] = {
+    use Scene::{Exchange, LoseAll, Request, Timeout};
+    &[
+        Timeout(0),
+        Exchange(0, 1),
+        Exchange(0, 2),
+        Request(0),
+        Request(0),
+        LoseAll,
+        Timeout(1),
+        Exchange(1, 2),
+        LoseAll,
+        Request(1),
+        Exchange(1, 2),
+        LoseAll,
+    ]
+};
+
 /// Of five servers, S0 led term 1; S1 has its c1 and c2, and the acknowledgement is still on its way. S2 led term 2
 /// by the votes of S3 and S4, and its c3 took the place of both at S0. S0 leads term 3 and has c4.
 pub const LATE_ACKNOWLEDGEMENT: &[Scene] = {

@@ -6,6 +6,7 @@ use crate::cluster::System;
 use crate::mutants::{Case, Expected, Kind, Mutant, cases, mutants};
 use crate::profiles::{Profile, profiles};
 use crate::properties::Safety;
+use crate::recovery::Share;
 use crate::report::{Outcome, Report, Unfinished, Verdict};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -43,8 +44,7 @@ pub struct Effort {
 const NEAR: u64 = 20_000;
 
 /// All places of the table but those of Figure 2: each mutant and survivor in each profile of `all` that names its rule. A
-/// change that is a mutant in other spaces is there as that. What breaks liveness alone is not there: no property sees it,
-/// and recovery kills it in its own space.
+/// change that is a mutant in other spaces is there as that.
 pub fn cells() -> Vec<Cell> {
     let profiles = profiles();
     let in_profiles = |case: Case| {
@@ -57,8 +57,7 @@ pub fn cells() -> Vec<Cell> {
 
 /// Whether the table says anything of a case.
 pub fn is_judged(case: &Case) -> bool {
-    let breaks_liveness = matches!(case.expected(), Expected::Survives(Kind::Liveness, _));
-    !breaks_liveness && twin(case).is_none()
+    twin(case).is_none()
 }
 
 /// The mutant that is the same change as a survivor: in some spaces it breaks nothing, in others it does.
@@ -139,6 +138,9 @@ impl Cell {
             ..CheckOptions::default()
         };
         let near = CheckOptions { breadth_first: true, max_states: Some(NEAR.min(effort.max_states)), ..far };
+        let recovery = |share| self.breaks_liveness().then_some(share);
+        let near = CheckOptions { recovery: recovery(Share::All), ..near };
+        let far = CheckOptions { recovery: recovery(self.profile.recovery()), ..far };
         let mut report = Err(CheckError::NoThreads);
         for options in [near, far] {
             report = check_system(&system, &self.profile, &options, &mut |_| ());
@@ -151,6 +153,15 @@ impl Cell {
             Err(CheckError::Script(_)) => Ok(self.line(Said::Unplayable, 0, 0)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether recovery is what must see it: it is judged as `check` does in the profile, and near the start in all states.
+    fn breaks_liveness(&self) -> bool {
+        let expected = match &self.subject {
+            Subject::Figure2 => None,
+            Subject::Case(case) => Some(case.expected()),
+        };
+        matches!(expected, Some(Expected::Survives(Kind::Liveness, _)))
     }
 
     fn line(&self, said: Said, distinct: u64, generated: u64) -> Line {
@@ -170,8 +181,8 @@ fn said(report: &Report, figure2: Option<(u64, u64)>) -> Said {
     match &report.verdict {
         Verdict::Violated(_) => Said::Killed(broken.map(|(safety, _)| *safety).collect::<Vec<Safety>>()),
         Verdict::Unfinished(why) => Said::Unfinished(why.to_string()),
-        // Recovery is not judged here.
-        Verdict::Holds | Verdict::Vacuous { .. } | Verdict::Unrecovered { .. } => match figure2 {
+        Verdict::Unrecovered { .. } => Said::Unrecovered,
+        Verdict::Holds | Verdict::Vacuous { .. } => match figure2 {
             None => Said::Right,
             Some(counts) if counts == (report.distinct, report.generated) => Said::Same,
             Some(_) => Said::Other(missing(&report.verdict)),

@@ -13,6 +13,8 @@ pub enum Said {
     Right,
     /// These properties are broken.
     Killed(Vec<Safety>),
+    /// From some state the cluster does not recover: asked of what breaks liveness alone.
+    Unrecovered,
     /// No property is broken, and there are other states or steps than under the rules of Figure 2. What the profile must
     /// show and does not, by name.
     Other(Vec<String>),
@@ -157,6 +159,7 @@ impl fmt::Display for Line {
             Said::Killed(broken) => {
                 ("killed", broken.iter().map(|safety| safety.name()).collect::<Vec<_>>().join("; "))
             }
+            Said::Unrecovered => ("unrecovered", String::new()),
             Said::Other(missing) => ("other", missing.join("; ")),
             Said::Same => ("same", String::new()),
             Said::Unplayable => ("unplayable", String::new()),
@@ -179,6 +182,7 @@ impl Line {
                 let broken = list().map(named).collect::<Option<Vec<Safety>>>()?;
                 Said::Killed((!broken.is_empty()).then_some(broken)?)
             }
+            "unrecovered" => Said::Unrecovered,
             "other" => Said::Other(list().map(str::to_owned).collect()),
             "same" => Said::Same,
             "unplayable" => Said::Unplayable,
@@ -211,6 +215,7 @@ mod tests {
         for said in [
             Said::Right,
             Said::Killed(vec![Safety::OneVote, Safety::NoRejection]),
+            Said::Unrecovered,
             Said::Other(vec![]),
             Said::Other(vec!["a commit".to_owned(), "AE3".to_owned()]),
             Said::Same,

@@ -27,6 +27,13 @@ pub enum Flaw {
         /// The profiles that were not searched to their ends.
         unfinished: Vec<String>,
     },
+    /// A mutant that breaks liveness, and from every state of the profiles of `all` the cluster recovers.
+    Recovers {
+        /// The mutant.
+        id: String,
+        /// The profiles that were not searched to their ends.
+        unfinished: Vec<String>,
+    },
     /// A change that should break nothing breaks something.
     Killed {
         /// The change.
@@ -55,7 +62,7 @@ impl Flaw {
     pub fn is_open(&self) -> bool {
         match self {
             Flaw::Stale { .. } | Flaw::Open { .. } => true,
-            Flaw::Lives { unfinished, .. } => !unfinished.is_empty(),
+            Flaw::Lives { unfinished, .. } | Flaw::Recovers { unfinished, .. } => !unfinished.is_empty(),
             Flaw::Figure2(_) | Flaw::Unseen(_) | Flaw::Killed { .. } | Flaw::Kind { .. } => false,
         }
     }
@@ -81,6 +88,12 @@ impl fmt::Display for Flaw {
             }
             Flaw::Lives { id, unfinished } => {
                 write!(f, "{id}: not killed yet; unfinished in {}", unfinished.join(", "))
+            }
+            Flaw::Recovers { id, unfinished } if unfinished.is_empty() => {
+                write!(f, "{id}: breaks liveness, and the cluster recovers in all profiles of `all`")
+            }
+            Flaw::Recovers { id, unfinished } => {
+                write!(f, "{id}: recovers in all profiles; unfinished in {}", unfinished.join(", "))
             }
             Flaw::Killed { id, place } => write!(f, "{id}: should break no property, and does in {place}"),
             Flaw::Kind { id, what } => write!(f, "{id}: {what}"),
@@ -111,8 +124,12 @@ pub fn judge(table: &Table) -> Vec<Flaw> {
         let mut of_rule =
             cells.iter().filter(|cell| matches!(case(cell), Some(case) if case.rule() == *rule));
         if of_rule.clone().all(|cell| said(cell).is_some())
-            && !of_rule
-                .any(|cell| matches!(said(cell), Some(Said::Killed(_) | Said::Other(_) | Said::Unplayable)))
+            && !of_rule.any(|cell| {
+                matches!(
+                    said(cell),
+                    Some(Said::Killed(_) | Said::Unrecovered | Said::Other(_) | Said::Unplayable)
+                )
+            })
         {
             flaws.push(Flaw::Unseen(*rule));
         }
@@ -146,6 +163,12 @@ fn judge_case(case: &Case, own: &[&Cell], table: &Table, flaws: &mut Vec<Flaw>) 
     match case.expected() {
         Expected::KilledBy(_) if killed.is_empty() => flaws.push(Flaw::Lives { id, unfinished }),
         Expected::KilledBy(_) => {}
+        Expected::Survives(Kind::Liveness, _) => {
+            flaws.extend(killed.into_iter().map(|place| Flaw::Killed { id: id.clone(), place }));
+            if places(|said| *said == Said::Unrecovered).is_empty() {
+                flaws.push(Flaw::Recovers { id, unfinished });
+            }
+        }
         Expected::Survives(kind, _) => {
             flaws.extend(killed.into_iter().map(|place| Flaw::Killed { id: id.clone(), place }));
             let is_whole = unfinished.is_empty();
@@ -185,6 +208,7 @@ mod tests {
             let said = match case(&cell).unwrap().expected() {
                 Expected::KilledBy(safety) => Said::Killed(vec![safety]),
                 Expected::Survives(Kind::Equivalent, _) => Said::Same,
+                Expected::Survives(Kind::Liveness, _) => Said::Unrecovered,
                 Expected::Survives(..) => Said::Other(vec![]),
             };
             table.insert(line(&cell, said));
@@ -223,6 +247,16 @@ mod tests {
         assert!(matches!(with("A2-vote", Said::Same)[..], [Flaw::Kind { .. }]));
         assert!(matches!(with("V1-none", Said::Other(vec![]))[..], [Flaw::Kind { .. }]));
         assert!(matches!(with("V1-none", Said::Unfinished("time".to_owned()))[..], [Flaw::Open { .. }, ..]));
+    }
+
+    #[test]
+    fn what_breaks_liveness_must_not_recover_somewhere_and_break_no_property() {
+        let recovers = with("C4-once", Said::Other(vec![]));
+        assert_eq!(recovers, [Flaw::Recovers { id: "C4-once".to_owned(), unfinished: vec![] }]);
+        assert!(!recovers[0].is_open());
+        assert!(with("C4-once", Said::Unfinished("time".to_owned())).iter().all(Flaw::is_open));
+        let killed = with("C4-once", Said::Killed(vec![Safety::OneVote]));
+        assert!(killed.iter().any(|flaw| matches!(flaw, Flaw::Killed { .. })));
     }
 
     #[test]

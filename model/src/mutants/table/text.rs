@@ -12,7 +12,7 @@ const INTRODUCTION: &str = "\
 The spaces above are made for their mutants. What the profiles see that every change is checked with is another
 question, and `model/kill-table.txt` answers it, for each mutant and each profile that names its rule: *killed*, by what;
 *other states*, and no property broken; or *the same count* of states and steps as under the rules of Figure 2: then the
-profile cannot see the change. The mutant is explored as `check` explores the profile, so the reductions are the same on
+profile cannot see the change. Of a mutant that breaks liveness alone the profile is judged for recovery, too. The mutant is explored as `check` explores the profile, so the reductions are the same on
 both sides; a mutant that does not treat all ids alike is explored without symmetry, and so is Figure 2 for it.
 *Missing* names rules and witnesses that the profile must show and does not: `check` fails for that, too.
 
@@ -68,7 +68,7 @@ pub fn section(table: &Table) -> String {
             profile.name,
             states.map_or_else(|| "?".to_owned(), super::super::page::grouped),
             own.len(),
-            count(|said| matches!(said, Said::Killed(_))),
+            count(|said| matches!(said, Said::Killed(_) | Said::Unrecovered)),
             count(|said| matches!(said, Said::Other(_) | Said::Unplayable)),
             count(|said| *said == Said::Same),
         );
@@ -86,6 +86,7 @@ fn columns(own: &[&Cell], table: &Table) -> [String; 4] {
                 let names: Vec<_> = broken.iter().map(|safety| safety.name()).collect();
                 (0, format!("`{place}` ({})", names.join(", ")))
             }
+            Some(Said::Unrecovered) => (0, format!("`{place}` (no recovery)")),
             Some(Said::Other(missing)) if missing.is_empty() => (1, format!("`{place}`")),
             Some(Said::Other(missing)) => (1, format!("`{place}` (missing: {})", missing.join(", "))),
             Some(Said::Unplayable) => (1, format!("`{place}` (its beginning cannot be played)")),
