@@ -39,6 +39,15 @@ pub enum Act {
     },
 }
 
+impl Act {
+    /// The version that it saw or made, if that is known.
+    pub(crate) fn version(&self) -> Option<u64> {
+        match self {
+            Self::Read { version, .. } | Self::Write { version, .. } | Self::Cas { version, .. } => *version,
+        }
+    }
+}
+
 impl Object for Act {
     type State = State;
 
