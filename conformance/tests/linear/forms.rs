@@ -93,14 +93,14 @@ fn a_field_that_may_change_the_meaning_is_used_or_refused() {
         [line(", :table \"t\""), line(", :table \"u\"").replace(":process 0", ":process 1")].concat();
     let history = read(tables.as_bytes(), &reading(&["table"], &[])).unwrap();
     assert_eq!(
-        history.operations.registers().iter().map(|one| one.key.as_str()).collect::<Vec<_>>(),
+        history.operations.registers().unwrap().iter().map(|one| one.key.as_str()).collect::<Vec<_>>(),
         ["t", "u"]
     );
     let history = read(tables.as_bytes(), &reading(&[], &["table"])).unwrap();
-    assert_eq!(history.operations.registers()[1].key, "");
+    assert_eq!(history.operations.registers().unwrap()[1].key, "");
     // Two fields make one key.
     let both = line(", :register 5, :account \"a\"");
-    assert_eq!(parse(&both).unwrap().operations.registers()[0].key, "account a, register 5");
+    assert_eq!(parse(&both).unwrap().operations.registers().unwrap()[0].key, "account a, register 5");
 }
 
 #[test]
@@ -132,10 +132,10 @@ fn the_same_in_a_vector_a_list_with_tags_and_in_lines() {
 fn places_are_lines_where_every_event_has_its_own() {
     let events = done(0, "write", ":value 1", ":value 1");
     let history = parse(&format!("; a comment\n{events}")).unwrap();
-    let operation = &history.operations.registers()[0];
+    let operation = &history.operations.registers().unwrap()[0];
     assert_eq!((history.places().word(), history.places().number(operation.invoked)), ("line", 2));
     let history = parse(&events.replace('\n', " ")).unwrap();
-    let operation = &history.operations.registers()[0];
+    let operation = &history.operations.registers().unwrap()[0];
     assert_eq!((history.places().word(), history.places().number(operation.invoked)), ("event", 1));
     assert_eq!(history.places().line(2), Some(1));
 }

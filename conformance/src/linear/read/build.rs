@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::Places;
 use super::event::{Event, Kind};
 use super::grow::Grow;
@@ -11,6 +14,7 @@ use super::shape::{Function, Keyed, Shape, function};
 use super::value::Value;
 use crate::linear::history::{Action, Misuse, Outcome, Recorder};
 use crate::linear::objects::{transaction, versioned};
+use crate::linear::packed::Packed;
 
 /// The key of every operation in a history that names no keys.
 const ONLY_KEY: &str = "";
@@ -26,20 +30,43 @@ pub(super) struct Builder {
 }
 
 enum Records {
-    Register(Recorder),
-    Mutex(Recorder),
-    Versioned(Recorder<versioned::Act>),
+    Register(Kept<Action>),
+    Mutex(Kept<Action>),
+    Versioned(Kept<versioned::Act>),
     Grow(Grow),
     Transactions(Recorder<transaction::Act>),
+}
+
+/// Operations of which those that are done do not stay as they are.
+struct Kept<A> {
+    recorder: Recorder<A>,
+    packed: Packed<A>,
+}
+
+impl<A> Default for Kept<A> {
+    fn default() -> Self {
+        Self { recorder: Recorder::new(), packed: Packed::default() }
+    }
+}
+
+impl<A: Serialize + DeserializeOwned> Kept<A> {
+    fn pack(&mut self) -> Result<(), String> {
+        self.packed.add(self.recorder.take_done()).map_err(|damaged| damaged.to_string())
+    }
+
+    fn finish(mut self) -> Result<Packed<A>, String> {
+        self.packed.add(self.recorder.into_operations()).map_err(|damaged| damaged.to_string())?;
+        Ok(self.packed)
+    }
 }
 
 impl Builder {
     /// `ignores_values`: what reads are invoked with and writes come back with makes no difference.
     pub(super) fn new(shape: Shape, nil_says_nothing: bool, ignores_values: bool) -> Self {
         let records = match shape.model {
-            Some(Model::Register) => Records::Register(Recorder::new()),
-            Some(Model::Mutex) => Records::Mutex(Recorder::new()),
-            Some(Model::Versioned) => Records::Versioned(Recorder::new()),
+            Some(Model::Register) => Records::Register(Kept::default()),
+            Some(Model::Mutex) => Records::Mutex(Kept::default()),
+            Some(Model::Versioned) => Records::Versioned(Kept::default()),
             Some(Model::Transactions) => Records::Transactions(Recorder::new()),
             Some(Model::Set | Model::Counter) | None => {
                 Records::Grow(Grow::new(shape.model, nil_says_nothing))
@@ -77,9 +104,18 @@ impl Builder {
             step.check_read(&mut self.read_with)?;
         }
         match &mut self.records {
-            Records::Register(recorder) => register(recorder, &step, self.nil_says_nothing),
-            Records::Mutex(recorder) => mutex(recorder, &step),
-            Records::Versioned(recorder) => versioned(recorder, &step, self.nil_says_nothing),
+            Records::Register(kept) => {
+                register(&mut kept.recorder, &step, self.nil_says_nothing)?;
+                kept.pack()
+            }
+            Records::Mutex(kept) => {
+                mutex(&mut kept.recorder, &step)?;
+                kept.pack()
+            }
+            Records::Versioned(kept) => {
+                versioned(&mut kept.recorder, &step, self.nil_says_nothing)?;
+                kept.pack()
+            }
             Records::Grow(grow) => grow.add(&step),
             Records::Transactions(recorder) => transact(recorder, &step),
         }
@@ -104,9 +140,9 @@ impl Builder {
     /// They are of a model that was not decided.
     pub(super) fn finish(self) -> Result<Operations, String> {
         Ok(match self.records {
-            Records::Register(recorder) => Operations::Register(recorder.into_operations()),
-            Records::Mutex(recorder) => Operations::Mutex(recorder.into_operations()),
-            Records::Versioned(recorder) => Operations::Versioned(recorder.into_operations()),
+            Records::Register(kept) => Operations::Register(kept.finish()?),
+            Records::Mutex(kept) => Operations::Mutex(kept.finish()?),
+            Records::Versioned(kept) => Operations::Versioned(kept.finish()?),
             Records::Grow(grow) => grow.finish()?,
             Records::Transactions(recorder) => Operations::Transactions(recorder.into_operations()),
         })
