@@ -266,7 +266,7 @@ impl Step<'_> {
             if self.function == Function::Cas { " (one that changed nothing is told as fail)" } else { "" };
         format!(
             "this {name} came back with another value than that of line {line}, and no model here says what that \
-             means{cas}: say --ignore value if what a {name} returns makes no difference"
+             means{cas}: say --ignore value if what it returns makes no difference"
         )
     }
 
