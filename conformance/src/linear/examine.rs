@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::history::{Action, Operation, Outcome};
 use super::objects::{Object, Shrunk, counter, matters, refute, set, transaction, versioned};
+use super::packed::Packed;
 use super::picture::Picture;
 use super::read::{FREE, HELD, History, Operations};
 use super::search::{Budget, Found};
@@ -90,18 +94,20 @@ pub fn examine(history: &History, question: &Question, progress: &Progress) -> R
     match &history.operations {
         Operations::Register(all) => {
             let judge = |all: &[&Operation], budget: Budget<'_>| registers(all, initial, false, budget);
-            Ok(by_key(all, question, progress, judge))
+            Ok(by_packed_key(all, question, progress, judge))
         }
         Operations::Mutex(all) => {
             let first = initial.unwrap_or(FREE);
             if first != FREE && first != HELD {
                 return Err(format!("--initial {first:?}: a mutex is {FREE} or {HELD} at first"));
             }
-            Ok(by_key(all, question, progress, |all, budget| registers(all, Some(first), true, budget)))
+            Ok(by_packed_key(all, question, progress, |all, budget| {
+                registers(all, Some(first), true, budget)
+            }))
         }
         Operations::Versioned(all) => {
             let first = versioned::State { version: 0, value: question.initial.clone() };
-            Ok(by_key(all, question, progress, |all, budget| object(all, &first, budget)))
+            Ok(by_packed_key(all, question, progress, |all, budget| object(all, &first, budget)))
         }
         Operations::Transactions(all) => {
             let first = transaction::State { initial: question.initial.clone(), ..Default::default() };
@@ -143,26 +149,55 @@ fn by_key<A>(
     progress: &Progress,
     judge: impl Fn(&[&Operation<A>], Budget<'_>) -> Told,
 ) -> Examined {
-    let mut budget = Budget { ticks: Some(&progress.completions), ..Budget::of(question.limits) };
-    if question.first {
-        budget.second_opinion /= 4;
-    }
     let mut keys: BTreeMap<&str, Vec<&Operation<A>>> = BTreeMap::new();
     for operation in all {
         keys.entry(&operation.key).or_default().push(operation);
     }
-    progress.operations.store(all.len() as u64, Ordering::Relaxed);
+    let of = |key: &str, budget: Budget<'_>| {
+        let all = keys.get(key).map_or(&[][..], Vec::as_slice);
+        (all.len(), judge(all, budget))
+    };
+    each(keys.keys().copied(), all.len(), question, progress, of)
+}
+
+/// [`by_key`] of operations that are unpacked when it is their turn.
+fn by_packed_key<A: Serialize + DeserializeOwned>(
+    packed: &Packed<A>,
+    question: &Question,
+    progress: &Progress,
+    judge: impl Fn(&[&Operation<A>], Budget<'_>) -> Told,
+) -> Examined {
+    let of = |key: &str, budget: Budget<'_>| match packed.of(key) {
+        Ok(all) => (all.len(), judge(&all.iter().collect::<Vec<_>>(), budget)),
+        Err(damaged) => (0, Told::Unfinished(damaged.to_string())),
+    };
+    each(packed.keys(), packed.len(), question, progress, of)
+}
+
+/// Judges key after key; `judge` says how many operations a key has, too.
+fn each<'k>(
+    keys: impl ExactSizeIterator<Item = &'k str>,
+    operations: usize,
+    question: &Question,
+    progress: &Progress,
+    judge: impl Fn(&str, Budget<'_>) -> (usize, Told),
+) -> Examined {
+    let mut budget = Budget { ticks: Some(&progress.completions), ..Budget::of(question.limits) };
+    if question.first {
+        budget.second_opinion /= 4;
+    }
+    progress.operations.store(operations as u64, Ordering::Relaxed);
     progress.keys.store(keys.len() as u64, Ordering::Relaxed);
     let mut examined = Examined { findings: Vec::with_capacity(keys.len()), not_judged: 0 };
     let mut is_enough = false;
-    for (key, all) in keys {
+    for key in keys {
         if is_enough {
             examined.not_judged += 1;
             continue;
         }
-        let told = judge(&all, budget);
+        let (operations, told) = judge(key, budget);
         is_enough = question.first && matches!(told, Told::Violated(_));
-        examined.findings.push(Finding { key: key.to_owned(), operations: all.len(), told });
+        examined.findings.push(Finding { key: key.to_owned(), operations, told });
         progress.judged.fetch_add(1, Ordering::Relaxed);
     }
     examined

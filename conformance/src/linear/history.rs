@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// What a client asked for. Values are text; a key that was never written has no value at all (`None`), which is not
 /// the empty text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// Reads the value.
     Get,
@@ -22,7 +24,7 @@ pub enum Action {
 }
 
 /// What a client was told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// It was done. For a get, `read` is the value it returned; other actions return nothing.
     Ok {
@@ -111,6 +113,9 @@ pub enum Misuse {
     },
 }
 
+/// So many operations are kept before those that are done are taken out.
+const MANY: usize = 4096;
+
 /// Builds a history event by event. For concurrent clients, put it behind a lock, record an invocation before the
 /// request leaves and a completion after the answer came: the order of the calls is the order of the history.
 #[derive(Clone, Debug)]
@@ -195,6 +200,25 @@ impl<A> Recorder<A> {
     /// The history: every operation in the order of the invocations.
     pub fn into_operations(self) -> Vec<Operation<A>> {
         self.operations
+    }
+
+    /// Takes out the operations that are not open, if they are many; none otherwise.
+    pub(crate) fn take_done(&mut self) -> Vec<Operation<A>> {
+        // Those that stay are looked at each time: let them be fewer than those that go.
+        if self.operations.len() < MANY + 2 * self.open.len() {
+            return Vec::new();
+        }
+        let mut open: Vec<usize> = self.open.values().copied().collect();
+        open.sort_unstable();
+        let (mut done, mut left) = (Vec::new(), Vec::with_capacity(open.len()));
+        for (at, operation) in std::mem::take(&mut self.operations).into_iter().enumerate() {
+            if open.get(left.len()) == Some(&at) { left.push(operation) } else { done.push(operation) }
+        }
+        for at in self.open.values_mut() {
+            *at = open.partition_point(|&other| other < *at);
+        }
+        self.operations = left;
+        done
     }
 
     fn advance(&mut self, place: u64) -> Result<(), Misuse> {

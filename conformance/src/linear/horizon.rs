@@ -17,20 +17,39 @@ const SEARCHED: usize = 512;
 /// At most this many observations are searched for an appended piece.
 const SEARCHES: usize = 64;
 
-/// One operation that saw a value, or of unknown outcome and would have had to.
+/// One operation that saw a value, or of unknown outcome and would have had to. There may be millions.
 #[derive(Debug)]
 struct Observation<'a> {
+    operation: &'a Operation,
     /// Its place in the list of operations.
-    operation: u32,
-    invoked: u64,
-    completed: u64,
-    text: Option<&'a str>,
-    value: Value,
+    at: u32,
     /// Whether what it saw can have begun in one way only: with one put or compare-and-set, or with the first value.
     /// Once that is overwritten, it does not come back.
     sole: bool,
-    /// Classes of puts with unknown outcome whose value is a prefix of the text.
-    put_classes: Vec<(u32, Digest)>,
+}
+
+impl<'a> Observation<'a> {
+    fn invoked(&self) -> u64 {
+        self.operation.invoked
+    }
+
+    fn completed(&self) -> u64 {
+        self.operation.deadline()
+    }
+
+    fn text(&self) -> Option<&'a str> {
+        self.operation.observed().flatten()
+    }
+}
+
+/// An observation that matters now.
+#[derive(Debug)]
+struct Watched<'a> {
+    /// Its place among the observations.
+    at: usize,
+    value: Value,
+    /// The prefixes of what it saw, if there are appends.
+    prefixes: Option<Prefixes<'a>>,
 }
 
 /// The observations that saw a put's value as a prefix: place of invocation, and the latest completion of this one
@@ -51,8 +70,11 @@ pub(crate) struct Horizon<'a> {
     seen_by: HashMap<Digest, SeenBy>,
     /// Invocations of puts, in order.
     puts: Vec<u64>,
-    /// The observations that matter now, with the prefixes of what they saw if there are appends.
-    watched: Vec<(usize, Option<Prefixes<'a>>)>,
+    /// For each observation that saw what a put of unknown outcome may have begun: the classes of these puts, and what
+    /// they put.
+    put_classes: HashMap<usize, Vec<(u32, Digest)>>,
+    /// The observations that matter now.
+    watched: Vec<Watched<'a>>,
     /// The first observation not yet watched.
     next: usize,
     /// The first observation invoked after now.
@@ -72,27 +94,17 @@ impl<'a> Horizon<'a> {
         classes: &HashMap<Digest, u32>,
     ) -> Self {
         let appends = operations.iter().any(|operation| matches!(operation.action, Action::Append(_)));
-        let mut observations = Vec::new();
+        let mut observations: Vec<Observation<'a>> = Vec::new();
+        let mut put_classes: HashMap<usize, Vec<(u32, Digest)>> = HashMap::new();
         let mut seen_by: HashMap<Digest, SeenBy> = HashMap::new();
         let mut puts = Vec::new();
         // How often a value is put in place of another, or there at first.
         let mut begins: HashMap<Digest, u32> = HashMap::new();
-        for (at, operation) in operations.iter().enumerate() {
+        for (at, &operation) in operations.iter().enumerate() {
             if let Some(text) = operation.observed() {
-                let value = Value::of(text);
-                let (invoked, completed, put_classes) = (operation.invoked, operation.deadline(), Vec::new());
-                let operation = at as u32;
                 // Nothing but the first value is no value.
                 let sole = text.is_none();
-                observations.push(Observation {
-                    operation,
-                    invoked,
-                    completed,
-                    text,
-                    value,
-                    sole,
-                    put_classes,
-                });
+                observations.push(Observation { operation, at: at as u32, sole });
             }
             match &operation.action {
                 Action::Put(text) => {
@@ -114,27 +126,30 @@ impl<'a> Horizon<'a> {
         let mut lengths: Vec<usize> = begins.keys().map(Digest::length).collect();
         lengths.sort_unstable();
         lengths.dedup();
-        for observation in &mut observations {
+        for (number, observation) in observations.iter_mut().enumerate() {
             let mut ways = 0;
-            for prefix in observable_prefixes(observation.text, observation.value, appends, &lengths) {
+            for prefix in observable_prefixes(observation.text(), appends, &lengths) {
                 ways += begins.get(&prefix).copied().unwrap_or(0);
                 if let Some(list) = seen_by.get_mut(&prefix) {
-                    let last = list.last().map_or(0, |entry| entry.1).max(observation.completed);
-                    list.push((observation.invoked, last));
-                    observation.put_classes.extend(classes.get(&prefix).map(|&class| (class, prefix)));
+                    let last = list.last().map_or(0, |entry| entry.1).max(observation.completed());
+                    list.push((observation.invoked(), last));
+                    if let Some(&class) = classes.get(&prefix) {
+                        put_classes.entry(number).or_default().push((class, prefix));
+                    }
                 }
             }
             observation.sole |= ways == 1;
         }
-        let mut first_completion: Vec<u64> = observations.iter().map(|one| one.completed).collect();
+        let mut first_completion: Vec<u64> = observations.iter().map(Observation::completed).collect();
         for at in (1..first_completion.len()).rev() {
             first_completion[at - 1] = first_completion[at - 1].min(first_completion[at]);
         }
-        let mut last_completion: Vec<u64> = observations.iter().map(|one| one.completed).collect();
+        let mut last_completion: Vec<u64> = observations.iter().map(Observation::completed).collect();
         for at in 1..last_completion.len() {
             last_completion[at] = last_completion[at].max(last_completion[at - 1]);
         }
-        let certain = observations.iter().map(|one| one.completed).filter(|&completed| completed < u64::MAX);
+        let certain =
+            observations.iter().map(Observation::completed).filter(|&completed| completed < u64::MAX);
         let end = certain.max().unwrap_or(0);
         let mut horizon = Self {
             observations,
@@ -143,6 +158,7 @@ impl<'a> Horizon<'a> {
             appends,
             seen_by,
             puts,
+            put_classes,
             watched: Vec::new(),
             next: 0,
             ahead: 0,
@@ -153,27 +169,22 @@ impl<'a> Horizon<'a> {
         horizon
     }
 
-    /// What the operation at this place in the list saw, if it saw anything.
-    pub(crate) fn seen_by(&self, operation: u32) -> Option<Value> {
-        let at = self.observations.binary_search_by_key(&operation, |one| one.operation).ok()?;
-        Some(self.observations[at].value)
-    }
-
     /// Moves on to the place `now`.
     pub(crate) fn advance(&mut self, now: u64) {
-        while self.observations.get(self.ahead).is_some_and(|one| one.invoked <= now) {
+        while self.observations.get(self.ahead).is_some_and(|one| one.invoked() <= now) {
             self.ahead += 1;
         }
         while self.puts.get(self.next_put).is_some_and(|&invoked| invoked <= now) {
             self.next_put += 1;
         }
         let observations = &self.observations;
-        self.watched.retain(|(at, _)| observations[*at].completed > now);
+        self.watched.retain(|watched| observations[watched.at].completed() > now);
         let limit = self.next_observed();
-        while let Some(one) = self.observations.get(self.next).filter(|one| one.invoked < limit) {
-            if one.completed > now {
-                let prefixes = one.text.filter(|_| self.appends).map(|text| Prefixes::of(text.as_bytes()));
-                self.watched.push((self.next, prefixes));
+        while let Some(one) = self.observations.get(self.next).filter(|one| one.invoked() < limit) {
+            if one.completed() > now {
+                let text = one.text();
+                let prefixes = text.filter(|_| self.appends).map(|text| Prefixes::of(text.as_bytes()));
+                self.watched.push(Watched { at: self.next, value: Value::of(text), prefixes });
             }
             self.next += 1;
         }
@@ -200,12 +211,12 @@ impl<'a> Horizon<'a> {
     }
 
     /// Whether `value`, or something appended to it, may be what one of the watched saw.
-    fn leads(&self, value: Value, (at, prefixes): &(usize, Option<Prefixes<'a>>)) -> bool {
-        match (value, prefixes) {
+    fn leads(&self, value: Value, watched: &Watched<'a>) -> bool {
+        match (value, &watched.prefixes) {
             (Value::Unseen, _) => false,
             (Value::Text(digest), Some(prefixes)) => prefixes.contains(&digest),
             (Value::Absent, Some(_)) => true,
-            _ => self.observations[*at].value == value,
+            _ => watched.value == value,
         }
     }
 
@@ -214,9 +225,9 @@ impl<'a> Horizon<'a> {
     pub(crate) fn keeps(&self, before: Value, after: Value, is_done: impl Fn(u32) -> bool) -> bool {
         before == after
             || self.watched.iter().all(|watched| {
-                let one = &self.observations[watched.0];
-                let is_needed = one.sole && one.completed < u64::MAX && self.leads(before, watched);
-                !is_needed || self.leads(after, watched) || is_done(one.operation)
+                let one = &self.observations[watched.at];
+                let is_needed = one.sole && one.completed() < u64::MAX && self.leads(before, watched);
+                !is_needed || self.leads(after, watched) || is_done(one.at)
             })
     }
 
@@ -224,7 +235,7 @@ impl<'a> Horizon<'a> {
     /// (`u64::MAX`) if it is not a write, or that cannot be told cheaply.
     pub(crate) fn unseen_from(&self, operation: &Operation) -> u64 {
         // The observations that decide are those of the module's argument, with the operation's own deadline as `now`.
-        let after = self.observations.partition_point(|one| one.invoked <= operation.deadline());
+        let after = self.observations.partition_point(|one| one.invoked() <= operation.deadline());
         let limit = self.first_completion.get(after).copied().unwrap_or(u64::MAX);
         match &operation.action {
             Action::Put(text) => {
@@ -239,18 +250,19 @@ impl<'a> Horizon<'a> {
 
     fn last_seen_within(&self, piece: &str, invoked: u64, limit: u64) -> u64 {
         let mut seen = 0;
-        let end = self.observations.partition_point(|one| one.invoked < limit);
+        let end = self.observations.partition_point(|one| one.invoked() < limit);
         for (searches, at) in (0..end).rev().enumerate() {
             if self.last_completion[at] <= invoked {
                 break;
             }
             let one = &self.observations[at];
-            let too_long = one.text.is_some_and(|text| text.len() > SEARCHED);
+            let text = one.text();
+            let too_long = text.is_some_and(|text| text.len() > SEARCHED);
             if searches == SEARCHES || too_long {
                 return u64::MAX;
             }
-            if one.text.is_some_and(|text| text.contains(piece)) {
-                seen = seen.max(one.completed);
+            if text.is_some_and(|text| text.contains(piece)) {
+                seen = seen.max(one.completed());
             }
         }
         seen
@@ -264,7 +276,7 @@ impl<'a> Horizon<'a> {
     /// Classes of puts with unknown outcome whose value may be observed, each with its value.
     pub(crate) fn observable_puts(&self) -> Vec<(u32, Digest)> {
         let mut classes: Vec<(u32, Digest)> =
-            self.watched.iter().flat_map(|(at, _)| &self.observations[*at].put_classes).copied().collect();
+            self.watched.iter().filter_map(|one| self.put_classes.get(&one.at)).flatten().copied().collect();
         classes.sort_unstable();
         classes.dedup();
         classes
@@ -277,7 +289,7 @@ impl<'a> Horizon<'a> {
             Value::Text(digest) => digest,
             Value::Unseen => return Vec::new(),
         };
-        let watched = self.watched.iter().filter_map(|entry| entry.1.as_ref());
+        let watched = self.watched.iter().filter_map(|one| one.prefixes.as_ref());
         let fitting = watched.filter(|prefixes| prefixes.contains(&base));
         let mut pieces: Vec<Digest> = fitting
             .flat_map(|prefixes| lengths.iter().filter_map(|&length| prefixes.slice(base.length(), length)))
@@ -290,10 +302,10 @@ impl<'a> Horizon<'a> {
 
 /// The digests of the prefixes of an observed text that a put may have made it start with: those of these lengths, or
 /// without appends the text itself.
-fn observable_prefixes(text: Option<&str>, value: Value, appends: bool, lengths: &[usize]) -> Vec<Digest> {
-    let (Some(text), Value::Text(whole)) = (text, value) else { return Vec::new() };
+fn observable_prefixes(text: Option<&str>, appends: bool, lengths: &[usize]) -> Vec<Digest> {
+    let Some(text) = text else { return Vec::new() };
     if !appends {
-        return vec![whole];
+        return vec![Digest::of(text.as_bytes())];
     }
     let text = text.as_bytes();
     let (mut prefix, mut prefixes) = (Digest::EMPTY, Vec::new());

@@ -1,6 +1,8 @@
 //! What the two searches for an order have in common, whatever their operations do: the events, the operations in flight
 //! and their bits, what a completion does to the configurations, and the end of the order.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::hash::Hash;
 
 use super::configuration::{Configuration, Configurations};
@@ -17,18 +19,40 @@ pub(crate) struct Event {
     pub(crate) completes: bool,
 }
 
-/// All events, in the order of their places.
-pub(crate) fn events<A>(operations: &[&Operation<A>]) -> Vec<Event> {
-    let mut events = Vec::with_capacity(2 * operations.len());
-    for (at, operation) in operations.iter().enumerate() {
-        let at = at as u32;
-        events.push(Event { place: operation.invoked, operation: at, completes: false });
-        if operation.deadline() < u64::MAX {
-            events.push(Event { place: operation.deadline(), operation: at, completes: true });
-        }
+/// The events of operations that are given in the order of their invocations, in the order of their places. Of what is
+/// to come only the completions of operations in flight are held.
+pub(crate) struct Events<'a, A> {
+    operations: &'a [&'a Operation<A>],
+    next: usize,
+    /// Completions of what was invoked.
+    due: BinaryHeap<Reverse<(u64, u32)>>,
+}
+
+impl<'a, A> Events<'a, A> {
+    pub(crate) fn of(operations: &'a [&'a Operation<A>]) -> Self {
+        Self { operations, next: 0, due: BinaryHeap::new() }
     }
-    events.sort_unstable_by_key(|event| event.place);
-    events
+}
+
+impl<A> Iterator for Events<'_, A> {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        let invoked = self.operations.get(self.next).map_or(u64::MAX, |operation| operation.invoked);
+        if let Some(&Reverse((place, operation))) = self.due.peek()
+            && place < invoked
+        {
+            self.due.pop();
+            return Some(Event { place, operation, completes: true });
+        }
+        let deadline = self.operations.get(self.next)?.deadline();
+        let operation = self.next as u32;
+        self.next += 1;
+        if deadline < u64::MAX {
+            self.due.push(Reverse((deadline, operation)));
+        }
+        Some(Event { place: invoked, operation, completes: false })
+    }
 }
 
 /// The operations in flight that must take effect, each with its bit, in the order of their invocations.
@@ -51,18 +75,18 @@ impl InFlight {
         &self.entries
     }
 
-    /// Adds an operation that is invoked at a place.
+    /// Adds an operation that is invoked at a place, and returns its bit.
     ///
     /// # Errors
     /// There are too many.
-    pub(crate) fn add(&mut self, operation: u32, place: u64) -> Result<(), String> {
+    pub(crate) fn add(&mut self, operation: u32, place: u64) -> Result<u128, String> {
         if self.free == 0 {
             return Err(format!("more than {MOST} operations in flight at place {place}"));
         }
         let bit = 1 << self.free.trailing_zeros();
         self.free &= !bit;
         self.entries.push((bit, operation));
-        Ok(())
+        Ok(bit)
     }
 
     /// The bit of an operation in flight.

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use super::Limits;
 use super::classes::Classes;
-use super::configuration::{Configuration, Configurations, Order, Value, in_order};
+use super::configuration::{Configuration, Configurations, Value, in_order, settle};
 use super::digest::Digest;
 use super::history::{Action, Operation, Outcome};
 use super::horizon::Horizon;
-use super::in_flight::{Event, InFlight, complete, events, finish};
+use super::in_flight::{Event, Events, InFlight, complete, finish};
 
 /// A forced beginning is noted once in so many completions, and so many are kept.
 const CUT_EVERY: usize = 64;
@@ -111,20 +111,17 @@ enum Kind {
 pub(crate) fn search(operations: &[&Operation], initial: Option<&str>, budget: Budget<'_>) -> Found {
     let classes = Classes::new(operations);
     let horizon = Horizon::new(operations, initial, classes.puts());
-    let condensed = operations
-        .iter()
-        .enumerate()
-        .map(|(at, operation)| condense(at as u32, operation, &horizon))
-        .collect();
     let mut search = Search {
         operations,
-        condensed,
+        condensed: Vec::new(),
         horizon,
         classes,
         budget,
         now: 0,
         in_flight: InFlight::default(),
         configurations: Configurations::default(),
+        settled: Vec::new(),
+        settled_at: 0,
         forced: VecDeque::new(),
         completions: 0,
         steps: 0,
@@ -132,19 +129,25 @@ pub(crate) fn search(operations: &[&Operation], initial: Option<&str>, budget: B
     search.run(initial)
 }
 
-fn condense(at: u32, operation: &Operation, horizon: &Horizon<'_>) -> Condensed {
+fn condense(operation: &Operation, horizon: &Horizon<'_>) -> Condensed {
     let (kind, text) = match &operation.action {
         Action::Get => (Kind::Get, Digest::EMPTY),
         Action::Put(text) => (Kind::Put, Digest::of(text.as_bytes())),
         Action::Append(piece) => (Kind::Append, Digest::of(piece.as_bytes())),
         Action::Cas { new, .. } => (Kind::Cas, Digest::of(new.as_bytes())),
     };
-    let sees = horizon.seen_by(at).unwrap_or(Value::Unseen);
+    let sees = operation.observed().map_or(Value::Unseen, Value::of);
     Condensed { kind, text, sees, unseen_from: horizon.unseen_from(operation) }
+}
+
+/// The number of a bit.
+fn slot(bit: u128) -> usize {
+    bit.trailing_zeros() as usize
 }
 
 struct Search<'a, 'b> {
     operations: &'b [&'a Operation],
+    /// The operations in flight, by the number of their bit.
     condensed: Vec<Condensed>,
     horizon: Horizon<'a>,
     classes: Classes,
@@ -153,21 +156,24 @@ struct Search<'a, 'b> {
     now: u64,
     in_flight: InFlight,
     configurations: Configurations,
-    /// Forced beginnings: the count of completions, and the order.
-    forced: VecDeque<(usize, Order)>,
+    /// The beginning of the order, as far as all configurations that are left share it, and when it was last added to.
+    settled: Vec<u32>,
+    settled_at: usize,
+    /// Forced beginnings: the count of completions, and how much of `settled` it is.
+    forced: VecDeque<(usize, usize)>,
     completions: usize,
     steps: usize,
 }
 
 impl Search<'_, '_> {
     fn run(&mut self, initial: Option<&str>) -> Found {
-        let events = events(self.operations);
+        let events = Events::of(self.operations);
         let mut start = Configurations::default();
         if let Some(first) = self.normal(Configuration::start(Value::of(initial))) {
             start.insert(first);
         }
         self.configurations = start;
-        for (count, event) in events.into_iter().enumerate() {
+        for (count, event) in events.enumerate() {
             if count.is_multiple_of(1024)
                 && let Err(reason) = self.budget.check_time(self.now)
             {
@@ -194,7 +200,11 @@ impl Search<'_, '_> {
             }
         }
         match self.configurations.iter().next() {
-            Some(one) => Found::Order(finish(self.operations, in_order(&one.order))),
+            Some(one) => {
+                let mut order = std::mem::take(&mut self.settled);
+                order.extend(in_order(&one.order));
+                Found::Order(finish(self.operations, order))
+            }
             None => self.violation(),
         }
     }
@@ -203,7 +213,7 @@ impl Search<'_, '_> {
     fn move_on(&mut self, event: Event) {
         self.now = event.place;
         self.horizon.advance(event.place);
-        if event.completes && matches!(self.condensed[event.operation as usize].kind, Kind::Get | Kind::Cas) {
+        if event.completes && self.operations[event.operation as usize].observed().is_some() {
             self.normalise();
         }
     }
@@ -224,7 +234,13 @@ impl Search<'_, '_> {
             self.classes.invoke(source, &self.horizon);
             return Ok(());
         }
-        self.in_flight.add(operation, source.invoked)?;
+        let bit = self.in_flight.add(operation, source.invoked)?;
+        let condensed = condense(source, &self.horizon);
+        match self.condensed.get_mut(slot(bit)) {
+            Some(place) => *place = condensed,
+            // Bits are given from the lowest on, so the next place is that of this one.
+            None => self.condensed.push(condensed),
+        }
         self.normalise();
         Ok(())
     }
@@ -264,7 +280,7 @@ impl Search<'_, '_> {
             results = self.classes.successors(from, &before_put, &self.horizon);
         }
         for &(bit, operation) in self.in_flight.entries() {
-            let condensed = &self.condensed[operation as usize];
+            let condensed = &self.condensed[slot(bit)];
             // Before the completing operation, one that makes nothing observable can wait for the next put: see `put`.
             let can_wait = operation != completing && condensed.unseen_from <= self.now;
             if from.done & bit != 0 || can_wait {
@@ -306,8 +322,7 @@ impl Search<'_, '_> {
     /// the bit `but`: right before a put, or when the value cannot be observed anyway, it costs nothing.
     fn take_unseen(&self, one: &mut Configuration, but: u128) {
         for &(bit, operation) in self.in_flight.entries() {
-            if bit != but && one.done & bit == 0 && self.condensed[operation as usize].unseen_from <= self.now
-            {
+            if bit != but && one.done & bit == 0 && self.condensed[slot(bit)].unseen_from <= self.now {
                 one.take(operation);
                 one.done |= bit;
             }
@@ -323,7 +338,7 @@ impl Search<'_, '_> {
             return (!self.is_doomed(&one)).then_some(one);
         }
         for &(bit, operation) in self.in_flight.entries() {
-            let condensed = &self.condensed[operation as usize];
+            let condensed = &self.condensed[slot(bit)];
             if one.done & bit == 0 && condensed.kind == Kind::Get && condensed.sees == one.value {
                 one.take(operation);
                 one.done |= bit;
@@ -335,8 +350,8 @@ impl Search<'_, '_> {
     /// For a value that cannot be observed: whether the next observation completes before a put can come.
     fn is_doomed(&self, one: &Configuration) -> bool {
         let mut deadline = self.horizon.next_observed();
-        for &(_, operation) in self.in_flight.entries().iter().filter(|entry| one.done & entry.0 == 0) {
-            match self.condensed[operation as usize].kind {
+        for &(bit, operation) in self.in_flight.entries().iter().filter(|entry| one.done & entry.0 == 0) {
+            match self.condensed[slot(bit)].kind {
                 Kind::Get | Kind::Cas => {
                     deadline = deadline.min(self.operations[operation as usize].deadline())
                 }
@@ -349,13 +364,17 @@ impl Search<'_, '_> {
             && self.classes.puts_seen_until() <= self.now
     }
 
-    /// With one configuration left, what it has done is forced.
+    /// With one configuration left, what it has done is forced, and need not be kept as what configurations share.
     fn note_forced(&mut self) {
-        if !self.completions.is_multiple_of(CUT_EVERY) {
+        let is_cut = self.completions.is_multiple_of(CUT_EVERY);
+        if !is_cut && self.completions < self.settled_at + CUT_EVERY {
             return;
         }
-        if let Some(one) = self.configurations.single() {
-            self.forced.push_back((self.completions, one.order.clone()));
+        let Some(one) = self.configurations.single_mut() else { return };
+        settle(one.order.take(), &mut self.settled);
+        self.settled_at = self.completions;
+        if is_cut {
+            self.forced.push_back((self.completions, self.settled.len()));
             if self.forced.len() > CUTS {
                 self.forced.pop_front();
             }
@@ -364,8 +383,8 @@ impl Search<'_, '_> {
 
     fn violation(&self) -> Found {
         // Enough of the past stays in the window for it to be likely to show what went wrong.
-        let early = |entry: &&(usize, Order)| entry.0 + 2 * CUT_EVERY <= self.completions;
+        let early = |entry: &&(usize, usize)| entry.0 + 2 * CUT_EVERY <= self.completions;
         let cut = self.forced.iter().rev().find(early).or(self.forced.front());
-        Found::Violation { forced: cut.map(|entry| in_order(&entry.1)) }
+        Found::Violation { forced: cut.map(|entry| self.settled[..entry.1].to_vec()) }
     }
 }

@@ -54,7 +54,7 @@ fn cas_in_all_its_forms() {
             keyed("register"),
         ),
         three(":account \"k\", :value 1", ":account \"k\", :value [1 2]", ":account \"k\"", keyed("account")),
-        three(":value [\"k\" [1 1]]", ":value [\"k\" [2 [1 2]]]", ":value [\"k\" [nil nil]]", versioned),
+        three(":value [\"k\" [nil 1]]", ":value [\"k\" [nil [1 2]]]", ":value [\"k\" [nil nil]]", versioned),
     ] {
         assert_eq!(verdict(&right), Summary::Holds, "{right}");
         assert_eq!(verdict(&wrong), Summary::Violated, "{wrong}");
@@ -93,14 +93,14 @@ fn a_field_that_may_change_the_meaning_is_used_or_refused() {
         [line(", :table \"t\""), line(", :table \"u\"").replace(":process 0", ":process 1")].concat();
     let history = read(tables.as_bytes(), &reading(&["table"], &[])).unwrap();
     assert_eq!(
-        history.operations.registers().iter().map(|one| one.key.as_str()).collect::<Vec<_>>(),
+        history.operations.registers().unwrap().iter().map(|one| one.key.as_str()).collect::<Vec<_>>(),
         ["t", "u"]
     );
     let history = read(tables.as_bytes(), &reading(&[], &["table"])).unwrap();
-    assert_eq!(history.operations.registers()[1].key, "");
+    assert_eq!(history.operations.registers().unwrap()[1].key, "");
     // Two fields make one key.
     let both = line(", :register 5, :account \"a\"");
-    assert_eq!(parse(&both).unwrap().operations.registers()[0].key, "account a, register 5");
+    assert_eq!(parse(&both).unwrap().operations.registers().unwrap()[0].key, "account a, register 5");
 }
 
 #[test]
@@ -132,10 +132,10 @@ fn the_same_in_a_vector_a_list_with_tags_and_in_lines() {
 fn places_are_lines_where_every_event_has_its_own() {
     let events = done(0, "write", ":value 1", ":value 1");
     let history = parse(&format!("; a comment\n{events}")).unwrap();
-    let operation = &history.operations.registers()[0];
+    let operation = &history.operations.registers().unwrap()[0];
     assert_eq!((history.places().word(), history.places().number(operation.invoked)), ("line", 2));
     let history = parse(&events.replace('\n', " ")).unwrap();
-    let operation = &history.operations.registers()[0];
+    let operation = &history.operations.registers().unwrap()[0];
     assert_eq!((history.places().word(), history.places().number(operation.invoked)), ("event", 1));
     assert_eq!(history.places().line(2), Some(1));
 }
@@ -236,4 +236,69 @@ fn a_set_or_a_counter_is_told_by_what_is_read() {
         [done(0, "increment", ":value nil", ":value nil"), done(0, "decrement", ":value 3", ":value 3")];
     let counted = [counted.concat(), done(1, "read", ":value nil", ":value -2")].concat();
     assert_eq!(verdict(&counted), Summary::Holds);
+}
+
+/// What a write came back with is what it was invoked with, or nothing; else it may have done something else.
+#[test]
+fn what_a_completion_tells_is_used_or_refused() {
+    let read = done(2, "read", ":value nil", ":value 1");
+    let write = |told: &str| done(0, "write", ":value 1", told);
+    for told in [":value 1", ":value nil", ":error nil"] {
+        assert_eq!(verdict(&format!("{}{read}", write(told))), Summary::Holds, "{told}");
+    }
+    let pairs = |told: &str| done(0, "write", ":value [:k 1]", told);
+    for told in [":value [:k 1]", ":value [:k nil]", ":value nil"] {
+        assert_eq!(verdict(&pairs(told)), Summary::Holds, "{told}");
+    }
+    let versions = |asked: &str, told: &str| done(0, "write", asked, told);
+    let increment = |told: &str| done(0, "increment", ":value nil", told);
+    let another = "came back with another value than that of line 1";
+    for text in [
+        write(":value 2"),
+        write(":value :ok"),
+        pairs(":value [:l 1]"),
+        pairs(":value [:k 2]"),
+        pairs(":value 1"),
+        done(0, "append", ":value \"a\"", ":value \"ba\""),
+        done(0, "cas", ":value [1 2]", ":value [1 3]"),
+        done(0, "cas", ":value [1 2]", ":value false"),
+        done(0, "cas", ":value [:k [1 2]]", ":value [:k true]"),
+        increment(":value 7"),
+        done(0, "add", ":value 1", ":value 5"),
+        done(0, "acquire", ":value nil", ":value 7"),
+        versions(":value [:k [nil 3]]", ":value [:k [1 4]]"),
+        versions(":value [:k [nil 3]]", ":value [:k 3]"),
+    ] {
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.contains(another) || error.contains("expected [version value]"), "{text}{error}");
+    }
+    refused(&done(0, "cas", ":value [1 2]", ":value false"), "one that changed nothing is told as fail");
+    refused(&write(":value 2"), "--ignore value");
+    let ignored = Reading { ignored: vec!["value".to_owned()], ..Reading::default() };
+    let history = read_as(&increment(":value 7"), &ignored);
+    assert_eq!(examined(&history).summary(), Summary::Holds);
+
+    // What a read is invoked with may be a key.
+    let asked = |value: &str| format!("{}{}", write(":value 1"), done(2, "read", value, ":value 1"));
+    assert_eq!(verdict(&asked(":value 1")), Summary::Holds);
+    refused(&asked(":value 5"), "this read was invoked with another value than it returned");
+    assert_eq!(examined(&read_as(&asked(":value 5"), &ignored)).summary(), Summary::Holds);
+}
+
+#[track_caller]
+fn read_as(text: &str, reading: &Reading) -> History {
+    read(text.as_bytes(), reading).unwrap()
+}
+
+/// A version is told when a write is done. One that is told before may be a part of the value, or a condition.
+#[test]
+fn versions_that_are_told_before_the_write_are_asked_about() {
+    let filled = done(0, "write", ":value [:k [1 3]]", ":value [:k [1 3]]");
+    refused(&filled, "--model versioned");
+    refused(&done(0, "write", ":key 1, :value [1 3]", ":value [1 3]"), "values are collections");
+    let versioned = Reading { model: Some(Model::Versioned), ..Reading::default() };
+    assert_eq!(examined(&read_as(&filled, &versioned)).summary(), Summary::Holds);
+    let other = done(0, "write", ":value [:k [5 3]]", ":value [:k [1 3]]");
+    let error = read(other.as_bytes(), &versioned).unwrap_err().to_string();
+    assert!(error.contains("came back with another value"), "{error}");
 }

@@ -91,7 +91,42 @@ fn the_page_draws_bars_and_orders_and_loads_nothing() {
             assert_eq!(page.matches(&format!("class=\"order {order}\"")).count(), 2, "{order}");
         }
         assert!(page.contains("cannot come next"));
+        well_formed(&page);
     });
+}
+
+/// Whether each element is closed where it must be, each id stands once, and each label belongs to one.
+fn well_formed(page: &str) {
+    const EMPTY: [&str; 4] = ["meta", "input", "br", "hr"];
+    let mut open: Vec<&str> = Vec::new();
+    let (mut ids, mut labelled) = (Vec::new(), Vec::new());
+    let mut rest = page.strip_prefix("<!DOCTYPE html>").unwrap();
+    while let Some(start) = rest.find('<') {
+        let end = start + rest[start..].find('>').unwrap();
+        assert!(!rest[..start].contains('>') || open.last() == Some(&"style"), "{}", &rest[..start]);
+        let tag = &rest[start + 1..end];
+        rest = &rest[end + 1..];
+        match tag.strip_prefix('/') {
+            Some(name) => assert_eq!(open.pop(), Some(name), "what </{name}> closes"),
+            None => {
+                let name = tag.split([' ', '/']).next().unwrap();
+                assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric()), "<{tag}>");
+                assert_eq!(tag.matches('"').count() % 2, 0, "<{tag}>");
+                let value = |name: &str| tag.split_once(name).and_then(|(_, rest)| rest.split('"').next());
+                ids.extend(value(" id=\""));
+                labelled.extend(value(" for=\""));
+                if !EMPTY.contains(&name) && !tag.ends_with('/') {
+                    open.push(name);
+                }
+            }
+        }
+    }
+    assert!(open.is_empty(), "{open:?} are not closed");
+    assert!(labelled.iter().all(|id| ids.contains(id)), "{labelled:?} in {ids:?}");
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert!(ids.len() == count && count > 1, "{ids:?}");
 }
 
 #[test]

@@ -280,3 +280,23 @@ fn a_long_history_is_read_through_a_window() {
         assert!(taken < 3 << 20, "{taken} bytes for a history of {}", history.bytes);
     }
 }
+
+/// A long history of short operations: what is kept of it is less than half of the file.
+#[test]
+fn operations_wait_for_their_turn_in_less_memory_than_they_were_written_in() {
+    let _alone = alone();
+    let events = |key: usize| {
+        format!(
+            "{{:process 0, :type :invoke, :f :write, :value [{key} 1]}}\n{{:process 0, :type :ok, :f :write, :value [{key} 1]}}\n"
+        )
+    };
+    let text: String = (0..10).map(events).collect();
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let body = Repeated { text: text.into_bytes(), at: 0, left: 30_000 };
+    let history = read(body, &Reading::default()).unwrap();
+    let (peak, kept) = (MEMORY.peak_usage() - before, MEMORY.current_usage() - before);
+    assert_eq!(history.operations.len(), 300_000);
+    assert!(kept < 40 * 300_000, "{kept} bytes kept of {}", history.bytes);
+    assert!(peak < FLOOR + 2 * 40 * 300_000, "{peak} bytes at once for {}", history.bytes);
+}

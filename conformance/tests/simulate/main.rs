@@ -121,7 +121,7 @@ fn a_failing_plan_is_reduced_to_one_that_fails_in_the_same_way_and_has_a_shorter
 fn a_history_that_is_written_can_be_read() {
     let history = run(&Plan::of_seed(3, 10), None).history;
     let read = linear::read(linear::write(&history).as_bytes(), &Reading::default()).unwrap();
-    let read = read.operations.registers();
+    let read = read.operations.registers().unwrap();
     assert_eq!(read.len(), history.len());
     for (read, written) in read.iter().zip(&history) {
         assert_eq!(

@@ -5,9 +5,9 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::Object;
-use crate::linear::configuration::{Configuration, Configurations, Order, in_order};
+use crate::linear::configuration::{Configuration, Configurations, in_order, settle};
 use crate::linear::history::{Operation, Outcome};
-use crate::linear::in_flight::{InFlight, complete, events, finish};
+use crate::linear::in_flight::{Events, InFlight, complete, finish};
 use crate::linear::search::{Budget, Found};
 
 /// So many of the last forced beginnings are kept: the first of them leaves enough of the past in the window of a
@@ -71,8 +71,10 @@ impl<'a, A: Object> Search<'a, '_, A> {
         // Behind the last operation that asks something of the state, all that is left can take effect as it completes.
         let asks = self.operations.iter().filter(|one| !one.action.is_always_possible());
         let end = asks.map(|one| one.deadline()).filter(|&place| place < u64::MAX).max().unwrap_or(0);
-        let mut forced: VecDeque<Order> = VecDeque::new();
-        for event in events(self.operations) {
+        // The beginning that all configurations shared when there was one left, and how long it was the last few times.
+        let mut settled: Vec<u32> = Vec::new();
+        let mut forced: VecDeque<usize> = VecDeque::new();
+        for event in Events::of(self.operations) {
             if self.place >= end {
                 break;
             }
@@ -81,8 +83,9 @@ impl<'a, A: Object> Search<'a, '_, A> {
                 if let Err(reason) = self.complete(event.operation) {
                     return Found::Unfinished(reason);
                 }
-                if let Some(one) = self.configurations.single() {
-                    forced.push_back(one.order.clone());
+                if let Some(one) = self.configurations.single_mut() {
+                    settle(one.order.take(), &mut settled);
+                    forced.push_back(settled.len());
                     if forced.len() > CUTS {
                         forced.pop_front();
                     }
@@ -92,11 +95,15 @@ impl<'a, A: Object> Search<'a, '_, A> {
                 return Found::Unfinished(reason);
             }
             if self.configurations.is_empty() {
-                return Found::Violation { forced: forced.front().map(in_order) };
+                settled.truncate(forced.front().copied().unwrap_or(0));
+                return Found::Violation { forced: (!forced.is_empty()).then_some(settled) };
             }
         }
         match self.configurations.iter().next() {
-            Some(one) => Found::Order(finish(self.operations, in_order(&one.order))),
+            Some(one) => {
+                settled.extend(in_order(&one.order));
+                Found::Order(finish(self.operations, settled))
+            }
             None => Found::Violation { forced: None },
         }
     }

@@ -1,5 +1,7 @@
 //! A register that counts its writes, as etcd does for each key: what was written comes back with its version.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Object, shortened};
 
 /// What the register holds.
@@ -12,7 +14,7 @@ pub struct State {
 }
 
 /// An operation, with what its completion told of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Act {
     /// Saw this value, and this version if that is known.
     Read {
@@ -37,6 +39,15 @@ pub enum Act {
         /// The value put there.
         new: String,
     },
+}
+
+impl Act {
+    /// The version that it saw or made, if that is known.
+    pub(crate) fn version(&self) -> Option<u64> {
+        match self {
+            Self::Read { version, .. } | Self::Write { version, .. } | Self::Cas { version, .. } => *version,
+        }
+    }
 }
 
 impl Object for Act {

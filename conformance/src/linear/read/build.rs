@@ -1,5 +1,10 @@
 //! From events to operations: invocations and completions are matched, and each value taken apart by the model.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::Places;
 use super::event::{Event, Kind};
 use super::grow::Grow;
@@ -9,6 +14,7 @@ use super::shape::{Function, Keyed, Shape, function};
 use super::value::Value;
 use crate::linear::history::{Action, Misuse, Outcome, Recorder};
 use crate::linear::objects::{transaction, versioned};
+use crate::linear::packed::Packed;
 
 /// The key of every operation in a history that names no keys.
 const ONLY_KEY: &str = "";
@@ -17,29 +23,56 @@ const ONLY_KEY: &str = "";
 pub(super) struct Builder {
     shape: Shape,
     nil_says_nothing: bool,
+    ignores_values: bool,
+    /// What reads in flight were invoked with, by process.
+    read_with: BTreeMap<u64, Value>,
     records: Records,
 }
 
 enum Records {
-    Register(Recorder),
-    Mutex(Recorder),
-    Versioned(Recorder<versioned::Act>),
+    Register(Kept<Action>),
+    Mutex(Kept<Action>),
+    Versioned(Kept<versioned::Act>),
     Grow(Grow),
     Transactions(Recorder<transaction::Act>),
 }
 
+/// Operations of which those that are done do not stay as they are.
+struct Kept<A> {
+    recorder: Recorder<A>,
+    packed: Packed<A>,
+}
+
+impl<A> Default for Kept<A> {
+    fn default() -> Self {
+        Self { recorder: Recorder::new(), packed: Packed::default() }
+    }
+}
+
+impl<A: Serialize + DeserializeOwned> Kept<A> {
+    fn pack(&mut self) -> Result<(), String> {
+        self.packed.add(self.recorder.take_done()).map_err(|damaged| damaged.to_string())
+    }
+
+    fn finish(mut self) -> Result<Packed<A>, String> {
+        self.packed.add(self.recorder.into_operations()).map_err(|damaged| damaged.to_string())?;
+        Ok(self.packed)
+    }
+}
+
 impl Builder {
-    pub(super) fn new(shape: Shape, nil_says_nothing: bool) -> Self {
+    /// `ignores_values`: what reads are invoked with and writes come back with makes no difference.
+    pub(super) fn new(shape: Shape, nil_says_nothing: bool, ignores_values: bool) -> Self {
         let records = match shape.model {
-            Some(Model::Register) => Records::Register(Recorder::new()),
-            Some(Model::Mutex) => Records::Mutex(Recorder::new()),
-            Some(Model::Versioned) => Records::Versioned(Recorder::new()),
+            Some(Model::Register) => Records::Register(Kept::default()),
+            Some(Model::Mutex) => Records::Mutex(Kept::default()),
+            Some(Model::Versioned) => Records::Versioned(Kept::default()),
             Some(Model::Transactions) => Records::Transactions(Recorder::new()),
             Some(Model::Set | Model::Counter) | None => {
                 Records::Grow(Grow::new(shape.model, nil_says_nothing))
             }
         };
-        Self { shape, nil_says_nothing, records }
+        Self { shape, nil_says_nothing, ignores_values, read_with: BTreeMap::new(), records }
     }
 
     pub(super) fn model(&self) -> Option<Model> {
@@ -65,23 +98,26 @@ impl Builder {
     pub(super) fn add(&mut self, event: Event, place: u64, places: &Places) -> Result<(), String> {
         let function = function(&event, self.model())?;
         self.check_key_field(&event)?;
-        let keyed = self.shape.keyed;
+        let (keyed, ignores_values) = (self.shape.keyed, self.ignores_values);
+        let step = Step { event: &event, function, keyed, ignores_values, place, places };
+        if function == Function::Read && !ignores_values {
+            step.check_read(&mut self.read_with)?;
+        }
         match &mut self.records {
-            Records::Register(recorder) => {
-                let event = Step { event: &event, function, keyed, place, places };
-                register(recorder, &event, self.nil_says_nothing)
+            Records::Register(kept) => {
+                register(&mut kept.recorder, &step, self.nil_says_nothing)?;
+                kept.pack()
             }
-            Records::Mutex(recorder) => {
-                mutex(recorder, &Step { event: &event, function, keyed, place, places })
+            Records::Mutex(kept) => {
+                mutex(&mut kept.recorder, &step)?;
+                kept.pack()
             }
-            Records::Versioned(recorder) => {
-                let event = Step { event: &event, function, keyed, place, places };
-                versioned(recorder, &event, self.nil_says_nothing)
+            Records::Versioned(kept) => {
+                versioned(&mut kept.recorder, &step, self.nil_says_nothing)?;
+                kept.pack()
             }
-            Records::Grow(grow) => grow.add(&Step { event: &event, function, keyed, place, places }),
-            Records::Transactions(recorder) => {
-                transact(recorder, &Step { event: &event, function, keyed, place, places })
-            }
+            Records::Grow(grow) => grow.add(&step),
+            Records::Transactions(recorder) => transact(recorder, &step),
         }
     }
 
@@ -104,9 +140,9 @@ impl Builder {
     /// They are of a model that was not decided.
     pub(super) fn finish(self) -> Result<Operations, String> {
         Ok(match self.records {
-            Records::Register(recorder) => Operations::Register(recorder.into_operations()),
-            Records::Mutex(recorder) => Operations::Mutex(recorder.into_operations()),
-            Records::Versioned(recorder) => Operations::Versioned(recorder.into_operations()),
+            Records::Register(kept) => Operations::Register(kept.finish()?),
+            Records::Mutex(kept) => Operations::Mutex(kept.finish()?),
+            Records::Versioned(kept) => Operations::Versioned(kept.finish()?),
             Records::Grow(grow) => grow.finish()?,
             Records::Transactions(recorder) => Operations::Transactions(recorder.into_operations()),
         })
@@ -117,6 +153,7 @@ impl Builder {
 pub(super) struct Step<'a> {
     pub(super) event: &'a Event,
     pub(super) function: Function,
+    pub(super) ignores_values: bool,
     keyed: Keyed,
     place: u64,
     places: &'a Places,
@@ -203,7 +240,61 @@ impl Step<'_> {
         if self.keyed == Keyed::Pair && found != key { Err(wrong_key(key, &found)) } else { Ok(value) }
     }
 
-    fn line(&self, place: u64) -> u64 {
+    /// Checks what a write came back with: what it was invoked with, or nothing. Otherwise it may have written
+    /// something else, into another object, or nothing at all. `asked` reads an invocation.
+    pub(super) fn check_written<A: PartialEq>(
+        &self,
+        recorder: &Recorder<A>,
+        asked: impl Fn(&Self) -> Result<(String, A), String>,
+    ) -> Result<(), String> {
+        if self.event.kind != Kind::Ok || self.ignores_values || *self.value() == Value::Nil {
+            return Ok(());
+        }
+        let Some(open) = recorder.open_operation(self.event.process) else { return Ok(()) };
+        let is_its = |key: &str| self.keyed != Keyed::Pair || key == open.key;
+        let is_same = match self.split() {
+            Ok((key, Value::Nil)) => is_its(&key),
+            _ => asked(self).is_ok_and(|(key, action)| is_its(&key) && action == open.action),
+        };
+        if is_same { Ok(()) } else { Err(self.came_back_with_another(open.invoked)) }
+    }
+
+    /// What to say of a write that came back with something else than it was invoked with.
+    pub(super) fn came_back_with_another(&self, invoked: u64) -> String {
+        let (name, line) = (self.function.name(), self.line(invoked));
+        let cas =
+            if self.function == Function::Cas { " (one that changed nothing is told as fail)" } else { "" };
+        format!(
+            "this {name} came back with another value than that of line {line}, and no model here says what that \
+             means{cas}: say --ignore value if what it returns makes no difference"
+        )
+    }
+
+    /// Checks that a read returned what it was invoked with, if that was anything: it may be a key, or a version.
+    fn check_read(&self, invoked_with: &mut BTreeMap<u64, Value>) -> Result<(), String> {
+        let process = self.event.process;
+        if self.event.kind == Kind::Invoke {
+            let (_, value) = self.split()?;
+            let says_nothing = |value: &Value| *value == Value::Nil;
+            let is_nothing = says_nothing(value)
+                || value.pair().is_some_and(|(one, other)| says_nothing(one) && says_nothing(other));
+            if !is_nothing {
+                invoked_with.insert(process, value.clone());
+            }
+            return Ok(());
+        }
+        match invoked_with.remove(&process) {
+            Some(asked) if self.event.kind == Kind::Ok && self.split().is_ok_and(|(_, told)| *told != asked) => {
+                Err("this read was invoked with another value than it returned, and no model here says what that \
+                     means: if it names the object, put it into the field key; say --ignore value if it makes no \
+                     difference"
+                    .to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn line(&self, place: u64) -> u64 {
         self.places.line(place).unwrap_or(place)
     }
 
@@ -226,19 +317,7 @@ fn wrong_key(key: &str, found: &str) -> String {
 
 fn register(recorder: &mut Recorder, step: &Step<'_>, nil_says_nothing: bool) -> Result<(), String> {
     if step.kind() == Kind::Invoke {
-        let (key, action) = match step.function {
-            Function::Cas => change(step)?,
-            function => {
-                let (key, value) = step.split()?;
-                let action = match function {
-                    Function::Write => Action::Put(step.written(value)?),
-                    Function::Append => Action::Append(step.written(value)?),
-                    // A read's value is what its completion says; here it only has to be of the same form.
-                    _ => step.scalar(value).map(|_| Action::Get)?,
-                };
-                (key, action)
-            }
-        };
+        let (key, action) = asked(step)?;
         return step.invoke(recorder, &key, action);
     }
     let key = step.match_open(recorder, |action| match action {
@@ -247,6 +326,9 @@ fn register(recorder: &mut Recorder, step: &Step<'_>, nil_says_nothing: bool) ->
         Action::Append(_) => Function::Append,
         Action::Cas { .. } => Function::Cas,
     })?;
+    if step.function != Function::Read {
+        step.check_written(recorder, asked)?;
+    }
     let outcome = match (step.kind(), step.function) {
         (Kind::Fail, _) => Outcome::Failed,
         (Kind::Ok, Function::Read) => match step.scalar(step.returned(&key)?)? {
@@ -257,6 +339,21 @@ fn register(recorder: &mut Recorder, step: &Step<'_>, nil_says_nothing: bool) ->
         _ => Outcome::Unknown,
     };
     step.complete(recorder, outcome)
+}
+
+/// The key and what is asked of it.
+fn asked(step: &Step<'_>) -> Result<(String, Action), String> {
+    if step.function == Function::Cas {
+        return change(step);
+    }
+    let (key, value) = step.split()?;
+    let action = match step.function {
+        Function::Write => Action::Put(step.written(value)?),
+        Function::Append => Action::Append(step.written(value)?),
+        // A read's value is what its completion says; here it only has to be of the same form.
+        _ => step.scalar(value).map(|_| Action::Get)?,
+    };
+    Ok((key, action))
 }
 
 /// Takes apart `[old new]`, `[key [old new]]` or `[key old new]`.

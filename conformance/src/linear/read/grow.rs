@@ -12,6 +12,7 @@ use crate::linear::history::{Operation, Outcome, Recorder};
 use crate::linear::objects::{counter, set};
 
 /// An operation of which it is not known yet what it is about.
+#[derive(PartialEq)]
 enum Act {
     /// Adds this, as it is written.
     Add(Arc<str>, Function),
@@ -38,8 +39,8 @@ impl Grow {
         self.model
     }
 
-    fn name(&mut self, text: String) -> Arc<str> {
-        match self.names.get(text.as_str()) {
+    fn name(&mut self, text: &str) -> Arc<str> {
+        match self.names.get(text) {
             Some(name) => Arc::clone(name),
             None => {
                 let name: Arc<str> = text.into();
@@ -51,27 +52,22 @@ impl Grow {
 
     pub(super) fn add(&mut self, step: &Step<'_>) -> Result<(), String> {
         if step.kind() == Kind::Invoke {
-            let (key, value) = step.split()?;
-            let action = match step.function {
-                Function::Read => Act::Read,
-                function => {
-                    let amount = match (function, step.scalar(value)?) {
-                        (Function::Increment | Function::Decrement, None) => "1".to_owned(),
-                        (_, Some(amount)) => amount,
-                        _ => return Err("expected a value to add, found none".to_owned()),
-                    };
-                    if self.model == Some(Model::Counter) {
-                        whole(&amount)?;
-                    }
-                    Act::Add(self.name(amount), function)
+            let (key, mut action) = asked(step)?;
+            if let Act::Add(amount, _) = &mut action {
+                if self.model == Some(Model::Counter) {
+                    whole(amount)?;
                 }
-            };
+                *amount = self.name(amount);
+            }
             return step.invoke(&mut self.recorder, &key, action);
         }
         let key = step.match_open(&self.recorder, |action| match action {
             Act::Add(_, function) => *function,
             _ => Function::Read,
         })?;
+        if step.function != Function::Read {
+            step.check_written(&self.recorder, asked)?;
+        }
         let outcome = match (step.kind(), step.function) {
             (Kind::Fail, _) => Outcome::Failed,
             (Kind::Ok, Function::Read) if self.nil_says_nothing && *step.returned(&key)? == Value::Nil => {
@@ -108,7 +104,7 @@ impl Grow {
                 let mut elements = Vec::with_capacity(values.len());
                 for value in values {
                     let element = value.scalar()?.ok_or("expected an element, found nil")?;
-                    elements.push(self.name(element));
+                    elements.push(self.name(&element));
                 }
                 elements.sort_unstable();
                 if let Some(pair) = elements.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -154,6 +150,20 @@ impl Grow {
         };
         Ok(Operations::Set(converted(operations, convert)?))
     }
+}
+
+/// The key and what is asked of it.
+fn asked(step: &Step<'_>) -> Result<(String, Act), String> {
+    let (key, value) = step.split()?;
+    let action = match step.function {
+        Function::Read => Act::Read,
+        function => match (function, step.scalar(value)?) {
+            (Function::Increment | Function::Decrement, None) => Act::Add("1".into(), function),
+            (_, Some(amount)) => Act::Add(amount.into(), function),
+            _ => return Err("expected a value to add, found none".to_owned()),
+        },
+    };
+    Ok((key, action))
 }
 
 fn whole(text: &str) -> Result<i128, String> {

@@ -58,7 +58,8 @@ pub struct Reading {
     pub model: Option<Model>,
     /// Fields that name the key; the usual ones if there are none.
     pub keys: Vec<String>,
-    /// Fields that do not change what an operation does.
+    /// Fields that do not change what an operation does. Of `value` it says that of what reads are invoked with and
+    /// writes come back with.
     pub ignored: Vec<String>,
     /// Whether a read that returned nil says nothing, as in Knossos, instead of that there was no value.
     pub nil_says_nothing: bool,
@@ -239,7 +240,8 @@ pub fn read_counting(
 fn begin(events: Vec<(Event, u64)>, reading: &Reading, places: &Places) -> Result<Builder, ReadError> {
     let shape =
         Shape::of(&events, reading.model).map_err(|(line, message)| ReadError::Line { line, message })?;
-    let mut builder = Builder::new(shape, reading.nil_says_nothing);
+    let ignores_values = reading.ignored.iter().any(|name| name == "value");
+    let mut builder = Builder::new(shape, reading.nil_says_nothing, ignores_values);
     for (event, place) in events {
         let line = event.line;
         builder.add(event, place, places).map_err(|message| ReadError::Line { line, message })?;

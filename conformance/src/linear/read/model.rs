@@ -1,7 +1,8 @@
 //! What a history's operations are about.
 
-use crate::linear::history::Operation;
+use crate::linear::history::{Action, Operation};
 use crate::linear::objects::{counter, set, transaction, versioned};
+use crate::linear::packed::{Damaged, Packed};
 
 /// A kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -50,11 +51,11 @@ impl Model {
 #[derive(Clone, Debug)]
 pub enum Operations {
     /// On registers.
-    Register(Vec<Operation>),
+    Register(Packed<Action>),
     /// On mutexes, which are registers that compare-and-sets move from "free" to "held" and back.
-    Mutex(Vec<Operation>),
+    Mutex(Packed<Action>),
     /// On versioned registers.
-    Versioned(Vec<Operation<versioned::Act>>),
+    Versioned(Packed<versioned::Act>),
     /// On sets.
     Set(Vec<Operation<set::Act>>),
     /// On counters.
@@ -86,10 +87,13 @@ impl Operations {
     }
 
     /// Those on registers; none if they are about something else.
-    pub fn registers(&self) -> &[Operation] {
+    ///
+    /// # Errors
+    /// [`Damaged`], which cannot happen.
+    pub fn registers(&self) -> Result<Vec<Operation>, Damaged> {
         match self {
-            Self::Register(all) => all,
-            _ => &[],
+            Self::Register(all) => all.all(),
+            _ => Ok(Vec::new()),
         }
     }
 }

@@ -27,6 +27,8 @@ pub(super) fn mutex(recorder: &mut Recorder, step: &Step<'_>) -> Result<(), Stri
         Action::Cas { new, .. } if new == HELD => Function::Acquire,
         _ => Function::Release,
     })?;
+    // What it came back with may be a fence, of which this model knows nothing.
+    step.check_written(recorder, |_| Err(String::new()))?;
     let outcome = match step.kind() {
         Kind::Ok => Outcome::Ok { read: None },
         Kind::Fail => Outcome::Failed,
@@ -59,21 +61,7 @@ pub(super) fn versioned(
     use versioned::Act;
     if step.kind() == Kind::Invoke {
         let (key, value) = step.split()?;
-        let (_, value) = version(value)?;
-        let action = match step.function {
-            Function::Write => {
-                let value = value.scalar()?.ok_or("expected a value to write, found none")?;
-                Act::Write { version: None, value }
-            }
-            Function::Cas => {
-                let (expected, new) =
-                    value.pair().ok_or("expected the value of cas to be [version [old new]]")?;
-                let new = new.scalar()?.ok_or("expected a value to cas, found none")?;
-                Act::Cas { version: None, expected: expected.scalar()?, new }
-            }
-            _ => Act::Read { version: None, value: None },
-        };
-        return step.invoke(recorder, &key, action);
+        return step.invoke(recorder, &key, asked_of_version(step, value)?);
     }
     let key = step.match_open(recorder, |action| match action {
         Act::Read { .. } => Function::Read,
@@ -88,7 +76,10 @@ pub(super) fn versioned(
                 (None, _) => &Value::Nil,
             };
             let (found, value) = version(told)?;
+            let is_told = *value != Value::Nil && !step.ignores_values;
+            let asked = is_told.then(|| asked_of_version(step, told));
             let mut outcome = Outcome::Ok { read: None };
+            let invoked = recorder.open_operation(step.event.process).map_or(0, |open| open.invoked);
             match recorder.open_action(step.event.process) {
                 Some(Act::Read { version, value: seen }) => {
                     (*version, *seen) = (found, value.scalar()?);
@@ -96,11 +87,20 @@ pub(super) fn versioned(
                         outcome = Outcome::Unknown;
                     }
                 }
-                Some(Act::Write { version, .. } | Act::Cas { version, .. }) => {
+                Some(open) => {
                     if found == Some(0) {
                         return Err("expected a version from 1 after a write, found 0".to_owned());
                     }
-                    *version = found;
+                    let before = open.clone();
+                    if let Act::Write { version, .. } | Act::Cas { version, .. } = open {
+                        *version = found;
+                    }
+                    // What was known at the invocation must be what is told now.
+                    let is_other = asked.is_some_and(|asked| asked.as_ref() != Ok(&*open));
+                    let is_known = before.version().is_some() && !step.ignores_values;
+                    if is_other || (is_known && before != *open) {
+                        return Err(step.came_back_with_another(invoked));
+                    }
                 }
                 None => {}
             }
@@ -110,6 +110,25 @@ pub(super) fn versioned(
         _ => Outcome::Unknown,
     };
     step.complete(recorder, outcome)
+}
+
+/// What `[version value]` asks for. The version is the one that it makes, where an invocation knows it.
+fn asked_of_version(step: &Step<'_>, value: &Value) -> Result<versioned::Act, String> {
+    use versioned::Act;
+    let (version, value) = version(value)?;
+    Ok(match step.function {
+        Function::Write => {
+            let value = value.scalar()?.ok_or("expected a value to write, found none")?;
+            Act::Write { version, value }
+        }
+        Function::Cas => {
+            let (expected, new) =
+                value.pair().ok_or("expected the value of cas to be [version [old new]]")?;
+            let new = new.scalar()?.ok_or("expected a value to cas, found none")?;
+            Act::Cas { version, expected: expected.scalar()?, new }
+        }
+        _ => Act::Read { version: None, value: None },
+    })
 }
 
 pub(super) fn transact(recorder: &mut Recorder<transaction::Act>, step: &Step<'_>) -> Result<(), String> {

@@ -116,7 +116,10 @@ impl Shape {
             Some(Model::Versioned) => (Some(Model::Versioned), true),
             Some(model) => (Some(model), false),
             None => match recognise(&invocations)? {
-                Some(Model::Register) if versions(&invocations, is_field) => (Some(Model::Versioned), true),
+                Some(Model::Register) if versions(&invocations, is_field) => {
+                    refuse_collections(&invocations, is_field)?;
+                    (Some(Model::Versioned), true)
+                }
                 model => (model, false),
             },
         };
@@ -196,6 +199,29 @@ fn versions(invocations: &[&Event], is_field: bool) -> bool {
             _ => false,
         }
     })
+}
+
+/// Refuses writes that tell a version before they are done: what looks like one may be a part of a value.
+fn refuse_collections(invocations: &[&Event], is_field: bool) -> Result<(), (u64, String)> {
+    let tells = |event: &&&Event| {
+        let pair = value(event).pair();
+        let pair = if is_field || pair.is_some_and(|pair| *pair.0 == Value::Nil) {
+            pair
+        } else {
+            pair.and_then(|pair| pair.1.pair())
+        };
+        Function::of(&event.function) != Some(Function::Read)
+            && pair.is_some_and(|(version, _)| *version != Value::Nil)
+    };
+    match invocations.iter().find(tells) {
+        Some(event) => Err((
+            event.line,
+            "expected [nil value] of a write that is not done yet: if its value is [version value], say --model \
+             versioned; a register whose values are collections has no model, unless they are written as text"
+                .to_owned(),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Whether values are pairs of key and value, by the first that tells.
