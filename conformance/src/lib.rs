@@ -6,7 +6,8 @@
 //!   ([`tester`]) and every scenario with its thresholds ([`suite`]).
 //! - The model's steps drive real nodes ([`conform`]); what nodes recorded ([`trace`]) is taken again by the core
 //!   ([`validate`]) and judged without it ([`audit`]).
-//! - Whole clusters under random faults ([`simulate`]), whose clients' histories are decided by [`linear`].
+//! - Whole clusters under random faults ([`simulate`]), whose clients' histories are decided by
+//!   [`figure2_linearizability`].
 //! - The command `figure2`: a module `*_cmd` for each subcommand, [`check`], [`verify`], and [`story`], which tells
 //!   counterexamples.
 
@@ -20,7 +21,6 @@ pub mod conform_cmd;
 pub mod explore_cmd;
 pub mod lab_cmd;
 pub mod labrpc;
-pub mod linear;
 pub mod linear_cmd;
 pub mod mutants_cmd;
 pub mod replay_cmd;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::linear::{
+use figure2_linearizability::{
     Format, History, Judged, Limits, Model, Progress, Question, Reading, Summary, examine, html, json, junit,
     read_counting, text,
 };

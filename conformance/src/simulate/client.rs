@@ -3,8 +3,8 @@
 use super::plan::Plan;
 use super::store::{Reply, Request};
 use super::world::{Answer, World};
-use crate::linear::{Action, Outcome};
 use crate::tester::mix;
+use figure2_linearizability::{Action, Outcome};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::time::Duration;

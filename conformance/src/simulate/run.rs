@@ -9,12 +9,12 @@ use super::plan::Plan;
 use super::verdict::{Failure, Verdict, judge_history};
 use super::weather::{Counts, STORM};
 use super::world::World;
-use crate::linear::{self, Action, Operation};
 use crate::tester::Digest;
 use crate::watch::panics::{self, Collected};
 use crate::watch::recording::{Judged, Recording};
 use bytes::Bytes;
 use figure2_core::RuleSet;
+use figure2_linearizability::{Action, Operation, write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -48,7 +48,7 @@ impl Run {
     pub fn digest(&self) -> u64 {
         let mut digest = Digest::default();
         digest.add_words(&self.recording);
-        digest.add_words(linear::write(&self.history).as_bytes());
+        digest.add_words(write(&self.history).as_bytes());
         digest.0
     }
 

@@ -1,8 +1,8 @@
 //! The service of a simulated cluster: a map, the same on all servers.
 
-use crate::linear::Action;
 use bytes::Bytes;
 use figure2::Index;
+use figure2_linearizability::Action;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

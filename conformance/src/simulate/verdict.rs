@@ -1,6 +1,6 @@
 //! What a run came to.
 
-use crate::linear::{self, Operation, draw};
+use figure2_linearizability::{Limits, Operation, Verdict as Decided, check, draw};
 use std::time::Duration;
 
 /// Why a run failed.
@@ -104,15 +104,15 @@ pub enum Verdict {
 
 /// Judges what the clients saw.
 pub(super) fn judge_history(operations: &[Operation]) -> Verdict {
-    let limits = linear::Limits { configurations: 200_000, time: Duration::from_secs(20) };
-    for key in linear::check(operations, None, limits).keys {
+    let limits = Limits { configurations: 200_000, time: Duration::from_secs(20) };
+    for key in check(operations, None, limits).keys {
         match key.verdict {
-            linear::Verdict::Holds => {}
-            linear::Verdict::Violated(window) => {
+            Decided::Holds => {}
+            Decided::Violated(window) => {
                 let window = draw(&window, "event");
                 return Verdict::Failed(Failure::NotLinearizable { key: key.key, window });
             }
-            linear::Verdict::Unfinished(reason) => {
+            Decided::Unfinished(reason) => {
                 return Verdict::Unfinished(format!("linearizability of key {}: {reason}", key.key));
             }
         }

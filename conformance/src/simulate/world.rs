@@ -9,9 +9,9 @@ use super::plan::Plan;
 use super::store::{Reply, Request, Store};
 use super::verdict::Failure;
 use super::weather::Weather;
-use crate::linear::{Action, Operation, Outcome, Recorder};
 use crate::tester::mix;
 use figure2::{Index, Install, Options, ProposeError, Raft, ServerId};
+use figure2_linearizability::{Action, Operation, Outcome, Recorder};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -292,7 +292,7 @@ impl World {
         self.note(|history| history.complete(client, outcome));
     }
 
-    fn note(&self, note: impl FnOnce(&mut Recorder) -> Result<(), crate::linear::Misuse>) {
+    fn note(&self, note: impl FnOnce(&mut Recorder) -> Result<(), figure2_linearizability::Misuse>) {
         let noted = note(&mut self.history.lock().unwrap_or_else(PoisonError::into_inner));
         if let Err(misuse) = noted {
             self.fail(Failure::Harness { what: misuse.to_string() });

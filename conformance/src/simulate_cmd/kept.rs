@@ -1,8 +1,8 @@
 //! The few runs of a batch whose files are kept, and those files.
 
-use crate::linear;
 use crate::simulate::{Plan, Run, Verdict};
 use anyhow::Context;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,7 @@ pub(super) fn write_files(directory: &Path, name: &str, plan: &Plan, run: &Run) 
     };
     write("plan.json", plan.text().as_bytes())?;
     write("trace.jsonl", &run.recording)?;
-    write("history.jsonl", linear::write(&run.history).as_bytes())?;
+    write("history.jsonl", figure2_linearizability::write(&run.history).as_bytes())?;
     if !matches!(run.verdict, Verdict::Holds) {
         println!(
             "  written: {}, {}, {}",

@@ -1,6 +1,6 @@
 //! The forms in which people write the same thing, and what is refused because reading past it might change the verdict.
 
-use figure2_conformance::linear::{Format, History, Model, ReadError, Reading, Summary, read};
+use figure2_linearizability::{Format, History, Model, ReadError, Reading, Summary, read};
 
 use crate::inputs::examined;
 

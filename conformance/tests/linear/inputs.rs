@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use figure2_conformance::linear::{
+use figure2_conformance::linear_cmd::{LinearArgs, run};
+use figure2_linearizability::{
     Examined, History, Model, Progress, Question, Reading, Summary, examine, read,
 };
-use figure2_conformance::linear_cmd::{LinearArgs, run};
 
-const INPUTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/linear/inputs");
+const INPUTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/linearizability/tests/inputs");
 
 #[derive(Parser)]
 struct Command {
@@ -101,7 +101,7 @@ fn a_first_value_explains_what_was_read_and_never_written() {
             .findings
             .iter()
             .find_map(|finding| match &finding.told {
-                figure2_conformance::linear::Told::Violated(picture) => picture.hints.first().cloned(),
+                figure2_linearizability::Told::Violated(picture) => picture.hints.first().cloned(),
                 _ => None,
             })
             .unwrap_or_default()

@@ -1,15 +1,8 @@
-//! The linearizability checker: what it must refuse, what it must accept, agreement with the definition, speed, and
-//! the histories it reads.
+//! `figure2 linear`: the histories that people have, in all their forms, and what is said of them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod command;
-mod files;
 mod forms;
 mod inputs;
-mod large;
-mod objects;
-mod random;
 mod reports;
-mod simulated;
-mod verdicts;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use figure2_conformance::linear::{
+use figure2_conformance::linear_cmd::{LinearArgs, run};
+use figure2_linearizability::{
     Judged, Limits, Progress, Question, Reading, examine, html, json, junit, read, text,
 };
-use figure2_conformance::linear_cmd::{LinearArgs, run};
 
 /// Two keys that are violated, one of them with an operation of unknown outcome, and one that holds.
 const HISTORY: &str = r#"

@@ -1,10 +1,10 @@
 //! Disks that hang, and disks that are merely slow.
 
 use crate::recorded::Recorded;
-use figure2_conformance::linear::{Action, Operation, Outcome};
 use figure2_conformance::simulate::{
     Defect, Failure, Fault, Kind, Limits, Plan, Run, Sizes, Span, Target, Verdict, run,
 };
+use figure2_linearizability::{Action, Operation, Outcome};
 
 /// Three servers on a calm network with fast disks and clients that ask often, for 30 s with these faults.
 pub(crate) fn calm(seed: u64, faults: Vec<Fault>) -> Plan {

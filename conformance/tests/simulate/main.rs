@@ -7,8 +7,8 @@ mod disks;
 mod recorded;
 mod snapshots;
 
-use figure2_conformance::linear::{self, Reading};
 use figure2_conformance::simulate::{Batch, Defect, Failure, Kind, Plan, Run, Target, Verdict, reduce, run};
+use figure2_linearizability::{Reading, read, write};
 use std::sync::Mutex;
 
 /// Runs seeds until one fails.
@@ -120,7 +120,7 @@ fn a_failing_plan_is_reduced_to_one_that_fails_in_the_same_way_and_has_a_shorter
 #[test]
 fn a_history_that_is_written_can_be_read() {
     let history = run(&Plan::of_seed(3, 10), None).history;
-    let read = linear::read(linear::write(&history).as_bytes(), &Reading::default()).unwrap();
+    let read = read(write(&history).as_bytes(), &Reading::default()).unwrap();
     let read = read.operations.registers().unwrap();
     assert_eq!(read.len(), history.len());
     for (read, written) in read.iter().zip(&history) {

@@ -12,9 +12,9 @@ use super::model::{Model, Operations};
 use super::others::{mutex, transact, versioned};
 use super::shape::{Function, Keyed, Shape, function};
 use super::value::Value;
-use crate::linear::history::{Action, Misuse, Outcome, Recorder};
-use crate::linear::objects::{transaction, versioned};
-use crate::linear::packed::Packed;
+use crate::history::{Action, Misuse, Outcome, Recorder};
+use crate::objects::{transaction, versioned};
+use crate::packed::Packed;
 
 /// The key of every operation in a history that names no keys.
 const ONLY_KEY: &str = "";

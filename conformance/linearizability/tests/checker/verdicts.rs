@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use figure2_conformance::linear::{
-    Action, Limits, Operation, Outcome, Summary, Verdict, Window, check, draw,
-};
+use figure2_linearizability::{Action, Limits, Operation, Outcome, Summary, Verdict, Window, check, draw};
 
 fn get(read: &str) -> (Action, Outcome) {
     (Action::Get, Outcome::Ok { read: Some(read.into()) })

@@ -1,11 +1,12 @@
 //! What a history's operations are about.
 
-use crate::linear::history::{Action, Operation};
-use crate::linear::objects::{counter, set, transaction, versioned};
-use crate::linear::packed::{Damaged, Packed};
+use crate::history::{Action, Operation};
+use crate::objects::{counter, set, transaction, versioned};
+use crate::packed::{Damaged, Packed};
 
 /// A kind of object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Model {
     /// A register for each key: read, write, append, cas (also get and put)
     Register,

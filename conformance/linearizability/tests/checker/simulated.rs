@@ -1,6 +1,6 @@
 //! Histories of a simulated key: each operation takes effect at one instant, so what comes out is linearizable.
 
-use figure2_conformance::linear::{Action, Operation, Outcome, Recorder};
+use figure2_linearizability::{Action, Operation, Outcome, Recorder};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 

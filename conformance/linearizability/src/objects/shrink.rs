@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use super::{Object, is_linearizable, matters};
-use crate::linear::history::Operation;
-use crate::linear::reduction::{self, Reduction};
-use crate::linear::search::{Budget, Found};
+use crate::history::Operation;
+use crate::reduction::{self, Reduction};
+use crate::search::{Budget, Found};
 
 /// States that the second opinion may meet.
 const SECOND_OPINION: usize = 300_000;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use figure2_conformance::linear::objects::{Object, counter, general, set, transaction, versioned};
-use figure2_conformance::linear::{Limits, Operation, Outcome};
+use figure2_linearizability::objects::{Object, counter, general, set, transaction, versioned};
+use figure2_linearizability::{Limits, Operation, Outcome};
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -99,7 +99,7 @@ fn agree<A: Object + Debug>(
                 Some(right),
                 "{seed}: {operations:#?}"
             );
-            let own = figure2_conformance::linear::objects::decide(&operations, initial, Limits::default());
+            let own = figure2_linearizability::objects::decide(&operations, initial, Limits::default());
             assert_eq!(own, Some(right), "{seed}: {operations:#?}");
         }
     }
@@ -229,7 +229,7 @@ fn a_large_set() {
         }
     }
     let decide = |operations: &[Operation<set::Act>]| {
-        figure2_conformance::linear::objects::decide(operations, &BTreeSet::new(), Limits::default())
+        figure2_linearizability::objects::decide(operations, &BTreeSet::new(), Limits::default())
     };
     assert_eq!(decide(&operations), Some(true));
     held.remove("1234");

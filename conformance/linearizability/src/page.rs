@@ -3,14 +3,13 @@
 
 use std::fmt::Write as _;
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::draw::{Columns, rows};
 use super::orders::Attempt;
 use super::picture::{Bar, Ended, Picture};
 use super::report::{Judged, claim, title};
 use super::{Finding, Summary, Told};
-use crate::story::head;
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
@@ -60,7 +59,13 @@ pub fn html(judged: &Judged<'_>) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            (head(&format!("figure2 linear: {sentence}"), POLICY, &css))
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "figure2 linear: " (sentence) }
+                style { (PreEscaped(&css)) }
+            }
             body {
                 h1 { (judged.name) ": " span class=(class) { (sentence) } }
                 p.muted { (judged.read()) }

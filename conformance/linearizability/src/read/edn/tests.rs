@@ -1,5 +1,5 @@
 use super::*;
-use crate::linear::read::value::Value;
+use crate::read::value::Value;
 
 fn parse(text: &str) -> Result<Value, Stop> {
     let mut parser = Parser::new(text.as_bytes(), 0, true);

@@ -5,8 +5,8 @@ use super::event::Kind;
 use super::model::{FREE, HELD};
 use super::shape::Function;
 use super::value::Value;
-use crate::linear::history::{Action, Outcome, Recorder};
-use crate::linear::objects::{transaction, versioned};
+use crate::history::{Action, Outcome, Recorder};
+use crate::objects::{transaction, versioned};
 
 pub(super) fn mutex(recorder: &mut Recorder, step: &Step<'_>) -> Result<(), String> {
     if step.kind() == Kind::Invoke {

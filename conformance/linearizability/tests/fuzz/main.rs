@@ -1,6 +1,6 @@
 //! No input makes a reader of histories panic or go on for ever, or take memory beyond a small multiple of its size. The
 //! targets run as ordinary tests on stable; `cargo bolero test` goes on with a fuzzer's feedback. What was found once is
-//! kept in `corpus`, and is tried each time, as are the histories of `tests/linear/inputs`.
+//! kept in `corpus`, and is tried each time, as are the histories of `tests/inputs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use figure2_conformance::linear::{Format, Model, Progress, Question, Reading, examine, read};
+use figure2_linearizability::{Format, Model, Progress, Question, Reading, examine, read};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -58,7 +58,7 @@ fn try_one(input: &[u8], reading: Reading) {
 /// The inputs that are kept.
 fn kept() -> Vec<Vec<u8>> {
     let tests: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests"].iter().collect();
-    let mut files: Vec<PathBuf> = ["linear/inputs", "linear_fuzz/corpus"]
+    let mut files: Vec<PathBuf> = ["inputs", "fuzz/corpus"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(tests.join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())

@@ -1,6 +1,6 @@
 //! Histories in files: what is read, and what is refused with its line.
 
-use figure2_conformance::linear::{
+use figure2_linearizability::{
     Action, Format, History, Limits, Outcome, ReadError, Reading, Summary, check, read,
 };
 

@@ -2,7 +2,7 @@
 
 use super::written::{closing, continuation, ends_token, number, unescape};
 use super::{Parser, Stop};
-use crate::linear::read::value::Value;
+use crate::read::value::Value;
 
 /// Deeper nesting has no value.
 const DEPTH: usize = 64;

@@ -9,8 +9,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Object, shortened};
-use crate::linear::history::{Operation, Outcome};
-use crate::linear::search::{Budget, Found};
+use crate::history::{Operation, Outcome};
+use crate::search::{Budget, Found};
 
 /// An operation, with what it saw.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

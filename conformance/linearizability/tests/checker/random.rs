@@ -1,7 +1,7 @@
 //! Agreement with the definition, on thousands of tiny histories.
 
-use figure2_conformance::linear::exhaustive::is_linearizable;
-use figure2_conformance::linear::{Limits, Operation, Verdict, check};
+use figure2_linearizability::exhaustive::is_linearizable;
+use figure2_linearizability::{Limits, Operation, Verdict, check};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 

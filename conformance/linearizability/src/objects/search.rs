@@ -5,10 +5,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::Object;
-use crate::linear::configuration::{Configuration, Configurations, in_order, settle};
-use crate::linear::history::{Operation, Outcome};
-use crate::linear::in_flight::{Events, InFlight, complete, finish};
-use crate::linear::search::{Budget, Found};
+use crate::configuration::{Configuration, Configurations, in_order, settle};
+use crate::history::{Operation, Outcome};
+use crate::in_flight::{Events, InFlight, complete, finish};
+use crate::search::{Budget, Found};
 
 /// So many of the last forced beginnings are kept: the first of them leaves enough of the past in the window of a
 /// violation to show what went wrong.

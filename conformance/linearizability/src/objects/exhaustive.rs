@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Object, matters};
-use crate::linear::history::Operation;
+use crate::history::Operation;
 
 /// Whether there is an order of these operations of one object from `initial`; `None` if there are more than 64 of
 /// them, or more than `states` were met without an answer.

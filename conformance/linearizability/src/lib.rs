@@ -1,3 +1,5 @@
+//! # figure2-linearizability
+//!
 //! Is a history linearizable? Every operation must seem to take effect at one instant between its invocation and its
 //! completion.
 //!
@@ -9,7 +11,7 @@
 //! neither. The algorithm, and why it is sound and complete, are in docs/linearizability.md.
 //!
 //! ```
-//! use figure2_conformance::linear::{Action, Limits, Outcome, Recorder, Verdict, check};
+//! use figure2_linearizability::{Action, Limits, Outcome, Recorder, Verdict, check};
 //!
 //! let mut history = Recorder::new();
 //! history.invoke(1, "x", Action::Put("a".into()))?;
@@ -18,8 +20,12 @@
 //! history.complete(2, Outcome::Ok { read: None })?;
 //! let report = check(history.operations(), None, Limits::default());
 //! assert!(matches!(report.keys[0].verdict, Verdict::Violated(_)));
-//! # Ok::<(), figure2_conformance::linear::Misuse>(())
+//! # Ok::<(), figure2_linearizability::Misuse>(())
 //! ```
+//!
+//! This crate depends on nothing else of figure2, and must not: the checker judges histories of any store.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod certificate;
 mod classes;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use figure2_conformance::linear::{Action, Limits, Operation, Outcome, Summary, Verdict, check};
+use figure2_linearizability::{Action, Limits, Operation, Outcome, Summary, Verdict, check};
 
 use crate::simulated::{Mix, Simulated};
 

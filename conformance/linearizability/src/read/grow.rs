@@ -8,8 +8,8 @@ use super::event::Kind;
 use super::model::{Model, Operations};
 use super::shape::Function;
 use super::value::Value;
-use crate::linear::history::{Operation, Outcome, Recorder};
-use crate::linear::objects::{counter, set};
+use crate::history::{Operation, Outcome, Recorder};
+use crate::objects::{counter, set};
 
 /// An operation of which it is not known yet what it is about.
 #[derive(PartialEq)]
