@@ -34,14 +34,14 @@ pub mod driven {
 }
 
 pub use error::{Failure, MakeError, ProposeError, StorageError};
-pub use figure2_core::{Change, Index, Persistent, Record, ServerId, Term};
+pub use figure2_core::{Change, Index, Persistent, Progress, ProgressState, Record, ServerId, Term};
 pub use options::{Install, Options};
 #[cfg(not(loom))]
 pub use peer::{Peer, Replies};
 pub use persister::Persister;
 #[cfg(not(loom))]
-pub use raft::Raft;
-pub use status::{ApplyMsg, Proposal, RoleName, Started, Status};
+pub use raft::{Proposal, Raft, StatusWatch};
+pub use status::{ApplyMsg, Position, ProposalOutcome, RoleName, Started, Status};
 pub use storage::Storage;
 
 /// A command of the service, as the service wrote it: Raft never looks inside.

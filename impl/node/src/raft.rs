@@ -1,18 +1,21 @@
 //! The node: the engine, run by tokio.
 
-use crate::engine::{Envelope, Link, Monitor, Service, Snapshot, applier, sender, syncer};
+use crate::engine::{
+    AwaitOutcome, Envelope, Link, Monitor, Service, Snapshot, Watch, applier, sender, syncer,
+};
 use crate::sync::Arc;
 use crate::timer::{self, Deadlines};
 use crate::{
-    ApplyMsg, Command, Failure, MakeError, Options, Peer, Proposal, ProposeError, Replies, SnapshotData,
-    Started, Status, Storage, StorageError, codec,
+    ApplyMsg, Command, Failure, MakeError, Options, Peer, Position, Progress, ProposalOutcome, ProposeError,
+    Replies, SnapshotData, Started, Status, Storage, StorageError, codec,
 };
 use bytes::Bytes;
-use core::future::{Future as _, poll_fn};
-use core::pin::pin;
+use core::future::{Future, IntoFuture, poll_fn};
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
 use figure2_core::{Index, Persistent, Record, Server, ServerId, Term};
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::block_in_place;
 
 /// A server of the cluster: a handle to it, cheap to clone.
@@ -21,6 +24,8 @@ use tokio::task::block_in_place;
 #[derive(Clone)]
 pub struct Raft {
     monitor: Arc<Monitor<Deadlines>>,
+    /// Each task holds a receiver until it has let go of all it has.
+    tasks: watch::Sender<()>,
 }
 
 impl Raft {
@@ -50,30 +55,41 @@ impl Raft {
         let make = if options.record { Monitor::recorded } else { Monitor::new };
         let monitor = Arc::new(make(server, deadlines));
         monitor.limit_waiting(options.max_waiting_bytes);
-        let raft = Raft { monitor };
+        let raft = Raft { monitor, tasks: watch::Sender::new(()) };
         let wire = Wire { peers, replies: Replies { raft: raft.clone() } };
         let in_place = storage.blocks() && runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         let storage = Disk { storage, in_place };
-        let monitor = raft.monitor.clone();
-        runtime.spawn(async move { sender::run(&monitor, wire).await });
-        let monitor = raft.monitor.clone();
-        runtime.spawn(async move { syncer::run(&monitor, storage).await });
-        let monitor = raft.monitor.clone();
-        runtime.spawn(async move { applier::run(&monitor, options.install, Channel(apply)).await });
-        let monitor = raft.monitor.clone();
-        runtime.spawn(async move { timer::run(&monitor).await });
+        let (monitor, task) = raft.task();
+        runtime.spawn(async move { while_it_lasts(task, sender::run(&monitor, wire)).await });
+        let (monitor, task) = raft.task();
+        runtime.spawn(async move { while_it_lasts(task, syncer::run(&monitor, storage)).await });
+        let (monitor, task) = raft.task();
+        let channel = Channel(apply);
+        runtime.spawn(
+            async move { while_it_lasts(task, applier::run(&monitor, options.install, channel)).await },
+        );
+        let (monitor, task) = raft.task();
+        runtime.spawn(async move { while_it_lasts(task, timer::run(&monitor)).await });
         Ok(raft)
     }
 
-    /// Hands a command to the leader. Returns at once: the command is committed when it arrives in the apply channel at
-    /// the index named here, and lost if another one arrives there. What is taken is replicated, whatever its size and
-    /// however much waits before it.
+    /// What a task needs: the monitor, and what says that the task still runs.
+    fn task(&self) -> (Arc<Monitor<Deadlines>>, watch::Receiver<()>) {
+        (self.monitor.clone(), self.tasks.subscribe())
+    }
+
+    fn proposal(&self, Position { index, term }: Position) -> Proposal {
+        Proposal { index, term, monitor: self.monitor.clone() }
+    }
+
+    /// Hands a command to the leader. Returns at once: [`Proposal::outcome`] waits for what becomes of the command. What is
+    /// taken is replicated, whatever its size and however much waits before it.
     ///
     /// # Errors
     /// When it is not taken: this server is not the leader, the command is too large, too much waits to be committed, or
     /// the server has stopped.
     pub fn propose(&self, command: Command) -> Result<Proposal, ProposeError> {
-        self.monitor.propose(command)
+        self.monitor.propose(command).map(|position| self.proposal(position))
     }
 
     /// As [`propose`](Self::propose), but waits while too much waits to be committed. Dropped before it is done, it has
@@ -82,7 +98,7 @@ impl Raft {
     /// # Errors
     /// As those of [`propose`](Self::propose), except for [`ProposeError::Busy`].
     pub async fn propose_when_ready(&self, command: Command) -> Result<Proposal, ProposeError> {
-        self.monitor.propose_when_ready(command).await
+        self.monitor.propose_when_ready(command).await.map(|position| self.proposal(position))
     }
 
     /// [`propose`](Self::propose) as the lab has it (its Start): every refusal is an answer without leadership.
@@ -125,6 +141,14 @@ impl Raft {
         self.monitor.kill();
     }
 
+    /// Stops the server, as [`kill`](Self::kill) does, and returns when all its tasks have ended: the storage, the peers
+    /// and the apply channel have been dropped, and another server may be made on the same storage. Waits as long as a
+    /// write under way takes.
+    pub async fn shutdown(&self) {
+        self.kill();
+        self.tasks.closed().await;
+    }
+
     /// Whether the server was killed, or failed.
     pub fn is_killed(&self) -> bool {
         self.monitor.is_stopped()
@@ -150,6 +174,16 @@ impl Raft {
     /// The server at one moment: one atomic read.
     pub fn status(&self) -> Status {
         self.monitor.status()
+    }
+
+    /// What this server, as leader, knows of each follower; nothing when it does not lead.
+    pub fn progress(&self) -> Vec<(ServerId, Progress)> {
+        self.monitor.progress()
+    }
+
+    /// Sees each change of the status, from what it is now on. Costs nothing while nobody watches.
+    pub fn watch(&self) -> StatusWatch {
+        StatusWatch(self.monitor.watch())
     }
 
     /// Takes in a reply from a peer.
@@ -189,6 +223,78 @@ impl Raft {
         let (from, message) = (envelope.from, envelope.message.name());
         tracing::warn!(target: "figure2", %server, %term, %index, %from, message, "message dropped: out of place");
     }
+}
+
+/// A command that a leader has taken: the answer of [`Raft::propose`]. Awaited, it tells what became of the command.
+#[derive(Clone)]
+pub struct Proposal {
+    /// Where the command will stand if it is ever committed.
+    pub index: Index,
+    /// The leader's term. If an entry of another term is applied at that index, the command is lost.
+    pub term: Term,
+    monitor: Arc<Monitor<Deadlines>>,
+}
+
+impl Proposal {
+    /// Waits until this server's service has an entry at that index, or the server has stopped. A leader that was deposed
+    /// may wait for long: whoever cannot, sets a limit. A command is never taken for another at the same index.
+    pub async fn outcome(&self) -> ProposalOutcome {
+        let Proposal { index, term, .. } = *self;
+        self.monitor.outcome(Position { index, term }).await
+    }
+}
+
+impl IntoFuture for Proposal {
+    type Output = ProposalOutcome;
+    type IntoFuture = ProposalFuture;
+
+    fn into_future(self) -> ProposalFuture {
+        let Proposal { index, term, monitor } = self;
+        ProposalFuture(monitor.outcome(Position { index, term }))
+    }
+}
+
+impl core::fmt::Debug for Proposal {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Proposal")
+            .field("index", &self.index)
+            .field("term", &self.term)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The future of a [`Proposal`]: as [`Proposal::outcome`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct ProposalFuture(AwaitOutcome<Deadlines>);
+
+impl Future for ProposalFuture {
+    type Output = ProposalOutcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<ProposalOutcome> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}
+
+/// Sees the changes of a server's status: see [`Raft::watch`].
+pub struct StatusWatch(Watch<Deadlines>);
+
+impl StatusWatch {
+    /// The status that was seen last; at first that of the moment in which the watch began.
+    pub fn status(&self) -> Status {
+        self.0.status()
+    }
+
+    /// Waits until the status is another than the one seen last, and returns it: what comes and goes in between is not
+    /// seen. None when the server has stopped, and its last status was seen.
+    pub async fn changed(&mut self) -> Option<Status> {
+        self.0.changed().await
+    }
+}
+
+/// Runs a task, and lets go of the receiver when the task has ended and dropped what it held.
+async fn while_it_lasts(task: watch::Receiver<()>, running: impl Future<Output = ()>) {
+    running.await;
+    drop(task);
 }
 
 /// The engine's storage: the caller's, kept from blocking the runtime.

@@ -32,13 +32,25 @@ pub enum ApplyMsg {
     },
 }
 
-/// A command that a leader has taken: the answer of [`Raft::propose`](crate::Raft::propose).
+/// Where a leader has put a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Proposal {
+pub struct Position {
     /// Where the command will stand if it is ever committed.
     pub index: Index,
     /// The leader's term. If an entry of another term is applied at that index, the command is lost.
     pub term: Term,
+}
+
+/// What became of a command that a leader took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProposalOutcome {
+    /// It is committed, and the service of this server has it, by itself or in a snapshot.
+    Applied,
+    /// Another entry is committed at its index: it was not committed, and never will be.
+    Lost,
+    /// This server cannot say: it has stopped, or a snapshot stands for what was committed there. It may have been
+    /// committed.
+    Unknown,
 }
 
 /// The answer of [`Raft::start`](crate::Raft::start).
@@ -86,6 +98,7 @@ impl fmt::Display for RoleName {
 }
 
 /// A node at one moment: all fields are read together.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
     /// This server.

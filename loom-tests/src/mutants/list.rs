@@ -152,8 +152,8 @@ pub const ALL: &[Mutant] = &[
         about: "start appends under one lock, and reads the index that it answers under another",
         replacements: &[(
             PROPOSE,
-            "Ok(Proposal { index, term }) => Started { index, term, is_leader: true },",
-            "Ok(Proposal { term, .. }) => {
+            "Ok(Position { index, term }) => Started { index, term, is_leader: true },",
+            "Ok(Position { term, .. }) => {
                 Started { index: self.status().last_log_index, term, is_leader: true }
             }",
         )],
@@ -171,7 +171,7 @@ pub const ALL: &[Mutant] = &[
         let outcome = effects.outcome().clone();
         self.update(|state| state.outbox.push(Tag::Nobody, effects));
         match outcome {
-            Outcome::Proposed { index, term } => Ok(Proposal { index, term }),
+            Outcome::Proposed { index, term } => Ok(Position { index, term }),
             _ => Err(ProposeError::Stopped),
         }
 ",

@@ -271,7 +271,7 @@ pub fn snapshot_conflict() -> Profile {
     Profile {
         script: super::CONFLICTING_SUFFIX.to_vec(),
         sometimes: vec![Witness::Leader, Witness::Commit, Witness::InstalledSnapshot],
-        rules: vec![Rule::S1, Rule::S2, Rule::IS5, Rule::IS7, Rule::IS8],
+        rules: vec![Rule::A1, Rule::S1, Rule::S2, Rule::IS5, Rule::IS7, Rule::IS8],
         ..new(
             "snapshot-conflict",
             "A leader's snapshot covers c3, and a follower has c1 and c2 of an older term instead, which it must give up.",
@@ -284,7 +284,7 @@ pub fn snapshot_edge() -> Profile {
     Profile {
         script: super::CONFLICT_BEHIND_COMMITTED.to_vec(),
         sometimes: vec![Witness::Leader, Witness::Commit],
-        rules: vec![Rule::AE2, Rule::AE3, Rule::AE4],
+        rules: vec![Rule::A1, Rule::AE2, Rule::AE3, Rule::AE4],
         ..new(
             "snapshot-edge",
             "Behind the base of its log a follower has an entry of an older term, where the leader's log has another.",

@@ -11,6 +11,7 @@
 //!                         └─> commit_index moved ──> applier: next_apply (lock) ──> deliver ──> Applied (lock)
 //! ```
 
+mod applied;
 pub mod applier;
 #[cfg(not(loom))]
 pub mod driven;
@@ -22,11 +23,14 @@ pub mod sender;
 mod signal;
 mod state;
 pub mod syncer;
+mod watch;
 
+pub use applied::AwaitOutcome;
 pub use applier::Service;
 pub use monitor::Monitor;
 pub use sender::Link;
 pub use state::{Due, Timers};
+pub use watch::Watch;
 
 use crate::{Command, SnapshotData};
 

@@ -5,8 +5,9 @@ use super::state::{Due, State, Stop, Timers};
 use super::{Apply, Batch, Durable, Envelope, Input, Server, Snapshot, Tag, oneshot};
 use crate::record::Recorded;
 use crate::sync::{Flag, Mutex, MutexGuard};
-use crate::{Failure, Install, RoleName, SnapshotData, Status};
-use figure2_core::{Index, Outcome, Term};
+use crate::{Failure, Install, SnapshotData, Status};
+use core::task::Waker;
+use figure2_core::{Index, Outcome, Progress, ServerId, Term};
 
 /// Most entries handed to the applier at a time: it comes back for more.
 const APPLY_LIMIT: usize = 256;
@@ -225,20 +226,17 @@ impl<T: Timers> Monitor<T> {
         (state.server.current_term(), state.stop.is_none() && state.server.is_leader())
     }
 
+    /// What a leader knows of each follower; nothing when it does not lead.
+    pub fn progress(&self) -> Vec<(ServerId, Progress)> {
+        let state = self.lock();
+        let server = &state.server;
+        let peers = server.config().peers_of(server.id()).filter(|_| state.stop.is_none());
+        peers.filter_map(|peer| Some((peer, *server.progress_of(peer)?))).collect()
+    }
+
     /// Everything about the node, read together.
     pub fn status(&self) -> Status {
-        let state = self.lock();
-        let (server, stopped) = (&state.server, state.stop.is_some());
-        Status {
-            id: server.id(),
-            role: if stopped { RoleName::Follower } else { server.role().into() },
-            term: server.current_term(),
-            leader: state.leader.filter(|_| !stopped),
-            commit_index: server.commit_index(),
-            last_applied: server.last_applied(),
-            last_log_index: server.log().last_index(),
-            snapshot_index: server.log().base_index(),
-        }
+        self.lock().status()
     }
 
     /// Looks at the server.
@@ -277,14 +275,18 @@ impl<T: Timers> Monitor<T> {
 
     /// Changes the state, and wakes whom the change concerns. None once stopped.
     pub(super) fn update<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> Option<R> {
-        let (result, wake) = {
+        let (result, wake, watchers) = {
             let mut state = self.lock();
             if state.stop.is_some() {
                 return None;
             }
             let before = state.apply_position();
+            // Nothing is compared while nobody watches.
+            let seen = (!state.watching.is_empty()).then(|| state.status());
             let result = change(&mut state);
-            (result, state.whom_to_wake(before))
+            let has_changed = seen.is_some_and(|seen| seen != state.status());
+            let watchers = if has_changed { state.watching.take() } else { Vec::new() };
+            (result, state.whom_to_wake(before), watchers)
         };
         if wake.sender {
             self.sender.notify();
@@ -301,6 +303,8 @@ impl<T: Timers> Monitor<T> {
         for (_, waker) in wake.proposers {
             waker.wake();
         }
+        wake.answered.into_iter().for_each(Waker::wake);
+        watchers.into_iter().for_each(|(_, waker)| waker.wake());
         Some(result)
     }
 
@@ -337,9 +341,11 @@ impl<T: Timers> Monitor<T> {
         self.stopped.raise();
         state.outbox = Batch::default();
         state.ready = Vec::new();
-        for (_, waker) in state.queue.take() {
+        let watchers = state.watching.take();
+        for (_, waker) in state.queue.take().into_iter().chain(watchers) {
             waker.wake();
         }
+        state.applied.take_all().into_iter().for_each(Waker::wake);
         for task in [&self.sender, &self.syncer, &self.applier, &self.applier_stop, &self.timer] {
             task.notify();
         }

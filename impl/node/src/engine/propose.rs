@@ -2,7 +2,7 @@
 
 use super::state::{State, Timers};
 use super::{Input, Monitor, Tag};
-use crate::{Command, Proposal, ProposeError, Started};
+use crate::{Command, Position, ProposeError, Started};
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
@@ -13,14 +13,14 @@ impl<T: Timers> Monitor<T> {
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn propose(&self, command: Command) -> Result<Proposal, ProposeError> {
+    pub fn propose(&self, command: Command) -> Result<Position, ProposeError> {
         self.update(|state| state.propose(command)).unwrap_or(Err(ProposeError::Stopped))
     }
 
     /// The lab's Start: [`propose`](Self::propose), whose errors all say that the command was not taken.
     pub fn start(&self, command: Command) -> Started {
         match self.propose(command) {
-            Ok(Proposal { index, term }) => Started { index, term, is_leader: true },
+            Ok(Position { index, term }) => Started { index, term, is_leader: true },
             Err(ProposeError::NotLeader { term, .. }) => {
                 Started { index: Index::ZERO, term, is_leader: false }
             }
@@ -35,9 +35,9 @@ impl<T: Timers> Monitor<T> {
 }
 
 impl<T: Timers> State<T> {
-    fn propose(&mut self, command: Command) -> Result<Proposal, ProposeError> {
+    fn propose(&mut self, command: Command) -> Result<Position, ProposeError> {
         match self.step(Tag::Nobody, Input::Propose(command)) {
-            Outcome::Proposed { index, term } => Ok(Proposal { index, term }),
+            Outcome::Proposed { index, term } => Ok(Position { index, term }),
             Outcome::TooLarge { size, limit } => Err(ProposeError::TooLarge { size, limit }),
             Outcome::Busy { uncommitted, limit } => Err(ProposeError::Busy { uncommitted, limit }),
             _ => {
@@ -59,7 +59,7 @@ pub struct ProposeWhenReady<'a, T: Timers> {
 }
 
 impl<T: Timers> Future for ProposeWhenReady<'_, T> {
-    type Output = Result<Proposal, ProposeError>;
+    type Output = Result<Position, ProposeError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
@@ -90,7 +90,7 @@ impl<T: Timers> Drop for ProposeWhenReady<'_, T> {
     }
 }
 
-/// Those who wait for room, each with its waker.
+/// Those who wait for the same, each with its waker.
 #[derive(Default)]
 pub(super) struct Queue {
     next: u64,
@@ -99,7 +99,7 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Waits in this place, or in a new one.
-    fn wait(&mut self, place: &mut Option<u64>, waker: &Waker) {
+    pub(super) fn wait(&mut self, place: &mut Option<u64>, waker: &Waker) {
         let place = *place.get_or_insert_with(|| {
             self.next += 1;
             self.next
@@ -110,7 +110,7 @@ impl Queue {
         }
     }
 
-    fn leave(&mut self, place: Option<u64>) {
+    pub(super) fn leave(&mut self, place: Option<u64>) {
         self.waiting.retain(|(other, _)| Some(*other) != place);
     }
 

@@ -1,11 +1,12 @@
 //! What the lock guards: the server, its timers and the outbox; and a step of the server, whose effects go to all of
 //! them.
 
+use super::applied::Applied;
 use super::observe::Facts;
 use super::propose::Queue;
 use super::{Batch, Envelope, Input, Server, Tag};
 use crate::record::Recorded;
-use crate::{Command, Failure, RoleName, SnapshotData};
+use crate::{Command, Failure, RoleName, SnapshotData, Status};
 use core::task::Waker;
 use figure2_core::{Change, Entry, Index, Outcome, ServerId};
 
@@ -61,6 +62,10 @@ pub(super) struct State<T: Timers> {
     pub(super) waiting: Waiting,
     /// Those who wait until there is room for a command.
     pub(super) queue: Queue,
+    /// What the service has, and those who wait to hear what became of their commands.
+    pub(super) applied: Applied,
+    /// Those who wait until the status changes.
+    pub(super) watching: Queue,
     /// A harness gives Replicate and SendCommit.
     pub(super) sends_by_hand: bool,
     /// Index of the snapshot that the service was offered and has yet to answer.
@@ -75,7 +80,10 @@ impl<T: Timers> State<T> {
     /// Around a server, whose election timeout begins now.
     pub(super) fn new(server: Server, mut timers: T, recorded: Option<Recorded>) -> Self {
         timers.restart_election();
+        let applied = Applied::begin(server.log().base_index(), server.log().base_term());
         State {
+            applied,
+            watching: Queue::default(),
             server,
             timers,
             sleeps_until: None,
@@ -101,6 +109,12 @@ impl<T: Timers> State<T> {
     pub(super) fn step_tagged(&mut self, input: Input, tag: impl FnOnce(&Outcome) -> Tag) -> Outcome {
         let before = Facts::of(&self.server);
         let told = self.recorded.and_then(|recorded| Some((recorded, recorded.step_begins(&input)?)));
+        if let Input::SnapshotTaken { index, .. } = &input
+            && *index <= before.commit_index
+        {
+            // Before they are discarded.
+            self.applied.has_entries(self.server.log(), *index);
+        }
         let mut effects = self.server.step(input);
         if let Some((recorded, beginning)) = told {
             recorded.step_ends(beginning, &effects, &self.server);
@@ -114,6 +128,13 @@ impl<T: Timers> State<T> {
         if after.role != RoleName::Follower && (after.role, after.term) != (before.role, before.term) {
             // Its first messages are those of this step.
             self.timers.restart_heartbeat();
+        }
+        if self.server.last_applied() > self.applied.last() {
+            if *effects.outcome() == Outcome::Installed {
+                self.applied.has_snapshot(self.server.log().base_index(), self.server.log().base_term());
+            } else {
+                self.applied.has_entries(self.server.log(), self.server.last_applied());
+            }
         }
         self.commit_moved |= after.role == RoleName::Leader && after.commit_index > before.commit_index;
         if after.term != before.term {
@@ -161,6 +182,21 @@ impl<T: Timers> State<T> {
         (self.server.commit_index(), offered, self.unanswered)
     }
 
+    /// Everything about the node.
+    pub(super) fn status(&self) -> Status {
+        let (server, stopped) = (&self.server, self.stop.is_some());
+        Status {
+            id: server.id(),
+            role: if stopped { RoleName::Follower } else { server.role().into() },
+            term: server.current_term(),
+            leader: self.leader.filter(|_| !stopped),
+            commit_index: server.commit_index(),
+            last_applied: server.last_applied(),
+            last_log_index: server.log().last_index(),
+            snapshot_index: server.log().base_index(),
+        }
+    }
+
     /// The tasks that have something to do after a change, before which the applier's position was this.
     pub(super) fn whom_to_wake(&mut self, before: (Index, Option<Index>, Option<Index>)) -> Wake {
         let next = self.timers.next(self.server.role().into());
@@ -172,6 +208,7 @@ impl<T: Timers> State<T> {
             // Each draw is random: a new deadline can be earlier than the one that is slept on.
             timer: self.sleeps_until.take_if(|sleeps_until| next < *sleeps_until).is_some(),
             proposers: if may_have_room && !self.queue.is_empty() { self.queue.take() } else { Vec::new() },
+            answered: self.applied.take_answered(),
         }
     }
 }
@@ -183,6 +220,8 @@ pub(super) struct Wake {
     pub(super) applier: bool,
     pub(super) timer: bool,
     pub(super) proposers: Vec<(u64, Waker)>,
+    /// Those whose commands' outcome is known now.
+    pub(super) answered: Vec<Waker>,
 }
 
 /// How many bytes of what peers sent wait for a write.

@@ -4,7 +4,7 @@
 
 use super::signal::Signal;
 use super::*;
-use crate::{ApplyMsg, Failure, Install, Persister, Proposal, ProposeError, RoleName, Storage, StorageError};
+use crate::{ApplyMsg, Failure, Install, Persister, Position, ProposeError, RoleName, Storage, StorageError};
 use bytes::Bytes;
 use core::future::Future;
 use core::pin::{Pin, pin};
@@ -376,14 +376,14 @@ fn a_refused_command_says_why() {
     let mut small = Small::new();
     let leader = small.monitor.clone();
     for index in [Index(1), Index(2)] {
-        assert_eq!(leader.propose(command()), Ok(Proposal { index, term }));
+        assert_eq!(leader.propose(command()), Ok(Position { index, term }));
     }
     assert_eq!(leader.propose(command()), Err(ProposeError::Busy { uncommitted: 48, limit: 48 }));
     assert_eq!(leader.propose(Bytes::from(vec![0; 10])), Err(ProposeError::TooLarge { size: 10, limit: 9 }));
     let started = leader.start(command());
     assert_eq!((started.index, started.term, started.is_leader), (Index::ZERO, term, false));
     small.write();
-    assert_eq!(leader.propose(command()), Ok(Proposal { index: Index(3), term }));
+    assert_eq!(leader.propose(command()), Ok(Position { index: Index(3), term }));
     leader.kill();
     assert_eq!(leader.propose(command()), Err(ProposeError::Stopped));
 }
@@ -417,7 +417,7 @@ fn a_proposal_waits_for_room_and_may_be_given_up() {
     drop(second);
     small.write();
     assert_eq!(woken.0.load(Ordering::SeqCst), 1, "who gave up is not woken");
-    let proposed = Poll::Ready(Ok(Proposal { index: Index(3), term: Term(1) }));
+    let proposed = Poll::Ready(Ok(Position { index: Index(3), term: Term(1) }));
     assert_eq!(first.as_mut().poll(&mut context), proposed, "what was given up was not proposed");
 
     assert!(leader.propose(command()).is_ok());

@@ -16,7 +16,7 @@ async fn a_command_that_is_too_large_is_refused_at_once_and_stops_nothing() {
     let term = world.term();
     let before = world.server(leader).raft.status().last_log_index;
     let proposed = world.server(leader).raft.propose(command(1, 65 * MIB));
-    assert_eq!(proposed, Err(ProposeError::TooLarge { size: 65 << 20, limit: 8 << 20 }));
+    assert_eq!(proposed.unwrap_err(), ProposeError::TooLarge { size: 65 << 20, limit: 8 << 20 });
     let started = world.server(leader).raft.start(command(1, 65 * MIB));
     assert!(!started.is_leader && started.index.0 == 0, "taken: {started:?}");
     let proposed = world.server(leader).raft.propose(command(2, 8 * MIB));
