@@ -42,6 +42,29 @@ impl Peer for Link {
 }
 
 impl Link {
+    pub(super) fn new(world: &World, from: u8, to: u8) -> Link {
+        let weather = world.weather.clone();
+        Link { world: world.clone(), weather, from, to, repeated: Arc::default() }
+    }
+
+    /// Carries a message that was sent before the servers started: the network gets it so many ms after that.
+    pub(super) async fn carry_late(self, after_ms: u64, is_request: bool, message: Bytes) {
+        sleep(Duration::from_millis(after_ms)).await;
+        let Link { from, to, .. } = self;
+        if is_request {
+            // The answer goes to whoever runs there by now: the network outlives the server that asked.
+            match self.world.running(from) {
+                Some(asked) => self.carry(message, &asked.replies()),
+                None => self.weather.lost_on_the_way(),
+            }
+        } else if let Some(delay) = self.weather.fate(from, to).first
+            && arrives(&self.weather, from, to, delay).await
+            && let Some(server) = self.world.running(to)
+        {
+            server.replies().deliver(&message);
+        }
+    }
+
     /// The defects of a transport that sends more than its node does.
     fn repeat(&self, request: Bytes, replies: &Replies) {
         let mut repeated = self.repeated.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,8 +100,13 @@ impl Link {
     }
 
     fn transmit(&self, request: Bytes, replies: &Replies) {
+        self.world.sent(self.from, self.to, &request);
+        self.carry(request, replies);
+    }
+
+    /// As the weather will have it: there, and back with the reply.
+    fn carry(&self, request: Bytes, replies: &Replies) {
         let Link { from, to, .. } = *self;
-        self.world.sent(from, to, &request);
         let fate = self.weather.fate(from, to);
         for delay in fate.first.into_iter().chain(fate.second) {
             let (world, weather) = (self.world.clone(), self.weather.clone());

@@ -6,6 +6,7 @@ use super::disk::Disk;
 use super::fault::{Fault, Kind, Target};
 use super::flow::Sent;
 use super::plan::Plan;
+use super::start::{Feature, KEY, Start};
 use super::verdict::{Failure, Verdict, judge_history};
 use super::weather::{Counts, STORM};
 use super::world::World;
@@ -15,6 +16,8 @@ use crate::watch::panics::{self, Collected};
 use crate::watch::recording::{Judged, Recording};
 use bytes::Bytes;
 use figure2_core::RuleSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -78,12 +81,18 @@ pub struct Figures {
     pub operations: u64,
     /// The rules that fired.
     pub rules: RuleSet,
+    /// The different states of the model in which runs began: a digest of each.
+    pub starts: BTreeSet<u64>,
+    /// How many runs began in a state with this feature.
+    pub features: BTreeMap<Feature, u64>,
+    /// The longest walk to a state in which a run began, in actions.
+    pub deepest: u32,
 }
 
 impl Figures {
     /// Adds those of another run.
     pub fn add(&mut self, other: &Figures) {
-        let Figures { simulated, counts, sent, elections, committed, lines, operations, rules } = other;
+        let Figures { simulated, counts, sent, elections, committed, lines, operations, rules, .. } = other;
         self.simulated += *simulated;
         self.counts.add(counts);
         self.sent.add(sent);
@@ -92,6 +101,20 @@ impl Figures {
         self.lines += lines;
         self.operations += operations;
         self.rules = self.rules.union(*rules);
+        self.starts.extend(&other.starts);
+        for (feature, runs) in &other.features {
+            *self.features.entry(*feature).or_default() += runs;
+        }
+        self.deepest = self.deepest.max(other.deepest);
+    }
+
+    /// Notes in which state of the model a run began.
+    fn began_in(&mut self, start: &Start) {
+        let mut hasher = DefaultHasher::new();
+        (&start.profile, start.committed, &start.disks, &start.on_their_way).hash(&mut hasher);
+        self.starts.insert(hasher.finish());
+        self.features.extend(start.features().into_iter().map(|feature| (feature, 1)));
+        self.deepest = start.depth;
     }
 }
 
@@ -103,7 +126,8 @@ impl Figures {
 pub fn run(plan: &Plan, defect: Option<Defect>) -> Run {
     let panicked = Collected::default();
     panics::collect(Some(Arc::clone(&panicked)));
-    let recording = Recording::begin();
+    let on_their_way = plan.start.as_ref().map(Start::recorded).unwrap_or_default();
+    let recording = Recording::begin_with(on_their_way);
     let caught = catch_unwind(AssertUnwindSafe(|| {
         let _recorded = dispatcher::set_default(&recording.dispatch);
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -118,7 +142,11 @@ pub fn run(plan: &Plan, defect: Option<Defect>) -> Run {
     if let Some(what) = panicked.lock().unwrap_or_else(PoisonError::into_inner).first() {
         left.failure = Some(Failure::Panic { what: what.clone() });
     }
-    conclude(left, recording.judge(&format!("seed-{}", plan.seed)))
+    let mut over = conclude(left, recording.judge(&format!("seed-{}", plan.seed)));
+    if let Some(start) = &plan.start {
+        over.figures.began_in(start);
+    }
+    over
 }
 
 /// What a simulation leaves, before it is judged.
@@ -191,6 +219,7 @@ async fn whole(world: &World) -> Result<(), Failure> {
     for server in 0..world.plan().servers {
         world.start(server)?;
     }
+    world.begin_messages();
     let clients = (1..=u64::from(world.plan().clients)).map(|id| Client::new(world.clone(), id).run());
     let clients: Vec<_> = clients.map(tokio::spawn).collect();
     faults(world).await?;
@@ -213,7 +242,14 @@ async fn whole(world: &World) -> Result<(), Failure> {
     tokio::select! {
         equal = equal(world) => equal,
         stopped = supervised(world) => stopped,
+    }?;
+    if world.plan().start.is_some() {
+        tokio::select! {
+            read = read_back(world) => read,
+            stopped = supervised(world) => stopped,
+        }?;
     }
+    Ok(())
 }
 
 /// A fault begins or ends.
@@ -297,6 +333,13 @@ async fn served(world: &World) -> Result<(), Failure> {
     } else {
         Err(Failure::NoLeader { waited: RECOVERY })
     }
+}
+
+/// A client reads what the commands of the start have done: whether one of them was lost, the history shows.
+async fn read_back(world: &World) -> Result<(), Failure> {
+    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 4);
+    let is_read = client.ask(KEY, Action::Get, RECOVERY).await;
+    is_read.then_some(()).ok_or(Failure::NoLeader { waited: RECOVERY })
 }
 
 /// The disk of the leader hangs, and another server leads and serves. The old leader can serve as long as it does not

@@ -6,11 +6,13 @@ use super::fault::Target;
 use super::flow::{Flow, Sent};
 use super::network::Link;
 use super::plan::Plan;
+use super::start::Start;
 use super::store::{Reply, Request, Store};
 use super::verdict::Failure;
 use super::weather::Weather;
 use crate::linear::{Action, Operation, Outcome, Recorder};
 use crate::tester::mix;
+use figure2::codec::encode_message;
 use figure2::{Index, Install, Options, ProposeError, Raft, ServerId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,13 +64,15 @@ const SERVER: u64 = 13;
 const CLIENT_DELAY: Duration = Duration::from_millis(1);
 
 impl World {
-    /// All servers down, all disks empty.
+    /// All servers down, all disks as the plan's start has them, or empty.
     pub(super) fn new(plan: &Plan, defect: Option<Defect>) -> World {
         let weather = Weather::new(plan);
+        let start = plan.start.as_ref();
+        let durable = |server| start.map(|start| start.disk(server)).unwrap_or_default();
         let member = |server| Member {
             raft: None,
             generation: 0,
-            disk: Disk::new(server, weather.clone(), defect == Some(Defect::LyingDisk)),
+            disk: Disk::new(server, durable(server), weather.clone(), defect == Some(Defect::LyingDisk)),
             store: Store::default(),
             waiting: BTreeMap::new(),
         };
@@ -77,7 +81,7 @@ impl World {
             defect,
             members: Arc::new(Mutex::new((0..plan.servers).map(member).collect())),
             weather,
-            history: Arc::default(),
+            history: Arc::new(Mutex::new(start.map(Start::history).unwrap_or_default())),
             flow: Arc::default(),
             failure: Arc::new(watch::Sender::new(None)),
         }
@@ -139,11 +143,6 @@ impl World {
                 Store::decode(&snapshot.data).map_err(|what| Failure::Service { server, what })?
             }
         };
-        let (weather, from) = (self.weather.clone(), server);
-        let link = |to| {
-            let (world, weather) = (self.clone(), weather.clone());
-            Link { world, weather, from, to, repeated: Arc::default() }
-        };
         let (apply, messages) = mpsc::channel(16);
         let mut options = Options {
             install: if self.plan.install_automatically { Install::Automatic } else { Install::Conditional },
@@ -157,7 +156,7 @@ impl World {
         if self.has(Defect::NoElections) && generation > 1 {
             options.election_timeout = Duration::from_secs(60)..Duration::from_secs(61);
         }
-        let peers = (0..self.plan.servers).map(link).collect();
+        let peers = (0..self.plan.servers).map(|to| Link::new(self, server, to)).collect();
         let raft = Raft::make(peers, ServerId(server), disk, apply, options)
             .map_err(|error| Failure::Service { server, what: error.to_string() })?;
         self.with(server, |member| {
@@ -166,6 +165,18 @@ impl World {
         });
         tokio::spawn(super::service::run(self.clone(), server, generation, raft, messages));
         Ok(())
+    }
+
+    /// What was on its way before the servers started comes to the network.
+    pub(super) fn begin_messages(&self) {
+        for (after_ms, message) in self.plan.start.iter().flat_map(Start::messages) {
+            let (from, to) = (message.from.0, message.to.0);
+            // Whatever the model sends has a form.
+            if let Ok(bytes) = encode_message(&message) {
+                let link = Link::new(self, from, to);
+                tokio::spawn(link.carry_late(after_ms, message.message.is_request(), bytes));
+            }
+        }
     }
 
     /// Ends a server, whose disk is left as `left` says.

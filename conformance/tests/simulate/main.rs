@@ -8,7 +8,9 @@ mod recorded;
 mod snapshots;
 
 use figure2_conformance::linear::{self, Reading};
-use figure2_conformance::simulate::{Batch, Defect, Failure, Kind, Plan, Run, Target, Verdict, reduce, run};
+use figure2_conformance::simulate::{
+    Batch, Defect, Failure, Kind, Plan, Plans, Run, Target, Verdict, reduce, run,
+};
 use std::sync::Mutex;
 
 /// Runs seeds until one fails.
@@ -49,7 +51,8 @@ fn the_same_plan_gives_the_same_run_byte_for_byte() {
 
 #[test]
 fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
-    let batch = |jobs| Batch { seed: 100, seeds: 40, seconds: 20, jobs, defect: None };
+    let batch =
+        |jobs| Batch { seed: 100, seeds: 40, plans: Plans::Faults { seconds: 20 }, jobs, defect: None };
     let failed = Mutex::new(Vec::new());
     let done = batch(2).run(&|plan, over| {
         if !matches!(over.verdict, Verdict::Holds) {
@@ -163,7 +166,7 @@ fn a_plan_that_makes_no_sense_is_refused_with_what_would() {
     let text = plan.text();
     let older = r#"{ "format": "figure2-simulation", "version": 1, "seed": 7, "servers": 3 }"#;
     let told = Plan::parse(older).unwrap_err();
-    assert!(told.contains("version 1") && told.contains("version 2") && told.contains("--seed"), "{told}");
+    assert!(told.contains("version 1") && told.contains("version 3") && told.contains("--seed"), "{told}");
     assert!(Plan::parse(&text.replace("figure2-simulation", "another")).unwrap_err().contains("another"));
     assert!(Plan::parse(&text[..text.len() / 2]).unwrap_err().contains("not a plan"));
 }
