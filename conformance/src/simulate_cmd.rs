@@ -3,7 +3,8 @@
 mod kept;
 
 use crate::simulate::{
-    Batch, Defect, Done, Failure, Figures, Plan, Plans, Run, States, Verdict, reduce, run as run_plan,
+    Batch, Defect, Done, Failure, Figures, Plan, Plans, Progressed, Run, States, Verdict, reduce,
+    run as run_plan,
 };
 use anyhow::{Context, anyhow, bail};
 use figure2_core::Rule;
@@ -290,6 +291,10 @@ fn print_figures(done: &Done, wall: f64) {
         "{} requests of clients, {} elections won, {} entries committed; {} recorded lines, all validated and audited",
         figures.operations, figures.elections, figures.committed, figures.lines
     );
+    let Progressed { judged, disturbed } = figures.progressed;
+    if judged.long > 0 || !disturbed.lasted.is_zero() {
+        println!("while faults lasted: {}", figures.progressed);
+    }
     let missing: Vec<String> = Rule::ALL
         .iter()
         .filter(|rule| !figures.rules.contains(**rule))

@@ -186,7 +186,10 @@ fn print_simulated(simulated: &SimulateOutcome, from_states: &SimulateOutcome) {
         done.figures.counts.faults.values().sum::<u64>(),
         done.figures.operations,
     );
-    println!("             linearizable, and served again within 5 s of the last fault");
+    println!(
+        "             linearizable, an entry committed within 10 s while faults left a connected majority, and served"
+    );
+    println!("             again within 5 s of the last fault");
     println!(
         "  {:<10} {} seeds that begin in {} different states of the model: the same, and served within 5 s\n",
         name(from_states),

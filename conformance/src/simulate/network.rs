@@ -5,8 +5,8 @@ use super::weather::Weather;
 use super::world::World;
 use bytes::Bytes;
 use figure2::codec::decode_message;
-use figure2::{Peer, Replies};
-use figure2_core::Message;
+use figure2::{Index, Peer, Replies};
+use figure2_core::{AppendResult, Message};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -57,6 +57,8 @@ impl Link {
                 Some(asked) => self.carry(message, &asked.replies()),
                 None => self.weather.lost_on_the_way(),
             }
+        } else if self.world.holds_back(from, to, &message) {
+            self.weather.lost_on_the_way();
         } else if let Some(delay) = self.weather.fate(from, to).first
             && arrives(&self.weather, from, to, delay).await
             && let Some(server) = self.world.running(to)
@@ -117,6 +119,9 @@ impl Link {
                 }
                 let Some(server) = world.running(to) else { return weather.lost_on_the_way() };
                 let Some(reply) = server.call(&request).await else { return };
+                if world.holds_back(to, from, &reply) {
+                    return weather.lost_on_the_way();
+                }
                 let fate = weather.fate(to, from);
                 if let Some(delay) = fate.second {
                     let (world, weather) = (world.clone(), weather.clone());
@@ -137,6 +142,27 @@ impl Link {
             });
         }
     }
+}
+
+fn append_result(reply: &[u8]) -> Option<AppendResult> {
+    match decode_message(reply).ok()?.message {
+        Message::AppendEntriesReply(reply) => Some(reply.result),
+        _ => None,
+    }
+}
+
+/// Whether a follower says that its log matches.
+pub(super) fn is_success(reply: &[u8]) -> bool {
+    matches!(append_result(reply), Some(AppendResult::Success { .. }))
+}
+
+/// Whether a follower says that its log differs from its very first entry on.
+pub(super) fn asks_for_first_entry(reply: &[u8]) -> bool {
+    let first = Index::ZERO.next();
+    matches!(
+        append_result(reply),
+        Some(AppendResult::Conflict { conflict_index, conflict_term: Some(_), .. }) if conflict_index == first
+    )
 }
 
 /// Waits until a message has crossed; false if the way is cut by then.

@@ -70,7 +70,8 @@ struct Kept {
 }
 
 impl Plan {
-    /// The plan of a seed: faults for `seconds`, about one each second and a half.
+    /// The plan of a seed: faults for `seconds`, about one each second and a half; in one plan of four fewer, that last, and
+    /// leave most servers alone.
     #[must_use]
     pub fn of_seed(seed: u64, seconds: u64) -> Plan {
         let random = &mut StdRng::seed_from_u64(mix(&[seed, PLAN]));
@@ -79,7 +80,20 @@ impl Plan {
         let sorts: Vec<usize> = (0..SORTS).filter(|_| random.random_bool(0.5)).collect();
         let mut faults: Vec<Fault> = Vec::new();
         let mut at_ms = 0;
-        while let Some(sort) = sorts.choose(random) {
+        let lasting = servers > 2 && random.random_bool(0.25);
+        while lasting {
+            at_ms += random.random_range(1000..4000);
+            if at_ms >= faults_until_ms {
+                break;
+            }
+            let for_ms = random.random_range(11_000..15_000);
+            for _ in 0..random.random_range(1..=servers / 2) {
+                let kind = Kind::draw_lasting(servers, random);
+                faults.push(Fault { at_ms, for_ms, kind });
+            }
+            at_ms += for_ms;
+        }
+        while let Some(sort) = sorts.choose(random).filter(|_| !lasting) {
             at_ms += random.random_range(100..3000);
             if at_ms >= faults_until_ms {
                 break;

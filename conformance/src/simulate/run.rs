@@ -6,6 +6,7 @@ use super::disk::Disk;
 use super::fault::{Fault, Kind, Target};
 use super::flow::Sent;
 use super::plan::Plan;
+use super::progress::Progressed;
 use super::start::{Feature, KEY, Start};
 use super::verdict::{Failure, Verdict, judge_history};
 use super::weather::{Counts, STORM};
@@ -79,6 +80,8 @@ pub struct Figures {
     pub lines: u64,
     /// Requests of clients.
     pub operations: u64,
+    /// What was committed while faults could happen.
+    pub progressed: Progressed,
     /// The rules that fired.
     pub rules: RuleSet,
     /// The different states of the model in which runs began: a digest of each.
@@ -101,6 +104,7 @@ impl Figures {
         self.lines += lines;
         self.operations += operations;
         self.rules = self.rules.union(*rules);
+        self.progressed.add(&other.progressed);
         self.starts.extend(&other.starts);
         for (feature, runs) in &other.features {
             *self.features.entry(*feature).or_default() += runs;
@@ -156,6 +160,7 @@ struct Left {
     simulated: Duration,
     counts: Counts,
     sent: Sent,
+    progressed: Progressed,
     history: Vec<Operation>,
 }
 
@@ -172,6 +177,7 @@ fn conclude(left: Left, judged: Judged) -> Run {
         simulated: left.simulated,
         counts: left.counts,
         sent: left.sent,
+        progressed: left.progressed,
         operations: left.history.len() as u64,
         ..Figures::default()
     };
@@ -207,7 +213,8 @@ async fn simulate(plan: &Plan, defect: Option<Defect>) -> Left {
     let counts = world.weather.counts();
     let storm = (counts.messages > STORM).then_some(Failure::Storm(STORM));
     let (simulated, history, sent) = (began.elapsed(), world.history(), world.sum_sent());
-    let left = Left { failure: storm.or(failure), simulated, counts, history, sent };
+    let progressed = world.progressed();
+    let left = Left { failure: storm.or(failure), simulated, counts, history, sent, progressed };
     for server in 0..plan.servers {
         world.stop(server, Disk::after_crash);
     }
@@ -233,6 +240,7 @@ async fn whole(world: &World) -> Result<(), Failure> {
         client.abort();
     }
     recovered?;
+    read_back(world).await?;
     if world.plan().leader_hangs {
         tokio::select! {
             succeeded = succeeded(world) => succeeded,
@@ -243,13 +251,7 @@ async fn whole(world: &World) -> Result<(), Failure> {
         equal = equal(world) => equal,
         stopped = supervised(world) => stopped,
     }?;
-    if world.plan().start.is_some() {
-        tokio::select! {
-            read = read_back(world) => read,
-            stopped = supervised(world) => stopped,
-        }?;
-    }
-    Ok(())
+    read_back(world).await
 }
 
 /// A fault begins or ends.
@@ -298,6 +300,7 @@ async fn wait(world: &World, until: Instant) -> Result<(), Failure> {
     while Instant::now() < until {
         sleep_until(until.min(Instant::now() + LOOK)).await;
         supervise(world)?;
+        world.watch_progress()?;
     }
     Ok(())
 }
@@ -335,11 +338,18 @@ async fn served(world: &World) -> Result<(), Failure> {
     }
 }
 
-/// A client reads what the commands of the start have done: whether one of them was lost, the history shows.
+/// A client reads what the commands of the start have done, if it has any: whether one was lost, the history shows.
 async fn read_back(world: &World) -> Result<(), Failure> {
+    if world.plan().start.is_none() {
+        return Ok(());
+    }
     let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 4);
-    let is_read = client.ask(KEY, Action::Get, RECOVERY).await;
-    is_read.then_some(()).ok_or(Failure::NoLeader { waited: RECOVERY })
+    tokio::select! {
+        is_read = client.ask(KEY, Action::Get, RECOVERY) => {
+            is_read.then_some(()).ok_or(Failure::NoLeader { waited: RECOVERY })
+        }
+        stopped = supervised(world) => stopped,
+    }
 }
 
 /// The disk of the leader hangs, and another server leads and serves. The old leader can serve as long as it does not

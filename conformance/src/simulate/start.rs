@@ -19,8 +19,8 @@ use std::fmt;
 
 /// Whoever asked for the model's command N is this client and N more. No client of a run has such a number.
 const CLIENTS: u64 = 1000;
-/// The key that the model's commands append to: one that the clients of every run use.
-pub(super) const KEY: &str = "k0";
+/// The key that the model's commands append to. No client of a run writes it, so nothing hides what became of them.
+pub(super) const KEY: &str = "start";
 
 /// Where a run begins, if not with empty disks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use super::start::{OnItsWay, Start};
 use crate::tester::mix;
 use figure2_core::Persistent;
-use figure2_model::{Cluster, Command, Host, Prefix, Profile, State, System, profile, profiles};
+use figure2_model::{Action, Cluster, Command, Host, Prefix, Profile, State, System, profile, profiles};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng, SeedableRng};
@@ -56,8 +56,10 @@ impl States {
         let random = &mut StdRng::seed_from_u64(mix(&[seed, STATE]));
         let turn = usize::try_from(seed % (self.clusters.len().max(1) as u64)).unwrap_or(0);
         let (profile, cluster) = self.clusters.get(turn)?;
+        // Each walk has its own likes, for one that does a little of everything never gets far into anything.
+        let likes: [u32; SORTS] = std::array::from_fn(|_| *[1, 4, 16].choose(random).unwrap_or(&1));
         let mut path = vec![cluster.start().clone()];
-        while let Some(next) = path.last().and_then(|state| step(cluster, state, random)) {
+        while let Some(next) = path.last().and_then(|state| step(cluster, state, &likes, random)) {
             path.push(next);
             if path.len() > MOST_ACTIONS {
                 break;
@@ -82,11 +84,34 @@ impl States {
     }
 }
 
-/// A state after this one, by an action drawn among those that are possible.
-fn step(cluster: &Cluster, state: &State, random: &mut StdRng) -> Option<State> {
+/// Sorts of actions that a walk likes more or less.
+const SORTS: usize = 7;
+
+fn sort(action: &Action) -> usize {
+    match action {
+        Action::Deliver(_) => 0,
+        Action::Duplicate(_) => 1,
+        Action::Drop(_) => 2,
+        Action::ElectionTimeout(_) => 3,
+        Action::HeartbeatTimeout(_) => 4,
+        Action::ClientRequest(_) => 5,
+        _ => 6,
+    }
+}
+
+/// A state after this one, by an action drawn among those that are possible, as the walk likes their sorts.
+fn step(cluster: &Cluster, state: &State, likes: &[u32; SORTS], random: &mut StdRng) -> Option<State> {
     let mut possible = cluster.possible_actions(state);
     while !possible.is_empty() {
-        let action = possible.swap_remove(random.random_range(0..possible.len()));
+        let liking = |action: &Action| likes.get(sort(action)).copied().unwrap_or(1);
+        let all: u32 = possible.iter().map(liking).sum();
+        let mut drawn = random.random_range(0..all.max(1));
+        let place = possible.iter().position(|action| {
+            let is_it = drawn < liking(action);
+            drawn = drawn.saturating_sub(liking(action));
+            is_it
+        });
+        let action = possible.swap_remove(place.unwrap_or(0));
         if let Some((next, _)) = cluster.act(state, action) {
             return Some(next);
         }

@@ -4,8 +4,9 @@ use super::defect::Defect;
 use super::disk::Disk;
 use super::fault::Target;
 use super::flow::{Flow, Sent};
-use super::network::Link;
+use super::network::{Link, asks_for_first_entry, is_success};
 use super::plan::Plan;
+use super::progress::{Progress, Progressed, Situation};
 use super::start::Start;
 use super::store::{Reply, Request, Store};
 use super::verdict::Failure;
@@ -29,6 +30,7 @@ pub(super) struct World {
     members: Arc<Mutex<Vec<Member>>>,
     history: Arc<Mutex<Recorder>>,
     flow: Arc<Mutex<Flow>>,
+    progress: Arc<Mutex<Progress>>,
     failure: Arc<watch::Sender<Option<Failure>>>,
 }
 
@@ -83,6 +85,7 @@ impl World {
             weather,
             history: Arc::new(Mutex::new(start.map(Start::history).unwrap_or_default())),
             flow: Arc::default(),
+            progress: Arc::new(Mutex::new(Progress::new())),
             failure: Arc::new(watch::Sender::new(None)),
         }
     }
@@ -271,6 +274,53 @@ impl World {
     /// How much was sent.
     pub(super) fn sum_sent(&self) -> Sent {
         self.flow().sum()
+    }
+
+    /// Looks whether what faults leave of the cluster makes progress.
+    ///
+    /// # Errors
+    /// When it should have by now.
+    pub(super) fn watch_progress(&self) -> Result<(), Failure> {
+        let servers = 0..self.plan.servers;
+        let (changes, rough) = self.weather.changes();
+        let bad = |server| self.weather.has_bad_disk(server);
+        let up = |server| self.running(server).is_some();
+        let row = |from| servers.clone().map(|to| self.weather.passes(from, to)).collect();
+        let situation = Situation {
+            changes,
+            rough,
+            sound: servers.clone().map(|server| up(server) && !bad(server)).collect(),
+            present: servers.clone().map(|server| up(server) || bad(server)).collect(),
+            passes: servers.clone().map(row).collect(),
+        };
+        let known = servers.clone().filter_map(|server| Some(self.running(server)?.status().commit_index));
+        self.progress().look(situation, known.max().unwrap_or_default())
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What became of progress while faults could happen.
+    pub(super) fn progressed(&self) -> Progressed {
+        self.progress().sum()
+    }
+
+    /// Whether a defect holds a reply back that `server` gives to `leader`.
+    pub(super) fn holds_back(&self, server: u8, leader: u8, reply: &[u8]) -> bool {
+        let all_answer = || {
+            let others = (0..self.plan.servers).filter(|other| *other != leader);
+            let mut both_ways = others.map(|other| {
+                let reached = self.weather.passes(leader, other) && self.weather.passes(other, leader);
+                reached && self.running(other).is_some()
+            });
+            both_ways.all(|reached| reached)
+        };
+        match self.defect {
+            Some(Defect::AllMustAnswer) => server != leader && is_success(reply) && !all_answer(),
+            Some(Defect::FirstEntryKept) => asks_for_first_entry(reply),
+            _ => false,
+        }
     }
 
     /// Ends the run. The first failure counts.
