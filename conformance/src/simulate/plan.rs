@@ -78,30 +78,11 @@ impl Plan {
         let servers = *[3, 3, 3, 5, 5, 1].choose(random).unwrap_or(&3);
         let faults_until_ms = seconds.saturating_mul(1000);
         let sorts: Vec<usize> = (0..SORTS).filter(|_| random.random_bool(0.5)).collect();
-        let mut faults: Vec<Fault> = Vec::new();
-        let mut at_ms = 0;
-        let lasting = servers > 2 && random.random_bool(0.25);
-        while lasting {
-            at_ms += random.random_range(1000..4000);
-            if at_ms >= faults_until_ms {
-                break;
-            }
-            let for_ms = random.random_range(11_000..15_000);
-            for _ in 0..random.random_range(1..=servers / 2) {
-                let kind = Kind::draw_lasting(servers, random);
-                faults.push(Fault { at_ms, for_ms, kind });
-            }
-            at_ms += for_ms;
-        }
-        while let Some(sort) = sorts.choose(random).filter(|_| !lasting) {
-            at_ms += random.random_range(100..3000);
-            if at_ms >= faults_until_ms {
-                break;
-            }
-            let for_ms =
-                *[random.random_range(10..500), random.random_range(500..6000)].choose(random).unwrap_or(&10);
-            faults.push(Fault { at_ms, for_ms, kind: Kind::draw(*sort, servers, random) });
-        }
+        let faults = if servers > 2 && random.random_bool(0.25) {
+            lasting(servers, faults_until_ms, random)
+        } else {
+            quick(&sorts, servers, faults_until_ms, random)
+        };
         let limits = Limits::draw(random);
         let snapshot_every = *[0, 10, 50].choose(random).unwrap_or(&10);
         Plan {
@@ -200,4 +181,36 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Faults of these sorts, about one each second and a half, none of which lasts longer than 6 s.
+fn quick(sorts: &[usize], servers: u8, until_ms: u64, random: &mut StdRng) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    let mut at_ms = 0;
+    while let Some(sort) = sorts.choose(random) {
+        at_ms += random.random_range(100..3000);
+        if at_ms >= until_ms {
+            break;
+        }
+        let for_ms =
+            *[random.random_range(10..500), random.random_range(500..6000)].choose(random).unwrap_or(&10);
+        faults.push(Fault { at_ms, for_ms, kind: Kind::draw(*sort, servers, random) });
+    }
+    faults
+}
+
+/// Faults that last, and leave most servers alone: longer than those have to make progress. One or a few at a time, and then
+/// none for a while.
+fn lasting(servers: u8, until_ms: u64, random: &mut StdRng) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    let mut at_ms = random.random_range(1000..4000);
+    while at_ms < until_ms {
+        let for_ms = random.random_range(11_000..15_000);
+        for _ in 0..random.random_range(1..=servers / 2) {
+            let kind = Kind::draw_lasting(servers, random);
+            faults.push(Fault { at_ms, for_ms, kind });
+        }
+        at_ms += for_ms + random.random_range(1000..4000);
+    }
+    faults
 }

@@ -3,15 +3,16 @@
 use super::client::Client;
 use super::defect::Defect;
 use super::disk::Disk;
-use super::fault::{Fault, Kind, Target};
+use super::fault::{Fault, Kind};
 use super::flow::Sent;
 use super::plan::Plan;
 use super::progress::Progressed;
-use super::start::{Feature, KEY, Start};
+use super::recover::{equal, read_back, served, succeeded};
+use super::start::{Feature, Start};
 use super::verdict::{Failure, Verdict, judge_history};
 use super::weather::{Counts, STORM};
 use super::world::World;
-use crate::linear::{self, Action, Operation};
+use crate::linear::{self, Operation};
 use crate::tester::Digest;
 use crate::watch::panics::{self, Collected};
 use crate::watch::recording::{Judged, Recording};
@@ -23,15 +24,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Builder;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::dispatcher;
 
-/// How soon after the end of all faults a request must be answered, and then all services be equal.
+/// How soon after the end of all faults a request must be answered, and then all services be equal, or at least come nearer
+/// to each other.
 pub const RECOVERY: Duration = Duration::from_secs(5);
-/// The place of the fault that the plan's list does not have: the leader's disk hangs.
-const HANGS: usize = usize::MAX;
 /// How often it is looked whether a server stopped by itself.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// A run that is over.
 #[derive(Clone, Debug)]
@@ -305,7 +305,7 @@ async fn wait(world: &World, until: Instant) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn supervised(world: &World) -> Result<(), Failure> {
+pub(super) async fn supervised(world: &World) -> Result<(), Failure> {
     loop {
         sleep(LOOK).await;
         supervise(world)?;
@@ -324,73 +324,6 @@ fn supervise(world: &World) -> Result<(), Failure> {
         if world.running(server).is_none() && !world.weather.keeps_down(server) {
             world.start(server)?;
         }
-    }
-    Ok(())
-}
-
-/// A request of a fresh client is answered.
-async fn served(world: &World) -> Result<(), Failure> {
-    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 1);
-    if client.ask("k0", Action::Append("recovered;".into()), RECOVERY).await {
-        Ok(())
-    } else {
-        Err(Failure::NoLeader { waited: RECOVERY })
-    }
-}
-
-/// A client reads what the commands of the start have done, if it has any: whether one was lost, the history shows.
-async fn read_back(world: &World) -> Result<(), Failure> {
-    if world.plan().start.is_none() {
-        return Ok(());
-    }
-    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 4);
-    tokio::select! {
-        is_read = client.ask(KEY, Action::Get, RECOVERY) => {
-            is_read.then_some(()).ok_or(Failure::NoLeader { waited: RECOVERY })
-        }
-        stopped = supervised(world) => stopped,
-    }
-}
-
-/// The disk of the leader hangs, and another server leads and serves. The old leader can serve as long as it does not
-/// step down: its followers' disks are a majority.
-async fn succeeded(world: &World) -> Result<(), Failure> {
-    let server = world.resolve(Target::Leader);
-    world.weather.begin(HANGS, &Kind::HungDisk(Target::Leader), Some(server));
-    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 3);
-    let succeeded = async {
-        let mut has_successor = false;
-        // A request that was asked when another led already.
-        while !(client.ask("k0", Action::Append("succeeded;".into()), RECOVERY).await && has_successor) {
-            sleep(LOOK).await;
-            has_successor = world.leader().is_some_and(|leader| leader != server);
-        }
-    };
-    let succeeded = timeout(RECOVERY, succeeded).await;
-    world.weather.end(HANGS);
-    succeeded.map_err(|_| Failure::NoSuccessor { server, waited: RECOVERY })
-}
-
-/// All services hold the same. Somebody must go on asking meanwhile: a leader commits what former leaders left only with
-/// an entry of its own term (section 5.4.2).
-async fn equal(world: &World) -> Result<(), Failure> {
-    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 2);
-    let equal = async {
-        loop {
-            client.ask("k0", Action::Append("equal;".into()), RECOVERY).await;
-            for _ in 0..5 {
-                sleep(LOOK).await;
-                let stores = world.stores();
-                if stores.windows(2).all(|pair| pair[0] == pair[1]) {
-                    return;
-                }
-            }
-        }
-    };
-    if timeout(RECOVERY, equal).await.is_err() {
-        let applied: Vec<String> = world.stores().iter().map(|store| store.applied.to_string()).collect();
-        let what = format!("they hold entries up to {}, and not the same map", applied.join(", "));
-        return Err(Failure::Diverged { waited: RECOVERY, what });
     }
     Ok(())
 }
