@@ -242,6 +242,11 @@ async fn whole(world: &World) -> Result<(), Failure> {
     recovered?;
     read_back(world).await?;
     if world.plan().leader_hangs {
+        // Or else whoever leads next may have a service that still loads what it missed, and answers late.
+        tokio::select! {
+            equal = equal(world) => equal,
+            stopped = supervised(world) => stopped,
+        }?;
         tokio::select! {
             succeeded = succeeded(world) => succeeded,
             stopped = supervised(world) => stopped,
