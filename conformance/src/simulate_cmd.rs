@@ -2,7 +2,10 @@
 
 mod kept;
 
-use crate::simulate::{Batch, Defect, Done, Failure, Plan, Run, Verdict, reduce, run as run_plan};
+use crate::simulate::{
+    Batch, Defect, Done, Failure, Figures, Plan, Plans, Progressed, Run, States, Verdict, reduce,
+    run as run_plan,
+};
 use anyhow::{Context, anyhow, bail};
 use figure2_core::Rule;
 pub use kept::Keep;
@@ -10,12 +13,13 @@ use kept::{Kept, KeptRun, write_files};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 /// Whole clusters of real nodes on virtual time, with random faults: crashes, losses of power, partitions, lost,
-/// repeated and late messages, slow and failing disks; then all must recover.
+/// repeated and late messages, slow and failing disks; then all must recover. Or, with --from, from states of the model,
+/// without faults.
 ///
 /// Every run is recorded, and its recording validated and audited; what its clients saw is checked for
 /// linearizability. Exit code 0: all hold; 1: one failed, told with the command that repeats it; 2: one came to no
@@ -31,11 +35,15 @@ pub struct SimulateArgs {
     /// For how many simulated seconds faults happen in each run
     #[arg(long, value_name = "S", default_value_t = 60)]
     pub seconds: u64,
+    /// No faults: each run begins in a state of this profile of the model (its servers' disks, and the messages on their
+    /// way), drawn by a random walk; "all": of each profile that `figure2 check --profile all` explores, in turn
+    #[arg(long, value_name = "PROFILE", conflicts_with = "seconds")]
+    pub from: Option<String>,
     /// How many at a time; by default one per CPU
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
     /// Run this plan instead, as a failing run leaves it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "seed", "seconds", "jobs"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "seed", "seconds", "from", "jobs"])]
     pub plan: Option<PathBuf>,
     /// Put a defect around the nodes: it must be found
     #[arg(long, value_name = "DEFECT")]
@@ -87,7 +95,14 @@ fn batch(args: &SimulateArgs) -> anyhow::Result<Batch> {
     if !(1..=86_400).contains(&args.seconds) {
         bail!("--seconds {}; possible are 1 to 86400", args.seconds);
     }
-    Ok(Batch { seed: args.seed, seeds: args.seeds, seconds: args.seconds, jobs, defect: args.defect })
+    let plans = match &args.from {
+        None => Plans::Faults { seconds: args.seconds },
+        Some(name) => {
+            let states = States::of(name).map_err(|reason| anyhow!("--from {name}: {reason}"))?;
+            Plans::States(Arc::new(states))
+        }
+    };
+    Ok(Batch { seed: args.seed, seeds: args.seeds, plans, jobs, defect: args.defect })
 }
 
 /// What came out of a batch.
@@ -103,8 +118,12 @@ pub struct SimulateOutcome {
 /// # Errors
 /// When a file cannot be written.
 pub fn run_batch(batch: &Batch, most_reduce: u32, keep: Keep<'_>) -> anyhow::Result<SimulateOutcome> {
-    let Batch { seed, seeds, seconds, jobs, defect } = batch;
-    println!("simulate: {seeds} seeds from {seed}, {seconds} s of faults in each, {jobs} at a time");
+    let Batch { seed, seeds, plans, jobs, defect } = batch;
+    let what = match plans {
+        Plans::Faults { seconds } => format!("{seconds} s of faults in each"),
+        Plans::States(states) => format!("each from a state of the model's ({})", states.name()),
+    };
+    println!("simulate: {seeds} seeds from {seed}, {what}, {jobs} at a time");
     if let Some(defect) = defect {
         println!("defect put around the nodes: {defect}");
     }
@@ -130,7 +149,7 @@ pub fn run_batch(batch: &Batch, most_reduce: u32, keep: Keep<'_>) -> anyhow::Res
         println!("{left_out} more seeds do not hold; files are kept of {} (--traces N)", keep.most);
     }
     let of_defect = defect.map(|defect| format!(" --defect {defect}")).unwrap_or_default();
-    println!("again: figure2 simulate --seed {} --seeds 1 --seconds {seconds}{of_defect}", plan.seed);
+    println!("again: figure2 simulate --seed {} --seeds 1 {plans}{of_defect}", plan.seed);
     match &run.verdict {
         Verdict::Failed(failure) => {
             print_failure(plan, failure);
@@ -229,6 +248,9 @@ fn print_failure(plan: &Plan, failure: &Failure) {
     if plan.leader_hangs {
         println!("  after the recovery the leader's disk hangs");
     }
+    if let Some(start) = &plan.start {
+        println!("  {start}");
+    }
     for fault in &plan.faults {
         println!("  {fault}");
     }
@@ -246,6 +268,7 @@ fn print_figures(done: &Done, wall: f64) {
         done.runs as f64 / wall.max(1e-9),
         hours * 3600.0 / wall.max(1e-9),
     );
+    print_starts(figures);
     let faults: Vec<String> = counts.faults.iter().map(|(name, count)| format!("{count} {name}")).collect();
     println!("faults: {}", if faults.is_empty() { "none".to_owned() } else { faults.join(", ") });
     println!(
@@ -268,6 +291,10 @@ fn print_figures(done: &Done, wall: f64) {
         "{} requests of clients, {} elections won, {} entries committed; {} recorded lines, all validated and audited",
         figures.operations, figures.elections, figures.committed, figures.lines
     );
+    let Progressed { judged, disturbed } = figures.progressed;
+    if judged.long > 0 || !disturbed.lasted.is_zero() {
+        println!("while faults lasted: {}", figures.progressed);
+    }
     let missing: Vec<String> = Rule::ALL
         .iter()
         .filter(|rule| !figures.rules.contains(**rule))
@@ -276,6 +303,21 @@ fn print_figures(done: &Done, wall: f64) {
     let all = Rule::ALL.len();
     println!("rules that fired: {} of {all}; not: {}", all - missing.len(), missing.join(" "));
     println!("digest {:016x}: the same seeds give the same", done.digest);
+}
+
+/// In which states of the model runs began.
+fn print_starts(figures: &Figures) {
+    if figures.starts.is_empty() {
+        return;
+    }
+    let features: Vec<String> =
+        figures.features.iter().map(|(feature, runs)| format!("{runs} {}", feature.name())).collect();
+    println!(
+        "starts: {} different states of the model, up to {} actions deep: {}",
+        figures.starts.len(),
+        figures.deepest,
+        features.join(", ")
+    );
 }
 
 /// Runs the plan of a file.

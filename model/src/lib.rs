@@ -53,4 +53,4 @@ pub use script::{Scene, ScriptError};
 pub use state::State;
 pub use story::{Change, Letter, Step, Story};
 pub use trace::Trace;
-pub use view::Field;
+pub use view::{Field, describe_letter};

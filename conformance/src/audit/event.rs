@@ -189,6 +189,13 @@ pub(super) enum Name {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Content(pub(super) u64);
 
+impl Content {
+    /// That of the form in which a trace has it.
+    pub(super) fn of(form: &str) -> Content {
+        Content(Digest::of(form.as_bytes()))
+    }
+}
+
 impl<'de> Deserialize<'de> for Content {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Content, D::Error> {
         struct Text;
@@ -198,7 +205,7 @@ impl<'de> Deserialize<'de> for Content {
                 f.write_str("a string")
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<Content, E> {
-                Ok(Content(Digest::of(text.as_bytes())))
+                Ok(Content::of(text))
             }
         }
         deserializer.deserialize_str(Text)

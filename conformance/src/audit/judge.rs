@@ -120,7 +120,7 @@ impl Judge {
         } else {
             self.timeline.mark(at, server.into(), Kind::Start, term);
         }
-        self.logs.start(server, &found.shape, log, findings);
+        self.logs.start(server, term, &found.shape, log, findings);
         self.hosts.insert(server, Host::start(run, found.clone(), promised));
     }
 

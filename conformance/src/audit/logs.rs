@@ -28,8 +28,10 @@ pub(super) struct Logs {
     seen: BTreeSet<u8>,
     pub(super) window: Window,
     elections: VecDeque<Election>,
-    /// The data of the snapshots that were taken of each index, or stood on a disk at a start.
+    /// The data of the snapshots that were taken of each index, or were there before the first line.
     snapshots: BTreeMap<u64, Vec<Content>>,
+    /// Up to where each server had a snapshot in the place of entries when it started.
+    based: BTreeMap<u8, u64>,
     /// With lines out of order: committed, and not yet seen on a majority.
     unproven: BTreeSet<u64>,
     pub(super) committed: u64,
@@ -44,17 +46,37 @@ impl Logs {
             window: Window::default(),
             elections: VecDeque::new(),
             snapshots: BTreeMap::new(),
+            based: BTreeMap::new(),
             unproven: BTreeSet::new(),
             committed: 0,
         }
     }
 
-    /// A server starts with this log, which is on its disk.
-    pub(super) fn start(&mut self, server: u8, shape: &Shape, log: &Log, findings: &mut Findings) {
+    /// A snapshot was there before the line that shows it: the entry at its end is committed, and was by this term.
+    pub(super) fn is_there(&mut self, (index, last_term): (u64, u64), data: Content, by_term: u64) {
+        // The snapshot may yet be on its way to a service, so its own index is kept.
+        self.window.begin_at(index.saturating_sub(1));
+        let known = self.snapshots.entry(index).or_default();
+        if !known.contains(&data) {
+            known.push(data);
+        }
+        if index > self.window.floor()
+            && let Some(slot) = self.window.slot(index).filter(|slot| slot.committed == 0)
+        {
+            (slot.committed, slot.committed_in) = (last_term, by_term);
+        }
+    }
+
+    /// A server in this term starts with this log, which is on its disk.
+    pub(super) fn start(&mut self, server: u8, term: u64, shape: &Shape, log: &Log, findings: &mut Findings) {
         self.seen.insert(server);
-        self.window.begin_at(shape.base());
-        if let Some(snapshot) = &log.snapshot {
-            self.snapshots.entry(snapshot.last_included_index).or_default().push(snapshot.data);
+        self.based.insert(server, shape.base());
+        match &log.snapshot {
+            None => self.window.begin_at(shape.base()),
+            Some(snapshot) => {
+                let last = (snapshot.last_included_index, snapshot.last_included_term);
+                self.is_there(last, snapshot.data, term);
+            }
         }
         self.window.read(log.entries.len());
         let (mut index, mut prev_term) = (shape.base(), shape.term_at(shape.base()).unwrap_or_default());
@@ -205,7 +227,8 @@ impl Logs {
         }
         (slot.committed, slot.committed_in) = (held, term);
         let upper = if known == 0 { u64::MAX } else { known_in };
-        let holders = slot.variant(held).map_or(0, |variant| variant.holders.count_ones());
+        let holders = slot.variant(held).map_or(0, |variant| variant.holders);
+        let holders = (holders | self.based_beyond(index)).count_ones();
         for election in
             self.elections.iter().filter(|election| election.term > term && election.term <= upper)
         {
@@ -261,17 +284,25 @@ impl Logs {
         }
     }
 
+    /// The servers that started with a snapshot in the place of this entry, a bit each. Their disks have it, whatever a line
+    /// showed of it.
+    fn based_beyond(&self, index: u64) -> u64 {
+        let based = self.based.iter().filter(|(_, base)| **base >= index);
+        based.fold(0, |bits, (server, _)| bits | bit(*server))
+    }
+
     /// The entries of a range are no longer on a server's disk.
     fn lose(&mut self, server: u8, (from, to): (u64, u64), findings: &mut Findings) {
         let bit = bit(server);
         let absent =
             u32::from(self.servers).saturating_sub(u32::try_from(self.seen.len()).unwrap_or(u32::MAX));
         for index in from.max(self.window.floor() + 1)..=to.min(self.window.top()) {
+            let based = self.based_beyond(index);
             let Some(slot) = self.window.slot(index) else { continue };
             slot.variants.iter_mut().for_each(|variant| variant.holders &= !bit);
             let committed = slot.committed;
             if let Some(variant) = slot.variant(committed) {
-                let holders = variant.holders.count_ones();
+                let holders = (variant.holders | based).count_ones();
                 let stays = holders + absent > u32::from(self.servers) / 2;
                 findings.expect(Property::CommittedOnMajority, stays, || {
                     format!("server {server} deletes the committed entry of index {index}: {holders} disks have it")
@@ -319,9 +350,11 @@ impl Logs {
         let absent =
             u32::from(self.servers).saturating_sub(u32::try_from(self.seen.len()).unwrap_or(u32::MAX));
         for index in std::mem::take(&mut self.unproven) {
+            let based = self.based_beyond(index);
             let Some(slot) = self.window.slot(index) else { continue };
             let committed = slot.committed;
-            let holders = slot.variant(committed).map_or(0, |variant| variant.holders.count_ones());
+            let holders = slot.variant(committed).map_or(0, |variant| variant.holders);
+            let holders = (holders | based).count_ones();
             let on_majority = holders + absent > u32::from(self.servers) / 2;
             findings.expect(Property::CommittedOnMajority, on_majority, || {
                 format!("index {index} is committed, and at the end on the disks of {holders} servers")
@@ -344,7 +377,7 @@ mod tests {
         let (mut logs, mut findings) = (Logs::new(1, true), Findings::new(&[], &[]));
         let (mut shape, data) = (Shape::default(), Content(7));
         let nothing = Log { snapshot: None, entries: Vec::new() };
-        logs.start(0, &shape, &nothing, &mut findings);
+        logs.start(0, 0, &shape, &nothing, &mut findings);
         let append = Change::Append { entries: vec![Entry { term: 1, command: Content(1) }] };
         let snapshot = Snapshot { last_included_index: 1, last_included_term: 1, data };
         let taken = Change::Snapshot { snapshot, keep_suffix: true };

@@ -27,7 +27,8 @@ pub use timeline::{Clock, Kind, Mark, Timeline};
 pub use unexplained::{Cause, Unexplained};
 
 use crate::trace::{Line, Reader, Sequence, TraceError};
-use event::Event;
+use event::{Content, Event};
+use figure2_core::{InstallSnapshot, Message};
 use judge::Judge;
 use std::sync::Arc;
 
@@ -182,6 +183,12 @@ pub fn audit(open: &dyn Fn() -> Result<Vec<Reader>, TraceError>) -> Result<Repor
     let files: Vec<Arc<str>> = readers.iter().map(|reader| reader.file().clone()).collect();
     let cluster = readers.iter().map(|reader| reader.header().servers).max().unwrap_or_default();
     let mut judge = Judge::new(cluster, files.len() == 1);
+    for envelope in readers.iter().flat_map(|reader| &reader.header().on_their_way) {
+        if let Message::InstallSnapshot(InstallSnapshot { term, snapshot }) = &envelope.message {
+            let last = (snapshot.last_included_index.0, snapshot.last_included_term.0);
+            judge.logs.is_there(last, Content::of(snapshot.data.as_str()), term.0);
+        }
+    }
     let mut lines = 0;
     let mut merged = Merged::<Event>::new(readers)?;
     while let Some(Next { file, number, at, position, line }) = merged.next_line()? {

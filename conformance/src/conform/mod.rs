@@ -11,7 +11,7 @@ mod medium;
 mod waiting;
 mod walk;
 mod ways;
-mod words;
+pub(crate) mod words;
 mod writer;
 
 pub use bench::Bench;

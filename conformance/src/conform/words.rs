@@ -21,28 +21,52 @@ pub fn content(prefix: &model::Prefix) -> Vec<u8> {
 
 /// A snapshot.
 pub fn snapshot(snapshot: &Snapshot<model::Prefix>) -> Snapshot<Bytes> {
+    translate_snapshot(snapshot, |prefix| content(prefix).into())
+}
+
+/// A snapshot with other data.
+fn translate_snapshot<S, T>(snapshot: &Snapshot<S>, data: impl Fn(&S) -> T) -> Snapshot<T> {
     Snapshot {
         last_included_index: snapshot.last_included_index,
         last_included_term: snapshot.last_included_term,
-        data: content(&snapshot.data).into(),
+        data: data(&snapshot.data),
     }
 }
 
 fn entries(entries: &[Entry<model::Command>]) -> Vec<Entry<Bytes>> {
-    entries.iter().map(|entry| Entry { term: entry.term, command: command(entry.command) }).collect()
+    translate_entries(entries, |command| self::command(*command))
 }
 
-/// A log.
-pub fn log(log: &Log<model::Command, model::Prefix>) -> Log<Bytes, Bytes> {
-    Log::from_parts(log.snapshot().map(snapshot), entries(log.entries()))
+/// Entries with other commands.
+fn translate_entries<C, D>(entries: &[Entry<C>], command: impl Fn(&C) -> D) -> Vec<Entry<D>> {
+    entries.iter().map(|entry| Entry { term: entry.term, command: command(&entry.command) }).collect()
+}
+
+/// A log with other commands and snapshots.
+fn translate_log<C, S, D, T>(
+    log: &Log<C, S>,
+    command: impl Fn(&C) -> D,
+    data: impl Fn(&S) -> T,
+) -> Log<D, T> {
+    let snapshot = log.snapshot().map(|snapshot| translate_snapshot(snapshot, data));
+    Log::from_parts(snapshot, translate_entries(log.entries(), command))
 }
 
 /// What must survive a crash.
 pub fn persistent(persistent: &Persistent<model::Command, model::Prefix>) -> Persistent<Bytes, Bytes> {
+    translate_persistent(persistent, |command| self::command(*command), |prefix| content(prefix).into())
+}
+
+/// What must survive a crash, with other commands and snapshots.
+pub fn translate_persistent<C, S, D, T>(
+    persistent: &Persistent<C, S>,
+    command: impl Fn(&C) -> D,
+    data: impl Fn(&S) -> T,
+) -> Persistent<D, T> {
     Persistent {
         current_term: persistent.current_term,
         voted_for: persistent.voted_for,
-        log: log(&persistent.log),
+        log: translate_log(&persistent.log, command, data),
     }
 }
 
@@ -74,26 +98,17 @@ pub fn translate<C, S, D, T>(
     let message = match &letter.message {
         Message::RequestVote(m) => Message::RequestVote(m.clone()),
         Message::RequestVoteReply(m) => Message::RequestVoteReply(m.clone()),
-        Message::AppendEntries(m) => {
-            let entries = m.entries.iter();
-            Message::AppendEntries(AppendEntries {
-                term: m.term,
-                prev_log_index: m.prev_log_index,
-                prev_log_term: m.prev_log_term,
-                entries: entries
-                    .map(|entry| Entry { term: entry.term, command: command(&entry.command) })
-                    .collect(),
-                leader_commit: m.leader_commit,
-            })
-        }
+        Message::AppendEntries(m) => Message::AppendEntries(AppendEntries {
+            term: m.term,
+            prev_log_index: m.prev_log_index,
+            prev_log_term: m.prev_log_term,
+            entries: translate_entries(&m.entries, command),
+            leader_commit: m.leader_commit,
+        }),
         Message::AppendEntriesReply(m) => Message::AppendEntriesReply(m.clone()),
         Message::InstallSnapshot(m) => Message::InstallSnapshot(InstallSnapshot {
             term: m.term,
-            snapshot: Snapshot {
-                last_included_index: m.snapshot.last_included_index,
-                last_included_term: m.snapshot.last_included_term,
-                data: data(&m.snapshot.data),
-            },
+            snapshot: translate_snapshot(&m.snapshot, data),
         }),
         Message::InstallSnapshotReply(m) => Message::InstallSnapshotReply(m.clone()),
     };

@@ -3,22 +3,57 @@
 use super::defect::Defect;
 use super::plan::Plan;
 use super::run::{Figures, Run, run};
+use super::states::States;
 use super::verdict::Verdict;
 use crate::tester::Digest;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+/// Where the plans of a batch come from.
+#[derive(Clone)]
+pub enum Plans {
+    /// Each begins with empty disks, and has random faults for so many seconds.
+    Faults {
+        /// How many.
+        seconds: u64,
+    },
+    /// Each begins in a state of the model, and has no faults.
+    States(Arc<States>),
+}
+
+impl Plans {
+    /// The plan of a seed.
+    #[must_use]
+    pub fn of_seed(&self, seed: u64) -> Plan {
+        match self {
+            Plans::Faults { seconds } => Plan::of_seed(seed, *seconds),
+            Plans::States(states) => Plan::of_state(seed, states),
+        }
+    }
+}
+
+impl fmt::Display for Plans {
+    /// As arguments of the command.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Plans::Faults { seconds } => write!(f, "--seconds {seconds}"),
+            Plans::States(states) => write!(f, "--from {}", states.name()),
+        }
+    }
+}
+
 /// What to run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Batch {
     /// The first seed; each further one is the next number.
     pub seed: u64,
     /// How many.
     pub seeds: u64,
-    /// For how many seconds faults happen in each.
-    pub seconds: u64,
+    /// Where their plans come from.
+    pub plans: Plans,
     /// How many at a time, each on a thread of its own.
     pub jobs: usize,
     /// Puts a defect around the nodes.
@@ -53,7 +88,7 @@ impl Batch {
                         if place >= self.seeds {
                             return;
                         }
-                        let plan = Plan::of_seed(self.seed.wrapping_add(place), self.seconds);
+                        let plan = self.plans.of_seed(self.seed.wrapping_add(place));
                         let over = run(&plan, self.defect);
                         let digest = over.digest();
                         let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);

@@ -64,6 +64,7 @@ impl Client {
         let give_up = Instant::now() + patience;
         self.world.invoke(self.id, &request);
         let mut started = false;
+        let mut busy_since = None;
         while Instant::now() < give_up {
             let answer = timeout(ATTEMPT, self.world.ask(self.believed, &request)).await;
             match answer {
@@ -80,10 +81,12 @@ impl Client {
                     return true;
                 }
                 Ok(Answer::NotLeader) => {}
-                Ok(Answer::Busy) => {
+                // A leader that nobody answers is busy for good: after a while another is asked.
+                Ok(Answer::Busy) if busy_since.get_or_insert_with(Instant::now).elapsed() < ATTEMPT => {
                     sleep(Duration::from_millis(self.random.random_range(1..40))).await;
                     continue;
                 }
+                Ok(Answer::Busy) => busy_since = None,
                 // Nobody has taken it, and nobody will.
                 Ok(Answer::TooLarge) => {
                     self.world.complete(self.id, Outcome::Failed);

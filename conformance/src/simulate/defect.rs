@@ -23,11 +23,15 @@ pub enum Defect {
     LimitsIgnored,
     /// A leader sends its snapshot again with each heartbeat.
     SnapshotRepeated,
+    /// A leader never hears that a follower's log differs from its own from the very first entry on.
+    FirstEntryKept,
+    /// A leader hears that a follower has what it sent only while it reaches all followers, and they it.
+    AllMustAnswer,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Defect; 9] = [
+    pub const ALL: [Defect; 11] = [
         Defect::LyingDisk,
         Defect::StaleReads,
         Defect::DoneTwice,
@@ -37,6 +41,8 @@ impl Defect {
         Defect::NeverStepsDown,
         Defect::LimitsIgnored,
         Defect::SnapshotRepeated,
+        Defect::FirstEntryKept,
+        Defect::AllMustAnswer,
     ];
 }
 
@@ -52,6 +58,8 @@ impl fmt::Display for Defect {
             Defect::NeverStepsDown => "never-steps-down",
             Defect::LimitsIgnored => "limits-ignored",
             Defect::SnapshotRepeated => "snapshot-repeated",
+            Defect::FirstEntryKept => "first-entry-kept",
+            Defect::AllMustAnswer => "all-must-answer",
         })
     }
 }

@@ -28,8 +28,15 @@ struct Contents {
 }
 
 impl Disk {
-    pub(super) fn new(server: u8, weather: Weather, lies: bool) -> Disk {
-        Disk { server, weather, lies, contents: Arc::default() }
+    /// With this on it.
+    pub(super) fn new(
+        server: u8,
+        durable: Persistent<Command, SnapshotData>,
+        weather: Weather,
+        lies: bool,
+    ) -> Disk {
+        let contents = Contents { durable, ..Contents::default() };
+        Disk { server, weather, lies, contents: Arc::new(Mutex::new(contents)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {

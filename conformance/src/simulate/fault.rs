@@ -2,6 +2,7 @@
 
 use rand::Rng;
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -35,6 +36,13 @@ pub enum Kind {
     Mute(Target),
     /// These servers and the others do not reach each other.
     Split(Vec<u8>),
+    /// What one server sends does not reach another; the way back is open.
+    OneWay {
+        /// Who is not heard.
+        from: u8,
+        /// By whom.
+        to: u8,
+    },
     /// Of 1000 messages so many are lost.
     Lossy(u16),
     /// Of 1000 messages so many arrive twice.
@@ -66,9 +74,16 @@ pub enum Target {
 
 /// The sorts of faults that a run may have: each run draws which of them it has, for a cluster that only meets a few
 /// of them gets into states that one which meets all of them never lives to see.
-pub(super) const SORTS: usize = 13;
+pub(super) const SORTS: usize = 14;
 
 impl Kind {
+    /// One that leaves most servers and their ways alone, so that it may last: the others can go on.
+    pub(super) fn draw_lasting(servers: u8, random: &mut StdRng) -> Kind {
+        // All that meet one server or one way.
+        let sorts = [0, 1, 3, 4, 5, 10, 11, 12, 13, 13];
+        Kind::draw(*sorts.choose(random).unwrap_or(&13), servers, random)
+    }
+
     pub(super) fn draw(sort: usize, servers: u8, random: &mut StdRng) -> Kind {
         let any = Target::Server(random.random_range(0..servers));
         let target = if random.random_bool(0.4) { Target::Leader } else { any };
@@ -85,7 +100,13 @@ impl Kind {
             9 => Kind::Reordering(random.random_range(20..800)),
             10 => Kind::SlowDisk(target, random.random_range(20..1500)),
             11 => Kind::HungDisk(target),
-            _ => Kind::FailingDisk { server: target, written: random.random_bool(0.5) },
+            12 => Kind::FailingDisk { server: target, written: random.random_bool(0.5) },
+            _ => {
+                let from = random.random_range(0..servers);
+                // Another one, unless there is none.
+                let to = (from + random.random_range(1..servers.max(2))) % servers;
+                Kind::OneWay { from, to }
+            }
         }
     }
 
@@ -95,6 +116,7 @@ impl Kind {
             Some(Target::Server(server)) => vec![server],
             _ => match self {
                 Kind::Split(servers) => servers.clone(),
+                Kind::OneWay { from, to } => vec![*from, *to],
                 _ => Vec::new(),
             },
         }
@@ -112,9 +134,12 @@ impl Kind {
             | Kind::SlowDisk(target, _)
             | Kind::HungDisk(target)
             | Kind::FailingDisk { server: target, .. } => Some(*target),
-            Kind::Blackout | Kind::Split(_) | Kind::Lossy(_) | Kind::Duplicating(_) | Kind::Reordering(_) => {
-                None
-            }
+            Kind::Blackout
+            | Kind::Split(_)
+            | Kind::OneWay { .. }
+            | Kind::Lossy(_)
+            | Kind::Duplicating(_)
+            | Kind::Reordering(_) => None,
         }
     }
 
@@ -136,6 +161,7 @@ impl Kind {
             Kind::Deaf(_) => "deaf",
             Kind::Mute(_) => "mute",
             Kind::Split(_) => "split",
+            Kind::OneWay { .. } => "one-way cut",
             Kind::Lossy(_) => "lossy",
             Kind::Duplicating(_) => "duplicating",
             Kind::Reordering(_) => "reordering",
@@ -161,6 +187,7 @@ impl fmt::Display for Fault {
         write!(f, "{from} to {to} ms: {}", self.kind.name())?;
         match &self.kind {
             Kind::Split(servers) => write!(f, ", servers {servers:?} from the others"),
+            Kind::OneWay { from, to } => write!(f, ", from server {from} to server {to}"),
             Kind::Lossy(per_mille) | Kind::Duplicating(per_mille) => {
                 write!(f, ", {per_mille} of 1000 messages")
             }

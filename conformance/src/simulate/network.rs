@@ -5,8 +5,8 @@ use super::weather::Weather;
 use super::world::World;
 use bytes::Bytes;
 use figure2::codec::decode_message;
-use figure2::{Peer, Replies};
-use figure2_core::Message;
+use figure2::{Index, Peer, Replies};
+use figure2_core::{AppendResult, Message};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -42,6 +42,31 @@ impl Peer for Link {
 }
 
 impl Link {
+    pub(super) fn new(world: &World, from: u8, to: u8) -> Link {
+        let weather = world.weather.clone();
+        Link { world: world.clone(), weather, from, to, repeated: Arc::default() }
+    }
+
+    /// Carries a message that was sent before the servers started: the network gets it so many ms after that.
+    pub(super) async fn carry_late(self, after_ms: u64, is_request: bool, message: Bytes) {
+        sleep(Duration::from_millis(after_ms)).await;
+        let Link { from, to, .. } = self;
+        if is_request {
+            // The answer goes to whoever runs there by now: the network outlives the server that asked.
+            match self.world.running(from) {
+                Some(asked) => self.carry(message, &asked.replies()),
+                None => self.weather.lost_on_the_way(),
+            }
+        } else if self.world.holds_back(from, to, &message) {
+            self.weather.lost_on_the_way();
+        } else if let Some(delay) = self.weather.fate(from, to).first
+            && arrives(&self.weather, from, to, delay).await
+            && let Some(server) = self.world.running(to)
+        {
+            server.replies().deliver(&message);
+        }
+    }
+
     /// The defects of a transport that sends more than its node does.
     fn repeat(&self, request: Bytes, replies: &Replies) {
         let mut repeated = self.repeated.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,8 +102,13 @@ impl Link {
     }
 
     fn transmit(&self, request: Bytes, replies: &Replies) {
+        self.world.sent(self.from, self.to, &request);
+        self.carry(request, replies);
+    }
+
+    /// As the weather will have it: there, and back with the reply.
+    fn carry(&self, request: Bytes, replies: &Replies) {
         let Link { from, to, .. } = *self;
-        self.world.sent(from, to, &request);
         let fate = self.weather.fate(from, to);
         for delay in fate.first.into_iter().chain(fate.second) {
             let (world, weather) = (self.world.clone(), self.weather.clone());
@@ -89,6 +119,9 @@ impl Link {
                 }
                 let Some(server) = world.running(to) else { return weather.lost_on_the_way() };
                 let Some(reply) = server.call(&request).await else { return };
+                if world.holds_back(to, from, &reply) {
+                    return weather.lost_on_the_way();
+                }
                 let fate = weather.fate(to, from);
                 if let Some(delay) = fate.second {
                     let (world, weather) = (world.clone(), weather.clone());
@@ -109,6 +142,27 @@ impl Link {
             });
         }
     }
+}
+
+fn append_result(reply: &[u8]) -> Option<AppendResult> {
+    match decode_message(reply).ok()?.message {
+        Message::AppendEntriesReply(reply) => Some(reply.result),
+        _ => None,
+    }
+}
+
+/// Whether a follower says that its log matches.
+pub(super) fn is_success(reply: &[u8]) -> bool {
+    matches!(append_result(reply), Some(AppendResult::Success { .. }))
+}
+
+/// Whether a follower says that its log differs from its very first entry on.
+pub(super) fn asks_for_first_entry(reply: &[u8]) -> bool {
+    let first = Index::ZERO.next();
+    matches!(
+        append_result(reply),
+        Some(AppendResult::Conflict { conflict_index, conflict_term: Some(_), .. }) if conflict_index == first
+    )
 }
 
 /// Waits until a message has crossed; false if the way is cut by then.

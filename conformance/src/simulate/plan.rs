@@ -2,6 +2,8 @@
 
 use super::fault::{Fault, Kind, SORTS};
 use super::sizes::{Limits, Sizes, Span};
+use super::start::Start;
+use super::states::States;
 use crate::tester::mix;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -13,7 +15,7 @@ const FORMAT: &str = "figure2-simulation";
 /// What the seed is mixed with, so that the parts of a run do not draw the same numbers.
 const PLAN: u64 = 10;
 /// The version of plans that this program writes and reads.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// A run: the cluster, its clients, its weather and its faults. All else (when messages arrive, what the clients ask,
 /// when elections are called) follows from the seed.
@@ -49,6 +51,9 @@ pub struct Plan {
     pub limits: Limits,
     /// How large commands and snapshots are.
     pub sizes: Sizes,
+    /// Where it begins, if not with empty disks and nothing on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
     /// Whether, once the cluster has recovered, the disk of its leader hangs: another one must serve.
     pub leader_hangs: bool,
     /// Until when faults happen, in ms; then all of them end, and the cluster must recover.
@@ -65,24 +70,19 @@ struct Kept {
 }
 
 impl Plan {
-    /// The plan of a seed: faults for `seconds`, about one each second and a half.
+    /// The plan of a seed: faults for `seconds`, about one each second and a half; in one plan of four fewer, that last, and
+    /// leave most servers alone.
     #[must_use]
     pub fn of_seed(seed: u64, seconds: u64) -> Plan {
         let random = &mut StdRng::seed_from_u64(mix(&[seed, PLAN]));
         let servers = *[3, 3, 3, 5, 5, 1].choose(random).unwrap_or(&3);
         let faults_until_ms = seconds.saturating_mul(1000);
         let sorts: Vec<usize> = (0..SORTS).filter(|_| random.random_bool(0.5)).collect();
-        let mut faults: Vec<Fault> = Vec::new();
-        let mut at_ms = 0;
-        while let Some(sort) = sorts.choose(random) {
-            at_ms += random.random_range(100..3000);
-            if at_ms >= faults_until_ms {
-                break;
-            }
-            let for_ms =
-                *[random.random_range(10..500), random.random_range(500..6000)].choose(random).unwrap_or(&10);
-            faults.push(Fault { at_ms, for_ms, kind: Kind::draw(*sort, servers, random) });
-        }
+        let faults = if servers > 2 && random.random_bool(0.25) {
+            lasting(servers, faults_until_ms, random)
+        } else {
+            quick(&sorts, servers, faults_until_ms, random)
+        };
         let limits = Limits::draw(random);
         let snapshot_every = *[0, 10, 50].choose(random).unwrap_or(&10);
         Plan {
@@ -100,10 +100,25 @@ impl Plan {
             write_ms: *[Span(0, 0), Span(0, 5), Span(2, 20)].choose(random).unwrap_or(&Span(0, 5)),
             sizes: Sizes::draw(&limits, snapshot_every, random),
             limits,
+            start: None,
             leader_hangs: servers > 2 && random.random_bool(0.25),
             faults_until_ms,
             faults,
         }
+    }
+
+    /// The plan of a seed that begins in a state of the model, and has no faults: what is on its way arrives, and then the
+    /// cluster must recover.
+    #[must_use]
+    pub fn of_state(seed: u64, states: &States) -> Plan {
+        let mut plan = Plan::of_seed(seed, 0);
+        plan.leader_hangs = false;
+        if let Some(start) = states.start(seed) {
+            plan.servers = u8::try_from(start.disks.len()).unwrap_or(plan.servers);
+            plan.faults_until_ms = start.until_ms();
+            plan.start = Some(start);
+        }
+        plan
     }
 
     /// Reads a plan from the text of its file.
@@ -145,6 +160,12 @@ impl Plan {
         }
         self.limits.check()?;
         self.sizes.check()?;
+        if let Some(start) = &self.start {
+            start.check(self.servers)?;
+            if start.until_ms() > DAY {
+                return Err("start: no time can be over a day".to_owned());
+            }
+        }
         if self.leader_hangs && self.servers < 3 {
             return Err(format!("leader_hangs: with {} servers no other can serve", self.servers));
         }
@@ -160,4 +181,36 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Faults of these sorts, about one each second and a half, none of which lasts longer than 6 s.
+fn quick(sorts: &[usize], servers: u8, until_ms: u64, random: &mut StdRng) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    let mut at_ms = 0;
+    while let Some(sort) = sorts.choose(random) {
+        at_ms += random.random_range(100..3000);
+        if at_ms >= until_ms {
+            break;
+        }
+        let for_ms =
+            *[random.random_range(10..500), random.random_range(500..6000)].choose(random).unwrap_or(&10);
+        faults.push(Fault { at_ms, for_ms, kind: Kind::draw(*sort, servers, random) });
+    }
+    faults
+}
+
+/// Faults that last, and leave most servers alone: longer than those have to make progress. One or a few at a time, and then
+/// none for a while.
+fn lasting(servers: u8, until_ms: u64, random: &mut StdRng) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    let mut at_ms = random.random_range(1000..4000);
+    while at_ms < until_ms {
+        let for_ms = random.random_range(11_000..15_000);
+        for _ in 0..random.random_range(1..=servers / 2) {
+            let kind = Kind::draw_lasting(servers, random);
+            faults.push(Fault { at_ms, for_ms, kind });
+        }
+        at_ms += for_ms + random.random_range(1000..4000);
+    }
+    faults
 }

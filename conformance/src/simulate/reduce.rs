@@ -28,6 +28,7 @@ pub fn reduce(plan: &Plan, failure: &Failure, defect: Option<Defect>, most_runs:
     loop {
         let before = reducer.best.plan.clone();
         reducer.faults();
+        reducer.messages();
         reducer.time();
         reducer.surroundings();
         if reducer.best.plan == before || reducer.best.runs >= most_runs {
@@ -90,6 +91,24 @@ impl Reducer {
         }
     }
 
+    /// Leaves out messages that are on their way at the start, and lets the others arrive at once.
+    fn messages(&mut self) {
+        let on_their_way = |plan: &Plan| plan.start.as_ref().map_or(0, |start| start.on_their_way.len());
+        for place in (0..on_their_way(&self.best.plan)).rev() {
+            self.try_changed(|plan| {
+                if let Some(start) = &mut plan.start {
+                    start.on_their_way.remove(place);
+                }
+            });
+            self.try_changed(|plan| {
+                let sent = plan.start.as_mut().and_then(|start| start.on_their_way.get_mut(place));
+                if let Some(sent) = sent {
+                    sent.after_ms = 0;
+                }
+            });
+        }
+    }
+
     /// Ends earlier, and brings the faults forward.
     fn time(&mut self) {
         for eighths in [1, 2, 4, 6, 7] {
@@ -137,6 +156,8 @@ impl Reducer {
 
 /// How many of a plan's parts, its faults apart, are not the usual ones.
 fn unusual(plan: &Plan) -> usize {
+    let on_their_way = plan.start.iter().flat_map(|start| &start.on_their_way);
+    let on_their_way: usize = on_their_way.map(|sent| 1 + usize::from(sent.after_ms > 0)).sum();
     let (limits, sizes, usual) = (&plan.limits, &plan.sizes, Limits::default());
     let unusual = [
         plan.leader_hangs,
@@ -153,7 +174,7 @@ fn unusual(plan: &Plan) -> usize {
         limits.max_retained_bytes != usual.max_retained_bytes,
         limits.max_waiting_bytes != usual.max_waiting_bytes,
     ];
-    unusual.into_iter().filter(|is_so| *is_so).count()
+    on_their_way + unusual.into_iter().filter(|is_so| *is_so).count()
 }
 
 /// A fault and all that come after it begin earlier, and the end comes earlier: by this part of the time since the one

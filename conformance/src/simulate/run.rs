@@ -3,9 +3,12 @@
 use super::client::Client;
 use super::defect::Defect;
 use super::disk::Disk;
-use super::fault::{Fault, Kind, Target};
+use super::fault::{Fault, Kind};
 use super::flow::Sent;
 use super::plan::Plan;
+use super::progress::Progressed;
+use super::recover::{equal, read_back, served, succeeded};
+use super::start::{Feature, Start};
 use super::verdict::{Failure, Verdict, judge_history};
 use super::weather::{Counts, STORM};
 use super::world::World;
@@ -14,20 +17,21 @@ use crate::watch::panics::{self, Collected};
 use crate::watch::recording::{Judged, Recording};
 use bytes::Bytes;
 use figure2_core::RuleSet;
-use figure2_linearizability::{Action, Operation, write};
+use figure2_linearizability::{Operation, write};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Builder;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::dispatcher;
 
-/// How soon after the end of all faults a request must be answered, and then all services be equal.
+/// How soon after the end of all faults a request must be answered, and then all services be equal, or at least come nearer
+/// to each other.
 pub const RECOVERY: Duration = Duration::from_secs(5);
-/// The place of the fault that the plan's list does not have: the leader's disk hangs.
-const HANGS: usize = usize::MAX;
 /// How often it is looked whether a server stopped by itself.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// A run that is over.
 #[derive(Clone, Debug)]
@@ -76,14 +80,22 @@ pub struct Figures {
     pub lines: u64,
     /// Requests of clients.
     pub operations: u64,
+    /// What was committed while faults could happen.
+    pub progressed: Progressed,
     /// The rules that fired.
     pub rules: RuleSet,
+    /// The different states of the model in which runs began: a digest of each.
+    pub starts: BTreeSet<u64>,
+    /// How many runs began in a state with this feature.
+    pub features: BTreeMap<Feature, u64>,
+    /// The longest walk to a state in which a run began, in actions.
+    pub deepest: u32,
 }
 
 impl Figures {
     /// Adds those of another run.
     pub fn add(&mut self, other: &Figures) {
-        let Figures { simulated, counts, sent, elections, committed, lines, operations, rules } = other;
+        let Figures { simulated, counts, sent, elections, committed, lines, operations, rules, .. } = other;
         self.simulated += *simulated;
         self.counts.add(counts);
         self.sent.add(sent);
@@ -92,6 +104,21 @@ impl Figures {
         self.lines += lines;
         self.operations += operations;
         self.rules = self.rules.union(*rules);
+        self.progressed.add(&other.progressed);
+        self.starts.extend(&other.starts);
+        for (feature, runs) in &other.features {
+            *self.features.entry(*feature).or_default() += runs;
+        }
+        self.deepest = self.deepest.max(other.deepest);
+    }
+
+    /// Notes in which state of the model a run began.
+    fn began_in(&mut self, start: &Start) {
+        let mut hasher = DefaultHasher::new();
+        (&start.profile, start.committed, &start.disks, &start.on_their_way).hash(&mut hasher);
+        self.starts.insert(hasher.finish());
+        self.features.extend(start.features().into_iter().map(|feature| (feature, 1)));
+        self.deepest = start.depth;
     }
 }
 
@@ -103,7 +130,8 @@ impl Figures {
 pub fn run(plan: &Plan, defect: Option<Defect>) -> Run {
     let panicked = Collected::default();
     panics::collect(Some(Arc::clone(&panicked)));
-    let recording = Recording::begin();
+    let on_their_way = plan.start.as_ref().map(Start::recorded).unwrap_or_default();
+    let recording = Recording::begin_with(on_their_way);
     let caught = catch_unwind(AssertUnwindSafe(|| {
         let _recorded = dispatcher::set_default(&recording.dispatch);
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -118,7 +146,11 @@ pub fn run(plan: &Plan, defect: Option<Defect>) -> Run {
     if let Some(what) = panicked.lock().unwrap_or_else(PoisonError::into_inner).first() {
         left.failure = Some(Failure::Panic { what: what.clone() });
     }
-    conclude(left, recording.judge(&format!("seed-{}", plan.seed)))
+    let mut over = conclude(left, recording.judge(&format!("seed-{}", plan.seed)));
+    if let Some(start) = &plan.start {
+        over.figures.began_in(start);
+    }
+    over
 }
 
 /// What a simulation leaves, before it is judged.
@@ -128,6 +160,7 @@ struct Left {
     simulated: Duration,
     counts: Counts,
     sent: Sent,
+    progressed: Progressed,
     history: Vec<Operation>,
 }
 
@@ -144,6 +177,7 @@ fn conclude(left: Left, judged: Judged) -> Run {
         simulated: left.simulated,
         counts: left.counts,
         sent: left.sent,
+        progressed: left.progressed,
         operations: left.history.len() as u64,
         ..Figures::default()
     };
@@ -179,7 +213,8 @@ async fn simulate(plan: &Plan, defect: Option<Defect>) -> Left {
     let counts = world.weather.counts();
     let storm = (counts.messages > STORM).then_some(Failure::Storm(STORM));
     let (simulated, history, sent) = (began.elapsed(), world.history(), world.sum_sent());
-    let left = Left { failure: storm.or(failure), simulated, counts, history, sent };
+    let progressed = world.progressed();
+    let left = Left { failure: storm.or(failure), simulated, counts, history, sent, progressed };
     for server in 0..plan.servers {
         world.stop(server, Disk::after_crash);
     }
@@ -191,6 +226,7 @@ async fn whole(world: &World) -> Result<(), Failure> {
     for server in 0..world.plan().servers {
         world.start(server)?;
     }
+    world.begin_messages();
     let clients = (1..=u64::from(world.plan().clients)).map(|id| Client::new(world.clone(), id).run());
     let clients: Vec<_> = clients.map(tokio::spawn).collect();
     faults(world).await?;
@@ -204,7 +240,13 @@ async fn whole(world: &World) -> Result<(), Failure> {
         client.abort();
     }
     recovered?;
+    read_back(world).await?;
     if world.plan().leader_hangs {
+        // Or else whoever leads next may have a service that still loads what it missed, and answers late.
+        tokio::select! {
+            equal = equal(world) => equal,
+            stopped = supervised(world) => stopped,
+        }?;
         tokio::select! {
             succeeded = succeeded(world) => succeeded,
             stopped = supervised(world) => stopped,
@@ -213,7 +255,8 @@ async fn whole(world: &World) -> Result<(), Failure> {
     tokio::select! {
         equal = equal(world) => equal,
         stopped = supervised(world) => stopped,
-    }
+    }?;
+    read_back(world).await
 }
 
 /// A fault begins or ends.
@@ -262,11 +305,12 @@ async fn wait(world: &World, until: Instant) -> Result<(), Failure> {
     while Instant::now() < until {
         sleep_until(until.min(Instant::now() + LOOK)).await;
         supervise(world)?;
+        world.watch_progress()?;
     }
     Ok(())
 }
 
-async fn supervised(world: &World) -> Result<(), Failure> {
+pub(super) async fn supervised(world: &World) -> Result<(), Failure> {
     loop {
         sleep(LOOK).await;
         supervise(world)?;
@@ -285,59 +329,6 @@ fn supervise(world: &World) -> Result<(), Failure> {
         if world.running(server).is_none() && !world.weather.keeps_down(server) {
             world.start(server)?;
         }
-    }
-    Ok(())
-}
-
-/// A request of a fresh client is answered.
-async fn served(world: &World) -> Result<(), Failure> {
-    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 1);
-    if client.ask("k0", Action::Append("recovered;".into()), RECOVERY).await {
-        Ok(())
-    } else {
-        Err(Failure::NoLeader { waited: RECOVERY })
-    }
-}
-
-/// The disk of the leader hangs, and another server leads and serves. The old leader can serve as long as it does not
-/// step down: its followers' disks are a majority.
-async fn succeeded(world: &World) -> Result<(), Failure> {
-    let server = world.resolve(Target::Leader);
-    world.weather.begin(HANGS, &Kind::HungDisk(Target::Leader), Some(server));
-    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 3);
-    let succeeded = async {
-        let mut has_successor = false;
-        // A request that was asked when another led already.
-        while !(client.ask("k0", Action::Append("succeeded;".into()), RECOVERY).await && has_successor) {
-            sleep(LOOK).await;
-            has_successor = world.leader().is_some_and(|leader| leader != server);
-        }
-    };
-    let succeeded = timeout(RECOVERY, succeeded).await;
-    world.weather.end(HANGS);
-    succeeded.map_err(|_| Failure::NoSuccessor { server, waited: RECOVERY })
-}
-
-/// All services hold the same. Somebody must go on asking meanwhile: a leader commits what former leaders left only with
-/// an entry of its own term (section 5.4.2).
-async fn equal(world: &World) -> Result<(), Failure> {
-    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 2);
-    let equal = async {
-        loop {
-            client.ask("k0", Action::Append("equal;".into()), RECOVERY).await;
-            for _ in 0..5 {
-                sleep(LOOK).await;
-                let stores = world.stores();
-                if stores.windows(2).all(|pair| pair[0] == pair[1]) {
-                    return;
-                }
-            }
-        }
-    };
-    if timeout(RECOVERY, equal).await.is_err() {
-        let applied: Vec<String> = world.stores().iter().map(|store| store.applied.to_string()).collect();
-        let what = format!("they hold entries up to {}, and not the same map", applied.join(", "));
-        return Err(Failure::Diverged { waited: RECOVERY, what });
     }
     Ok(())
 }

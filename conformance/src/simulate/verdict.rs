@@ -26,6 +26,16 @@ pub enum Failure {
         /// How long.
         waited: Duration,
     },
+    /// While faults lasted, they left a majority that makes progress, and nothing was committed in time.
+    #[error(
+        "servers {majority:?} are a majority, run, and reach each other, and for {waited:.0?} nothing was committed"
+    )]
+    NoProgress {
+        /// The majority.
+        majority: Vec<usize>,
+        /// How long.
+        waited: Duration,
+    },
     /// After all faults had ended, the services did not become equal in time.
     #[error("all faults had ended, and after {waited:.0?} the services differ: {what}")]
     Diverged {

@@ -61,6 +61,8 @@ struct State {
     write_ms: Span,
     /// By their place in the plan.
     active: BTreeMap<usize, Active>,
+    /// How many faults have begun or ended.
+    changes: u64,
     counts: Counts,
 }
 
@@ -99,6 +101,7 @@ impl Weather {
             delay_ms: plan.delay_ms,
             write_ms: plan.write_ms,
             active: BTreeMap::new(),
+            changes: 0,
             counts: Counts::default(),
         })))
     }
@@ -110,11 +113,14 @@ impl Weather {
     pub(super) fn begin(&self, place: usize, kind: &Kind, server: Option<u8>) {
         let mut state = self.lock();
         *state.counts.faults.entry(kind.name()).or_default() += 1;
+        state.changes += 1;
         state.active.insert(place, Active { kind: kind.clone(), server });
     }
 
     pub(super) fn end(&self, place: usize) {
-        self.lock().active.remove(&place);
+        let mut state = self.lock();
+        let ended = state.active.remove(&place);
+        state.changes += u64::from(ended.is_some());
     }
 
     /// All faults end.
@@ -153,6 +159,21 @@ impl Weather {
             .any(|active| matches!(active.kind, Kind::HungDisk(_)) && active.server == Some(server))
     }
 
+    /// How many faults have begun or ended, and whether one of them loses or delays messages of all servers.
+    pub(super) fn changes(&self) -> (u64, bool) {
+        let state = self.lock();
+        let is_rough = |active: &Active| matches!(active.kind, Kind::Lossy(_) | Kind::Reordering(_));
+        (state.changes, state.active.values().any(is_rough))
+    }
+
+    /// Whether a fault meets the disk of the server.
+    pub(super) fn has_bad_disk(&self, server: u8) -> bool {
+        let is_of_disk =
+            |kind: &Kind| matches!(kind, Kind::SlowDisk(..) | Kind::HungDisk(_) | Kind::FailingDisk { .. });
+        let state = self.lock();
+        state.active.values().any(|active| active.server == Some(server) && is_of_disk(&active.kind))
+    }
+
     /// A number below `below`.
     pub(super) fn draw(&self, below: u64) -> u64 {
         self.lock().random.random_range(0..below.max(1))
@@ -183,6 +204,7 @@ impl State {
                 Kind::Isolated(_) => sends || hears,
                 Kind::Deaf(_) => hears,
                 Kind::Mute(_) => sends,
+                Kind::OneWay { from: cut_from, to: cut_to } => (*cut_from, *cut_to) == (from, to),
                 Kind::Split(side) => side.contains(&from) != side.contains(&to),
                 _ => false,
             }

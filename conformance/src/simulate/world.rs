@@ -4,12 +4,15 @@ use super::defect::Defect;
 use super::disk::Disk;
 use super::fault::Target;
 use super::flow::{Flow, Sent};
-use super::network::Link;
+use super::network::{Link, asks_for_first_entry, is_success};
 use super::plan::Plan;
+use super::progress::{Progress, Progressed, Situation};
+use super::start::Start;
 use super::store::{Reply, Request, Store};
 use super::verdict::Failure;
 use super::weather::Weather;
 use crate::tester::mix;
+use figure2::codec::encode_message;
 use figure2::{Index, Install, Options, ProposeError, Raft, ServerId};
 use figure2_linearizability::{Action, Operation, Outcome, Recorder};
 use std::collections::BTreeMap;
@@ -27,6 +30,7 @@ pub(super) struct World {
     members: Arc<Mutex<Vec<Member>>>,
     history: Arc<Mutex<Recorder>>,
     flow: Arc<Mutex<Flow>>,
+    progress: Arc<Mutex<Progress>>,
     failure: Arc<watch::Sender<Option<Failure>>>,
 }
 
@@ -62,13 +66,15 @@ const SERVER: u64 = 13;
 const CLIENT_DELAY: Duration = Duration::from_millis(1);
 
 impl World {
-    /// All servers down, all disks empty.
+    /// All servers down, all disks as the plan's start has them, or empty.
     pub(super) fn new(plan: &Plan, defect: Option<Defect>) -> World {
         let weather = Weather::new(plan);
+        let start = plan.start.as_ref();
+        let durable = |server| start.map(|start| start.disk(server)).unwrap_or_default();
         let member = |server| Member {
             raft: None,
             generation: 0,
-            disk: Disk::new(server, weather.clone(), defect == Some(Defect::LyingDisk)),
+            disk: Disk::new(server, durable(server), weather.clone(), defect == Some(Defect::LyingDisk)),
             store: Store::default(),
             waiting: BTreeMap::new(),
         };
@@ -77,8 +83,9 @@ impl World {
             defect,
             members: Arc::new(Mutex::new((0..plan.servers).map(member).collect())),
             weather,
-            history: Arc::default(),
+            history: Arc::new(Mutex::new(start.map(Start::history).unwrap_or_default())),
             flow: Arc::default(),
+            progress: Arc::new(Mutex::new(Progress::new())),
             failure: Arc::new(watch::Sender::new(None)),
         }
     }
@@ -139,11 +146,6 @@ impl World {
                 Store::decode(&snapshot.data).map_err(|what| Failure::Service { server, what })?
             }
         };
-        let (weather, from) = (self.weather.clone(), server);
-        let link = |to| {
-            let (world, weather) = (self.clone(), weather.clone());
-            Link { world, weather, from, to, repeated: Arc::default() }
-        };
         let (apply, messages) = mpsc::channel(16);
         let mut options = Options {
             install: if self.plan.install_automatically { Install::Automatic } else { Install::Conditional },
@@ -157,7 +159,7 @@ impl World {
         if self.has(Defect::NoElections) && generation > 1 {
             options.election_timeout = Duration::from_secs(60)..Duration::from_secs(61);
         }
-        let peers = (0..self.plan.servers).map(link).collect();
+        let peers = (0..self.plan.servers).map(|to| Link::new(self, server, to)).collect();
         let raft = Raft::make(peers, ServerId(server), disk, apply, options)
             .map_err(|error| Failure::Service { server, what: error.to_string() })?;
         self.with(server, |member| {
@@ -166,6 +168,18 @@ impl World {
         });
         tokio::spawn(super::service::run(self.clone(), server, generation, raft, messages));
         Ok(())
+    }
+
+    /// What was on its way before the servers started comes to the network.
+    pub(super) fn begin_messages(&self) {
+        for (after_ms, message) in self.plan.start.iter().flat_map(Start::messages) {
+            let (from, to) = (message.from.0, message.to.0);
+            // Whatever the model sends has a form.
+            if let Ok(bytes) = encode_message(&message) {
+                let link = Link::new(self, from, to);
+                tokio::spawn(link.carry_late(after_ms, message.message.is_request(), bytes));
+            }
+        }
     }
 
     /// Ends a server, whose disk is left as `left` says.
@@ -260,6 +274,53 @@ impl World {
     /// How much was sent.
     pub(super) fn sum_sent(&self) -> Sent {
         self.flow().sum()
+    }
+
+    /// Looks whether what faults leave of the cluster makes progress.
+    ///
+    /// # Errors
+    /// When it should have by now.
+    pub(super) fn watch_progress(&self) -> Result<(), Failure> {
+        let servers = 0..self.plan.servers;
+        let (changes, rough) = self.weather.changes();
+        let bad = |server| self.weather.has_bad_disk(server);
+        let up = |server| self.running(server).is_some();
+        let row = |from| servers.clone().map(|to| self.weather.passes(from, to)).collect();
+        let situation = Situation {
+            changes,
+            rough,
+            sound: servers.clone().map(|server| up(server) && !bad(server)).collect(),
+            present: servers.clone().map(|server| up(server) || bad(server)).collect(),
+            passes: servers.clone().map(row).collect(),
+        };
+        let known = servers.clone().filter_map(|server| Some(self.running(server)?.status().commit_index));
+        self.progress().look(situation, known.max().unwrap_or_default())
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What became of progress while faults could happen.
+    pub(super) fn progressed(&self) -> Progressed {
+        self.progress().sum()
+    }
+
+    /// Whether a defect holds a reply back that `server` gives to `leader`.
+    pub(super) fn holds_back(&self, server: u8, leader: u8, reply: &[u8]) -> bool {
+        let all_answer = || {
+            let others = (0..self.plan.servers).filter(|other| *other != leader);
+            let mut both_ways = others.map(|other| {
+                let reached = self.weather.passes(leader, other) && self.weather.passes(other, leader);
+                reached && self.running(other).is_some()
+            });
+            both_ways.all(|reached| reached)
+        };
+        match self.defect {
+            Some(Defect::AllMustAnswer) => server != leader && is_success(reply) && !all_answer(),
+            Some(Defect::FirstEntryKept) => asks_for_first_entry(reply),
+            _ => false,
+        }
     }
 
     /// Ends the run. The first failure counts.

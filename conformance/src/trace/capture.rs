@@ -150,7 +150,8 @@ impl Writer {
         let event: Event<Shown<'_>, Shown<'_>> = record::decode(event).map_err(io::Error::other)?;
         if let (0, Event::Start { config, .. }) = (self.lines, &event) {
             let format = FORMAT.to_owned();
-            let header = Header { format, version: VERSION, servers: config.servers, began: self.began };
+            let (servers, began) = (config.servers, self.began);
+            let header = Header { format, version: VERSION, servers, began, on_their_way: Vec::new() };
             serde_json::to_writer(&mut self.text, &header)?;
             self.text.push(b'\n');
         }

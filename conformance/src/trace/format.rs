@@ -2,6 +2,7 @@
 
 use super::Payload;
 use figure2::record::Event;
+use figure2_core::Envelope;
 use serde::{Deserialize, Serialize};
 
 /// What the header calls the format.
@@ -23,6 +24,10 @@ pub struct Header {
     /// When the recording began: microseconds since 1970, or 0 if its clock is not the world's. The lines of several
     /// files are put in order by this and their own `at`.
     pub began: u64,
+    /// Messages that were on their way when the recording began, in any order: nobody is seen to send them. Mostly there
+    /// are none, and then the field is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_their_way: Vec<Envelope<Payload, Payload>>,
 }
 
 /// Every line between the first and the last. `E` is what a reader wants to know of the event.

@@ -150,6 +150,7 @@ impl Validator {
     fn read(&mut self, reader: &mut Reader) -> Result<Option<Refusal>, TraceError> {
         self.counts.files += 1;
         let cluster = reader.header().servers;
+        reader.header().on_their_way.iter().for_each(|envelope| self.network.was_sent(envelope));
         let file = reader.file().clone();
         let mut progress = Progress::default();
         loop {

@@ -58,6 +58,11 @@ impl Network {
         }
     }
 
+    /// A message was on its way when the recording began.
+    pub(super) fn was_sent(&mut self, message: &Message) {
+        self.sent.insert(digest(message));
+    }
+
     /// A server sent a message.
     pub(super) fn sent(&mut self, place: &Place, message: &Message) -> Result<(), Objection> {
         let digest = digest(message);

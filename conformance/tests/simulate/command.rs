@@ -60,12 +60,29 @@ fn of_the_seeds_that_fail_the_first_few_leave_files_whatever_order_they_end_in()
 }
 
 #[test]
+fn a_state_that_fails_can_be_repeated_from_its_plan() {
+    let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let batch = ["--from", "all", "--seeds", "60", "--traces", "1"];
+    let defect = ["--defect", "first-entry-kept"];
+    assert_eq!(code(&[batch.as_slice(), defect.as_slice()].concat(), &directory), ExitCode::from(1));
+    let reduced = names(&directory).into_iter().find(|name| name.ends_with("-reduced.plan.json")).unwrap();
+    let path = directory.path().join(reduced);
+    let plan = ["--plan", path.to_str().unwrap()];
+    assert_eq!(simulate(&[plan.as_slice(), defect.as_slice()].concat()).unwrap(), ExitCode::from(1));
+    assert_eq!(simulate(&plan).unwrap(), ExitCode::SUCCESS);
+}
+
+#[test]
 fn silly_arguments_are_answered_with_what_is_possible() {
     let told = |words: &[&str]| format!("{:#}", simulate(words).unwrap_err());
     assert!(told(&["--seeds", "0"]).contains("1 and more"));
     assert!(told(&["--jobs", "0"]).contains("possible are 1 to 256"));
     assert!(told(&["--seconds", "0"]).contains("possible are 1 to 86400"));
     assert!(told(&["--plan", "nowhere.json"]).contains("nowhere.json"));
+    assert!(
+        told(&["--from", "nothing"]).contains("there is no profile nothing; possible are all, election,")
+    );
+    assert!(told(&["--from", "all", "--seconds", "5"]).contains("cannot be used with"));
     assert!(told(&["--defect", "none"]).contains("lying-disk"));
     assert!(told(&["--plan", "a", "--seeds", "3"]).contains("cannot be used with"));
 }

@@ -4,15 +4,23 @@
 
 mod command;
 mod disks;
+mod progress;
 mod recorded;
 mod snapshots;
+mod states;
 
-use figure2_conformance::simulate::{Batch, Defect, Failure, Kind, Plan, Run, Target, Verdict, reduce, run};
+use figure2_conformance::simulate::{
+    Batch, Defect, Failure, Kind, Plan, Plans, Run, Target, Verdict, reduce, run,
+};
 use figure2_linearizability::{Reading, read, write};
 use std::sync::Mutex;
 
 /// Runs seeds until one fails.
 fn first_failure(defect: Defect) -> (Plan, Run) {
+    // It takes a log without any common entry.
+    if defect == Defect::FirstEntryKept {
+        return states::first_failure(defect);
+    }
     for seed in 1..=60 {
         let plan = Plan::of_seed(seed, 30);
         let over = run(&plan, Some(defect));
@@ -49,7 +57,8 @@ fn the_same_plan_gives_the_same_run_byte_for_byte() {
 
 #[test]
 fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
-    let batch = |jobs| Batch { seed: 100, seeds: 40, seconds: 20, jobs, defect: None };
+    let batch =
+        |jobs| Batch { seed: 100, seeds: 40, plans: Plans::Faults { seconds: 20 }, jobs, defect: None };
     let failed = Mutex::new(Vec::new());
     let done = batch(2).run(&|plan, over| {
         if !matches!(over.verdict, Verdict::Holds) {
@@ -59,7 +68,7 @@ fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
     assert!(failed.lock().unwrap().is_empty(), "{failed:?}");
     let figures = &done.figures;
     assert_eq!((done.runs, done.failed, done.unfinished), (40, 0, 0));
-    assert_eq!(figures.counts.faults.len(), 13, "each sort of fault: {:?}", figures.counts.faults);
+    assert_eq!(figures.counts.faults.len(), 14, "each sort of fault: {:?}", figures.counts.faults);
     let counts = &figures.counts;
     for count in [counts.lost, counts.duplicated, counts.failed_writes, counts.undone_writes, counts.restarts]
     {
@@ -71,7 +80,7 @@ fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
 #[test]
 fn each_defect_is_found_by_the_check_that_is_there_for_it() {
     type Expected = fn(&Failure) -> bool;
-    let expected: [(Defect, Expected); 9] = [
+    let expected: [(Defect, Expected); 11] = [
         (Defect::LyingDisk, |failure| matches!(failure, Failure::Recording { .. })),
         (Defect::StaleReads, |failure| matches!(failure, Failure::NotLinearizable { .. })),
         (Defect::DoneTwice, |failure| matches!(failure, Failure::NotLinearizable { .. })),
@@ -93,6 +102,10 @@ fn each_defect_is_found_by_the_check_that_is_there_for_it() {
             Defect::SnapshotRepeated,
             |failure| matches!(failure, Failure::Limit { what, .. } if what.contains("sent again")),
         ),
+        (Defect::FirstEntryKept, |failure| {
+            matches!(failure, Failure::Diverged { .. } | Failure::NoLeader { .. })
+        }),
+        (Defect::AllMustAnswer, |failure| matches!(failure, Failure::NoProgress { .. })),
     ];
     assert_eq!(expected.map(|(defect, _)| defect), Defect::ALL);
     for (defect, is_expected) in expected {
@@ -163,7 +176,7 @@ fn a_plan_that_makes_no_sense_is_refused_with_what_would() {
     let text = plan.text();
     let older = r#"{ "format": "figure2-simulation", "version": 1, "seed": 7, "servers": 3 }"#;
     let told = Plan::parse(older).unwrap_err();
-    assert!(told.contains("version 1") && told.contains("version 2") && told.contains("--seed"), "{told}");
+    assert!(told.contains("version 1") && told.contains("version 3") && told.contains("--seed"), "{told}");
     assert!(Plan::parse(&text.replace("figure2-simulation", "another")).unwrap_err().contains("another"));
     assert!(Plan::parse(&text[..text.len() / 2]).unwrap_err().contains("not a plan"));
 }

@@ -186,6 +186,11 @@ impl Raft {
         StatusWatch(self.monitor.watch())
     }
 
+    /// Takes in replies: for a transport that has one apart from its request, such as one that outlived the node that asked.
+    pub fn replies(&self) -> Replies {
+        Replies { raft: self.clone() }
+    }
+
     /// Takes in a reply from a peer.
     pub(crate) fn deliver(&self, reply: &[u8]) {
         match self.decode(reply) {
