@@ -140,7 +140,7 @@ async fn throughput(kind: Kind, record: bool, clients: usize, time: Duration) ->
     for (me, own) in waiting.iter().enumerate() {
         let (apply, messages) = mpsc::channel(1024);
         let peers = (0..3).map(|to| Direct { cluster: cluster.clone(), to }).collect();
-        let options = Options { record, seed: 7, ..Options::default() };
+        let options = Options { record, seed: Some(7), ..Options::default() };
         let raft = Raft::make(peers, ServerId(u8::try_from(me)?), Log::new(kind)?, apply, options)?;
         tokio::spawn(serve(raft.clone(), messages, own.clone()));
         servers.push(raft);

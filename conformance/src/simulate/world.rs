@@ -150,7 +150,7 @@ impl World {
         let mut options = Options {
             install: if self.plan.install_automatically { Install::Automatic } else { Install::Conditional },
             record: true,
-            seed: mix(&[self.plan.seed, SERVER, server.into(), generation.into()]),
+            seed: Some(mix(&[self.plan.seed, SERVER, server.into(), generation.into()])),
             ..Options::default()
         };
         if !self.has(Defect::LimitsIgnored) {

@@ -56,7 +56,7 @@ impl Cluster {
                 Applying::Plain | Applying::Conditional => Install::Conditional,
             },
             record: true,
-            seed: mix(&[self.0.settings.seed, purpose::SERVER, server as u64, generation.into()]),
+            seed: Some(mix(&[self.0.settings.seed, purpose::SERVER, server as u64, generation.into()])),
             // The lab measures the log after each snapshot.
             max_retained_bytes: 0,
             ..Options::default()

@@ -49,3 +49,8 @@ pub type Command = bytes::Bytes;
 
 /// A snapshot of the service's state, as the service wrote it.
 pub type SnapshotData = bytes::Bytes;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

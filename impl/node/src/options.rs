@@ -46,21 +46,21 @@ pub struct Options {
     pub max_waiting_bytes: u64,
     /// Whether the node tells all it does, as `tracing` events that [`record`](crate::record) describes.
     pub record: bool,
-    /// Where the random election timeouts come from. The server's id is mixed in, so that equal seeds on all servers
-    /// still give different timeouts; in virtual time equal seeds give equal runs.
-    pub seed: u64,
+    /// Where the random election timeouts come from: the operating system if there is none. The server's id is mixed into
+    /// a seed, so that equal ones on all servers still give different timeouts; in virtual time equal seeds give equal runs.
+    pub seed: Option<u64>,
 }
 
 impl Default for Options {
-    /// Election timeouts of 400 to 800 ms, heartbeats every 120 ms, the service asked before a snapshot is installed, not
-    /// recorded, seed 0. At most 1,024 entries or 1 MiB in a message, 8 MiB in flight to a follower, commands of 8 MiB,
+    /// Election timeouts of 400 to 800 ms, drawn without a seed, heartbeats every 120 ms, snapshots installed
+    /// automatically, not recorded. At most 1,024 entries or 1 MiB in a message, 8 MiB in flight to a follower, commands of 8 MiB,
     /// 64 MiB uncommitted, 10 heartbeats of patience with a snapshot, 32 MiB retained for followers that lag, 64 MiB
     /// waiting for a write.
     fn default() -> Self {
         Options {
             election_timeout: Duration::from_millis(400)..Duration::from_millis(800),
             heartbeat_interval: Duration::from_millis(120),
-            install: Install::Conditional,
+            install: Install::Automatic,
             max_entries_per_message: 1024,
             max_message_bytes: 1 << 20,
             max_in_flight_bytes: 8 << 20,
@@ -70,7 +70,7 @@ impl Default for Options {
             max_retained_bytes: 32 << 20,
             max_waiting_bytes: 64 << 20,
             record: false,
-            seed: 0,
+            seed: None,
         }
     }
 }
@@ -129,8 +129,8 @@ impl Options {
 pub enum Install {
     /// The service decides when, by [`Raft::cond_install_snapshot`](crate::Raft::cond_install_snapshot) (the lab up
     /// to 2021). Until it has answered an offered snapshot, nothing else is handed to it.
-    #[default]
     Conditional,
     /// Raft switches by itself and then hands the snapshot over (the lab since 2023).
+    #[default]
     Automatic,
 }

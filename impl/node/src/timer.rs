@@ -21,10 +21,10 @@ pub(crate) struct Deadlines {
 impl Deadlines {
     pub(crate) fn new(me: ServerId, options: &Options) -> Self {
         // An odd constant with well-mixed bits, so that servers with equal seeds draw different timeouts.
-        let seed = options.seed ^ (u64::from(me.0) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = |seed: u64| seed ^ (u64::from(me.0) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let now = Instant::now();
         Deadlines {
-            random: StdRng::seed_from_u64(seed),
+            random: options.seed.map_or_else(StdRng::from_os_rng, |seed| StdRng::seed_from_u64(mixed(seed))),
             election_timeout: options.election_timeout.clone(),
             heartbeat_interval: options.heartbeat_interval,
             election: now,
@@ -116,7 +116,7 @@ mod tests {
     async fn election_timeouts_are_as_drawn() {
         let mut late = Vec::new();
         for seed in 0..400 {
-            let (options, asked) = (Options { seed, ..Options::default() }, Asked::default());
+            let (options, asked) = (Options { seed: Some(seed), ..Options::default() }, Asked::default());
             let (apply, _messages) = mpsc::channel(1);
             let peers = vec![asked.clone(); 3];
             // The same seed draws the same.

@@ -153,7 +153,7 @@ async fn a_restart_after_a_snapshot_delivers_what_follows_it() {
 #[tokio::test(start_paused = true)]
 async fn equal_seeds_give_equal_runs() {
     async fn run(seed: u64) -> Vec<(Duration, ServerId, ServerId, Bytes)> {
-        let mut cluster = Cluster::with(3, Options { seed, ..Options::default() });
+        let mut cluster = Cluster::with(3, Options { seed: Some(seed), ..Options::default() });
         for n in 0..5 {
             cluster.commit(&n.to_string()).await;
         }

@@ -132,6 +132,26 @@ pub const ALL: &[Mutant] = &[
         likely: &["busy"],
     },
     Mutant {
+        name: "outcome-not-told",
+        about: "what is applied does not wake those who wait for the outcome of their commands",
+        replacements: &[(
+            MONITOR,
+            "        wake.answered.into_iter().for_each(Waker::wake);\n",
+            "        drop(wake.answered);\n",
+        )],
+        likely: &["outcome"],
+    },
+    Mutant {
+        name: "outcome-at-the-end",
+        about: "the end of the node does not wake those who wait for the outcome of their commands",
+        replacements: &[(
+            MONITOR,
+            "        state.applied.take_all().into_iter().for_each(Waker::wake);\n",
+            "",
+        )],
+        likely: &["kill-outcome"],
+    },
+    Mutant {
         name: "applier-not-notified",
         about: "a commit does not wake the applier",
         replacements: &[(MONITOR, "            self.applier.notify();\n", "")],

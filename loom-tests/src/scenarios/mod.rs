@@ -39,6 +39,12 @@ pub const ALL: &[Scenario] = &[
         run: proposing::busy,
     },
     Scenario {
+        name: "outcome",
+        about: "a client that waits for the outcome of its command, the writer (S1 answers as it sends) and the applier",
+        extra: 0,
+        run: proposing::outcome,
+    },
+    Scenario {
         name: "shorter-timeout",
         about: "a heartbeat that shortens the timeout on which the timer sleeps, the sender, the syncer",
         extra: 0,
@@ -115,6 +121,12 @@ pub const ALL: &[Scenario] = &[
         about: "kill against a proposer, the writer, the applier",
         extra: 1,
         run: stopping::kill_propose,
+    },
+    Scenario {
+        name: "kill-outcome",
+        about: "kill against a client that waits for the outcome of its command, the writer, the applier",
+        extra: 0,
+        run: stopping::kill_outcome,
     },
     Scenario {
         name: "kill-append",

@@ -8,7 +8,7 @@ use crate::setup::{
     leader_of_three_with_little_room,
 };
 use bytes::Bytes;
-use figure2::{Command, Index, ServerId, Term};
+use figure2::{Command, Index, ProposalOutcome, ServerId, Term};
 use std::sync::{Arc, Mutex};
 
 /// Two proposers and more, the writer, the applier. Each command is committed at the index that start named, and the
@@ -81,6 +81,19 @@ pub fn busy(extra: usize) {
     node.spawn_handlers(1 + extra, move |handler, n| propose(handler, 1 + n));
     propose(&node.handler(), 0);
     node.settle(2 + extra as u64);
+}
+
+/// Clients that wait for the outcome of their commands: each is told, and by then the service has the command.
+pub fn outcome(extra: usize) {
+    let mut node = Node::new(leader_of_three()).serving(Habits::default());
+    node.spawn_handlers(1 + extra, |handler, n| {
+        let proposed = handler.monitor.propose(Bytes::from(format!("client {n}")));
+        let Ok(position) = proposed else { panic!("the leader took no command: {proposed:?}") };
+        let outcome = block_on(handler.monitor.outcome(position));
+        assert!(outcome == ProposalOutcome::Applied, "{position:?}: {outcome:?}");
+        assert!(handler.book.lock().index >= position.index.0, "{position:?} is not applied");
+    });
+    node.settle(1 + extra as u64);
 }
 
 /// S2, until now silent, is heard of while a command is proposed: whichever step finds it behind, it is sent the command.

@@ -10,7 +10,7 @@ use crate::setup::{
 use bytes::Bytes;
 use core::task::{Context, Waker};
 use figure2::engine::{Envelope, syncer};
-use figure2::{Failure, Persister, Storage};
+use figure2::{Failure, Persister, ProposalOutcome, Storage};
 use figure2_core::Message;
 use std::sync::Arc;
 
@@ -19,6 +19,21 @@ pub fn kill_propose(extra: usize) {
     node.spawn_handlers(1 + extra, |handler, _| {
         let started = handler.monitor.start(Bytes::from_static(b"a client's"));
         assert!(started.is_leader || handler.monitor.is_stopped(), "the leader refused a command");
+    });
+    node.end();
+}
+
+pub fn kill_outcome(extra: usize) {
+    let mut node = Node::new(leader_of_three()).serving(Habits::default());
+    node.spawn_handlers(1 + extra, |handler, _| {
+        if let Ok(position) = handler.monitor.propose(Bytes::from_static(b"a client's")) {
+            let outcome = block_on(handler.monitor.outcome(position));
+            assert!(outcome != ProposalOutcome::Lost, "nothing else is committed at {position:?}");
+            assert!(
+                outcome == ProposalOutcome::Applied || handler.monitor.is_stopped(),
+                "unknown in a running node"
+            );
+        }
     });
     node.end();
 }

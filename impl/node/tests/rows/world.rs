@@ -2,8 +2,8 @@
 
 use crate::links::{Links, Wire};
 use figure2::{
-    ApplyMsg, Command, Index, Options, Persistent, Raft, Record, ServerId, SnapshotData, Started, Storage,
-    StorageError, Term,
+    ApplyMsg, Command, Index, Install, Options, Persistent, Raft, Record, ServerId, SnapshotData, Started,
+    Storage, StorageError, Term,
 };
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -165,7 +165,13 @@ impl World {
     fn start(&self, id: u8, servers: u8, disk: Memory) -> Server {
         let peers = (0..servers).map(|to| Wire { links: self.links.clone(), from: id, to }).collect();
         let (apply, messages) = mpsc::channel(16);
-        let raft = Raft::make(peers, ServerId(id), disk.clone(), apply, self.options.clone()).unwrap();
+        // Services are asked before a snapshot is installed; and the same test is the same run.
+        let options = Options {
+            install: Install::Conditional,
+            seed: self.options.seed.or(Some(0)),
+            ..self.options.clone()
+        };
+        let raft = Raft::make(peers, ServerId(id), disk.clone(), apply, options).unwrap();
         let service = Service {
             commands: disk.read(|durable| {
                 durable.log.snapshot().map(|snapshot| commands_of(&snapshot.data)).unwrap_or_default()
