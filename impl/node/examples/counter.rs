@@ -1,37 +1,17 @@
 //! A counter on three servers in one process: each command adds a number, and every server comes to the same sum.
-//!
-//! ```sh
-//! cargo run -p figure2 --example counter
-//! ```
+//! `cargo run -p figure2 --example counter` runs it.
+
+mod in_process;
 
 use bytes::Bytes;
-use figure2::{
-    ApplyMsg, Options, Peer, Persister, Proposal, ProposalOutcome, ProposeError, Raft, Replies, ServerId,
-};
+use figure2::{ApplyMsg, Options, Persister, Proposal, ProposalOutcome, ProposeError, Raft, ServerId};
+use in_process::Link;
 use std::error::Error;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 const SERVERS: u8 = 3;
-
-/// The way to a server of the same process. A real one sends the request over a network, and its answer back.
-#[derive(Clone, Default)]
-struct Link(Arc<OnceLock<Raft>>);
-
-impl Peer for Link {
-    fn send(&self, request: Bytes, replies: &Replies) {
-        let (target, replies) = (self.0.clone(), replies.clone());
-        tokio::spawn(async move {
-            if let Some(raft) = target.get()
-                && let Some(reply) = raft.call(&request).await
-            {
-                replies.deliver(&reply);
-            }
-        });
-    }
-}
 
 /// The service: adds up what is committed. The sum is in the other end of the channel.
 async fn count(mut applied: mpsc::Receiver<ApplyMsg>, sum: watch::Sender<u64>) {
@@ -69,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let raft = Raft::make(links.clone(), ServerId(id), storage, apply, Options::default())?;
         if let Some(link) = links.get(usize::from(id)) {
             // Only now can the others reach it.
-            let _ = link.0.set(raft.clone());
+            link.connect(Some(raft.clone()));
         }
         let (sum, seen) = watch::channel(0);
         tokio::spawn(count(applied, sum));
