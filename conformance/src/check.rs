@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 /// Most threads of a search.
 const MOST_THREADS: usize = 256;
 
-/// Checks the cluster exhaustively within each profile's bounds, by the very rules that the node runs.
+/// Check the cluster exhaustively within each profile's bounds, by the very rules that the node runs.
 ///
 /// Exit code 0: everything holds in every state; 1: a property is broken, the cluster does not recover from some state, or
 /// a search did not reach what it is there to check; 2: a search was not finished, or nothing could be run. Limits hold for each profile.

@@ -10,7 +10,7 @@ use std::hash::{Hash, Hasher};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
-/// Opens stateright's Explorer on a profile in a browser: choose what happens next, and see what becomes of it.
+/// Open stateright's Explorer on a profile in a browser: choose what happens next, and see what becomes of it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ExploreArgs {
     /// The profile

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Most tests at a time.
 const MOST_JOBS: usize = 256;
 
-/// MIT's Raft tests, 2A to 2D and 3A to 3D, against the real node on a simulated network.
+/// Run MIT's Raft tests, 2A to 2D and 3A to 3D, against the real node on a simulated network.
 ///
 /// Exit code 0: all passed; 1: a test failed, or the lab's limits were exceeded; 2: nothing could be run.
 #[derive(Clone, Debug, clap::Args)]

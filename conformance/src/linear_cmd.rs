@@ -38,8 +38,9 @@ pub enum Nil {
     Unknown,
 }
 
-/// Decide whether a history that clients recorded is linearizable. Exit code 0: it is; 1: it is not; 2: not decided, or
-/// unusable.
+/// Decide whether a history that clients recorded is linearizable.
+///
+/// Exit code 0: it is; 1: it is not; 2: not decided, or unusable.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LinearArgs {
     /// The history (docs/linearizability.md has all forms that are read).

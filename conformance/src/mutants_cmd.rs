@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// Most mutants at a time.
 const MOST_JOBS: usize = 256;
 
-/// Breaks the rules of Figure 2 one by one, from outside the core, and says which property catches each mutant.
+/// Break the rules of Figure 2 one by one, from outside the core, and say which property catches each mutant.
 ///
 /// Exit code 0: every mutant is killed by its property, every change that is said to break none breaks none, and the kill
 /// table that was built in says that the profiles of `all` see a break of each rule; 1: not so, or the page given with

@@ -9,7 +9,7 @@ use figure2_model::{CheckOptions, Retraced, Safety, System, Witness, shortest_wi
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Takes the steps of a trace file again on the model, and shows them.
+/// Replay the steps of a trace file on the model, and show them.
 ///
 /// Exit code 1: the steps break what the file says; 0: they do not, so the trace does not reproduce; 2: the file cannot
 /// be used. For a file made by `witness`, 0 is that the steps show it, and 1 that they do not. A file made by `conform`
@@ -29,7 +29,7 @@ pub struct ReplayArgs {
     pub rules: Option<String>,
 }
 
-/// Tells the shortest way to something that must be reachable.
+/// Show the shortest way to something that must be reachable.
 ///
 /// Exit code 0: there is one; 1: there is none; 2: none was found before a limit, or nothing could be run.
 #[derive(Clone, Debug, clap::Args)]

@@ -17,9 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-/// Whole clusters of real nodes on virtual time, with random faults: crashes, losses of power, partitions, lost,
-/// repeated and late messages, slow and failing disks; then all must recover. Or, with --from, from states of the model,
-/// without faults.
+/// Run whole clusters of real nodes under random faults, in virtual time; afterwards they must recover.
+///
+/// Faults are crashes, losses of power, partitions, lost, repeated and late messages, slow and failing disks. With --from
+/// there are none, and the clusters begin in states of the model.
 ///
 /// Every run is recorded, and its recording validated and audited; what its clients saw is checked for
 /// linearizability. Exit code 0: all hold; 1: one failed, told with the command that repeats it; 2: one came to no

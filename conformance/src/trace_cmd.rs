@@ -17,8 +17,9 @@ pub enum Format {
     Etcd,
 }
 
-/// Print a recorded trace as text, one JSON object a line (docs/trace-format.md): what a node writes while it runs is
-/// shorter, and only this program reads it.
+/// Print what a node recorded as text, one JSON object a line.
+///
+/// docs/trace-format.md describes that text. What a node writes while it runs is shorter, and only this program reads it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TraceArgs {
     /// What a node recorded

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Take the steps of recorded servers again, and name the first that cannot be.
+/// Replay the steps of recorded servers through the core, and name the first that differs.
 ///
 /// Exit code 0: every step follows from what was before it; 1: one does not, or a message was received that nobody
 /// sent; 2: a trace is empty, cut off, damaged or of another format.

@@ -9,7 +9,7 @@ use crate::simulate::{self, Plans, States};
 use crate::simulate_cmd::{self, Keep, SimulateOutcome};
 use crate::suite::{Batch, Mode, TESTS};
 use anyhow::anyhow;
-use figure2_model::{CheckOptions, Recovered, Report, Share, Verdict, profiles};
+use figure2_model::{CheckOptions, Profile, Recovered, Report, Share, Verdict, profiles as all_profiles};
 use interleavings::{Interleavings, Outcome};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,8 +17,10 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-/// The main job: every profile of the model exhaustively, the whole lab suite on the real node in virtual time, the node
-/// along the steps of the model, clusters under random faults, then every interleaving of the node's tasks within bounds.
+/// Check and test everything, and sum up what was shown and what was not.
+///
+/// Every profile of the model exhaustively, the whole lab suite on the real node in virtual time, the node along the steps
+/// of the model, clusters under random faults, then every interleaving of the node's tasks within bounds.
 ///
 /// Exit code 0: all holds; 1: something is violated or failed; 2: something was not finished.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,6 +40,77 @@ pub struct VerifyArgs {
     /// Leave out the interleavings of the node's tasks (`cargo loom`), which takes some minutes and the source tree
     #[arg(long)]
     pub without_loom: bool,
+    /// A first impression in about a minute: the smaller profiles, one round of the lab, a few clusters, and no interleavings
+    #[arg(long, conflicts_with_all = ["baseline", "rounds", "seeds"])]
+    pub quick: bool,
+}
+
+/// A part of the command, and how many seconds it takes on two cores that have nothing else to do.
+struct Part {
+    title: &'static str,
+    seconds: u64,
+}
+
+/// The parts of a run, in their order.
+struct Parts {
+    all: Vec<Part>,
+    begun: usize,
+}
+
+impl Parts {
+    fn of(args: &VerifyArgs) -> Parts {
+        let long = |quick, rest| if args.quick { quick } else { rest };
+        let part = |title, seconds| Part { title, seconds };
+        let mut all = vec![
+            part("the rules, checked exhaustively", long(25, 360)),
+            part("the node, run through the lab", long(6, 6 * u64::from(args.rounds))),
+            part("the node, driven along the steps of the model", 15),
+            part("clusters of nodes under random faults", long(4, 5 + args.seeds / 3)),
+        ];
+        if !args.quick && !args.without_loom {
+            all.push(part("the node's tasks, in every interleaving (cargo loom)", 330));
+        }
+        Parts { all, begun: 0 }
+    }
+
+    /// What will be done, and how long that takes.
+    fn plan(&self) -> String {
+        let mut text = String::from("This will check, on two cores in about:\n");
+        for Part { title, seconds } in &self.all {
+            text.push_str(&format!("  {:>9}  {title}\n", about(*seconds)));
+        }
+        text + &format!("  {:>9}  together\n", about(self.all.iter().map(|part| part.seconds).sum()))
+    }
+
+    /// Begins the next part.
+    fn begin(&mut self) {
+        let Some(part) = self.all.get(self.begun) else { return };
+        self.begun += 1;
+        let left: u64 = self.all.iter().skip(self.begun).map(|part| part.seconds).sum();
+        let then = if left == 0 { "the last one".to_owned() } else { format!("then {} more", about(left)) };
+        println!(
+            "\n== {} of {}: {} (about {}, {then})\n",
+            self.begun,
+            self.all.len(),
+            part.title,
+            about(part.seconds)
+        );
+    }
+}
+
+/// A time that is only roughly known.
+fn about(seconds: u64) -> String {
+    if seconds < 90 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
+}
+
+/// Profiles of which a quick run leaves none out that has fewer states than this, by the baseline that was built in.
+const QUICK_STATES: u64 = 1_500_000;
+
+fn quick_profiles() -> anyhow::Result<Vec<Profile>> {
+    let agreed = Baseline::built_in()?;
+    let is_small =
+        |profile: &Profile| agreed.states_of(&profile.name).is_some_and(|states| states < QUICK_STATES);
+    Ok(all_profiles().into_iter().filter(is_small).collect())
 }
 
 /// For how many simulated seconds faults happen in each cluster.
@@ -53,45 +126,47 @@ const MOST_REDUCE: u32 = 300;
 /// When a part could not begin; what `cargo loom` needs is looked for before the others run.
 pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let begin = Instant::now();
-    let loom = if args.without_loom { None } else { Some(Interleavings::prepare()?) };
-    let parts = 4 + usize::from(loom.is_some());
+    let loom = if args.without_loom || args.quick { None } else { Some(Interleavings::prepare()?) };
+    let mut parts = Parts::of(args);
+    let (rounds, seeds, starts) = if args.quick { (1, 8, 60) } else { (args.rounds, args.seeds, STARTS) };
+    let profiles = if args.quick { quick_profiles()? } else { all_profiles() };
     let threads = available_parallelism().map_or(1, usize::from);
-    println!("== 1 of {parts}: the rules, checked exhaustively\n");
+    println!("{}", parts.plan());
+    parts.begin();
     let options = CheckOptions { threads, ..CheckOptions::default() };
     let mut tell = |text: &str| print!("{text}");
     let agreed = args.baseline.as_deref().map(Baseline::read).transpose()?;
-    let checked = explore(&profiles(), &options, &mut tell)?;
-    let has_shrunk =
-        agreed.is_some_and(|agreed| has_shrunk(&agreed, &profiles(), &checked.reports, &mut tell));
+    let checked = explore(&profiles, &options, &mut tell)?;
+    let has_shrunk = agreed.is_some_and(|agreed| has_shrunk(&agreed, &profiles, &checked.reports, &mut tell));
 
-    println!("\n== 2 of {parts}: the node, run through the lab\n");
+    parts.begin();
     let batch = Batch {
         tests: TESTS.iter().collect(),
         mode: Mode::Virtual,
         seed: args.seed,
-        repeat: args.rounds,
+        repeat: rounds,
         jobs: threads,
         keep_trace: false,
     };
     let lab = run_batch(&batch, lab_cmd::Keep::default())?;
 
-    println!("\n== 3 of {parts}: the node, driven along the steps of the model\n");
+    parts.begin();
     let conform = conform_cmd::run_small()?;
 
-    println!("\n== 4 of {parts}: clusters of nodes under random faults\n");
+    parts.begin();
     let Batch { seed, jobs, .. } = batch;
     let plans = Plans::Faults { seconds: SECONDS };
-    let simulated = simulate::Batch { seed, seeds: args.seeds, plans, jobs, defect: None };
+    let simulated = simulate::Batch { seed, seeds, plans, jobs, defect: None };
     let from_faults = simulate_cmd::run_batch(&simulated, MOST_REDUCE, Keep::default())?;
     println!();
     let states = States::of("all").map_err(|reason| anyhow!(reason))?;
     let plans = Plans::States(Arc::new(states));
-    let simulated = simulate::Batch { seeds: STARTS, plans, ..simulated };
+    let simulated = simulate::Batch { seeds: starts, plans, ..simulated };
     let from_states = simulate_cmd::run_batch(&simulated, MOST_REDUCE, Keep::default())?;
 
     let loom = match loom {
         Some(loom) => {
-            println!("\n== 5 of {parts}: the node's tasks, in every interleaving (cargo loom)\n");
+            parts.begin();
             Some(loom.run()?)
         }
         None => None,
@@ -100,11 +175,18 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     println!("\n== Summary\n");
     print_checked(&checked);
     println!("{}", recovered(&checked));
-    print_lab(&lab, args);
+    print_lab(&lab, rounds, args.seed);
     print_conform(&conform);
     print_simulated(&from_faults, &from_states);
     println!("{}", told(loom.as_ref()));
     println!("{NOT_SHOWN}");
+    if args.quick {
+        println!(
+            "  This was a quick run: {} of {} profiles. All of it: figure2 verify",
+            profiles.len(),
+            all_profiles().len()
+        );
+    }
     let loom_code = loom.map_or(0, |loom| loom.code);
     if has_shrunk {
         println!("A profile covers less than the baseline says: see part 1.");
@@ -178,7 +260,7 @@ fn recovered(checked: &Checked) -> String {
     text
 }
 
-fn print_lab(lab: &LabOutcome, args: &VerifyArgs) {
+fn print_lab(lab: &LabOutcome, rounds: u32, seed: u64) {
     println!(
         "The node of impl/node, with its real lock, outbox, applier and encoding, on the lab's network:"
     );
@@ -186,8 +268,8 @@ fn print_lab(lab: &LabOutcome, args: &VerifyArgs) {
         "  {:<10} {} tests in {} rounds from seed {}, {:.0} simulated seconds\n",
         if lab.passed { "passed" } else { "FAILED" },
         TESTS.len(),
-        args.rounds,
-        args.seed,
+        rounds,
+        seed,
         lab.summary.simulated().as_secs_f64()
     );
 }

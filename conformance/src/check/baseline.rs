@@ -72,6 +72,21 @@ impl Baseline {
         Ok(baseline)
     }
 
+    /// The one that was committed with these sources.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn built_in() -> anyhow::Result<Baseline> {
+        let text = include_str!("../../../model/baseline.json");
+        serde_json::from_str(text).context("model/baseline.json is no baseline")
+    }
+
+    /// How many distinct states a profile has.
+    #[must_use]
+    pub fn states_of(&self, profile: &str) -> Option<u64> {
+        self.profiles.get(profile).map(|covered| covered.states_distinct)
+    }
+
     /// One that says nothing yet.
     #[must_use]
     pub fn empty() -> Baseline {

@@ -188,7 +188,7 @@ fn captured() -> Vec<u8> {
         let persister = Persister::new();
         for _ in 0..2 {
             let (apply, mut messages) = tokio::sync::mpsc::channel(1);
-            let options = Options { record: true, ..Options::default() };
+            let options = Options { record: true, seed: Some(1), ..Options::default() };
             let raft = Raft::make(vec![Nobody], ServerId(0), persister.clone(), apply, options).unwrap();
             tokio::time::sleep(Duration::from_secs(1)).await;
             for command in ["one", "two", "three"] {

@@ -30,7 +30,7 @@ fn text_of_a_lonely_server(record: bool) -> Vec<u8> {
         let persister = Persister::new();
         for commands in [["one", "two"], ["three", "four"]] {
             let (apply, mut messages) = mpsc::channel(1);
-            let options = Options { record, ..Options::default() };
+            let options = Options { record, seed: Some(1), ..Options::default() };
             let raft = Raft::make(vec![Nobody], ServerId(0), persister.clone(), apply, options).unwrap();
             sleep(Duration::from_secs(1)).await;
             for command in commands {
@@ -82,7 +82,7 @@ fn a_run_is_told_from_start_to_stop_and_a_restart_begins_with_what_was_saved() {
     let writes = of_run(1).filter(|line| line.event == Event::Write).count();
     let durable = of_run(1).filter(|line| line.event == Event::Durable).count();
     assert!(writes == durable && writes >= 2, "the vote, then the commands: {writes}");
-    assert_eq!(text, text_of_a_lonely_server(true), "virtual time: the same run, byte for byte");
+    assert!(text == text_of_a_lonely_server(true), "virtual time: the same run, byte for byte");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn recorded_file(name: &str) -> PathBuf {
     let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(recorder.layer()));
     runtime.block_on(async {
         let (apply, _messages) = mpsc::channel(1);
-        let options = Options { record: true, ..Options::default() };
+        let options = Options { record: true, seed: Some(1), ..Options::default() };
         Raft::make(vec![Nobody], ServerId(0), Persister::new(), apply, options).unwrap().kill();
     });
     file.finish().unwrap();
