@@ -6,9 +6,13 @@
 //! leader that never learns that nobody answers, or as a candidate of ever higher terms. Such a situation is *disturbed*:
 //! it is measured, not judged. The rules that make it one of the others are PreVote and CheckQuorum (Ongaro's thesis, 9.6
 //! and 6.2), which the core does not have yet.
+//!
+//! Bringing a follower what a new leader inherited counts as progress, too: nothing of it may be committed by counting
+//! (5.4.2), and with a small limit of bytes in flight it takes a round trip for each entry. It has an end, since a term
+//! adds nothing to what was inherited.
 
 use super::verdict::Failure;
-use figure2::Index;
+use figure2::{Index, Term};
 use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -29,6 +33,27 @@ pub(super) struct Situation {
     pub(super) present: Vec<bool>,
     /// Who gets a message to whom: by sender, then by receiver.
     pub(super) passes: Vec<Vec<bool>>,
+}
+
+/// What the leader of the latest term has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leading {
+    /// Its term.
+    pub(super) term: Term,
+    /// Where its log ends.
+    pub(super) last_log_index: Index,
+    /// The highest index that a majority holds, as far as the leader knows.
+    pub(super) held_by_majority: Index,
+}
+
+/// What the leader of the latest term found in its log.
+#[derive(Clone, Copy, Debug, Default)]
+struct Inherited {
+    term: Term,
+    /// Where its log ended when it was first seen to lead.
+    last_log_index: Index,
+    /// Up to where a majority is known to hold it.
+    held: Index,
 }
 
 /// What can be asked of a situation.
@@ -158,8 +183,11 @@ pub(super) struct Progress {
     since: Instant,
     /// When it was looked at last.
     seen: Instant,
-    /// The highest index that was known to be committed, and since when.
-    committed: (Index, Instant),
+    /// The highest index that was known to be committed.
+    committed: Index,
+    inherited: Inherited,
+    /// When something was committed, or a follower brought closer to it.
+    progressed_at: Instant,
     progressed: Progressed,
 }
 
@@ -172,16 +200,24 @@ impl Progress {
             standing: Standing::Neither,
             since: now,
             seen: now,
-            committed: (Index::ZERO, now),
+            committed: Index::ZERO,
+            inherited: Inherited::default(),
+            progressed_at: now,
             progressed: Progressed::default(),
         }
     }
 
-    /// Looks at the cluster: how it stands with its servers, and what any of them knows to be committed.
+    /// Looks at the cluster: how it stands with its servers, what any of them knows to be committed, and what the leader of
+    /// the latest term has.
     ///
     /// # Errors
     /// When an entry should have been committed by now.
-    pub(super) fn look(&mut self, situation: Situation, commit_index: Index) -> Result<(), Failure> {
+    pub(super) fn look(
+        &mut self,
+        situation: Situation,
+        commit_index: Index,
+        leading: Option<Leading>,
+    ) -> Result<(), Failure> {
         let now = Instant::now();
         // What was seen last has lasted until now.
         let waits = match &self.standing {
@@ -189,16 +225,18 @@ impl Progress {
             Standing::Disturbed { .. } => Some(&mut self.progressed.disturbed),
             Standing::Neither => None,
         };
-        let waited = now - self.since.max(self.committed.1);
+        let waited = now - self.since.max(self.progressed_at);
         if let Some(waits) = waits {
             waits.lasted += now - self.seen;
             waits.longest = waits.longest.max(waited);
             waits.long += u64::from(self.seen - self.since < PROGRESS && now - self.since >= PROGRESS);
         }
         self.seen = now;
-        let is_new = commit_index > self.committed.0;
+        let commits = commit_index > self.committed;
+        self.committed = self.committed.max(commit_index);
+        let is_new = self.brings_inherited(leading) || commits;
         if is_new {
-            self.committed = (commit_index, now);
+            self.progressed_at = now;
         }
         if situation != self.situation {
             self.standing = situation.standing();
@@ -210,6 +248,19 @@ impl Progress {
             return Err(Failure::NoProgress { majority: majority.clone(), waited: PROGRESS });
         }
         Ok(())
+    }
+
+    /// Whether a majority holds more of what the leader inherited than when this was last asked.
+    fn brings_inherited(&mut self, leading: Option<Leading>) -> bool {
+        let Some(Leading { term, last_log_index, held_by_majority }) = leading else { return false };
+        if term > self.inherited.term {
+            self.inherited = Inherited { term, last_log_index, held: Index::ZERO };
+        }
+        let Inherited { last_log_index, held, .. } = self.inherited;
+        let holds = held_by_majority.min(last_log_index);
+        self.inherited.held = held.max(holds);
+        // The first that a leader hears of its followers is what they had.
+        held > Index::ZERO && holds > held
     }
 
     /// What became of it so far.

@@ -6,7 +6,7 @@ use super::fault::Target;
 use super::flow::{Flow, Sent};
 use super::network::{Link, asks_for_first_entry, is_success};
 use super::plan::Plan;
-use super::progress::{Progress, Progressed, Situation};
+use super::progress::{Leading, Progress, Progressed, Situation};
 use super::start::Start;
 use super::store::{Reply, Request, Store};
 use super::verdict::Failure;
@@ -294,7 +294,18 @@ impl World {
             passes: servers.clone().map(row).collect(),
         };
         let known = servers.clone().filter_map(|server| Some(self.running(server)?.status().commit_index));
-        self.progress().look(situation, known.max().unwrap_or_default())
+        self.progress().look(situation, known.max().unwrap_or_default(), self.leading())
+    }
+
+    /// What the leader of the latest term has.
+    fn leading(&self) -> Option<Leading> {
+        let raft = self.running(self.leader()?)?;
+        let status = raft.status();
+        let mut held: Vec<Index> = raft.progress().iter().map(|(_, of)| of.match_index).collect();
+        held.push(status.last_log_index);
+        held.sort_unstable();
+        let held_by_majority = *held.get((held.len() - 1) / 2)?;
+        Some(Leading { term: status.term, last_log_index: status.last_log_index, held_by_majority })
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

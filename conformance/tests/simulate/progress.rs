@@ -3,7 +3,9 @@
 use crate::disks::{calm, holds};
 use crate::failure;
 use crate::recorded::Recorded;
-use figure2_conformance::simulate::{Defect, Failure, Fault, Kind, PROGRESS, Plan, Run, Target, run};
+use figure2_conformance::simulate::{
+    Defect, Failure, Fault, Kind, Limits, PROGRESS, Plan, Run, Sizes, Target, run,
+};
 use std::time::Duration;
 
 /// From 5 s on, when somebody leads, for 20 s.
@@ -31,6 +33,20 @@ fn while_a_majority_is_connected_and_not_disturbed_entries_are_committed() {
             assert!(judged.longest < Duration::from_secs(5), "seed {seed}, {kind:?}: {judged:?}");
         }
     }
+}
+
+/// A new leader brings a follower what it inherited one entry a round trip, and commits nothing meanwhile.
+#[test]
+fn bringing_what_a_leader_inherited_is_progress() {
+    // Found by seed 336, and reduced from it.
+    let mut plan = Plan::of_seed(336, 60);
+    (plan.clients, plan.limits) = (2, Limits { max_in_flight_bytes: 1, ..Limits::default() });
+    (plan.sizes, plan.leader_hangs, plan.faults_until_ms) = (Sizes::default(), false, 22_145);
+    plan.faults = vec![
+        Fault { at_ms: 0, for_ms: 0, kind: Kind::OneWay { from: 1, to: 0 } },
+        Fault { at_ms: 11_578, for_ms: 13_906, kind: Kind::Isolated(Target::Leader) },
+    ];
+    holds(&plan);
 }
 
 #[test]
