@@ -9,7 +9,7 @@ use crate::explore::spawn;
 use crate::fakes::{Clock, Monitor};
 use crate::setup::follower;
 use core::sync::atomic::Ordering;
-use figure2::Failure;
+use figure2_engine::Failure;
 use loom::sync::Mutex;
 use loom::sync::atomic::AtomicBool;
 use std::collections::BTreeSet;

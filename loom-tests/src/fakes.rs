@@ -6,14 +6,14 @@ use crate::setup::{ME, S1, append_succeeded, command};
 use core::future::poll_fn;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::Poll;
-use figure2::engine::{Due, Envelope, Link, Service, Snapshot, Timers};
-use figure2::{ApplyMsg, Command, Persistent, Record, RoleName, SnapshotData, Storage, StorageError};
-use figure2_core::{AppendResult, Index, Message};
+use figure2_core::{AppendResult, Index, Message, Persistent, Record};
+use figure2_engine::{ApplyMsg, Command, RoleName, SnapshotData, Storage, StorageError};
+use figure2_engine::{Due, Envelope, Link, Service, Snapshot, Timers};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The engine, as explored.
-pub type Monitor = figure2::engine::Monitor<Clock>;
+pub type Monitor = figure2_engine::Monitor<Clock>;
 
 /// A clock that has come to 0, and the election timeouts that are drawn.
 pub struct Clock {
@@ -94,6 +94,11 @@ impl Disk {
     fn made(durable: Persistent<Command, SnapshotData>, broken: bool, takes_until: u64) -> Disk {
         let waiters = Waiters::default();
         Disk(Arc::new(Mutex::new(Platter { durable, broken, takes_until, sent: 0, waiters })))
+    }
+
+    /// A disk of its own with the same contents: what a restarted server has, out of reach of the old one.
+    pub fn copy(&self) -> Disk {
+        Disk::new(self.read(Persistent::clone))
     }
 
     /// S1 was sent all up to that index.

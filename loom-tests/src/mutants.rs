@@ -10,7 +10,7 @@ pub struct Mutant {
     pub name: &'static str,
     /// What is wrong with it.
     pub about: &'static str,
-    /// The file, from impl/node/src; a text that stands there exactly once; what takes its place.
+    /// The file, from impl/engine/src; a text that stands there exactly once; what takes its place.
     pub replacements: &'static [(&'static str, &'static str, &'static str)],
     /// The scenarios that are tried first.
     pub likely: &'static [&'static str],

@@ -6,8 +6,8 @@ use crate::setup::Start;
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::Poll;
-use figure2::engine::{Envelope, Service, applier, sender, syncer};
-use figure2::{Install, Storage};
+use figure2_engine::{Envelope, Service, applier, sender, syncer};
+use figure2_engine::{Install, Storage};
 use std::sync::Arc;
 
 /// The engine, and what its tasks work on.

@@ -1,12 +1,13 @@
 //! Servers brought to where a scenario begins, and the messages that reach them: by hand, before any thread runs.
 
 use bytes::Bytes;
-use figure2::engine::{Envelope, Server, Snapshot};
-use figure2::{Command, Persistent, SnapshotData};
+use figure2_core::Persistent;
 use figure2_core::{
     AppendEntries, AppendEntriesReply, AppendResult, Batch, Config, Effects, Entry, Index, Input,
     InstallSnapshot, Log, Message, RequestVote, RequestVoteReply, ServerId, Term,
 };
+use figure2_engine::{Command, SnapshotData};
+use figure2_engine::{Envelope, Server, Snapshot};
 
 /// The server under exploration.
 pub const ME: ServerId = ServerId(0);

@@ -22,7 +22,7 @@ pub struct Workshop {
 const COPIED: &[&str] = &[
     "Cargo.toml",
     "impl/core",
-    "impl/node",
+    "impl/engine",
     "loom-tests/Cargo.toml",
     "loom-tests/Cargo.lock",
     "loom-tests/src",
@@ -88,7 +88,7 @@ impl Copy {
     ) -> Result<R, String> {
         let mut originals = Vec::new();
         let mutated = mutant.replacements.iter().try_for_each(|(file, old, new)| {
-            let path = self.tree.join("impl/node/src").join(file);
+            let path = self.tree.join("impl/engine/src").join(file);
             let failed = |error: String| format!("{file}: {error}");
             let text = fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
             let changed = mutants::replace(&text, old, new).map_err(failed)?;

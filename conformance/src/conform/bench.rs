@@ -3,6 +3,7 @@
 use super::defect::Defect;
 use super::difference::{Differing, Held};
 use super::disk::Disk;
+use super::harness::{ApplyMode, Harness, Timeout};
 use super::medium::{Journal, Seen, Service, lock};
 use super::waiting::Waiting;
 use super::words;
@@ -10,7 +11,6 @@ use super::writer::Happening;
 use bytes::Bytes;
 use figure2::Failure;
 use figure2::codec;
-use figure2::driven::{Driven, Pace, Timeout};
 use figure2_core::{Config, Index, ServerId};
 use figure2_model::{Apply, Bounds, Host, MachineEvent, Sending, Visible};
 use std::future::Future;
@@ -23,11 +23,11 @@ pub struct Bench {
     id: ServerId,
     config: Config,
     sending: Sending,
-    pace: Pace,
+    apply_mode: ApplyMode,
     journal: Journal,
     disk: Disk,
     service: Service,
-    node: Option<Driven>,
+    node: Option<Harness>,
     /// Whether writes lag: then the harness ends each save.
     lags: bool,
     /// Where writes lag: who waits for an answer, and what is on its way in the model and not yet from the node.
@@ -48,7 +48,7 @@ impl Bench {
             id,
             config: bounds.config(),
             sending: bounds.sending,
-            pace: if bounds.apply == Apply::AtOnce { Pace::AtOnce } else { Pace::OneByOne },
+            apply_mode: if bounds.apply == Apply::AtOnce { ApplyMode::AtOnce } else { ApplyMode::OneByOne },
             disk: Disk::new(journal.clone(), bounds.unwritten > 0, defect),
             journal,
             service: Service::default(),
@@ -82,7 +82,8 @@ impl Bench {
             }
             service.take(message);
         };
-        let mut node = Driven::make(self.id, self.config, self.disk.clone(), self.pace, link, deliver)?;
+        let mut node =
+            Harness::make(self.id, self.config, self.disk.clone(), self.apply_mode, link, deliver)?;
         node.rest();
         self.node = Some(node);
         Ok(())
@@ -109,7 +110,7 @@ impl Bench {
                 anyhow::ensure!(self.disk.is_saving(), "the node saves nothing");
                 self.disk.fail();
                 self.rest(false);
-                if let Some(Failure::Storage(_)) = self.node.as_ref().and_then(Driven::failure) {
+                if let Some(Failure::Storage(_)) = self.node.as_ref().and_then(Harness::failure) {
                     self.stop();
                 }
             }
@@ -208,7 +209,7 @@ impl Bench {
 
     /// While the service waits to hear whether its snapshot is installed, it must get nothing.
     fn serves_too_early(&mut self) -> bool {
-        self.waiting.installs() && self.node.as_mut().is_some_and(Driven::hand_over)
+        self.waiting.installs() && self.node.as_mut().is_some_and(Harness::hand_over)
     }
 
     /// The node is no more, and all that was in memory.
@@ -265,7 +266,7 @@ impl Bench {
         if let Some(wrong) = self.service.wrong() {
             differing.push(Differing::new("deliveries", &"in order", &wrong));
         }
-        if let Some(failure) = self.node.as_ref().and_then(Driven::failure) {
+        if let Some(failure) = self.node.as_ref().and_then(Harness::failure) {
             differing.push(Differing::new("the node", &"runs", &failure.to_string()));
         }
         differing
@@ -273,7 +274,7 @@ impl Bench {
 }
 
 /// Lets the node run until it rests, with somebody waiting for an answer of it: the waiter notes when it comes.
-fn answer<T>(node: &mut Driven, waiter: &Journal, answer: impl Future<Output = T>) -> Option<T> {
+fn answer<T>(node: &mut Harness, waiter: &Journal, answer: impl Future<Output = T>) -> Option<T> {
     let mut answer = pin!(answer);
     let waker = Waker::from(Arc::new(waiter.clone()));
     if let Poll::Ready(early) = answer.as_mut().poll(&mut Context::from_waker(&waker)) {

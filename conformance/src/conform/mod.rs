@@ -7,6 +7,7 @@ mod defect;
 mod difference;
 mod disk;
 mod file;
+mod harness;
 mod medium;
 mod waiting;
 mod walk;

@@ -6,6 +6,7 @@ use crate::error::MakeError;
 use core::ops::Range;
 use core::time::Duration;
 use figure2_core::{Config, Entry};
+use figure2_engine::Install;
 
 /// The settings of a node. All nodes of a cluster should have the same, but for the seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,15 +123,4 @@ impl Options {
             max_retained_bytes: self.max_retained_bytes,
         }
     }
-}
-
-/// Who switches to a snapshot that the leader sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Install {
-    /// The service decides when, by [`Raft::cond_install_snapshot`](crate::Raft::cond_install_snapshot) (the lab up
-    /// to 2021). Until it has answered an offered snapshot, nothing else is handed to it.
-    Conditional,
-    /// Raft switches by itself and then hands the snapshot over (the lab since 2023).
-    #[default]
-    Automatic,
 }

@@ -1,11 +1,10 @@
 //! Storage in memory: the lab's persister.
 
 use crate::codec;
-use crate::storage::Storage;
-use crate::sync::{Arc, Mutex, lock};
-use crate::{Command, SnapshotData, StorageError};
+use crate::{Command, SnapshotData, Storage, StorageError};
 use bytes::Bytes;
 use figure2_core::{Log, Persistent, Record, Snapshot};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Storage in memory, that outlives the node and not the process: for tests, and for the lab.
 ///
@@ -35,33 +34,38 @@ impl Persister {
     /// one.
     #[must_use]
     pub fn copy(&self) -> Persister {
-        Persister { contents: Arc::new(Mutex::new(lock(&self.contents).clone())) }
+        Persister { contents: Arc::new(Mutex::new(self.contents().clone())) }
     }
 
     /// The encoded state, without the snapshot: term, vote, the snapshot's index and term, and the entries after it.
     /// Empty before the first save.
     #[must_use]
     pub fn read_raft_state(&self) -> Bytes {
-        lock(&self.contents).raft_state.clone()
+        self.contents().raft_state.clone()
     }
 
     /// Length of [`read_raft_state`](Self::read_raft_state) in bytes.
     #[must_use]
     pub fn raft_state_size(&self) -> usize {
-        lock(&self.contents).raft_state.len()
+        self.contents().raft_state.len()
     }
 
     /// The service's snapshot; empty if there is none. On a restart the service starts from it, and Raft hands over
     /// the entries that follow.
     #[must_use]
     pub fn read_snapshot(&self) -> Bytes {
-        lock(&self.contents).snapshot.clone().unwrap_or_default()
+        self.contents().snapshot.clone().unwrap_or_default()
     }
 
     /// Length of [`read_snapshot`](Self::read_snapshot) in bytes.
     #[must_use]
     pub fn snapshot_size(&self) -> usize {
-        lock(&self.contents).snapshot.as_ref().map_or(0, Bytes::len)
+        self.contents().snapshot.as_ref().map_or(0, Bytes::len)
+    }
+
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        // Each holder leaves them whole.
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// [`Storage::save`], at once.
@@ -69,7 +73,7 @@ impl Persister {
     /// # Errors
     /// When the state cannot be encoded.
     pub fn write(&self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
-        let mut contents = lock(&self.contents);
+        let mut contents = self.contents();
         contents.mirror.apply_record(record);
         contents.raft_state = codec::encode_state(&contents.mirror).map_err(StorageError::failed)?;
         contents.snapshot = contents.mirror.log.snapshot().map(|s| s.data.clone());
@@ -86,7 +90,7 @@ impl Persister {
 
 impl Storage for Persister {
     fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        let mut contents = lock(&self.contents);
+        let mut contents = self.contents();
         let loaded = contents.decode()?;
         contents.mirror = loaded.clone();
         Ok(loaded)

@@ -1,9 +1,5 @@
 //! The node: the engine, run by tokio.
 
-use crate::engine::{
-    AwaitOutcome, Envelope, Link, Monitor, Service, Snapshot, Watch, applier, sender, syncer,
-};
-use crate::sync::Arc;
 use crate::timer::{self, Deadlines};
 use crate::{
     ApplyMsg, Command, Failure, MakeError, Options, Peer, Position, Progress, ProposalOutcome, ProposeError,
@@ -14,6 +10,10 @@ use core::future::{Future, IntoFuture, poll_fn};
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use figure2_core::{Index, Persistent, Record, Server, ServerId, Term};
+use figure2_engine::{
+    AwaitOutcome, Envelope, Link, Monitor, Service, Snapshot, Watch, applier, sender, syncer,
+};
+use std::sync::Arc;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, watch};
 use tokio::task::block_in_place;

@@ -1,10 +1,10 @@
 //! Election timeouts and heartbeats, on tokio's clock.
 
-use crate::engine::{Due, Monitor, Timers};
 use crate::{Options, RoleName};
 use core::ops::Range;
 use core::time::Duration;
 use figure2_core::ServerId;
+use figure2_engine::{Due, Monitor, Timers};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::time::{Instant, sleep_until};

@@ -2,13 +2,13 @@
 
 use super::Mutant;
 
-const MONITOR: &str = "engine/monitor.rs";
-const STATE: &str = "engine/state.rs";
-const APPLIER: &str = "engine/applier.rs";
-const PROPOSE: &str = "engine/propose.rs";
-const SYNCER: &str = "engine/syncer.rs";
-const SIGNAL: &str = "engine/signal.rs";
-const ONESHOT: &str = "engine/oneshot.rs";
+const MONITOR: &str = "monitor.rs";
+const STATE: &str = "state.rs";
+const APPLIER: &str = "applier.rs";
+const PROPOSE: &str = "propose.rs";
+const SYNCER: &str = "syncer.rs";
+const SIGNAL: &str = "signal.rs";
+const ONESHOT: &str = "oneshot.rs";
 
 /// All of them.
 pub const ALL: &[Mutant] = &[

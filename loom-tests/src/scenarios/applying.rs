@@ -3,7 +3,7 @@
 use crate::fakes::{Clock, Disk, Habits};
 use crate::node::Node;
 use crate::setup::{append_entries, follower};
-use figure2::Term;
+use figure2_core::Term;
 
 /// Two handlers and more of AppendEntries, one of which repeats what the other brings, the writer, the applier.
 pub fn append(extra: usize) {

@@ -8,7 +8,8 @@ use crate::setup::{
     leader_of_three_with_little_room,
 };
 use bytes::Bytes;
-use figure2::{Command, Index, ProposalOutcome, ServerId, Term};
+use figure2_core::{Index, ServerId, Term};
+use figure2_engine::{Command, ProposalOutcome};
 use std::sync::{Arc, Mutex};
 
 /// Two proposers and more, the writer, the applier. Each command is committed at the index that start named, and the

@@ -3,7 +3,7 @@
 use crate::fakes::Habits;
 use crate::node::Node;
 use crate::setup::{append_entries, follower, snapshot_from_leader, state_after};
-use figure2::Index;
+use figure2_core::Index;
 
 /// A thread of the service takes a snapshot of what it has, while more is committed and applied.
 pub fn snapshot(extra: usize) {

@@ -9,9 +9,9 @@ use crate::setup::{
 };
 use bytes::Bytes;
 use core::task::{Context, Waker};
-use figure2::engine::{Envelope, syncer};
-use figure2::{Failure, Persister, ProposalOutcome, Storage};
-use figure2_core::Message;
+use figure2_core::{Message, Persistent};
+use figure2_engine::{Envelope, syncer};
+use figure2_engine::{Failure, ProposalOutcome};
 use std::sync::Arc;
 
 pub fn kill_propose(extra: usize) {
@@ -81,26 +81,19 @@ pub fn kill_timer(extra: usize) {
 /// another candidate of term 2 asks. The old writer may still be writing: what it acknowledges is in the copy, so no
 /// two of them get the vote.
 pub fn restart(extra: usize) {
-    let mut persister = Persister::new();
-    let start = match persister.load() {
-        Ok(empty) => restarted(3, empty),
-        Err(error) => panic!("{error}"),
-    };
+    let start = restarted(3, Persistent::default());
     let disk = Disk::new(start.durable.clone());
-    let mut old = Node::with(start, disk, Clock::still());
+    let mut old = Node::with(start, disk.clone(), Clock::still());
     let votes = Arc::new(Mutex::new(0));
-    old.spawn_writer_on(persister.clone());
+    old.spawn_writer_on(disk.clone());
     let count = votes.clone();
     old.spawn_handlers(1 + extra, move |handler, _| {
         let reply = block_on(handler.monitor.request(vote_request(S1)));
         *lock(&count) += u32::from(grants(reply.as_ref()));
     });
     old.monitor.kill();
-    let mut copy = persister.copy();
-    let durable = match copy.load() {
-        Ok(durable) => durable,
-        Err(error) => panic!("a copy of the disk cannot be read: {error}"),
-    };
+    let copy = disk.copy();
+    let durable = copy.read(Persistent::clone);
     let new = Node::new(restarted(3, durable.clone()));
     let reply = {
         let request = new.monitor.request(vote_request(S2));

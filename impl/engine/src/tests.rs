@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
-use super::signal::Signal;
-use super::*;
-use crate::{ApplyMsg, Failure, Install, Persister, Position, ProposeError, RoleName, Storage, StorageError};
+use crate::signal::Signal;
+use crate::*;
 use bytes::Bytes;
 use core::future::Future;
 use core::pin::{Pin, pin};
@@ -107,20 +106,20 @@ fn monitor(servers: u8) -> Arc<Monitor<ElectAtOnce>> {
 }
 
 /// Storage that says how far it has come.
+#[derive(Default)]
 struct Disk {
-    persister: Persister,
+    contents: Persistent<Command, SnapshotData>,
     durable: Arc<AtomicU64>,
 }
 
 impl Storage for Disk {
     fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        self.persister.load()
+        Ok(self.contents.clone())
     }
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
-        self.persister.write(record)?;
-        let last = self.persister.load()?.log.last_index();
-        self.durable.store(last.0, Ordering::SeqCst);
+        self.contents.apply_record(record);
+        self.durable.store(self.contents.log.last_index().0, Ordering::SeqCst);
         Ok(())
     }
 }
@@ -154,7 +153,7 @@ impl Link for Sent {
 fn commands_of_many_threads_are_delivered_in_order_once_durable() {
     let monitor = monitor(1);
     let (durable, delivered) = (Arc::<AtomicU64>::default(), Arc::<Mutex<Vec<u64>>>::default());
-    let disk = Disk { persister: Persister::new(), durable: durable.clone() };
+    let disk = Disk { durable: durable.clone(), ..Disk::default() };
     let service = Witness { durable, delivered: delivered.clone() };
     let (for_sender, for_syncer, for_applier) = (monitor.clone(), monitor.clone(), monitor.clone());
     let sender = thread::spawn(move || block_on(sender::run(&for_sender, Sent::default())));
@@ -333,7 +332,7 @@ fn nothing_follows_an_offer_before_its_answer_is_durable() {
     assert_eq!(monitor.status().commit_index, Index(6));
     assert_eq!(monitor.next_apply(Install::Conditional), None, "the answer is not durable yet");
 
-    let mut syncer = pin!(syncer::run(&monitor, Persister::new()));
+    let mut syncer = pin!(syncer::run(&monitor, Disk::default()));
     assert!(syncer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(block_on(installed), Some(true));
     let first_index = Index(6);
@@ -352,7 +351,7 @@ impl Small {
         let server = Server::new(ServerId(0), config, Persistent::default()).unwrap();
         let monitor = Arc::new(Monitor::new(server, ElectAtOnce));
         let writes = monitor.clone();
-        let syncer = Box::pin(async move { syncer::run(&writes, Persister::new()).await });
+        let syncer = Box::pin(async move { syncer::run(&writes, Disk::default()).await });
         let mut small = Small { monitor, syncer };
         small.monitor.timeout();
         small.write();

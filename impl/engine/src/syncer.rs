@@ -1,11 +1,11 @@
 //! The syncer: the only task that writes to the storage, and that answers those who wait for a write.
 
-use super::signal::yield_now;
-use super::{Envelope, Monitor, Tag, Timers};
+use crate::signal::yield_now;
+use crate::{Envelope, Monitor, Tag, Timers};
 use crate::{Failure, Storage};
 
 /// Takes all that waits for a write, makes it durable with one save, tells the server, and only then answers, and hands
-/// over to the [sender](super::sender) what may leave; until the node stops.
+/// over to the [sender](crate::sender) what may leave; until the node stops.
 pub async fn run<T: Timers>(monitor: &Monitor<T>, mut storage: impl Storage) {
     let _stop_at_end = monitor.stop_at_end();
     while !monitor.is_stopped() {

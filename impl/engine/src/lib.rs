@@ -1,7 +1,12 @@
-//! The lock, the outbox, the sender, the syncer and the applier: what must be right under every interleaving.
+//! # figure2-engine
 //!
-//! It stands on [`crate::sync`] and on plain futures alone. Storage, the way to the peers, the way to the service and
-//! the timers are traits, so the same code runs as tokio tasks, on threads, and under an explorer of interleavings.
+//! What stands between the rules and the runtime: the lock, the outbox, the sender, the syncer and the applier. It is what
+//! must be right under every interleaving, so it stands on plain futures and on one module of synchronisation primitives,
+//! which an explorer of interleavings can replace. Storage, the way to the peers, the way to the service and the timers are
+//! traits: the same code runs as tokio tasks, on threads, one step at a time in a harness, and under loom.
+//!
+//! It must not know a runtime, a clock, a network or an encoding, and must not decide anything that is a rule: those are
+//! [`figure2_core`]'s. Whoever embeds Raft wants the crate `figure2`, which runs this one on tokio.
 //!
 //! ```text
 //!  handlers ──lock, step──┬─> outbox ──> syncer: save ──> Persisted (lock) ──> answer
@@ -13,26 +18,38 @@
 
 mod applied;
 pub mod applier;
-#[cfg(not(loom))]
-pub mod driven;
+mod error;
 mod monitor;
 mod observe;
 pub mod oneshot;
 mod propose;
+pub mod record;
 pub mod sender;
 mod signal;
 mod state;
+mod status;
+mod storage;
+mod sync;
 pub mod syncer;
 mod watch;
 
 pub use applied::AwaitOutcome;
 pub use applier::Service;
-pub use monitor::Monitor;
+pub use error::{Failure, ProposeError, StorageError};
+pub use monitor::{Monitor, StopAtEnd};
+pub use propose::ProposeWhenReady;
 pub use sender::Link;
+pub use signal::{Signal, Wait};
 pub use state::{Due, Timers};
+pub use status::{ApplyMsg, Install, Position, ProposalOutcome, RoleName, Started, Status};
+pub use storage::Storage;
 pub use watch::Watch;
 
-use crate::{Command, SnapshotData};
+/// A command of the service, as the service wrote it: Raft never looks inside.
+pub type Command = bytes::Bytes;
+
+/// A snapshot of the service's state, as the service wrote it.
+pub type SnapshotData = bytes::Bytes;
 
 /// The server that the lock guards.
 pub type Server = figure2_core::Server<Command, SnapshotData>;

@@ -3,8 +3,8 @@
 //! Nothing is kept for a proposal until somebody waits. Of all that the service has only where each term begins is kept:
 //! terms never fall along a log, so that is a few numbers, and it tells the term of every entry.
 
-use super::Monitor;
-use super::state::Timers;
+use crate::Monitor;
+use crate::state::Timers;
 use crate::sync::Arc;
 use crate::{Position, ProposalOutcome};
 use core::future::Future;
@@ -28,7 +28,7 @@ struct Stretch {
 
 /// What the service has, and who waits for more.
 #[derive(Default)]
-pub(super) struct Applied {
+pub(crate) struct Applied {
     /// The service has all entries up to here.
     last: Index,
     stretches: VecDeque<Stretch>,
@@ -38,14 +38,14 @@ pub(super) struct Applied {
 
 impl Applied {
     /// The service begins with a snapshot that ends there.
-    pub(super) fn begin(index: Index, term: Term) -> Applied {
+    pub(crate) fn begin(index: Index, term: Term) -> Applied {
         let mut applied = Applied::default();
         applied.has_snapshot(index, term);
         applied
     }
 
     /// The service has the entries of the log up to `to`, which it still holds.
-    pub(super) fn has_entries<C, S>(&mut self, log: &Log<C, S>, to: Index) {
+    pub(crate) fn has_entries<C, S>(&mut self, log: &Log<C, S>, to: Index) {
         let last_term = log.term_at(to);
         while self.last < to {
             let index = self.last.next();
@@ -57,7 +57,7 @@ impl Applied {
     }
 
     /// The service has a snapshot of the entries up to `index`, whose last one is of that term.
-    pub(super) fn has_snapshot(&mut self, index: Index, term: Term) {
+    pub(crate) fn has_snapshot(&mut self, index: Index, term: Term) {
         if index <= self.last {
             return;
         }
@@ -69,7 +69,7 @@ impl Applied {
     }
 
     /// The service has all entries up to here.
-    pub(super) fn last(&self) -> Index {
+    pub(crate) fn last(&self) -> Index {
         self.last
     }
 
@@ -122,7 +122,7 @@ impl Applied {
     }
 
     /// Those who wait for what the service has by now.
-    pub(super) fn take_answered(&mut self) -> Vec<Waker> {
+    pub(crate) fn take_answered(&mut self) -> Vec<Waker> {
         if self.waiting.first_key_value().is_none_or(|((index, _), _)| *index > self.last) {
             return Vec::new();
         }
@@ -131,7 +131,7 @@ impl Applied {
     }
 
     /// All who wait.
-    pub(super) fn take_all(&mut self) -> Vec<Waker> {
+    pub(crate) fn take_all(&mut self) -> Vec<Waker> {
         core::mem::take(&mut self.waiting).into_values().collect()
     }
 }

@@ -1,8 +1,8 @@
 //! Commands of clients, and those who wait until there is room for one.
 
-use super::state::{State, Timers};
-use super::{Input, Monitor, Tag};
+use crate::state::{State, Timers};
 use crate::{Command, Position, ProposeError, Started};
+use crate::{Input, Monitor, Tag};
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
@@ -92,14 +92,14 @@ impl<T: Timers> Drop for ProposeWhenReady<'_, T> {
 
 /// Those who wait for the same, each with its waker.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     next: u64,
     waiting: Vec<(u64, Waker)>,
 }
 
 impl Queue {
     /// Waits in this place, or in a new one.
-    pub(super) fn wait(&mut self, place: &mut Option<u64>, waker: &Waker) {
+    pub(crate) fn wait(&mut self, place: &mut Option<u64>, waker: &Waker) {
         let place = *place.get_or_insert_with(|| {
             self.next += 1;
             self.next
@@ -110,16 +110,16 @@ impl Queue {
         }
     }
 
-    pub(super) fn leave(&mut self, place: Option<u64>) {
+    pub(crate) fn leave(&mut self, place: Option<u64>) {
         self.waiting.retain(|(other, _)| Some(*other) != place);
     }
 
     /// All of them, to be woken after the lock is let go: each tries again, and waits again if there is no room left.
-    pub(super) fn take(&mut self) -> Vec<(u64, Waker)> {
+    pub(crate) fn take(&mut self) -> Vec<(u64, Waker)> {
         core::mem::take(&mut self.waiting)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 }

@@ -3,19 +3,20 @@
 //!
 //! Between two calls nothing happens, so what an input does can be compared with what a model says of it.
 
-use super::{
-    Due, Envelope, Input, Link, Monitor, Server, Service, Snapshot, Timers, applier, sender, syncer,
-};
-use crate::codec::{self, CodecError};
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
-use crate::{
-    ApplyMsg, Command, Failure, Install, MakeError, RoleName, SnapshotData, Started, Storage, StorageError,
-};
 use bytes::Bytes;
 use core::future::Future;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
+use figure2::codec::{self, CodecError};
+use figure2::{
+    ApplyMsg, Command, Failure, Install, MakeError, RoleName, SnapshotData, Started, Storage, StorageError,
+};
 use figure2_core::{Config, Index, ServerId};
+use figure2_engine::{
+    Due, Envelope, Input, Link, Monitor, Server, Service, Snapshot, Timers, applier, sender, syncer,
+};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 
 /// A timer of a node.
@@ -29,41 +30,41 @@ pub enum Timeout {
 
 /// When the service gets what is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
+pub enum ApplyMode {
     /// As soon as it is.
     AtOnce,
-    /// At [`Driven::hand_over`], one entry at a time.
+    /// At [`Harness::hand_over`], one entry at a time.
     OneByOne,
 }
 
 /// A node with [`Install::Conditional`], driven by hand.
-pub struct Driven {
+pub struct Harness {
     monitor: Arc<Monitor<Manual>>,
     due: Arc<Mutex<Option<Timeout>>>,
     sender: Task,
     syncer: Task,
     applier: Option<Task>,
-    service: Shop,
+    service: ServiceFn,
 }
 
-impl Driven {
+impl Harness {
     /// Starts the server `me` from what `storage` holds. Requests to peers go to `link`, encoded, and what is committed
     /// to `service`.
     ///
     /// # Errors
-    /// As those of [`Raft::make`](crate::Raft::make).
+    /// As those of [`Raft::make`](figure2::Raft::make).
     pub fn make(
         me: ServerId,
         config: Config,
         mut storage: impl Storage,
-        pace: Pace,
+        apply_mode: ApplyMode,
         link: impl Fn(Bytes) + Send + 'static,
         service: impl Fn(ApplyMsg) + Send + Sync + 'static,
-    ) -> Result<Driven, MakeError> {
+    ) -> Result<Harness, MakeError> {
         let server = Server::new(me, config, storage.load()?)?;
         let due = Arc::new(Mutex::new(None));
         let monitor = Arc::new(Monitor::sending_by_hand(server, Manual { due: due.clone() }));
-        let service = Shop(Arc::new(service));
+        let service = ServiceFn(Arc::new(service));
         let wire = Wire { monitor: monitor.clone(), link };
         let sender = Task::new({
             let monitor = monitor.clone();
@@ -73,24 +74,24 @@ impl Driven {
             let monitor = monitor.clone();
             async move { syncer::run(&monitor, storage).await }
         });
-        let applier = (pace == Pace::AtOnce).then(|| {
+        let applier = (apply_mode == ApplyMode::AtOnce).then(|| {
             let (monitor, service) = (monitor.clone(), service.clone());
             Task::new(async move { applier::run(&monitor, Install::Conditional, service).await })
         });
-        Ok(Driven { monitor, due, sender, syncer, applier, service })
+        Ok(Harness { monitor, due, sender, syncer, applier, service })
     }
 
-    /// As [`Raft::start`](crate::Raft::start).
+    /// As [`Raft::start`](figure2::Raft::start).
     pub fn start(&self, command: Command) -> Started {
         self.monitor.start(command)
     }
 
-    /// Sends what followers lack. A driven node does so only when told.
+    /// Sends what followers lack. It does so only when told.
     pub fn replicate(&self) {
         self.monitor.give(Input::Replicate);
     }
 
-    /// Tells followers what is committed. A driven node does so only when told.
+    /// Tells followers what is committed. It does so only when told.
     pub fn send_commit(&self) {
         self.monitor.give(Input::SendCommit);
     }
@@ -117,16 +118,16 @@ impl Driven {
 
     /// A timer elapses.
     pub fn fire(&self, timeout: Timeout) {
-        *lock(&self.due) = Some(timeout);
+        *due(&self.due) = Some(timeout);
         self.monitor.timeout();
     }
 
-    /// As [`Raft::snapshot`](crate::Raft::snapshot).
+    /// As [`Raft::snapshot`](figure2::Raft::snapshot).
     pub fn snapshot(&self, index: Index, data: SnapshotData) {
         self.monitor.snapshot(index, data);
     }
 
-    /// As [`Raft::cond_install_snapshot`](crate::Raft::cond_install_snapshot); the answer arrives once the node has
+    /// As [`Raft::cond_install_snapshot`](figure2::Raft::cond_install_snapshot); the answer arrives once the node has
     /// come to rest.
     pub fn cond_install_snapshot(
         &self,
@@ -179,11 +180,15 @@ impl Driven {
         self.monitor.failure()
     }
 
-    /// As [`Raft::kill`](crate::Raft::kill), and the tasks end.
+    /// As [`Raft::kill`](figure2::Raft::kill), and the tasks end.
     pub fn kill(mut self) {
         self.monitor.kill();
         self.rest();
     }
+}
+
+fn due(due: &Mutex<Option<Timeout>>) -> MutexGuard<'_, Option<Timeout>> {
+    due.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Timers that elapse when they are told to.
@@ -199,7 +204,7 @@ impl Timers for Manual {
     fn restart_heartbeat(&mut self) {}
 
     fn due(&self, _role: RoleName) -> Due<()> {
-        match lock(&self.due).take() {
+        match due(&self.due).take() {
             Some(Timeout::Election) => Due::Election,
             Some(Timeout::Heartbeat) => Due::Heartbeat,
             None => Due::At(()),
@@ -242,7 +247,7 @@ impl Task {
     }
 }
 
-/// The way to the peers: encodes, as that of [`Raft`](crate::Raft) does.
+/// The way to the peers: encodes, as that of [`Raft`](figure2::Raft) does.
 struct Wire<L> {
     monitor: Arc<Monitor<Manual>>,
     link: L,
@@ -252,16 +257,16 @@ impl<L: Fn(Bytes) + Send> Link for Wire<L> {
     fn send(&self, envelope: Envelope) {
         match codec::encode_message(&envelope) {
             Ok(bytes) => (self.link)(bytes),
-            Err(error) => self.monitor.fail(Failure::Storage(StorageError::Damaged(error))),
+            Err(error) => self.monitor.fail(Failure::Storage(StorageError::failed(error))),
         }
     }
 }
 
 /// The way to the service, which takes all at once.
 #[derive(Clone)]
-struct Shop(Arc<dyn Fn(ApplyMsg) + Send + Sync>);
+struct ServiceFn(Arc<dyn Fn(ApplyMsg) + Send + Sync>);
 
-impl Service for Shop {
+impl Service for ServiceFn {
     async fn deliver(&mut self, message: ApplyMsg) -> bool {
         (self.0)(message);
         true

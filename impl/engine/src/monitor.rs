@@ -1,10 +1,10 @@
 //! The lock, what is done under it, and the wake-ups that follow.
 
-use super::signal::Signal;
-use super::state::{Due, State, Stop, Timers};
-use super::{Apply, Batch, Durable, Envelope, Input, Server, Snapshot, Tag, oneshot};
 use crate::record::Recorded;
+use crate::signal::Signal;
+use crate::state::{Due, State, Stop, Timers};
 use crate::sync::{Flag, Mutex, MutexGuard};
+use crate::{Apply, Batch, Durable, Envelope, Input, Server, Snapshot, Tag, oneshot};
 use crate::{Failure, Install, SnapshotData, Status};
 use core::task::Waker;
 use figure2_core::{Index, Outcome, Progress, ServerId, Term};
@@ -20,17 +20,17 @@ pub struct Monitor<T: Timers> {
     state: Mutex<State<T>>,
     stopped: Flag,
     /// Something may leave.
-    pub(super) sender: Signal,
+    pub(crate) sender: Signal,
     /// Something waits for a write.
-    pub(super) syncer: Signal,
+    pub(crate) syncer: Signal,
     /// There may be something to hand to the service.
-    pub(super) applier: Signal,
+    pub(crate) applier: Signal,
     /// The node stopped, while the applier waits for the service.
-    pub(super) applier_stop: Signal,
+    pub(crate) applier_stop: Signal,
     /// While the timer sleeps: it would sleep too long, or the node stopped.
     pub timer: Signal,
     /// Tells what the node does, if it is to be recorded.
-    pub(super) recorded: Option<Recorded>,
+    pub(crate) recorded: Option<Recorded>,
 }
 
 impl<T: Timers> Monitor<T> {
@@ -47,16 +47,14 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// Around a server that sends entries and commit_index only when [given](Self::give) the input.
-    #[cfg(not(loom))]
-    pub(super) fn sending_by_hand(server: Server, timers: T) -> Self {
+    pub fn sending_by_hand(server: Server, timers: T) -> Self {
         let monitor = Monitor::new(server, timers);
         monitor.lock().sends_by_hand = true;
         monitor
     }
 
     /// Steps an input that nobody waits for.
-    #[cfg(not(loom))]
-    pub(super) fn give(&self, input: Input) {
+    pub fn give(&self, input: Input) {
         self.update(|state| state.step(Tag::Nobody, input));
     }
 
@@ -139,7 +137,7 @@ impl<T: Timers> Monitor<T> {
 
     /// For the sender: all that may leave, if anything does, with one more message for each follower that is due entries
     /// or is to learn of a commit. Commands proposed since the last time share it; what does not fit comes the next time.
-    pub(super) fn take_ready(&self) -> Option<Vec<Envelope>> {
+    pub(crate) fn take_ready(&self) -> Option<Vec<Envelope>> {
         self.update(|state| {
             if let Some(input) = state.what_to_send() {
                 state.commit_moved = false;
@@ -152,7 +150,7 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// For the syncer: all that waits for a write, if anything does.
-    pub(super) fn take_outbox(&self) -> Option<Batch> {
+    pub(crate) fn take_outbox(&self) -> Option<Batch> {
         self.update(|state| {
             if let Some(recorded) = state.recorded.filter(|_| !state.outbox.record().is_empty()) {
                 recorded.write();
@@ -166,7 +164,7 @@ impl<T: Timers> Monitor<T> {
 
     /// For the syncer: a batch is durable, and its messages may leave. Who is to be answered, and what; none once
     /// stopped: then nothing of it leaves.
-    pub(super) fn persisted(&self, durable: Durable) -> Option<Vec<(Tag, Option<Envelope>)>> {
+    pub(crate) fn persisted(&self, durable: Durable) -> Option<Vec<(Tag, Option<Envelope>)>> {
         self.update(|state| {
             state.waiting.end_write();
             let mut answers = Vec::with_capacity(durable.released.len());
@@ -188,19 +186,19 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// Tells that a message leaves. Before it does: in a recording, nothing is received that was not sent.
-    pub(super) fn tell_sent(&self, envelope: &Envelope) {
+    pub(crate) fn tell_sent(&self, envelope: &Envelope) {
         if let Some(recorded) = self.recorded {
             recorded.sent(envelope);
         }
     }
 
     /// For the applier: what the service gets next. Nothing while an offer is unanswered.
-    pub(super) fn next_apply(&self, install: Install) -> Option<Apply> {
+    pub(crate) fn next_apply(&self, install: Install) -> Option<Apply> {
         self.next_apply_at_most(install, APPLY_LIMIT)
     }
 
     /// The same, with at most so many entries.
-    pub(super) fn next_apply_at_most(&self, install: Install, limit: usize) -> Option<Apply> {
+    pub fn next_apply_at_most(&self, install: Install, limit: usize) -> Option<Apply> {
         self.update(|state| {
             if state.unanswered.is_some() {
                 return None;
@@ -216,7 +214,7 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// For the applier: the service has everything up to `index`.
-    pub(super) fn applied(&self, index: Index) {
+    pub(crate) fn applied(&self, index: Index) {
         self.update(|state| state.step(Tag::Nobody, Input::Applied { index }));
     }
 
@@ -240,8 +238,7 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// Looks at the server.
-    #[cfg(not(loom))]
-    pub(super) fn look<R>(&self, look: impl FnOnce(&Server) -> R) -> R {
+    pub fn look<R>(&self, look: impl FnOnce(&Server) -> R) -> R {
         look(&self.lock().server)
     }
 
@@ -274,7 +271,7 @@ impl<T: Timers> Monitor<T> {
     }
 
     /// Changes the state, and wakes whom the change concerns. None once stopped.
-    pub(super) fn update<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> Option<R> {
+    pub(crate) fn update<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> Option<R> {
         let (result, wake, watchers) = {
             let mut state = self.lock();
             if state.stop.is_some() {
@@ -308,7 +305,7 @@ impl<T: Timers> Monitor<T> {
         Some(result)
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<T>> {
         match self.state.lock() {
             Ok(state) => state,
             Err(poisoned) => {

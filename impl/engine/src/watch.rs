@@ -1,8 +1,8 @@
 //! Waiting for the status to change.
 
-use super::Monitor;
-use super::state::Timers;
+use crate::Monitor;
 use crate::Status;
+use crate::state::Timers;
 use crate::sync::Arc;
 use core::future::poll_fn;
 use core::task::{Context, Poll};

@@ -1,22 +1,22 @@
 //! What a step changed, as `tracing` events with server, term and index.
 
-use super::Server;
 use crate::RoleName;
+use crate::Server;
 use figure2_core::{Index, Outcome, ServerId, Term};
 
 /// What is told of a server.
-pub(super) struct Facts {
-    pub(super) server: ServerId,
-    pub(super) role: RoleName,
-    pub(super) term: Term,
-    pub(super) commit_index: Index,
+pub(crate) struct Facts {
+    pub(crate) server: ServerId,
+    pub(crate) role: RoleName,
+    pub(crate) term: Term,
+    pub(crate) commit_index: Index,
     last_log_index: Index,
     snapshot_index: Index,
     offered: Option<Index>,
 }
 
 impl Facts {
-    pub(super) fn of(server: &Server) -> Facts {
+    pub(crate) fn of(server: &Server) -> Facts {
         Facts {
             server: server.id(),
             role: server.role().into(),
@@ -29,7 +29,7 @@ impl Facts {
     }
 
     /// Emits an event for each thing that changed, and for each answer worth knowing of.
-    pub(super) fn log_changes_since(&self, before: &Facts, outcome: &Outcome) {
+    pub(crate) fn log_changes_since(&self, before: &Facts, outcome: &Outcome) {
         let (server, term, index) = (self.server, self.term, self.last_log_index);
         if (self.role, term) != (before.role, before.term) {
             match self.role {

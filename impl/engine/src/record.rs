@@ -1,15 +1,15 @@
 //! What a node tells of itself while it is recorded.
 //!
-//! With [`Options::record`](crate::Options::record) a node emits a `tracing` event for everything it does, under the
+//! A recorded node emits a `tracing` event for everything it does, under the
 //! target [`TARGET`] and at level TRACE, with the fields `node` (a number of this node, unique in the process: a
 //! restarted server is another node), `server` (its id) and `event` (an encoded [`Event`]; [`decode`] reads it).
-//! Without the option, or when no subscriber wants the target, nothing is encoded or allocated.
+//! When it is not recorded, or when no subscriber wants the target, nothing is encoded or allocated.
 //!
 //! A [`Step`] is told under the node's lock, so the order of the steps told is the order of the lock. What may leave
 //! after a write is told after the write, and before it leaves.
 
-use crate::engine::{Envelope, Input, Server};
 use crate::{ApplyMsg, Command, RoleName, SnapshotData};
+use crate::{Envelope, Input, Server};
 use bincode::config;
 use figure2_core::{AppendResult, Change, Config, Effects, Index, Input as CoreInput, Message, Outcome};
 use figure2_core::{Persistent, ServerId, Term};

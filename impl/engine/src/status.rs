@@ -19,9 +19,9 @@ pub enum ApplyMsg {
     },
     /// A snapshot from the leader, which stands for all commands up to and including `index`.
     ///
-    /// With [`Install::Conditional`](crate::Install::Conditional) it is an offer, to be answered by
-    /// [`Raft::cond_install_snapshot`](crate::Raft::cond_install_snapshot); with
-    /// [`Install::Automatic`](crate::Install::Automatic) the service must switch to it.
+    /// With [`Install::Conditional`] it is an offer, to be answered by
+    /// `cond_install_snapshot`; with
+    /// [`Install::Automatic`] the service must switch to it.
     Snapshot {
         /// Index of the last entry the snapshot covers.
         index: Index,
@@ -53,7 +53,7 @@ pub enum ProposalOutcome {
     Unknown,
 }
 
-/// The answer of [`Raft::start`](crate::Raft::start).
+/// The answer of the lab's Start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Started {
     /// Where the command will stand if it is ever committed; 0 when it was not taken.
@@ -61,7 +61,7 @@ pub struct Started {
     /// This server's current term.
     pub term: Term,
     /// Whether this server took the command, believing that it is the leader. If not, it is not the leader, or it is and
-    /// refused the command as too large or as one too many: [`Raft::propose`](crate::Raft::propose) says which.
+    /// refused the command as too large or as one too many: `propose` says which.
     pub is_leader: bool,
 }
 
@@ -117,4 +117,15 @@ pub struct Status {
     pub last_log_index: Index,
     /// Index of the last entry that the server's own snapshot covers; 0 without one.
     pub snapshot_index: Index,
+}
+
+/// Who switches to a snapshot that the leader sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Install {
+    /// The service decides when, by `cond_install_snapshot` (the lab up
+    /// to 2021). Until it has answered an offered snapshot, nothing else is handed to it.
+    Conditional,
+    /// Raft switches by itself and then hands the snapshot over (the lab since 2023).
+    #[default]
+    Automatic,
 }

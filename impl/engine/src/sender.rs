@@ -1,7 +1,7 @@
 //! The sender: the only task that hands messages to the peers. It never waits for the storage.
 
-use super::signal::yield_now;
-use super::{Envelope, Monitor, Timers};
+use crate::signal::yield_now;
+use crate::{Envelope, Monitor, Timers};
 
 /// The way to the peers.
 pub trait Link: Send {
@@ -13,7 +13,7 @@ pub trait Link: Send {
 ///
 /// A leader's AppendEntries and InstallSnapshot may leave as soon as they are made, whatever the storage is doing: they
 /// carry no promise of this server (see [`figure2_core::Effects::take_early`]). All else is here only once the
-/// [syncer](super::syncer) has made durable what it says.
+/// [syncer](crate::syncer) has made durable what it says.
 pub async fn run<T: Timers>(monitor: &Monitor<T>, link: impl Link) {
     let _stop_at_end = monitor.stop_at_end();
     while !monitor.is_stopped() {

@@ -1,7 +1,7 @@
 //! The applier: the only task that hands entries and snapshots to the service. It holds no lock while it does: the
 //! service may call the node from there, and may be slow.
 
-use super::{Apply, Monitor, Snapshot, Timers};
+use crate::{Apply, Monitor, Snapshot, Timers};
 use crate::{ApplyMsg, Failure, Install};
 use core::future::{Future, poll_fn};
 use core::pin::pin;
@@ -14,8 +14,10 @@ pub trait Service: Send {
 }
 
 /// How a delivery ended without the message being delivered.
-pub(super) enum Undelivered {
+pub enum Undelivered {
+    /// The service is gone.
     ServiceGone,
+    /// The node stopped.
     Stopped,
 }
 
@@ -34,7 +36,11 @@ pub async fn run<T: Timers>(monitor: &Monitor<T>, install: Install, mut service:
     }
 }
 
-pub(super) async fn hand_over<T: Timers>(
+/// Hands over one thing that is due: entries, or a snapshot.
+///
+/// # Errors
+/// When it was not delivered.
+pub async fn hand_over<T: Timers>(
     monitor: &Monitor<T>,
     install: Install,
     service: &mut impl Service,

@@ -1,11 +1,11 @@
 //! What the lock guards: the server, its timers and the outbox; and a step of the server, whose effects go to all of
 //! them.
 
-use super::applied::Applied;
-use super::observe::Facts;
-use super::propose::Queue;
-use super::{Batch, Envelope, Input, Server, Tag};
+use crate::applied::Applied;
+use crate::observe::Facts;
+use crate::propose::Queue;
 use crate::record::Recorded;
+use crate::{Batch, Envelope, Input, Server, Tag};
 use crate::{Command, Failure, RoleName, SnapshotData, Status};
 use core::task::Waker;
 use figure2_core::{Change, Entry, Index, Outcome, ServerId};
@@ -39,7 +39,7 @@ pub enum Due<Instant> {
 }
 
 /// Why a node does not go on.
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// Somebody killed it.
     Killed,
     /// It failed.
@@ -47,38 +47,38 @@ pub(super) enum Stop {
 }
 
 /// What the lock guards.
-pub(super) struct State<T: Timers> {
-    pub(super) server: Server,
-    pub(super) timers: T,
+pub(crate) struct State<T: Timers> {
+    pub(crate) server: Server,
+    pub(crate) timers: T,
     /// Until when the timer's task sleeps, unless it has been woken since.
-    pub(super) sleeps_until: Option<T::Instant>,
+    pub(crate) sleeps_until: Option<T::Instant>,
     /// What waits for the next write, in the order of the steps.
-    pub(super) outbox: Batch,
+    pub(crate) outbox: Batch,
     /// What may leave: a leader's requests in the order of the steps, and what a write has released.
-    pub(super) ready: Vec<Envelope>,
+    pub(crate) ready: Vec<Envelope>,
     /// This leader's commit_index moved, and SendCommit is still to be stepped: once for all that was committed.
-    pub(super) commit_moved: bool,
+    pub(crate) commit_moved: bool,
     /// How much of what peers sent waits for a write.
-    pub(super) waiting: Waiting,
+    pub(crate) waiting: Waiting,
     /// Those who wait until there is room for a command.
-    pub(super) queue: Queue,
+    pub(crate) queue: Queue,
     /// What the service has, and those who wait to hear what became of their commands.
-    pub(super) applied: Applied,
+    pub(crate) applied: Applied,
     /// Those who wait until the status changes.
-    pub(super) watching: Queue,
+    pub(crate) watching: Queue,
     /// A harness gives Replicate and SendCommit.
-    pub(super) sends_by_hand: bool,
+    pub(crate) sends_by_hand: bool,
     /// Index of the snapshot that the service was offered and has yet to answer.
-    pub(super) unanswered: Option<Index>,
+    pub(crate) unanswered: Option<Index>,
     /// The leader of the current term, if known.
-    pub(super) leader: Option<ServerId>,
-    pub(super) stop: Option<Stop>,
-    pub(super) recorded: Option<Recorded>,
+    pub(crate) leader: Option<ServerId>,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) recorded: Option<Recorded>,
 }
 
 impl<T: Timers> State<T> {
     /// Around a server, whose election timeout begins now.
-    pub(super) fn new(server: Server, mut timers: T, recorded: Option<Recorded>) -> Self {
+    pub(crate) fn new(server: Server, mut timers: T, recorded: Option<Recorded>) -> Self {
         timers.restart_election();
         let applied = Applied::begin(server.log().base_index(), server.log().base_term());
         State {
@@ -101,12 +101,12 @@ impl<T: Timers> State<T> {
     }
 
     /// As [`step_tagged`](Self::step_tagged), when whoever waits is known before the outcome.
-    pub(super) fn step(&mut self, tag: Tag, input: Input) -> Outcome {
+    pub(crate) fn step(&mut self, tag: Tag, input: Input) -> Outcome {
         self.step_tagged(input, |_| tag)
     }
 
     /// One step of the server: its effects go to the timers and the outbox before the lock is let go.
-    pub(super) fn step_tagged(&mut self, input: Input, tag: impl FnOnce(&Outcome) -> Tag) -> Outcome {
+    pub(crate) fn step_tagged(&mut self, input: Input, tag: impl FnOnce(&Outcome) -> Tag) -> Outcome {
         let before = Facts::of(&self.server);
         let told = self.recorded.and_then(|recorded| Some((recorded, recorded.step_begins(&input)?)));
         if let Input::SnapshotTaken { index, .. } = &input
@@ -156,7 +156,7 @@ impl<T: Timers> State<T> {
 
     /// The input by which the server sends what followers are due, if any is: one more message for each of them, and for
     /// all that has happened since the last time.
-    pub(super) fn what_to_send(&self) -> Option<Input> {
+    pub(crate) fn what_to_send(&self) -> Option<Input> {
         if self.sends_by_hand {
             None
         } else if self.commit_moved {
@@ -167,7 +167,7 @@ impl<T: Timers> State<T> {
     }
 
     /// Whether so much waits for a write that the requests of peers are dropped, and no election is called.
-    pub(super) fn is_full(&mut self) -> bool {
+    pub(crate) fn is_full(&mut self) -> bool {
         let is_full = !self.server.is_leader() && self.waiting.is_full();
         if is_full && !core::mem::replace(&mut self.waiting.told, true) {
             let (server, term, limit) = (self.server.id(), self.server.current_term(), self.waiting.limit);
@@ -177,13 +177,13 @@ impl<T: Timers> State<T> {
     }
 
     /// When one of these moves, the applier looks for work.
-    pub(super) fn apply_position(&self) -> (Index, Option<Index>, Option<Index>) {
+    pub(crate) fn apply_position(&self) -> (Index, Option<Index>, Option<Index>) {
         let offered = self.server.offered().map(|snapshot| snapshot.last_included_index);
         (self.server.commit_index(), offered, self.unanswered)
     }
 
     /// Everything about the node.
-    pub(super) fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         let (server, stopped) = (&self.server, self.stop.is_some());
         Status {
             id: server.id(),
@@ -198,7 +198,7 @@ impl<T: Timers> State<T> {
     }
 
     /// The tasks that have something to do after a change, before which the applier's position was this.
-    pub(super) fn whom_to_wake(&mut self, before: (Index, Option<Index>, Option<Index>)) -> Wake {
+    pub(crate) fn whom_to_wake(&mut self, before: (Index, Option<Index>, Option<Index>)) -> Wake {
         let next = self.timers.next(self.server.role().into());
         let may_have_room = self.server.commit_index() != before.0 || !self.server.is_leader();
         Wake {
@@ -214,19 +214,19 @@ impl<T: Timers> State<T> {
 }
 
 /// The tasks to be woken after a change.
-pub(super) struct Wake {
-    pub(super) sender: bool,
-    pub(super) syncer: bool,
-    pub(super) applier: bool,
-    pub(super) timer: bool,
-    pub(super) proposers: Vec<(u64, Waker)>,
+pub(crate) struct Wake {
+    pub(crate) sender: bool,
+    pub(crate) syncer: bool,
+    pub(crate) applier: bool,
+    pub(crate) timer: bool,
+    pub(crate) proposers: Vec<(u64, Waker)>,
     /// Those whose commands' outcome is known now.
-    pub(super) answered: Vec<Waker>,
+    pub(crate) answered: Vec<Waker>,
 }
 
 /// How many bytes of what peers sent wait for a write.
-pub(super) struct Waiting {
-    pub(super) limit: u64,
+pub(crate) struct Waiting {
+    pub(crate) limit: u64,
     /// For the next write.
     next: u64,
     /// For the one that is under way.
@@ -258,11 +258,11 @@ impl Waiting {
         self.next.saturating_add(self.under_way) >= self.limit
     }
 
-    pub(super) fn begin_write(&mut self) {
+    pub(crate) fn begin_write(&mut self) {
         self.under_way = core::mem::take(&mut self.next);
     }
 
-    pub(super) fn end_write(&mut self) {
+    pub(crate) fn end_write(&mut self) {
         (self.under_way, self.told) = (0, false);
     }
 }

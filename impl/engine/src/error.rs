@@ -1,0 +1,90 @@
+//! Why a command is not taken, and why a node stops.
+
+use figure2_core::{ServerId, Term};
+use std::error::Error;
+use std::sync::Arc;
+
+/// Why a server did not take a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProposeError {
+    /// Another server is the leader, or nobody is.
+    #[error("not the leader of term {term}; {}", hint(*.leader))]
+    NotLeader {
+        /// This server's current term.
+        term: Term,
+        /// The leader of that term, if this server has heard from it.
+        leader: Option<ServerId>,
+    },
+    /// Too much waits to be committed. It was not taken; later it may be.
+    #[error(
+        "busy: {uncommitted} bytes wait to be committed, of at most {limit}; try again later, or wait with \
+         propose_when_ready"
+    )]
+    Busy {
+        /// Bytes of the entries that wait.
+        uncommitted: u64,
+        /// The limit `max_uncommitted_bytes`.
+        limit: u64,
+    },
+    /// The command is larger than any may be.
+    #[error(
+        "a command of {size} bytes, of at most {limit}: split it, or raise max_command_bytes on all servers"
+    )]
+    TooLarge {
+        /// The command's size in bytes.
+        size: u64,
+        /// The limit `max_command_bytes`.
+        limit: u64,
+    },
+    /// The server was killed, or has failed: its failure says why.
+    #[error("the server has stopped")]
+    Stopped,
+}
+
+fn hint(leader: Option<ServerId>) -> String {
+    leader.map_or("no leader is known: try another server".to_owned(), |leader| {
+        format!("its leader is {leader}")
+    })
+}
+
+/// Why storage could not load or save.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StorageError {
+    /// What is stored is not what a server wrote.
+    #[error(
+        "the stored state is damaged ({0}): do not start this server on it; restore it from a sound copy"
+    )]
+    Damaged(String),
+    /// A snapshot is missing, or one is there that the state does not speak of.
+    #[error(
+        "the stored state and the stored snapshot do not belong together: they are written in one step, so one of \
+         them was lost or replaced since; restore both from the same copy"
+    )]
+    SnapshotMismatch,
+    /// The medium failed.
+    #[error("storage failed: {0}")]
+    Failed(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+impl StorageError {
+    /// A failure of the medium, for instance a [`std::io::Error`].
+    pub fn failed(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        StorageError::Failed(Arc::from(cause.into()))
+    }
+}
+
+/// Why a node stopped without being killed. A stopped node answers as a killed one does.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// A write failed. What the server holds in memory may not be on its disk, so it must not speak any more
+    /// (a failed write is never retried into an acknowledgement).
+    #[error("a write failed: {0}")]
+    Storage(#[from] StorageError),
+    /// The receiver of the apply channel is gone: as a leader this server would take commands that nobody runs.
+    #[error("the service dropped its end of the apply channel")]
+    ServiceGone,
+    /// A task of the node ended by a panic, or because its runtime was shut down.
+    #[error("a task of the node ended early: by a panic, or because the runtime was shut down")]
+    TaskEnded,
+}
