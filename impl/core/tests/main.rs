@@ -13,6 +13,7 @@ mod common;
 mod coverage;
 mod effects;
 mod elections;
+mod golden;
 mod histories;
 mod leader;
 mod limits;
