@@ -4,7 +4,7 @@ use crate::common::*;
 use figure2_core::{Config, Index, Input, Rule, RuleSet};
 
 /// Rules that a starting server follows before there is a step to record them in.
-const BEFORE_ANY_STEP: [Rule; 1] = [Rule::P1];
+pub const BEFORE_ANY_STEP: [Rule; 1] = [Rule::P1];
 
 #[test]
 fn every_rule_fires_in_a_short_life_of_a_cluster() {

@@ -1,7 +1,7 @@
 //! The tests of the core, one file for each subject.
 //!
 //! A test that guards rules says so in its doc comment, `Rules: AE3, AE4. Pitfall 3.`, and the tables of
-//! `docs/rules.md` are made from these lines (see `rules_doc.rs`).
+//! `docs/rules.md` and `docs/rule-checks.md` are made from these lines (see `rules_doc.rs`).
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -13,6 +13,7 @@ mod common;
 mod coverage;
 mod effects;
 mod elections;
+mod golden;
 mod histories;
 mod leader;
 mod limits;

@@ -1,153 +1,133 @@
-//! `docs/rules.md` says which function is which rule and which test guards it. Its tables are made here, from
-//! [`Rule::ALL`] and from the doc comments of the tests, so they cannot fall behind.
+//! `docs/rules.md` says which function is which rule, and `docs/rule-checks.md` what guards it. Their tables are made here,
+//! from [`Rule::ALL`], the sources of the rules, the doc comments of the tests, the scripts, and `docs/mutants.md`, so
+//! they cannot fall behind.
 
+mod mutants;
+mod pages;
+mod sources;
+
+use crate::coverage::BEFORE_ANY_STEP;
 use crate::pitfalls;
 use figure2_core::Rule;
-use std::fmt::Write as _;
+use mutants::Killer;
+use pages::Facts;
+use sources::{CRATE, Function, files, functions, functions_of, guards, read};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-const CRATE: &str = env!("CARGO_MANIFEST_DIR");
-const HOW: &str = "docs/rules.md is out of date. Write it anew with\n    \
+const HOW: &str = "is out of date. Write it anew with\n    \
                    FIGURE2_BLESS=1 cargo test -p figure2-core --test unit rules_doc";
 
-/// A test as its source shows it.
-struct Guard {
-    file: String,
-    name: String,
-    rules: Vec<String>,
-    pitfalls: Vec<usize>,
+/// Rules whose function decides, and has another function fire the rule. Whoever looks for `fired(Rule::AE2)` in the
+/// function that the list names does not find it there.
+const DECIDED_IN_ONE_FIRED_IN_ANOTHER: &[(Rule, &[&str])] = &[
+    (Rule::L3B, &["Replication::append_to"]),
+    (Rule::L3W, &["Replication::append_if_behind"]),
+    (Rule::RV2F, &["RequestVoteReceiver::request_vote"]),
+    (Rule::RV2U, &["RequestVoteReceiver::request_vote"]),
+    (Rule::AE2, &["AppendEntriesReceiver::append_entries"]),
+    (Rule::AE3, &["AppendEntriesReceiver::append_entries"]),
+    (Rule::AE4, &["AppendEntriesReceiver::append_entries"]),
+    (Rule::AE5, &["AppendEntriesReceiver::append_entries"]),
+    (Rule::R1, &["Candidates::count_vote", "Leaders::append_reply", "Replication::snapshot_reply"]),
+    (Rule::S1K, &["Snapshots::snapshot_taken"]),
+    (Rule::IS6, &["Snapshots::cond_install_snapshot"]),
+    (Rule::IS7, &["Snapshots::cond_install_snapshot"]),
+    (Rule::IS8R, &["Snapshots::cond_install_snapshot"]),
+    (Rule::V1, &["Rules::receive"]),
+];
+
+fn facts() -> Facts {
+    Facts { guards: guards(), mutants: mutants::mutants(), functions: functions() }
 }
 
-impl Guard {
-    fn link(&self) -> String {
-        format!("[{}](../impl/core/tests/{})", self.name, self.file)
-    }
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// The Rust files of a folder of this crate, in order.
-fn sources(folder: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(Path::new(CRATE).join(folder)).unwrap();
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    files.sort();
-    files
-}
-
-/// What follows one of the labels in a doc comment, up to the full stop.
-fn listed<'a>(doc: &'a str, labels: &[&str]) -> Vec<&'a str> {
-    let found = labels.iter().find_map(|label| doc.split_once(label));
-    let list = found.and_then(|(_, rest)| rest.split_once('.')).map_or("", |(list, _)| list);
-    list.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
-}
-
-/// All tests of this crate's test program.
-fn guards() -> Vec<Guard> {
-    let mut guards = Vec::new();
-    for path in sources("tests") {
-        let (mut doc, mut is_test) = (String::new(), false);
-        for line in read(&path).lines().map(str::trim) {
-            if let Some(comment) = line.strip_prefix("/// ") {
-                doc.push_str(comment);
-                doc.push(' ');
-            } else if line == "#[test]" {
-                is_test = true;
-            } else {
-                if let Some(name) = line.strip_prefix("fn ").filter(|_| is_test) {
-                    let pitfalls = listed(&doc, &["Pitfalls ", "Pitfall "]);
-                    guards.push(Guard {
-                        file: path.file_name().unwrap().to_string_lossy().into_owned(),
-                        name: name.split('(').next().unwrap_or_default().to_owned(),
-                        rules: listed(&doc, &["Rules: "]).into_iter().map(str::to_owned).collect(),
-                        pitfalls: pitfalls.into_iter().map(|n| n.parse().unwrap()).collect(),
-                    });
-                }
-                (doc, is_test) = (String::new(), false);
-            }
-        }
-    }
-    guards
-}
-
-/// The file of `src/rules` in which a trait has a method; none when there is no such method.
-fn file_of(function: &str) -> Option<String> {
-    let (of_trait, method) = function.split_once("::")?;
-    let file = sources("src/rules").into_iter().find(|path| {
-        let source = read(path);
-        let declared = source.split_once(&format!("pub trait {of_trait}<")).map(|(_, body)| body);
-        declared.is_some_and(|body| {
-            ["(", "<"].iter().any(|open| body.contains(&format!("    fn {method}{open}")))
-        })
-    })?;
-    Some(file.file_name()?.to_string_lossy().into_owned())
-}
-
-fn rule_table(guards: &[Guard]) -> String {
-    let mut table =
-        "| id | rule | place in the paper | function | tests |\n|---|---|---|---|---|\n".to_owned();
-    for rule in Rule::ALL {
-        let tests: Vec<String> =
-            guards.iter().filter(|g| g.rules.iter().any(|id| id == rule.id())).map(Guard::link).collect();
-        let file = file_of(rule.function()).unwrap_or_default();
-        writeln!(
-            table,
-            "| **{}** | {} | {} | [{}](../impl/core/src/rules/{file}) | {} |",
-            rule.id(),
-            rule.text(),
-            rule.place(),
-            rule.function(),
-            tests.join("<br>")
-        )
-        .unwrap();
-    }
-    table
-}
-
-fn pitfall_table(guards: &[Guard]) -> String {
-    let mut table = "| no. | pitfall | tests of the core | elsewhere |\n|---|---|---|---|\n".to_owned();
-    for (number, pitfalls::Pitfall(text, elsewhere)) in (1..).zip(&pitfalls::ALL) {
-        let tests: Vec<String> =
-            guards.iter().filter(|g| g.pitfalls.contains(&number)).map(Guard::link).collect();
-        writeln!(table, "| {number} | {text} | {} | {elsewhere} |", tests.join("<br>")).unwrap();
-    }
-    table
-}
-
-/// Puts a table between its two marks.
-fn put(document: &str, name: &str, table: &str) -> String {
-    let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
-    let (head, rest) = document.split_once(&begin).unwrap_or_else(|| panic!("docs/rules.md lacks {begin:?}"));
-    let (_, tail) = rest.split_once(&end).unwrap_or_else(|| panic!("docs/rules.md lacks {end:?}"));
-    format!("{head}{begin}\n{table}\n{end}{tail}")
-}
-
-#[test]
-fn the_tables_of_the_rules_document_are_up_to_date() {
-    let path = Path::new(CRATE).join("../../docs/rules.md");
-    let document = read(&path);
-    let guards = guards();
-    let expected = put(&document, "rules", &rule_table(&guards));
-    let expected = put(&expected, "pitfalls", &pitfall_table(&guards));
+/// Compares a page with what it must say, or writes it.
+fn compare(name: &str, expected: impl FnOnce(&str) -> String) {
+    let path = Path::new(CRATE).join("../../docs").join(name);
+    let document = fs::read_to_string(&path).unwrap_or_default();
+    let expected = expected(&document);
     if document == expected {
         return;
     }
-    assert!(std::env::var_os("FIGURE2_BLESS").is_some(), "{HOW}");
+    assert!(std::env::var_os("FIGURE2_BLESS").is_some(), "docs/{name} {HOW}");
     fs::write(&path, expected).unwrap();
 }
 
 #[test]
-fn every_rule_is_a_function_and_has_a_test() {
-    let guards = guards();
-    for rule in Rule::ALL {
-        assert!(file_of(rule.function()).is_some(), "{}: no {} in src/rules", rule.id(), rule.function());
-        let guarded = guards.iter().any(|guard| guard.rules.iter().any(|id| id == rule.id()));
-        assert!(guarded, "no test names the rule {}", rule.id());
+fn the_tables_of_the_rules_document_are_up_to_date() {
+    let facts = facts();
+    compare("rules.md", |document| {
+        let document = pages::put(document, "rules", &pages::rule_table(&facts));
+        pages::put(&document, "pitfalls", &pages::pitfall_table(&facts))
+    });
+}
+
+#[test]
+fn the_page_of_what_holds_each_rule_is_up_to_date() {
+    compare("rule-checks.md", |_| pages::checks(&facts()));
+}
+
+#[test]
+fn every_rule_is_a_function_and_has_a_test_and_a_mutant() {
+    let Facts { guards, mutants, functions } = facts();
+    for rule in Rule::ALL.iter().copied() {
+        let (id, name) = (rule.id(), rule.function());
+        assert_eq!(functions.iter().filter(|f| f.name == name).count(), 1, "{id}: {name} in src/rules");
+        assert!(guards.iter().any(|guard| guard.guards(rule)), "no test names the rule {id}");
+        assert!(
+            !mutants::of_rule(&mutants, rule).is_empty(),
+            "docs/mutants.md has no mutant of the rule {id}"
+        );
     }
-    assert_eq!(file_of("Leaders::no_such_rule"), None);
+}
+
+#[test]
+fn a_rule_fires_in_the_function_that_is_named_for_it() {
+    let functions = functions();
+    for rule in Rule::ALL.iter().copied() {
+        let firing: Vec<&str> = functions.iter().filter(|f| f.fires(rule)).map(|f| f.name.as_str()).collect();
+        let id = rule.id();
+        if BEFORE_ANY_STEP.contains(&rule) {
+            assert!(firing.is_empty(), "{id} fires after all, in {firing:?}");
+            continue;
+        }
+        let elsewhere = DECIDED_IN_ONE_FIRED_IN_ANOTHER.iter().find(|(of, _)| *of == rule);
+        let Some((_, elsewhere)) = elsewhere else {
+            assert_eq!(firing, [rule.function()], "{id}: where it fires, and what Rule::function names");
+            continue;
+        };
+        assert!(!firing.contains(&rule.function()), "{id} fires where it should: take it off the list");
+        assert_eq!(firing, *elsewhere, "{id} fires elsewhere now: correct the list of exceptions");
+        let asks = functions.iter().filter(|f| firing.contains(&f.name.as_str()));
+        let (_, method) = rule.function().split_once("::").unwrap();
+        for function in asks {
+            assert!(function.calls(method), "{}: {id} fires there, but {method} is not asked", function.name);
+        }
+    }
+}
+
+#[test]
+fn functions_are_told_apart() {
+    let source = "pub trait One<C>: Two<C> {\n    /// Not { here.\n    fn first(\n        &self,\n    ) {\n        \
+                  fx.fired(Rule::L3B);\n    }\n    fn second(&self) { self.first() }\n}\n\nfn third() {\n}\n";
+    let functions = functions_of("one.rs", source);
+    let names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
+    assert_eq!(names, ["One::first", "One::second", "third"]);
+    let fires = |rule| functions.iter().map(|f: &Function| f.fires(rule)).collect::<Vec<_>>();
+    assert_eq!((fires(Rule::L3B), fires(Rule::L3)), (vec![true, false, false], vec![false; 3]));
+    assert!(functions[1].calls("first") && !functions[1].calls("irst"));
+}
+
+#[test]
+fn the_properties_that_break_are_those_of_the_model() {
+    let model = read(&Path::new(CRATE).join("../../docs/model.md"));
+    let mutants = mutants::mutants();
+    assert!(mutants.len() > 150, "docs/mutants.md was not understood");
+    for mutant in mutants {
+        if let Killer::Property(property) = mutant.killer {
+            assert!(model.contains(&property), "{}: docs/model.md has no property {property}", mutant.id);
+        }
+    }
 }
 
 #[test]
@@ -163,7 +143,7 @@ fn every_pitfall_is_met_somewhere() {
 fn tests_name_only_rules_and_pitfalls_that_exist() {
     let guards = guards();
     let marks: usize =
-        sources("tests").iter().map(|p| read(p).lines().filter(|line| *line == "#[test]").count()).sum();
+        files("tests").iter().map(|p| read(p).lines().filter(|line| *line == "#[test]").count()).sum();
     assert_eq!(guards.len(), marks, "a test was not understood");
     for guard in guards {
         for id in &guard.rules {
