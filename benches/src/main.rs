@@ -2,7 +2,7 @@
 //! docs/benchmarks.md says what they measure.
 
 mod baseline;
-mod contest;
+mod comparison;
 mod instructions;
 mod memory;
 mod options;
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         }
     };
     let done = match task {
-        Task::Contest(options) => contest::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Comparison(options) => comparison::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Instructions { bless } => instructions::run(bless),
         Task::Search(search) => search.run().map(|result| {
             println!("{result}");

@@ -19,7 +19,7 @@ exit code: 0 done, 1 more instructions than the file says, 2 nothing could be me
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
     /// Compare two models.
-    Contest(Contest),
+    Comparison(Comparison),
     /// Count instructions.
     Instructions {
         /// Whether the counts become the ones to compare with.
@@ -43,7 +43,7 @@ pub enum Task {
 
 /// How two models are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contest {
+pub struct Comparison {
     /// Our profile.
     pub profile: String,
     /// Longest path in stateright's example, counted in states, when it is searched breadth first.
@@ -57,9 +57,9 @@ pub struct Contest {
     pub runs: usize,
 }
 
-impl Default for Contest {
+impl Default for Comparison {
     fn default() -> Self {
-        Contest { profile: "replication".to_owned(), bfs_depth: 10, dfs_depth: 13, threads: 2, runs: 3 }
+        Comparison { profile: "replication".to_owned(), bfs_depth: 10, dfs_depth: 13, threads: 2, runs: 3 }
     }
 }
 
@@ -71,7 +71,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Task, String> {
     let arguments: Vec<String> = arguments.collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["model", ref options @ ..] => contest(options).map(Task::Contest),
+        ["model", ref options @ ..] => comparison(options).map(Task::Comparison),
         ["instructions"] => Ok(Task::Instructions { bless: false }),
         ["instructions", "--bless"] => Ok(Task::Instructions { bless: true }),
         ["search-figure2", profile, threads] => Ok(Task::Search(Search::Figure2 {
@@ -93,20 +93,20 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Task, String> {
     }
 }
 
-fn contest(options: &[&str]) -> Result<Contest, String> {
-    let mut contest = Contest::default();
+fn comparison(options: &[&str]) -> Result<Comparison, String> {
+    let mut comparison = Comparison::default();
     for pair in options.chunks(2) {
         let [name, value] = *pair else { return Err(format!("{} needs a value", pair.join(" "))) };
         match name {
-            "--profile" => value.clone_into(&mut contest.profile),
-            "--bfs-depth" => contest.bfs_depth = count(name, value)?,
-            "--dfs-depth" => contest.dfs_depth = count(name, value)?,
-            "--threads" => contest.threads = count(name, value)?,
-            "--runs" => contest.runs = count(name, value)?,
+            "--profile" => value.clone_into(&mut comparison.profile),
+            "--bfs-depth" => comparison.bfs_depth = count(name, value)?,
+            "--dfs-depth" => comparison.dfs_depth = count(name, value)?,
+            "--threads" => comparison.threads = count(name, value)?,
+            "--runs" => comparison.runs = count(name, value)?,
             _ => return Err(format!("{name}: there is no such option")),
         }
     }
-    Ok(contest)
+    Ok(comparison)
 }
 
 fn count(name: &str, value: &str) -> Result<usize, String> {
@@ -138,11 +138,11 @@ mod tests {
 
     #[test]
     fn options_change_what_they_name() {
-        assert_eq!(parse_words("model"), Ok(Task::Contest(Contest::default())));
+        assert_eq!(parse_words("model"), Ok(Task::Comparison(Comparison::default())));
         let changed =
-            Contest { profile: "crash".to_owned(), bfs_depth: 7, dfs_depth: 8, threads: 1, runs: 5 };
+            Comparison { profile: "crash".to_owned(), bfs_depth: 7, dfs_depth: 8, threads: 1, runs: 5 };
         let line = "model --profile crash --bfs-depth 7 --dfs-depth 8 --threads 1 --runs 5";
-        assert_eq!(parse_words(line), Ok(Task::Contest(changed)));
+        assert_eq!(parse_words(line), Ok(Task::Comparison(changed)));
     }
 
     #[test]

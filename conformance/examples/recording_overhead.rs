@@ -13,8 +13,9 @@
 
 use bytes::Bytes;
 use cpu_time::ProcessTime;
+use figure2::codec::Frame;
 use figure2::{
-    ApplyMsg, Change, Command, Index, Options, Peer, Persistent, Raft, Record, Replies, ServerId,
+    ApplyMsg, Change, Command, Identity, Index, Loaded, Options, Peer, Raft, Record, Replies, ServerId,
     SnapshotData, Storage, StorageError,
 };
 use figure2_conformance::audit::audit;
@@ -65,8 +66,8 @@ impl Log {
 }
 
 impl Storage for Log {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        Ok(Persistent::default())
+    async fn load(&mut self, _: &Identity) -> Result<Loaded, StorageError> {
+        Ok(Loaded::default())
     }
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
@@ -87,12 +88,12 @@ struct Direct {
 }
 
 impl Peer for Direct {
-    fn send(&self, request: Bytes, replies: &Replies) {
+    fn send(&self, request: Frame, replies: &Replies) {
         let Some(raft) = self.cluster.get().and_then(|servers| servers.get(self.to)).cloned() else { return };
         let replies = replies.clone();
         tokio::spawn(async move {
-            if let Some(reply) = raft.call(&request).await {
-                replies.deliver(&reply);
+            if let Some(reply) = raft.call(request).await {
+                replies.deliver(reply);
             }
         });
     }

@@ -187,15 +187,15 @@ fn run_cover(args: &ConformArgs, profile: &Profile) -> anyhow::Result<ConformOut
         covered.nodes,
         covered.replayed as f64 / seconds.max(1e-9)
     );
-    for (why, count) in &covered.impossible {
+    for (why, count) in &covered.infeasible {
         println!("not for nodes: {} edges by {} steps, which {why}", count.edges, count.steps);
     }
     print_rules(covered.rules);
-    let left = all - covered.edges - covered.impossible_edges();
+    let left = all - covered.edges - covered.infeasible_edges();
     if covered.difference.is_none() && left > 0 {
         bail!("{left} edges were not covered, and no step differs: this is a fault of the harness");
     }
-    let holds = if covered.impossible.is_empty() {
+    let holds = if covered.infeasible.is_empty() {
         "every edge is covered, and the node is what the model says"
     } else {
         "every edge that a node can take is covered, and the node is what the model says"

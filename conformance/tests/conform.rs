@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use figure2_conformance::conform::{Defect, Difference, DifferenceFile, Impossible, Walks, cover, walk};
+use figure2_conformance::conform::{Defect, Difference, DifferenceFile, Infeasible, Walks, cover, walk};
 use figure2_model::{Bounds, Budget, Edges, EdgesError, MachineEvent, Profile, System, profile};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -217,9 +217,9 @@ fn each_edge_of_a_profile_whose_writes_lag_is_taken_by_real_nodes() {
     assert_eq!(covered.difference, None);
     // A leader that stepped down because its write stalled had taken in all that waits before that write ended, so the
     // next save takes all of it.
-    assert_eq!(covered.edges + covered.impossible_edges(), edges.edges);
-    assert!(covered.impossible.keys().eq([&Impossible::SavesPart]), "{:?}", covered.impossible);
-    assert!(covered.edges > 100 * covered.impossible_edges(), "{:?}", covered.impossible);
+    assert_eq!(covered.edges + covered.infeasible_edges(), edges.edges);
+    assert!(covered.infeasible.keys().eq([&Infeasible::SavesPart]), "{:?}", covered.infeasible);
+    assert!(covered.edges > 100 * covered.infeasible_edges(), "{:?}", covered.infeasible);
     let fails = |step: &figure2_model::MachineStep| step.event == MachineEvent::FailWrite;
     assert!(edges.steps.iter().any(|edge| fails(&edge.step)));
     let keeps = |step: &figure2_model::MachineStep| step.event == MachineEvent::Crash(2);
@@ -234,11 +234,11 @@ fn what_no_node_does_is_counted_with_the_reason_and_all_else_is_covered() {
     let edges = edges(&profile);
     let covered = cover(&edges, &profile.bounds, None).unwrap();
     assert_eq!(covered.difference, None);
-    assert_eq!(covered.edges + covered.impossible_edges(), edges.edges - edges.losses);
-    assert!(covered.edges > 2 * covered.impossible_edges(), "{:?}", covered.impossible);
-    let reasons: Vec<Impossible> = covered.impossible.into_keys().collect();
-    assert!(reasons.contains(&Impossible::SavesPart), "{reasons:?}");
-    assert!(!reasons.contains(&Impossible::ServesDuringInstall), "no snapshots: {reasons:?}");
+    assert_eq!(covered.edges + covered.infeasible_edges(), edges.edges - edges.losses);
+    assert!(covered.edges > 2 * covered.infeasible_edges(), "{:?}", covered.infeasible);
+    let reasons: Vec<Infeasible> = covered.infeasible.into_keys().collect();
+    assert!(reasons.contains(&Infeasible::SavesPart), "{reasons:?}");
+    assert!(!reasons.contains(&Infeasible::ServesDuringInstall), "no snapshots: {reasons:?}");
 }
 
 #[test]

@@ -177,3 +177,28 @@ fn no_source_asks_for_the_directory_for_temporary_files() {
         }
     }
 }
+
+/// Once installed, the command runs anywhere; what needs the sources says so.
+#[test]
+fn the_command_runs_in_an_empty_folder() {
+    let place = Place::new();
+    let installed = place.work.path().join("figure2");
+    fs::copy(env!("CARGO_BIN_EXE_figure2"), &installed).unwrap();
+    let run = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        place.run(&installed, &words, &[])
+    };
+    let (code, told) = run("check --profile election");
+    assert_eq!(code, 0, "{told}");
+    assert!(told.contains("holds"), "{told}");
+    let (code, told) = run("lab --run InitialElection2A");
+    assert_eq!(code, 0, "{told}");
+    for needs_sources in
+        ["verify", "mutants table", "check --profile election --baseline model/baseline.json"]
+    {
+        let (code, told) = run(needs_sources);
+        assert_eq!(code, 2, "{needs_sources}: {told}");
+        assert!(told.contains("checkout of figure2"), "{needs_sources}: {told}");
+    }
+    assert_eq!(place.left(), ["figure2"]);
+}

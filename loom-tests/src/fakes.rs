@@ -7,7 +7,7 @@ use core::future::poll_fn;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::Poll;
 use figure2_core::{AppendResult, Index, Message, Persistent, Record};
-use figure2_engine::{ApplyMsg, Command, RoleName, SnapshotData, Storage, StorageError};
+use figure2_engine::{ApplyMsg, Command, Identity, Loaded, RoleName, SnapshotData, Storage, StorageError};
 use figure2_engine::{Due, Envelope, Link, Service, Snapshot, Timers};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -123,8 +123,8 @@ impl Disk {
 }
 
 impl Storage for Disk {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        Ok(self.read(Persistent::clone))
+    async fn load(&mut self, _: &Identity) -> Result<Loaded, StorageError> {
+        Ok(Loaded { identity: None, persistent: self.read(Persistent::clone) })
     }
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {

@@ -9,7 +9,7 @@ compile_error!(
 );
 
 #[cfg(loom)]
-mod campaign;
+mod build;
 #[cfg(all(loom, not(shuttle)))]
 mod checkpoint;
 #[cfg(loom)]
@@ -29,11 +29,11 @@ mod options;
 #[cfg(loom)]
 mod report;
 #[cfg(loom)]
+mod run;
+#[cfg(loom)]
 mod scenarios;
 #[cfg(loom)]
 mod setup;
-#[cfg(loom)]
-mod workshop;
 
 #[cfg(loom)]
 fn main() -> std::process::ExitCode {
@@ -47,9 +47,9 @@ fn main() -> std::process::ExitCode {
     }
     match options::parse(std::env::args().skip(1)) {
         Ok(options::Command::Child(job)) => child::explore(&job),
-        Ok(options::Command::Control) => campaign::control(),
-        Ok(options::Command::List) => campaign::list(),
-        Ok(options::Command::Campaign(options)) => campaign::run(&options),
+        Ok(options::Command::Control) => run::control(),
+        Ok(options::Command::List) => run::list(),
+        Ok(options::Command::Run(options)) => run::run(&options),
         Err(problem) => {
             eprintln!("{problem}\n\n{}", options::USAGE);
             std::process::ExitCode::from(2)

@@ -30,12 +30,12 @@ pub enum Command {
     /// Show what loom hides.
     Control,
     /// Explore, and report.
-    Campaign(Options),
+    Run(Options),
     /// Explore one scenario in this process, and tell the parent.
     Child(Job),
 }
 
-/// What a campaign does.
+/// What a run does.
 #[derive(Clone)]
 pub struct Options {
     pub scenarios: Vec<&'static Scenario>,
@@ -168,7 +168,7 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Str
     if options.mutants.is_empty() {
         options.mutants = mutants::ALL.iter().collect();
     }
-    Ok(Command::Campaign(options))
+    Ok(Command::Run(options))
 }
 
 fn number<N: core::str::FromStr>(text: &str) -> Result<N, String> {

@@ -1,4 +1,4 @@
-//! What a campaign came to, for other programs: `--json FILE`. `figure2 verify` reads it.
+//! What a run came to, for other programs: `--json FILE`. `figure2 verify` reads it.
 
 use crate::child::Ended;
 use crate::options::Job;

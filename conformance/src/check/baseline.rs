@@ -63,7 +63,9 @@ impl Baseline {
     /// When it cannot be read, or is none.
     pub fn read(file: &Path) -> anyhow::Result<Baseline> {
         let name = file.display();
-        let text = fs::read_to_string(file).with_context(|| format!("the baseline {name} cannot be read"))?;
+        let text = fs::read_to_string(file).with_context(|| {
+            format!("the baseline {name} cannot be read (model/baseline.json is in a checkout of figure2)")
+        })?;
         let baseline: Baseline =
             serde_json::from_str(&text).with_context(|| format!("{name} is no baseline"))?;
         if (baseline.format.as_str(), baseline.version) != (FORMAT, VERSION) {

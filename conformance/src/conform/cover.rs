@@ -1,7 +1,7 @@
 //! Every edge of a profile: each step of each machine is taken by a real node.
 
-use super::ways::{Impossible, Move, Ways};
-use super::{Bench, Defect, Difference, drive};
+use super::paths::{Infeasible, Move, Paths};
+use super::{Defect, Difference, NodeUnderTest, drive};
 use figure2_core::RuleSet;
 use figure2_model::{Bounds, Edges};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ pub struct Covered {
     pub steps: u64,
     /// Where writes lag, a node can do less than the model's machine: how many edges it cannot take, by how many steps of
     /// machines, and why.
-    pub impossible: BTreeMap<Impossible, Impossibles>,
+    pub infeasible: BTreeMap<Infeasible, Infeasibles>,
     /// Steps that nodes took, those that only led to another one included.
     pub replayed: u64,
     /// Nodes that were started for the first time.
@@ -28,7 +28,7 @@ pub struct Covered {
 
 /// Steps that no node can take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Impossibles {
+pub struct Infeasibles {
     /// Edges of the cluster.
     pub edges: u64,
     /// Steps of machines among them, each counted once.
@@ -38,8 +38,8 @@ pub struct Impossibles {
 impl Covered {
     /// Edges whose step no node can take.
     #[must_use]
-    pub fn impossible_edges(&self) -> u64 {
-        self.impossible.values().map(|count| count.edges).sum()
+    pub fn infeasible_edges(&self) -> u64 {
+        self.infeasible.values().map(|count| count.edges).sum()
     }
 }
 
@@ -49,20 +49,20 @@ impl Covered {
 /// # Errors
 /// When a node cannot be made at all.
 pub fn cover(edges: &Edges, bounds: &Bounds, defect: Option<Defect>) -> anyhow::Result<Covered> {
-    let ways = Ways::of(edges);
+    let paths = Paths::of(edges);
     let mut covered = Covered::default();
-    for (number, why) in ways.impossible(edges) {
-        let count = covered.impossible.entry(why).or_default();
+    for (number, why) in paths.infeasible(edges) {
+        let count = covered.infeasible.entry(why).or_default();
         count.edges += edges.steps.get(number).map_or(0, |edge| edge.edges);
         count.steps += 1;
     }
-    let mut left: Vec<Vec<Move>> = ways.moves.clone();
+    let mut left: Vec<Vec<Move>> = paths.moves.clone();
     let mut taken = vec![false; edges.steps.len()];
     for goal in 0..left.len() {
         while left.get(goal).is_some_and(|left| !left.is_empty()) {
-            let mut way = ways.to(goal).into_iter();
-            let Some(server) = ways.machine(edges, goal).map(|machine| machine.id) else { break };
-            let mut bench = Bench::new(server, bounds, defect)?;
+            let mut way = paths.to(goal).into_iter();
+            let Some(server) = paths.machine(edges, goal).map(|machine| machine.id) else { break };
+            let mut node = NodeUnderTest::new(server, bounds, defect)?;
             let mut events = Vec::new();
             covered.nodes += 1;
             let mut at = goal;
@@ -71,11 +71,11 @@ pub fn cover(edges: &Edges, bounds: &Bounds, defect: Option<Defect>) -> anyhow::
                     break;
                 };
                 let Some(after) = edges.machines.get(edge.to) else { break };
-                let fields = drive(&mut bench, &edge.step, next.writer_is_late, after, &mut events);
+                let fields = drive(&mut node, &edge.step, next.writer_is_late, after, &mut events);
                 covered.replayed += 1;
                 if !fields.is_empty() {
                     let found = Difference { server, events, fields };
-                    let shorter = shortest(&ways, edges, next, bounds, defect)?;
+                    let shorter = shortest(&paths, edges, next, bounds, defect)?;
                     covered.difference = Some(shorter.unwrap_or(found));
                     return Ok(covered);
                 }
@@ -96,19 +96,19 @@ pub fn cover(edges: &Edges, bounds: &Bounds, defect: Option<Defect>) -> anyhow::
 
 /// The first difference on the shortest way to a move, that one included; none if the node must have come another way.
 fn shortest(
-    ways: &Ways,
+    paths: &Paths,
     edges: &Edges,
     last: Move,
     bounds: &Bounds,
     defect: Option<Defect>,
 ) -> anyhow::Result<Option<Difference>> {
-    let Some(server) = ways.machine(edges, last.to).map(|machine| machine.id) else { return Ok(None) };
-    let mut bench = Bench::new(server, bounds, defect)?;
+    let Some(server) = paths.machine(edges, last.to).map(|machine| machine.id) else { return Ok(None) };
+    let mut node = NodeUnderTest::new(server, bounds, defect)?;
     let mut events = Vec::new();
-    for next in ways.to(last.from).into_iter().chain([last]) {
+    for next in paths.to(last.from).into_iter().chain([last]) {
         let Some(edge) = edges.steps.get(next.edge) else { break };
         let Some(after) = edges.machines.get(edge.to) else { break };
-        let fields = drive(&mut bench, &edge.step, next.writer_is_late, after, &mut events);
+        let fields = drive(&mut node, &edge.step, next.writer_is_late, after, &mut events);
         if !fields.is_empty() {
             return Ok(Some(Difference { server, events, fields }));
         }

@@ -1,6 +1,6 @@
 //! Where a node is not what the model says: both sides, field by field.
 
-use super::words;
+use super::convert;
 use bytes::Bytes;
 use figure2_core::{Config, Index, Persistent, Role, Server, ServerId, Snapshot};
 use figure2_model::{Command, Prefix};
@@ -64,11 +64,11 @@ impl Held {
         Held {
             id: server.id(),
             config: server.config(),
-            persistent: words::persistent(server.persistent()),
+            persistent: convert::persistent(server.persistent()),
             role: server.role().clone(),
             commit_index: server.commit_index(),
             last_applied: server.last_applied(),
-            offered: server.offered().map(words::snapshot),
+            offered: server.offered().map(convert::snapshot),
         }
     }
 

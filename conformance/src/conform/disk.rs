@@ -1,8 +1,10 @@
-//! The storage of a node on the bench.
+//! The storage of a node under test.
 
 use super::defect::Defect;
-use super::medium::{Journal, Seen, lock};
-use figure2::{Change, Command, Persistent, Persister, Record, SnapshotData, Storage, StorageError};
+use super::journal::{Journal, Seen, lock};
+use figure2::{
+    Change, Command, Identity, Loaded, Persistent, Persister, Record, SnapshotData, Storage, StorageError,
+};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -10,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 /// A disk: a [`Persister`] that outlives the node.
 #[derive(Clone)]
 pub struct Disk {
+    identity: Identity,
     contents: Arc<Mutex<Contents>>,
     journal: Journal,
     defect: Option<Defect>,
@@ -36,8 +39,8 @@ struct Save {
 
 impl Disk {
     /// An empty one.
-    pub fn new(journal: Journal, lags: bool, defect: Option<Defect>) -> Disk {
-        Disk { contents: Arc::default(), journal, defect, lags }
+    pub fn new(identity: Identity, journal: Journal, lags: bool, defect: Option<Defect>) -> Disk {
+        Disk { identity, contents: Arc::default(), journal, defect, lags }
     }
 
     /// What a restart would find, decoded from the bytes on it.
@@ -45,7 +48,7 @@ impl Disk {
     /// # Errors
     /// When nothing could be started from it.
     pub fn read(&self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        lock(&self.contents).persister.copy().load()
+        Ok(lock(&self.contents).persister.copy().read(&self.identity)?.persistent)
     }
 
     /// The node rests: what a defective disk put off, it does now.
@@ -105,6 +108,7 @@ impl Disk {
                 contents.persister.write(record)?;
                 let snapshot = contents.persister.read_snapshot();
                 contents.persister = Persister::from_bytes(untrimmed, Some(snapshot));
+                contents.persister.read(&self.identity)?;
                 Ok(())
             }
             _ => contents.persister.write(record),
@@ -131,8 +135,8 @@ impl Disk {
 }
 
 impl Storage for Disk {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        lock(&self.contents).persister.load()
+    async fn load(&mut self, me: &Identity) -> Result<Loaded, StorageError> {
+        lock(&self.contents).persister.read(me)
     }
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {

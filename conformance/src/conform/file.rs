@@ -1,7 +1,7 @@
 //! A difference as a file: what happened to the node, from its first start to the step that differs, and in what. The
 //! same events can be given to another node, and what it should be is computed anew.
 
-use super::{Bench, Defect, Difference, Differing, Happening, Writer, drive, unscripted};
+use super::{Defect, Difference, Differing, NodeUnderTest, StepInput, Writer, drive, unscripted};
 use figure2_core::ServerId;
 use figure2_model::{CheckError, Host, Profile, profile};
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ pub struct DifferenceFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defect: Option<Defect>,
     /// What happened to the server, from its first start on.
-    pub steps: Vec<Happening>,
+    pub steps: Vec<StepInput>,
     /// Where the node differed after the last of them.
     pub differs: Vec<Differing>,
 }
@@ -87,7 +87,7 @@ pub enum DifferenceFileError {
     Check(#[from] CheckError),
     /// A node cannot be made.
     #[error("no node can be driven: {0:#}")]
-    Bench(anyhow::Error),
+    Node(anyhow::Error),
 }
 
 impl DifferenceFile {
@@ -158,11 +158,11 @@ impl DifferenceFile {
             .find(|host| host.id == server)
             .cloned()
             .ok_or_else(|| DifferenceFileError::Server { profile: self.profile.clone(), server })?;
-        let mut bench =
-            Bench::new(server, &profile.bounds, self.defect).map_err(DifferenceFileError::Bench)?;
+        let mut node =
+            NodeUnderTest::new(server, &profile.bounds, self.defect).map_err(DifferenceFileError::Node)?;
         let mut events = Vec::new();
         let mut writer = Writer::default();
-        for (number, Happening { event, writer_is_late }) in (1..).zip(&self.steps) {
+        for (number, StepInput { event, writer_is_late }) in (1..).zip(&self.steps) {
             let refused = |problem: &str| DifferenceFileError::Step { number, problem: problem.to_owned() };
             // A broken promise shows that no correct peer sent this.
             let step = cluster
@@ -172,7 +172,7 @@ impl DifferenceFile {
             writer = writer
                 .after(&machine, &step, *writer_is_late)
                 .ok_or_else(|| refused("it cannot happen to a node whose writer is there"))?;
-            let fields = drive(&mut bench, &step, *writer_is_late, &step.after, &mut events);
+            let fields = drive(&mut node, &step, *writer_is_late, &step.after, &mut events);
             if !fields.is_empty() {
                 return Ok(Some(Difference { server, events, fields }));
             }

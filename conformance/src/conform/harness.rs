@@ -7,9 +7,10 @@ use bytes::Bytes;
 use core::future::Future;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
-use figure2::codec::{self, CodecError};
+use figure2::codec::{self, CodecError, FIRST_VERSION};
 use figure2::{
-    ApplyMsg, Command, Failure, Install, MakeError, RoleName, SnapshotData, Started, Storage, StorageError,
+    ApplyMsg, Cluster, Command, Failure, Identity, Install, MakeError, RoleName, SnapshotData, Started,
+    Storage, StorageError,
 };
 use figure2_core::{Config, Index, ServerId};
 use figure2_engine::{
@@ -61,11 +62,14 @@ impl Harness {
         link: impl Fn(Bytes) + Send + 'static,
         service: impl Fn(ApplyMsg) + Send + Sync + 'static,
     ) -> Result<Harness, MakeError> {
-        let server = Server::new(me, config, storage.load()?)?;
+        let identity = identity(me, config);
+        let loaded = pin!(storage.load(&identity)).poll(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(loaded) = loaded else { return Err(MakeError::NotAtOnce) };
+        let server = Server::new(me, config, loaded?.persistent)?;
         let due = Arc::new(Mutex::new(None));
         let monitor = Arc::new(Monitor::sending_by_hand(server, Manual { due: due.clone() }));
         let service = ServiceFn(Arc::new(service));
-        let wire = Wire { monitor: monitor.clone(), link };
+        let wire = Wire { cluster: identity.cluster, monitor: monitor.clone(), link };
         let sender = Task::new({
             let monitor = monitor.clone();
             async move { sender::run(&monitor, wire).await }
@@ -102,7 +106,7 @@ impl Harness {
     /// When the bytes are no message.
     pub fn call(
         &self,
-        request: &[u8],
+        request: &Bytes,
     ) -> Result<impl Future<Output = Option<Envelope>> + Send + use<>, CodecError> {
         Ok(self.monitor.request(codec::decode_message(request)?))
     }
@@ -111,7 +115,7 @@ impl Harness {
     ///
     /// # Errors
     /// When the bytes are no message.
-    pub fn deliver(&self, reply: &[u8]) -> Result<(), CodecError> {
+    pub fn deliver(&self, reply: &Bytes) -> Result<(), CodecError> {
         self.monitor.reply(codec::decode_message(reply)?);
         Ok(())
     }
@@ -191,6 +195,11 @@ fn due(due: &Mutex<Option<Timeout>>) -> MutexGuard<'_, Option<Timeout>> {
     due.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Who a server is: they are numbered from 0.
+pub fn identity(me: ServerId, config: Config) -> Identity {
+    Identity { server: me.0.into(), cluster: Cluster::numbered(config.servers) }
+}
+
 /// Timers that elapse when they are told to.
 struct Manual {
     due: Arc<Mutex<Option<Timeout>>>,
@@ -249,14 +258,15 @@ impl Task {
 
 /// The way to the peers: encodes, as that of [`Raft`](figure2::Raft) does.
 struct Wire<L> {
+    cluster: Cluster,
     monitor: Arc<Monitor<Manual>>,
     link: L,
 }
 
 impl<L: Fn(Bytes) + Send> Link for Wire<L> {
     fn send(&self, envelope: Envelope) {
-        match codec::encode_message(&envelope) {
-            Ok(bytes) => (self.link)(bytes),
+        match codec::encode(&self.cluster, FIRST_VERSION, &envelope) {
+            Ok(frame) => (self.link)(frame.into_bytes()),
             Err(error) => self.monitor.fail(Failure::Storage(StorageError::failed(error))),
         }
     }

@@ -1,28 +1,28 @@
 //! From the model to the node: traces of the model drive real nodes, and after each step what the node holds, wrote
 //! and sent must equal what the model says (docs/conformance.md).
 
-mod bench;
+pub(crate) mod convert;
 mod cover;
 mod defect;
 mod difference;
 mod disk;
 mod file;
 mod harness;
-mod medium;
-mod waiting;
+mod journal;
+mod node_under_test;
+mod paths;
+mod pending;
 mod walk;
-mod ways;
-pub(crate) mod words;
 mod writer;
 
-pub use bench::Bench;
-pub use cover::{Covered, Impossibles, cover};
+pub use cover::{Covered, Infeasibles, cover};
 pub use defect::Defect;
 pub use difference::Differing;
 pub use file::{DifferenceFile, DifferenceFileError};
+pub use node_under_test::NodeUnderTest;
+pub use paths::Infeasible;
 pub use walk::{Walked, Walks, walk};
-pub use ways::Impossible;
-pub use writer::Happening;
+pub use writer::StepInput;
 
 use figure2_core::ServerId;
 use figure2_model::{CheckError, Cluster, Host, MachineStep, Profile, System};
@@ -35,7 +35,7 @@ pub struct Difference {
     /// The server.
     pub server: ServerId,
     /// What happened to it, from its first start to the step that differs.
-    pub events: Vec<Happening>,
+    pub events: Vec<StepInput>,
     /// The fields that differ.
     pub fields: Vec<Differing>,
 }
@@ -43,7 +43,7 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "DIFFERS {}, step {}:", self.server, self.events.len())?;
-        for (number, Happening { event, writer_is_late }) in (1..).zip(&self.events) {
+        for (number, StepInput { event, writer_is_late }) in (1..).zip(&self.events) {
             let writer = if *writer_is_late { ", and its writer has yet to run" } else { "" };
             writeln!(f, "{number:4} {event}{writer}")?;
         }
@@ -63,18 +63,18 @@ fn unscripted(profile: &Profile) -> Result<Cluster, CheckError> {
 /// Gives a step to a node, and notes it. The fields in which it then differs from the model; an event that the node
 /// cannot take is one.
 fn drive(
-    bench: &mut Bench,
+    node: &mut NodeUnderTest,
     step: &MachineStep,
     writer_is_late: bool,
     after: &Host,
-    events: &mut Vec<Happening>,
+    events: &mut Vec<StepInput>,
 ) -> Vec<Differing> {
-    let happening = Happening { event: step.event.clone(), writer_is_late };
+    let input = StepInput { event: step.event.clone(), writer_is_late };
     let mut fields = Vec::new();
-    if let Err(error) = bench.happen(&happening) {
+    if let Err(error) = node.happen(&input) {
         fields.push(Differing::new("the event", &"can happen", &format!("{error:#}")));
     }
-    fields.extend(bench.differing(after, &step.visible));
-    events.push(happening);
+    fields.extend(node.differing(after, &step.visible));
+    events.push(input);
     fields
 }

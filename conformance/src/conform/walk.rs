@@ -1,6 +1,6 @@
 //! Walks through large profiles: whole clusters of real nodes, each step drawn among those the model allows.
 
-use super::{Bench, Defect, Difference, Happening, Writer, drive, unscripted};
+use super::{Defect, Difference, NodeUnderTest, StepInput, Writer, drive, unscripted};
 use figure2_core::{RuleSet, ServerId};
 use figure2_model::{Action, Cluster, MachineStep, Profile, State};
 use rand::rngs::SmallRng;
@@ -72,7 +72,7 @@ fn one(
             let Some(node) = nodes.get_mut(at) else { break };
             node.writer = taken.writer;
             let Some(after) = cluster.hosts(&next).nth(at) else { break };
-            let fields = drive(&mut node.bench, &taken.step, taken.writer_is_late, after, &mut node.events);
+            let fields = drive(&mut node.node, &taken.step, taken.writer_is_late, after, &mut node.events);
             walked.replayed += 1;
             walked.rules = walked.rules.union(rules);
             if !fields.is_empty() {
@@ -87,15 +87,15 @@ fn one(
 
 /// A node of the cluster, and how it got where it is.
 struct Node {
-    bench: Bench,
+    node: NodeUnderTest,
     writer: Writer,
-    events: Vec<Happening>,
+    events: Vec<StepInput>,
 }
 
 impl Node {
     fn new(id: ServerId, profile: &Profile, defect: Option<Defect>) -> anyhow::Result<Node> {
-        let bench = Bench::new(id, &profile.bounds, defect)?;
-        Ok(Node { bench, writer: Writer::default(), events: Vec::new() })
+        let node = NodeUnderTest::new(id, &profile.bounds, defect)?;
+        Ok(Node { node, writer: Writer::default(), events: Vec::new() })
     }
 }
 

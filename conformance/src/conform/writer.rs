@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// What happens to a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Happening {
+pub struct StepInput {
     /// What the model says that happens.
     pub event: MachineEvent,
     /// Whether the node's writer has yet to run when the next thing happens.
@@ -87,7 +87,7 @@ fn has_record(steps: &[Unwritten]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conform::{Bench, drive, unscripted};
+    use crate::conform::{NodeUnderTest, drive, unscripted};
     use figure2_core::{
         AppendEntries, Entry, Envelope, Index, InstallSnapshot, Message, ServerId, Snapshot, Term,
     };
@@ -123,7 +123,7 @@ mod tests {
         profile.bounds = Bounds { unwritten: 2, ..profile.bounds };
         let cluster = unscripted(&profile).unwrap();
         let mut machine = cluster.hosts(cluster.start()).nth(1).unwrap().clone();
-        let mut bench = Bench::new(machine.id, &profile.bounds, None).unwrap();
+        let mut node = NodeUnderTest::new(machine.id, &profile.bounds, None).unwrap();
         let (mut writer, mut events) = (Writer::default(), Vec::new());
         let [snapshot, entry] = snapshot_and_entry();
         for (event, is_possible) in [
@@ -146,7 +146,7 @@ mod tests {
             assert_eq!(after.is_some(), is_possible, "{event}");
             let Some(after) = after else { continue };
             writer = after;
-            assert_eq!(drive(&mut bench, &step, false, &step.after, &mut events), [], "{event}");
+            assert_eq!(drive(&mut node, &step, false, &step.after, &mut events), [], "{event}");
             machine = step.after;
         }
     }

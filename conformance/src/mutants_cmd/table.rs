@@ -112,7 +112,9 @@ pub fn exit_code(flaws: &[Flaw]) -> u8 {
 
 fn read(file: &Path) -> anyhow::Result<Table> {
     let name = file.display();
-    let text = fs::read_to_string(file).with_context(|| format!("the kill table {name} cannot be read"))?;
+    let text = fs::read_to_string(file).with_context(|| {
+        format!("the kill table {name} cannot be read (model/kill-table.txt is in a checkout of figure2)")
+    })?;
     Table::parse(&text).with_context(|| format!("{name} is no kill table"))
 }
 

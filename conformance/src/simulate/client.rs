@@ -1,8 +1,8 @@
 //! The clients: each asks, waits, asks another server, and gives up; what they see is the history that is judged.
 
+use super::cluster::{Answer, Cluster};
 use super::plan::Plan;
 use super::store::{Reply, Request};
-use super::world::{Answer, World};
 use crate::tester::mix;
 use figure2_linearizability::{Action, Outcome};
 use rand::rngs::StdRng;
@@ -19,7 +19,7 @@ const CLIENT: u64 = 12;
 const SIZES: u64 = 14;
 
 pub(super) struct Client {
-    world: World,
+    cluster: Cluster,
     id: u64,
     random: StdRng,
     /// Where the sizes of its commands come from.
@@ -32,21 +32,21 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(world: World, id: u64) -> Client {
-        let random = |purpose| StdRng::seed_from_u64(mix(&[world.plan().seed, purpose, id]));
+    pub(super) fn new(cluster: Cluster, id: u64) -> Client {
+        let random = |purpose| StdRng::seed_from_u64(mix(&[cluster.plan().seed, purpose, id]));
         let (random, sizes) = (random(CLIENT), random(SIZES));
-        Client { world, id, random, sizes, requests: 0, believed: 0, seen: None }
+        Client { cluster, id, random, sizes, requests: 0, believed: 0, seen: None }
     }
 
     /// Asks for one thing after the other, until it is dropped.
     pub(super) async fn run(mut self) {
         loop {
-            let Plan { keys, pause_ms, .. } = *self.world.plan();
+            let Plan { keys, pause_ms, .. } = *self.cluster.plan();
             let pause = self.random.random_range(0..=pause_ms);
             sleep(Duration::from_millis(pause)).await;
             let key = format!("k{}", self.random.random_range(0..keys));
             let action = self.action();
-            let Plan { limits, sizes, .. } = self.world.plan();
+            let Plan { limits, sizes, .. } = self.cluster.plan();
             let size = sizes.next_command(limits, &mut self.sizes);
             self.ask_padded(&key, action, size, PATIENCE).await;
         }
@@ -62,11 +62,11 @@ impl Client {
         self.requests += 1;
         let request = Request { client: self.id, number: self.requests, key: key.to_owned(), action, size };
         let give_up = Instant::now() + patience;
-        self.world.invoke(self.id, &request);
+        self.cluster.invoke(self.id, &request);
         let mut started = false;
         let mut busy_since = None;
         while Instant::now() < give_up {
-            let answer = timeout(ATTEMPT, self.world.ask(self.believed, &request)).await;
+            let answer = timeout(ATTEMPT, self.cluster.ask(self.believed, &request)).await;
             match answer {
                 Ok(Answer::Reply(reply)) => {
                     let outcome = match reply {
@@ -77,7 +77,7 @@ impl Client {
                         }
                         Reply::Refused => Outcome::Failed,
                     };
-                    self.world.complete(self.id, outcome);
+                    self.cluster.complete(self.id, outcome);
                     return true;
                 }
                 Ok(Answer::NotLeader) => {}
@@ -89,16 +89,16 @@ impl Client {
                 Ok(Answer::Busy) => busy_since = None,
                 // Nobody has taken it, and nobody will.
                 Ok(Answer::TooLarge) => {
-                    self.world.complete(self.id, Outcome::Failed);
+                    self.cluster.complete(self.id, Outcome::Failed);
                     return true;
                 }
                 // It may be in a log, and done later.
                 Ok(Answer::Lost) | Err(_) => started = true,
             }
-            self.believed = self.random.random_range(0..self.world.plan().servers);
+            self.believed = self.random.random_range(0..self.cluster.plan().servers);
             sleep(Duration::from_millis(self.random.random_range(1..40))).await;
         }
-        self.world.complete(self.id, if started { Outcome::Unknown } else { Outcome::Failed });
+        self.cluster.complete(self.id, if started { Outcome::Unknown } else { Outcome::Failed });
         false
     }
 

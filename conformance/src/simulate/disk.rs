@@ -1,7 +1,7 @@
 //! A disk in virtual time: writes take their time, hang, fail, and are cut short by crashes and losses of power.
 
-use super::weather::Weather;
-use figure2::{Command, Persistent, Record, SnapshotData, Storage, StorageError};
+use super::nemesis::Nemesis;
+use figure2::{Command, Identity, Loaded, Persistent, Record, SnapshotData, Storage, StorageError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub(super) struct Disk {
     server: u8,
-    weather: Weather,
+    nemesis: Nemesis,
     /// It says that a write is durable when the next one is.
     lies: bool,
     contents: Arc<Mutex<Contents>>,
@@ -32,11 +32,11 @@ impl Disk {
     pub(super) fn new(
         server: u8,
         durable: Persistent<Command, SnapshotData>,
-        weather: Weather,
+        nemesis: Nemesis,
         lies: bool,
     ) -> Disk {
         let contents = Contents { durable, ..Contents::default() };
-        Disk { server, weather, lies, contents: Arc::new(Mutex::new(contents)) }
+        Disk { server, nemesis, lies, contents: Arc::new(Mutex::new(contents)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {
@@ -55,10 +55,10 @@ impl Disk {
 
     /// What is left when the power fails: of the write under way all or nothing.
     pub(super) fn after_power_loss(&self) -> Disk {
-        let kept = self.weather.draw(2) == 0;
+        let kept = self.nemesis.draw(2) == 0;
         self.left(|contents| {
             if contents.under_way.is_some() && !kept {
-                self.weather.undone_write();
+                self.nemesis.undone_write();
             }
             contents.settle(kept);
         })
@@ -88,12 +88,12 @@ impl Contents {
 }
 
 impl Storage for Disk {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        Ok(self.lock().durable.clone())
+    async fn load(&mut self, _: &Identity) -> Result<Loaded, StorageError> {
+        Ok(Loaded { identity: None, persistent: self.lock().durable.clone() })
     }
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
-        let writing = self.weather.writing(self.server);
+        let writing = self.nemesis.writing(self.server);
         if self.lies {
             let mut contents = self.lock();
             contents.settle(true);
@@ -104,7 +104,7 @@ impl Storage for Disk {
         if writing.takes_ms > 0 {
             sleep(Duration::from_millis(writing.takes_ms)).await;
         }
-        while self.weather.hangs(self.server) {
+        while self.nemesis.hangs(self.server) {
             sleep(LOOK).await;
         }
         let mut contents = self.lock();

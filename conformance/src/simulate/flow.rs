@@ -3,6 +3,7 @@
 //! Only messages and replies are looked at, on their way from and to a leader; how the core keeps count plays no part.
 
 use super::sizes::Limits;
+use bytes::Bytes;
 use figure2::codec::decode_message;
 use figure2::{Index, Term};
 use figure2_core::{AppendEntries, AppendResult, Entry, Message};
@@ -64,7 +65,7 @@ struct Way {
 
 impl Flow {
     /// A server hands a request to the network: what is wrong with that, if anything is.
-    pub(super) fn sent(&mut self, from: u8, to: u8, request: &[u8], limits: &Limits) -> Result<(), String> {
+    pub(super) fn sent(&mut self, from: u8, to: u8, request: &Bytes, limits: &Limits) -> Result<(), String> {
         self.sum.largest = self.sum.largest.max(request.len() as u64);
         let message = decode_message(request).map_err(|error| error.to_string())?.message;
         match message {
@@ -90,7 +91,7 @@ impl Flow {
     }
 
     /// A reply is about to reach the server that asked.
-    pub(super) fn answered(&mut self, from: u8, to: u8, reply: &[u8]) {
+    pub(super) fn answered(&mut self, from: u8, to: u8, reply: &Bytes) {
         let Ok(Message::AppendEntriesReply(reply)) = decode_message(reply).map(|envelope| envelope.message)
         else {
             return;
@@ -177,11 +178,12 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use figure2::ServerId;
-    use figure2::codec::encode_message;
+    use figure2::codec::{FIRST_VERSION, encode};
     use figure2_core::{AppendEntriesReply, Envelope, InstallSnapshot, Snapshot};
 
     fn encoded(message: Message<Bytes, Bytes>) -> Bytes {
-        encode_message(&Envelope { from: ServerId(0), to: ServerId(1), message }).unwrap()
+        let envelope = Envelope { from: ServerId(0), to: ServerId(1), message };
+        encode(&figure2::Cluster::numbered(3), FIRST_VERSION, &envelope).unwrap().into_bytes()
     }
 
     /// Entries of 16 bytes and their content, in term 1, after the index.

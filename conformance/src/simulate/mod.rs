@@ -1,6 +1,6 @@
 //! Whole clusters of real nodes on virtual time, with random faults, until they must recover (docs/conformance.md).
 //!
-//! A [`Plan`] follows from a seed: servers, clients, weather, and a list of faults. [`run`] runs it: for as long as the
+//! A [`Plan`] follows from a seed: servers, clients, delays, and a list of faults. [`run`] runs it: for as long as the
 //! plan says, servers crash and lose their power, messages are cut off, lost, repeated and overtake each other, disks
 //! are slow, hang and fail, while clients ask a small replicated map with commands of all sizes. Then all faults end; within
 //! [`RECOVERY`] a request must be answered (in some plans another one, although the leader's disk hangs), and within as long
@@ -11,10 +11,12 @@
 
 mod batch;
 mod client;
+mod cluster;
 mod defect;
 mod disk;
 mod fault;
 mod flow;
+mod nemesis;
 mod network;
 mod plan;
 mod progress;
@@ -27,13 +29,12 @@ mod start;
 mod states;
 mod store;
 mod verdict;
-mod weather;
-mod world;
 
 pub use batch::{Batch, Done, Plans};
 pub use defect::Defect;
 pub use fault::{Fault, Kind, Target};
 pub use flow::Sent;
+pub use nemesis::Counts;
 pub use plan::Plan;
 pub use progress::{PROGRESS, Progressed, Waits};
 pub use reduce::{Reduced, reduce};
@@ -42,4 +43,3 @@ pub use sizes::{Limits, Sizes, Span};
 pub use start::{Feature, OnItsWay, Start};
 pub use states::States;
 pub use verdict::{Failure, Verdict};
-pub use weather::Counts;

@@ -1,10 +1,10 @@
-//! The network: every message on its own way, as the weather will have it.
+//! The network: every message on its own way. The nemesis decides what becomes of it.
 
+use super::cluster::Cluster;
 use super::defect::Defect;
-use super::weather::Weather;
-use super::world::World;
+use super::nemesis::Nemesis;
 use bytes::Bytes;
-use figure2::codec::decode_message;
+use figure2::codec::{Frame, decode_message};
 use figure2::{Index, Peer, Replies};
 use figure2_core::{AppendResult, Message};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +14,8 @@ use tokio::time::sleep;
 /// The way from one server to another, and back for the reply.
 #[derive(Clone)]
 pub(super) struct Link {
-    pub(super) world: World,
-    pub(super) weather: Weather,
+    pub(super) cluster: Cluster,
+    pub(super) nemesis: Nemesis,
     pub(super) from: u8,
     pub(super) to: u8,
     /// What a defect repeats.
@@ -33,18 +33,19 @@ pub(super) struct Repeated {
 const HEARTBEAT: Duration = Duration::from_millis(120);
 
 impl Peer for Link {
-    fn send(&self, request: Bytes, replies: &Replies) {
+    fn send(&self, request: Frame, replies: &Replies) {
+        let request = request.into_bytes();
         self.transmit(request.clone(), replies);
-        if self.world.has(Defect::NeverStepsDown) || self.world.has(Defect::SnapshotRepeated) {
+        if self.cluster.has(Defect::NeverStepsDown) || self.cluster.has(Defect::SnapshotRepeated) {
             self.repeat(request, replies);
         }
     }
 }
 
 impl Link {
-    pub(super) fn new(world: &World, from: u8, to: u8) -> Link {
-        let weather = world.weather.clone();
-        Link { world: world.clone(), weather, from, to, repeated: Arc::default() }
+    pub(super) fn new(cluster: &Cluster, from: u8, to: u8) -> Link {
+        let nemesis = cluster.nemesis.clone();
+        Link { cluster: cluster.clone(), nemesis, from, to, repeated: Arc::default() }
     }
 
     /// Carries a message that was sent before the servers started: the network gets it so many ms after that.
@@ -53,15 +54,15 @@ impl Link {
         let Link { from, to, .. } = self;
         if is_request {
             // The answer goes to whoever runs there by now: the network outlives the server that asked.
-            match self.world.running(from) {
+            match self.cluster.running(from) {
                 Some(asked) => self.carry(message, &asked.replies()),
-                None => self.weather.lost_on_the_way(),
+                None => self.nemesis.lost_on_the_way(),
             }
-        } else if self.world.holds_back(from, to, &message) {
-            self.weather.lost_on_the_way();
-        } else if let Some(delay) = self.weather.fate(from, to).first
-            && arrives(&self.weather, from, to, delay).await
-            && let Some(server) = self.world.running(to)
+        } else if self.cluster.holds_back(from, to, &message) {
+            self.nemesis.lost_on_the_way();
+        } else if let Some(delay) = self.nemesis.fate(from, to).first
+            && arrives(&self.nemesis, from, to, delay).await
+            && let Some(server) = self.cluster.running(to)
         {
             server.replies().deliver(&message);
         }
@@ -73,7 +74,7 @@ impl Link {
         match decode_message(&request).map(|envelope| envelope.message) {
             Ok(Message::AppendEntries(message)) if message.entries.is_empty() => {
                 repeated.heartbeats += 1;
-                if self.world.has(Defect::NeverStepsDown) {
+                if self.cluster.has(Defect::NeverStepsDown) {
                     tokio::spawn(self.clone().lead_for_ever(request, replies.clone(), repeated.heartbeats));
                 } else if let Some(snapshot) = repeated.snapshot.clone() {
                     self.transmit(snapshot, replies);
@@ -89,12 +90,12 @@ impl Link {
 
     /// Repeats a heartbeat until the node sends another, calls an election, or ends.
     async fn lead_for_ever(self, request: Bytes, replies: Replies, number: u64) {
-        let generation = || self.world.with(self.from, |member| member.generation);
+        let generation = || self.cluster.with(self.from, |member| member.generation);
         let begun = generation();
         loop {
             sleep(HEARTBEAT).await;
             let is_latest = self.repeated.lock().unwrap_or_else(PoisonError::into_inner).heartbeats == number;
-            if !is_latest || generation() != begun || self.world.running(self.from).is_none() {
+            if !is_latest || generation() != begun || self.cluster.running(self.from).is_none() {
                 return;
             }
             self.transmit(request.clone(), &replies);
@@ -102,41 +103,41 @@ impl Link {
     }
 
     fn transmit(&self, request: Bytes, replies: &Replies) {
-        self.world.sent(self.from, self.to, &request);
+        self.cluster.sent(self.from, self.to, &request);
         self.carry(request, replies);
     }
 
-    /// As the weather will have it: there, and back with the reply.
+    /// There, and back with the reply, as the nemesis decides.
     fn carry(&self, request: Bytes, replies: &Replies) {
         let Link { from, to, .. } = *self;
-        let fate = self.weather.fate(from, to);
+        let fate = self.nemesis.fate(from, to);
         for delay in fate.first.into_iter().chain(fate.second) {
-            let (world, weather) = (self.world.clone(), self.weather.clone());
+            let (cluster, nemesis) = (self.cluster.clone(), self.nemesis.clone());
             let (request, replies) = (request.clone(), replies.clone());
             tokio::spawn(async move {
-                if !arrives(&weather, from, to, delay).await {
+                if !arrives(&nemesis, from, to, delay).await {
                     return;
                 }
-                let Some(server) = world.running(to) else { return weather.lost_on_the_way() };
-                let Some(reply) = server.call(&request).await else { return };
-                if world.holds_back(to, from, &reply) {
-                    return weather.lost_on_the_way();
+                let Some(server) = cluster.running(to) else { return nemesis.lost_on_the_way() };
+                let Some(reply) = server.call(&request).await.map(Frame::into_bytes) else { return };
+                if cluster.holds_back(to, from, &reply) {
+                    return nemesis.lost_on_the_way();
                 }
-                let fate = weather.fate(to, from);
+                let fate = nemesis.fate(to, from);
                 if let Some(delay) = fate.second {
-                    let (world, weather) = (world.clone(), weather.clone());
+                    let (cluster, nemesis) = (cluster.clone(), nemesis.clone());
                     let (reply, replies) = (reply.clone(), replies.clone());
                     tokio::spawn(async move {
-                        if arrives(&weather, to, from, delay).await {
-                            world.answered(from, to, &reply);
+                        if arrives(&nemesis, to, from, delay).await {
+                            cluster.answered(from, to, &reply);
                             replies.deliver(&reply);
                         }
                     });
                 }
                 if let Some(delay) = fate.first
-                    && arrives(&weather, to, from, delay).await
+                    && arrives(&nemesis, to, from, delay).await
                 {
-                    world.answered(from, to, &reply);
+                    cluster.answered(from, to, &reply);
                     replies.deliver(&reply);
                 }
             });
@@ -144,7 +145,7 @@ impl Link {
     }
 }
 
-fn append_result(reply: &[u8]) -> Option<AppendResult> {
+fn append_result(reply: &Bytes) -> Option<AppendResult> {
     match decode_message(reply).ok()?.message {
         Message::AppendEntriesReply(reply) => Some(reply.result),
         _ => None,
@@ -152,12 +153,12 @@ fn append_result(reply: &[u8]) -> Option<AppendResult> {
 }
 
 /// Whether a follower says that its log matches.
-pub(super) fn is_success(reply: &[u8]) -> bool {
+pub(super) fn is_success(reply: &Bytes) -> bool {
     matches!(append_result(reply), Some(AppendResult::Success { .. }))
 }
 
 /// Whether a follower says that its log differs from its very first entry on.
-pub(super) fn asks_for_first_entry(reply: &[u8]) -> bool {
+pub(super) fn asks_for_first_entry(reply: &Bytes) -> bool {
     let first = Index::ZERO.next();
     matches!(
         append_result(reply),
@@ -166,13 +167,13 @@ pub(super) fn asks_for_first_entry(reply: &[u8]) -> bool {
 }
 
 /// Waits until a message has crossed; false if the way is cut by then.
-async fn arrives(weather: &Weather, from: u8, to: u8, delay_ms: u64) -> bool {
+async fn arrives(nemesis: &Nemesis, from: u8, to: u8, delay_ms: u64) -> bool {
     if delay_ms > 0 {
         sleep(Duration::from_millis(delay_ms)).await;
     }
-    let passes = weather.passes(from, to);
+    let passes = nemesis.passes(from, to);
     if !passes {
-        weather.lost_on_the_way();
+        nemesis.lost_on_the_way();
     }
     passes
 }

@@ -17,7 +17,7 @@ const PLAN: u64 = 10;
 /// The version of plans that this program writes and reads.
 const VERSION: u32 = 3;
 
-/// A run: the cluster, its clients, its weather and its faults. All else (when messages arrive, what the clients ask,
+/// A run: the cluster, its clients, its delays and its faults. All else (when messages arrive, what the clients ask,
 /// when elections are called) follows from the seed.
 ///
 /// The faults are a list, each with its beginning and its end, so that any of them can be left out and the rest still
@@ -43,9 +43,9 @@ pub struct Plan {
     pub install_automatically: bool,
     /// How long a service takes to load a leader's snapshot, in ms; meanwhile it applies nothing.
     pub install_ms: u64,
-    /// How long messages take in calm weather, in ms.
+    /// How long messages take without faults, in ms.
     pub delay_ms: Span,
-    /// How long a write takes in calm weather, in ms.
+    /// How long a write takes without faults, in ms.
     pub write_ms: Span,
     /// The limits of all nodes.
     pub limits: Limits,

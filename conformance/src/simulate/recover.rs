@@ -1,11 +1,11 @@
 //! What a cluster must do once all faults have ended.
 
 use super::client::Client;
+use super::cluster::Cluster;
 use super::fault::{Kind, Target};
 use super::run::{LOOK, RECOVERY, supervised};
 use super::start::KEY;
 use super::verdict::Failure;
-use super::world::World;
 use figure2_linearizability::Action;
 use std::cell::Cell;
 use std::time::Duration;
@@ -17,8 +17,8 @@ const CATCH_UP: Duration = Duration::from_secs(60);
 const HANGS: usize = usize::MAX;
 
 /// A request of a fresh client is answered.
-pub(super) async fn served(world: &World) -> Result<(), Failure> {
-    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 1);
+pub(super) async fn served(cluster: &Cluster) -> Result<(), Failure> {
+    let mut client = Client::new(cluster.clone(), u64::from(cluster.plan().clients) + 1);
     if client.ask("k0", Action::Append("recovered;".into()), RECOVERY).await {
         Ok(())
     } else {
@@ -27,43 +27,43 @@ pub(super) async fn served(world: &World) -> Result<(), Failure> {
 }
 
 /// A client reads what the commands of the start have done, if it has any: whether one was lost, the history shows.
-pub(super) async fn read_back(world: &World) -> Result<(), Failure> {
-    if world.plan().start.is_none() {
+pub(super) async fn read_back(cluster: &Cluster) -> Result<(), Failure> {
+    if cluster.plan().start.is_none() {
         return Ok(());
     }
-    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 4);
+    let mut client = Client::new(cluster.clone(), u64::from(cluster.plan().clients) + 4);
     tokio::select! {
         is_read = client.ask(KEY, Action::Get, RECOVERY) => {
             is_read.then_some(()).ok_or(Failure::NoLeader { waited: RECOVERY })
         }
-        stopped = supervised(world) => stopped,
+        stopped = supervised(cluster) => stopped,
     }
 }
 
 /// The disk of the leader hangs, and another server leads and serves. The old leader can serve as long as it does not
 /// step down: its followers' disks are a majority.
-pub(super) async fn succeeded(world: &World) -> Result<(), Failure> {
-    let server = world.resolve(Target::Leader);
-    world.weather.begin(HANGS, &Kind::HungDisk(Target::Leader), Some(server));
-    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 3);
+pub(super) async fn succeeded(cluster: &Cluster) -> Result<(), Failure> {
+    let server = cluster.resolve(Target::Leader);
+    cluster.nemesis.begin(HANGS, &Kind::HungDisk(Target::Leader), Some(server));
+    let mut client = Client::new(cluster.clone(), u64::from(cluster.plan().clients) + 3);
     let succeeded = async {
         let mut has_successor = false;
         // A request that was asked when another led already.
         while !(client.ask("k0", Action::Append("succeeded;".into()), RECOVERY).await && has_successor) {
             sleep(LOOK).await;
-            has_successor = world.leader().is_some_and(|leader| leader != server);
+            has_successor = cluster.leader().is_some_and(|leader| leader != server);
         }
     };
     let succeeded = timeout(RECOVERY, succeeded).await;
-    world.weather.end(HANGS);
+    cluster.nemesis.end(HANGS);
     succeeded.map_err(|_| Failure::NoSuccessor { server, waited: RECOVERY })
 }
 
 /// All services hold the same. Somebody must go on asking meanwhile: a leader commits what former leaders left only with
 /// an entry of its own term (section 5.4.2). Whoever was away for long may lack thousands of entries, which small messages
 /// bring one by one: so the time begins anew whenever the last comes nearer to the first.
-pub(super) async fn equal(world: &World) -> Result<(), Failure> {
-    let mut client = Client::new(world.clone(), u64::from(world.plan().clients) + 2);
+pub(super) async fn equal(cluster: &Cluster) -> Result<(), Failure> {
+    let mut client = Client::new(cluster.clone(), u64::from(cluster.plan().clients) + 2);
     let has_asked = Cell::new(false);
     let asks = async {
         loop {
@@ -77,7 +77,7 @@ pub(super) async fn equal(world: &World) -> Result<(), Failure> {
         let (mut nearest, mut since) = (u64::MAX, began);
         while since.elapsed() < RECOVERY && began.elapsed() < CATCH_UP {
             sleep(LOOK).await;
-            let stores = world.stores();
+            let stores = cluster.stores();
             if has_asked.get() && stores.windows(2).all(|pair| pair[0] == pair[1]) {
                 return Ok(());
             }
@@ -87,7 +87,7 @@ pub(super) async fn equal(world: &World) -> Result<(), Failure> {
                 (nearest, since) = (lag, Instant::now());
             }
         }
-        let applied: Vec<String> = world.stores().iter().map(|store| store.applied.to_string()).collect();
+        let applied: Vec<String> = cluster.stores().iter().map(|store| store.applied.to_string()).collect();
         let what = format!("they hold entries up to {}, and not the same map", applied.join(", "));
         Err(Failure::Diverged { waited: began.elapsed(), what })
     };

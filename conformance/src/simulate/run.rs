@@ -1,17 +1,17 @@
 //! One run of a plan.
 
 use super::client::Client;
+use super::cluster::Cluster;
 use super::defect::Defect;
 use super::disk::Disk;
 use super::fault::{Fault, Kind};
 use super::flow::Sent;
+use super::nemesis::{Counts, STORM};
 use super::plan::Plan;
 use super::progress::Progressed;
 use super::recover::{equal, read_back, served, succeeded};
 use super::start::{Feature, Start};
 use super::verdict::{Failure, Verdict, judge_history};
-use super::weather::{Counts, STORM};
-use super::world::World;
 use crate::tester::Digest;
 use crate::watch::panics::{self, Collected};
 use crate::watch::recording::{Judged, Recording};
@@ -68,7 +68,7 @@ impl Run {
 pub struct Figures {
     /// The cluster's own time.
     pub simulated: Duration,
-    /// What the weather did.
+    /// Which faults the nemesis made.
     pub counts: Counts,
     /// How much leaders sent.
     pub sent: Sent,
@@ -203,60 +203,60 @@ fn conclude(left: Left, judged: Judged) -> Run {
 }
 
 async fn simulate(plan: &Plan, defect: Option<Defect>) -> Left {
-    let world = World::new(plan, defect);
+    let cluster = Cluster::new(plan, defect);
     let began = Instant::now();
     let failure = tokio::select! {
         biased;
-        failure = world.failed() => Some(failure),
-        result = whole(&world) => result.err(),
+        failure = cluster.failed() => Some(failure),
+        result = whole(&cluster) => result.err(),
     };
-    let counts = world.weather.counts();
+    let counts = cluster.nemesis.counts();
     let storm = (counts.messages > STORM).then_some(Failure::Storm(STORM));
-    let (simulated, history, sent) = (began.elapsed(), world.history(), world.sum_sent());
-    let progressed = world.progressed();
+    let (simulated, history, sent) = (began.elapsed(), cluster.history(), cluster.sum_sent());
+    let progressed = cluster.progressed();
     let left = Left { failure: storm.or(failure), simulated, counts, history, sent, progressed };
     for server in 0..plan.servers {
-        world.stop(server, Disk::after_crash);
+        cluster.stop(server, Disk::after_crash);
     }
     left
 }
 
 /// The faults, then the recovery.
-async fn whole(world: &World) -> Result<(), Failure> {
-    for server in 0..world.plan().servers {
-        world.start(server)?;
+async fn whole(cluster: &Cluster) -> Result<(), Failure> {
+    for server in 0..cluster.plan().servers {
+        cluster.start(server)?;
     }
-    world.begin_messages();
-    let clients = (1..=u64::from(world.plan().clients)).map(|id| Client::new(world.clone(), id).run());
+    cluster.begin_messages();
+    let clients = (1..=u64::from(cluster.plan().clients)).map(|id| Client::new(cluster.clone(), id).run());
     let clients: Vec<_> = clients.map(tokio::spawn).collect();
-    faults(world).await?;
-    world.weather.clears_up();
-    supervise(world)?;
+    faults(cluster).await?;
+    cluster.nemesis.clears_up();
+    supervise(cluster)?;
     let recovered = tokio::select! {
-        served = served(world) => served,
-        stopped = supervised(world) => stopped,
+        served = served(cluster) => served,
+        stopped = supervised(cluster) => stopped,
     };
     for client in clients {
         client.abort();
     }
     recovered?;
-    read_back(world).await?;
-    if world.plan().leader_hangs {
+    read_back(cluster).await?;
+    if cluster.plan().leader_hangs {
         // Or else whoever leads next may have a service that still loads what it missed, and answers late.
         tokio::select! {
-            equal = equal(world) => equal,
-            stopped = supervised(world) => stopped,
+            equal = equal(cluster) => equal,
+            stopped = supervised(cluster) => stopped,
         }?;
         tokio::select! {
-            succeeded = succeeded(world) => succeeded,
-            stopped = supervised(world) => stopped,
+            succeeded = succeeded(cluster) => succeeded,
+            stopped = supervised(cluster) => stopped,
         }?;
     }
     tokio::select! {
-        equal = equal(world) => equal,
-        stopped = supervised(world) => stopped,
+        equal = equal(cluster) => equal,
+        stopped = supervised(cluster) => stopped,
     }?;
-    read_back(world).await
+    read_back(cluster).await
 }
 
 /// A fault begins or ends.
@@ -266,68 +266,68 @@ struct Turn {
     place: usize,
 }
 
-async fn faults(world: &World) -> Result<(), Failure> {
+async fn faults(cluster: &Cluster) -> Result<(), Failure> {
     let began = Instant::now();
-    let until = world.plan().faults_until_ms;
+    let until = cluster.plan().faults_until_ms;
     let mut turns: Vec<Turn> = Vec::new();
-    for (place, Fault { at_ms, for_ms, .. }) in world.plan().faults.iter().enumerate() {
+    for (place, Fault { at_ms, for_ms, .. }) in cluster.plan().faults.iter().enumerate() {
         turns.push(Turn { at_ms: *at_ms, begins: true, place });
         turns.push(Turn { at_ms: at_ms.saturating_add(*for_ms), begins: false, place });
     }
     turns.retain(|turn| turn.at_ms < until);
     turns.sort_by_key(|turn| (turn.at_ms, turn.begins, turn.place));
     for Turn { at_ms, begins, place } in turns {
-        wait(world, began + Duration::from_millis(at_ms)).await?;
-        match world.plan().faults.get(place) {
-            Some(fault) if begins => begin(world, place, &fault.kind),
-            _ => world.weather.end(place),
+        wait(cluster, began + Duration::from_millis(at_ms)).await?;
+        match cluster.plan().faults.get(place) {
+            Some(fault) if begins => begin(cluster, place, &fault.kind),
+            _ => cluster.nemesis.end(place),
         }
-        supervise(world)?;
+        supervise(cluster)?;
     }
-    wait(world, began + Duration::from_millis(until)).await
+    wait(cluster, began + Duration::from_millis(until)).await
 }
 
-fn begin(world: &World, place: usize, kind: &Kind) {
-    let server = kind.target().map(|target| world.resolve(target));
-    world.weather.begin(place, kind, server);
+fn begin(cluster: &Cluster, place: usize, kind: &Kind) {
+    let server = kind.target().map(|target| cluster.resolve(target));
+    cluster.nemesis.begin(place, kind, server);
     match (kind, server) {
-        (Kind::Crash(_), Some(server)) => world.stop(server, Disk::after_crash),
-        (Kind::PowerLoss(_), Some(server)) => world.stop(server, Disk::after_power_loss),
+        (Kind::Crash(_), Some(server)) => cluster.stop(server, Disk::after_crash),
+        (Kind::PowerLoss(_), Some(server)) => cluster.stop(server, Disk::after_power_loss),
         (Kind::Blackout, _) => {
-            (0..world.plan().servers).for_each(|server| world.stop(server, Disk::after_power_loss));
+            (0..cluster.plan().servers).for_each(|server| cluster.stop(server, Disk::after_power_loss));
         }
         _ => {}
     }
 }
 
 /// Waits, and looks after the servers meanwhile.
-async fn wait(world: &World, until: Instant) -> Result<(), Failure> {
+async fn wait(cluster: &Cluster, until: Instant) -> Result<(), Failure> {
     while Instant::now() < until {
         sleep_until(until.min(Instant::now() + LOOK)).await;
-        supervise(world)?;
-        world.watch_progress()?;
+        supervise(cluster)?;
+        cluster.watch_progress()?;
     }
     Ok(())
 }
 
-pub(super) async fn supervised(world: &World) -> Result<(), Failure> {
+pub(super) async fn supervised(cluster: &Cluster) -> Result<(), Failure> {
     loop {
         sleep(LOOK).await;
-        supervise(world)?;
+        supervise(cluster)?;
     }
 }
 
 /// Starts each server that is down, unless a fault keeps it down; one that stopped by itself must have had a fault.
-fn supervise(world: &World) -> Result<(), Failure> {
-    for server in 0..world.plan().servers {
-        if let Some(failure) = world.running(server).and_then(|raft| raft.failure()) {
-            if !world.with(server, |member| member.disk.failed()).unwrap_or_default() {
+fn supervise(cluster: &Cluster) -> Result<(), Failure> {
+    for server in 0..cluster.plan().servers {
+        if let Some(failure) = cluster.running(server).and_then(|raft| raft.failure()) {
+            if !cluster.with(server, |member| member.disk.failed()).unwrap_or_default() {
                 return Err(Failure::Stopped { server, what: failure.to_string() });
             }
-            world.stop(server, Disk::after_crash);
+            cluster.stop(server, Disk::after_crash);
         }
-        if world.running(server).is_none() && !world.weather.keeps_down(server) {
-            world.start(server)?;
+        if cluster.running(server).is_none() && !cluster.nemesis.keeps_down(server) {
+            cluster.start(server)?;
         }
     }
     Ok(())

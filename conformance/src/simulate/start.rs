@@ -6,7 +6,7 @@
 //! of them took effect, and in which order.
 
 use super::store::{Request, Store};
-use crate::conform::words;
+use crate::conform::convert;
 use crate::trace::Payload;
 use bytes::Bytes;
 use figure2::{Command, Persistent, SnapshotData};
@@ -104,19 +104,19 @@ impl Start {
     /// A server's disk, as the simulated storage holds it.
     pub(super) fn disk(&self, server: u8) -> Persistent<Command, SnapshotData> {
         let disk = self.disks.get(usize::from(server));
-        disk.map(|disk| words::translate_persistent(disk, command, snapshot)).unwrap_or_default()
+        disk.map(|disk| convert::translate_persistent(disk, command, snapshot)).unwrap_or_default()
     }
 
     /// The messages on their way, and when they come to the network, in ms.
     pub(super) fn messages(&self) -> impl Iterator<Item = (u64, Envelope<Bytes, Bytes>)> {
         let sent = self.on_their_way.iter();
-        sent.map(|OnItsWay { after_ms, message }| (*after_ms, words::translate(message, command, snapshot)))
+        sent.map(|OnItsWay { after_ms, message }| (*after_ms, convert::translate(message, command, snapshot)))
     }
 
     /// The messages on their way, as a trace shows them.
     pub(super) fn recorded(&self) -> Vec<Envelope<Payload, Payload>> {
         let shown = |content: &Bytes| Payload::of(content);
-        self.messages().map(|(_, message)| words::translate(&message, shown, shown)).collect()
+        self.messages().map(|(_, message)| convert::translate(&message, shown, shown)).collect()
     }
 
     /// Until when messages come to the network, in ms.

@@ -3,15 +3,16 @@
 use super::trace::Digest;
 use crate::labrpc::{ClientEnd, EndName, Handler, Handling};
 use bytes::Bytes;
+use figure2::codec::Frame;
 use figure2::{Peer, Raft, Replies};
 
 /// A way to another server, as a node sees it.
 pub(super) struct LabPeer(pub(super) ClientEnd);
 
 impl Peer for LabPeer {
-    fn send(&self, request: Bytes, replies: &Replies) {
+    fn send(&self, request: Frame, replies: &Replies) {
         let replies = replies.clone();
-        self.0.call_in_background(request, move |reply| replies.deliver(&reply));
+        self.0.call_in_background(request.into_bytes(), move |reply| replies.deliver(&reply));
     }
 }
 
@@ -21,7 +22,7 @@ pub(super) struct Service(pub(super) Raft);
 impl Handler for Service {
     fn handle(&self, request: Bytes) -> Handling {
         let raft = self.0.clone();
-        Box::pin(async move { raft.call(&request).await })
+        Box::pin(async move { raft.call(&request).await.map(Frame::into_bytes) })
     }
 }
 

@@ -11,6 +11,9 @@ use std::process::{Command, Stdio};
 /// What replaces the flags that `cargo loom` passes.
 const REPLACES_FLAGS: [&str; 2] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"];
 
+/// A file that only a checkout of figure2 has, from its root.
+const SCENARIOS: &str = "loom-tests/Cargo.toml";
+
 /// `cargo loom`, ready to be run.
 pub struct Interleavings {
     root: PathBuf,
@@ -32,8 +35,9 @@ impl Interleavings {
     /// # Errors
     /// When the sources or cargo are not there, or the environment would break the build; with what to do.
     pub fn prepare() -> anyhow::Result<Interleavings> {
-        let crate_directory = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = crate_directory.parent().unwrap_or(crate_directory);
+        let current = std::env::current_dir().context("the current directory cannot be read")?;
+        let is_root = |folder: &&Path| folder.join(SCENARIOS).is_file();
+        let root = current.ancestors().find(is_root).unwrap_or(&current);
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let environment = REPLACES_FLAGS.into_iter().find(|name| std::env::var_os(name).is_some());
         Self::found(root, cargo, environment).context(
@@ -43,9 +47,8 @@ impl Interleavings {
 
     fn found(root: &Path, cargo: OsString, replaced_by: Option<&str>) -> anyhow::Result<Interleavings> {
         ensure!(
-            root.join("loom-tests/Cargo.toml").is_file(),
-            "`cargo loom` builds the node from its sources, and those that this program was built from are not in {} \
-             any more: run `cargo figure2 verify` from a checkout",
+            root.join(SCENARIOS).is_file(),
+            "`cargo loom` builds the node from its sources, and {} is in no checkout of figure2: go to one",
             root.display()
         );
         let version = Command::new(&cargo).arg("--version").current_dir(root).stdout(Stdio::null()).status();
@@ -285,7 +288,7 @@ mod tests {
         };
         assert_eq!(problem(root, &cargo, None), None);
         let gone = problem(&root.join("gone"), &cargo, None).unwrap();
-        assert!(gone.contains("gone") && gone.contains("from a checkout"), "{gone}");
+        assert!(gone.contains("gone") && gone.contains("is in no checkout of figure2: go to one"), "{gone}");
         let no_cargo = problem(root, &"no-such-cargo".into(), None).unwrap();
         assert!(no_cargo.contains("no-such-cargo") && no_cargo.contains("install Rust"), "{no_cargo}");
         let flags = problem(root, &cargo, Some("RUSTFLAGS")).unwrap();

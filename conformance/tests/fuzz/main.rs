@@ -173,7 +173,7 @@ fn recorded(id: &str) -> Vec<u8> {
 struct Nobody;
 
 impl Peer for Nobody {
-    fn send(&self, _: bytes::Bytes, _: &Replies) {}
+    fn send(&self, _: figure2::codec::Frame, _: &Replies) {}
 }
 
 /// What the only server of a cluster records in a file, as it is.

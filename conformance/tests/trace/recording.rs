@@ -16,7 +16,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 struct Nobody;
 
 impl figure2::Peer for Nobody {
-    fn send(&self, _: bytes::Bytes, _: &Replies) {}
+    fn send(&self, _: figure2::codec::Frame, _: &Replies) {}
 }
 
 /// Runs the only server of a cluster until it has committed two commands, and again from what it had saved.

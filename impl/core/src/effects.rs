@@ -3,7 +3,7 @@
 //! A step yields [`Effects`]: a [`Record`] to make durable, and messages that may leave only after it. The messages
 //! are private until [`Batch::persist`] has written the record:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0616
 //! # use figure2_core::*;
 //! fn reply_too_early(effects: Effects<u8, u8>) -> Option<Envelope<u8, u8>> {
 //!     effects.reply // private: a reply before the write is durable does not compile

@@ -110,6 +110,13 @@ impl<C, S> Record<C, S> {
     }
 }
 
+/// For tests of storages: a server's records come out of its steps.
+impl<C, S> FromIterator<Change<C, S>> for Record<C, S> {
+    fn from_iter<I: IntoIterator<Item = Change<C, S>>>(changes: I) -> Self {
+        Record { changes: changes.into_iter().collect() }
+    }
+}
+
 impl<C, S> IntoIterator for Record<C, S> {
     type Item = Change<C, S>;
     type IntoIter = alloc::vec::IntoIter<Change<C, S>>;

@@ -18,6 +18,7 @@
 
 mod applied;
 pub mod applier;
+mod cluster;
 mod error;
 mod monitor;
 mod observe;
@@ -35,6 +36,7 @@ mod watch;
 
 pub use applied::AwaitOutcome;
 pub use applier::Service;
+pub use cluster::{Cluster, Identity};
 pub use error::{Failure, ProposeError, StorageError};
 pub use monitor::{Monitor, StopAtEnd};
 pub use propose::ProposeWhenReady;
@@ -42,7 +44,7 @@ pub use sender::Link;
 pub use signal::{Signal, Wait};
 pub use state::{Due, Timers};
 pub use status::{ApplyMsg, Install, Position, ProposalOutcome, RoleName, Started, Status};
-pub use storage::Storage;
+pub use storage::{Loaded, Storage};
 pub use watch::Watch;
 
 /// A command of the service, as the service wrote it: Raft never looks inside.

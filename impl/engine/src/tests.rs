@@ -113,8 +113,8 @@ struct Disk {
 }
 
 impl Storage for Disk {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        Ok(self.contents.clone())
+    async fn load(&mut self, _: &Identity) -> Result<Loaded, StorageError> {
+        Ok(Loaded { identity: None, persistent: self.contents.clone() })
     }
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
@@ -193,8 +193,8 @@ struct Notes {
 }
 
 impl Storage for Notes {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        Ok(Persistent::default())
+    async fn load(&mut self, _: &Identity) -> Result<Loaded, StorageError> {
+        Ok(Loaded::default())
     }
 
     async fn save(&mut self, _: Record<Command, SnapshotData>) -> Result<(), StorageError> {

@@ -4,14 +4,14 @@
 mod in_process;
 
 use bytes::Bytes;
-use figure2::{ApplyMsg, Options, Persister, Proposal, ProposalOutcome, ProposeError, Raft, ServerId};
-use in_process::Link;
+use figure2::{ApplyMsg, Options, Persister, Proposal, ProposalOutcome, ProposeError, Raft};
+use in_process::{Link, others};
 use std::error::Error;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-const SERVERS: u8 = 3;
+const SERVERS: u64 = 3;
 
 /// The service: adds up what is committed. The sum is in the other end of the channel.
 async fn count(mut applied: mpsc::Receiver<ApplyMsg>, sum: watch::Sender<u64>) {
@@ -46,8 +46,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (apply, applied) = mpsc::channel(64);
         // A real one keeps its log on a disk.
         let storage = Persister::new();
-        let raft = Raft::make(links.clone(), ServerId(id), storage, apply, Options::default())?;
-        if let Some(link) = links.get(usize::from(id)) {
+        let raft = Raft::new(id, others(&links, id), storage, apply, Options::default()).await?;
+        if let Some(link) = links.get(id as usize) {
             // Only now can the others reach it.
             link.connect(Some(raft.clone()));
         }

@@ -3,8 +3,8 @@
 
 mod in_process;
 
-use figure2::{ApplyMsg, Options, Persister, ProposalOutcome, Raft, ServerId};
-use in_process::Link;
+use figure2::{ApplyMsg, Options, Persister, ProposalOutcome, Raft};
+use in_process::{Link, others};
 use std::error::Error;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -39,9 +39,9 @@ async fn write(
 }
 
 /// Starts a server from what its storage holds: the service begins with the snapshot that is there.
-fn start(
+async fn start(
     links: &[Link],
-    id: u8,
+    id: u64,
     storage: &Persister,
 ) -> Result<(Raft, watch::Receiver<usize>), Box<dyn Error>> {
     let (apply, applied) = mpsc::channel(64);
@@ -49,8 +49,8 @@ fn start(
     let options = Options { max_retained_bytes: 0, ..Options::default() };
     let text = String::from_utf8_lossy(&storage.read_snapshot()).into_owned();
     let (words, seen) = watch::channel(text.split_whitespace().count());
-    let raft = Raft::make(links.to_vec(), ServerId(id), storage.clone(), apply, options)?;
-    if let Some(link) = links.get(usize::from(id)) {
+    let raft = Raft::new(id, others(links, id), storage.clone(), apply, options).await?;
+    if let Some(link) = links.get(id as usize) {
         link.connect(Some(raft.clone()));
     }
     tokio::spawn(write(raft.clone(), text, applied, words));
@@ -77,7 +77,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let storages: Vec<Persister> = (0..3).map(|_| Persister::new()).collect();
     let mut servers = Vec::new();
     for (id, storage) in (0..).zip(&storages) {
-        servers.push(start(&links, id, storage)?);
+        servers.push(start(&links, id, storage).await?);
     }
     say(&servers, "first").await;
 
@@ -88,7 +88,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         say(&servers, &number.to_string()).await;
     }
     if let Some(storage) = storages.last() {
-        servers.push(start(&links, 2, storage)?);
+        servers.push(start(&links, 2, storage).await?);
     }
     for (raft, words) in &mut servers {
         let count = *words.wait_for(|count| *count >= 250).await?;

@@ -1,11 +1,10 @@
-//! A transport of one's own: three servers talk over TCP on loopback, each request and reply in a frame. It has no encryption, and believes whoever connects: an example, and nothing to run in production.
-//! `cargo run -p figure2 --example transport` runs it.
+//! A transport of one's own: three servers talk over TCP on loopback, each request and reply in a frame. It has no encryption, and believes whoever connects: an example, and nothing to run in production. `cargo run -p figure2 --example transport` runs it.
 
 mod frames;
 
-use bytes::Bytes;
-use figure2::{ApplyMsg, Options, Peer, Persister, ProposalOutcome, Raft, Replies, ServerId};
-use frames::{read_frame, write_frame};
+use figure2::codec::Frame;
+use figure2::{Cluster, Options, Peer, Persister, ProposalOutcome, Raft, Replies};
+use frames::{call, pick_up, read_frame, write_frame};
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
@@ -15,46 +14,50 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 /// The way to a server: a queue of requests. Raft sends again what is lost, so a full queue loses messages, and never waits.
-struct Way(mpsc::Sender<(Bytes, Replies)>);
+struct Way(mpsc::Sender<(Frame, Replies)>);
 
 impl Peer for Way {
-    fn send(&self, request: Bytes, replies: &Replies) {
+    fn send(&self, request: Frame, replies: &Replies) {
         let _ = self.0.try_send((request, replies.clone()));
     }
 }
 
-/// Takes requests from the queue to the server; connects anew when the connection is lost.
-async fn carry(address: SocketAddr, mut requests: mpsc::Receiver<(Bytes, Replies)>) {
-    while let Some((request, replies)) = requests.recv().await {
-        let Ok(stream) = TcpStream::connect(address).await else {
+type Queue = mpsc::Receiver<(Frame, Replies)>;
+
+/// Takes requests from the queue to a server; connects anew when the connection is lost.
+async fn carry((me, to): (u64, u64), address: SocketAddr, mut queue: Queue) -> io::Result<()> {
+    while let Some((request, replies)) = queue.recv().await {
+        let Ok(mut stream) = TcpStream::connect(address).await else {
             sleep(Duration::from_millis(50)).await;
             continue;
         };
+        // So far there is one version of the messages: what both agree on needs no keeping.
+        call(&mut stream, &Cluster::numbered(3), me, to).await?;
         let (mut reader, mut writer) = stream.into_split();
         let reading = tokio::spawn(async move {
             while let Ok(reply) = read_frame(&mut reader).await {
-                replies.deliver(&reply);
+                replies.deliver(reply);
             }
         });
         let mut next = Some(request);
         while let Some(request) = next {
-            if write_frame(&mut writer, &request).await.is_err() {
+            if write_frame(&mut writer, request).await.is_err() {
                 break;
             }
-            next = requests.recv().await.map(|(request, _)| request);
+            next = queue.recv().await.map(|(request, _)| request);
         }
         reading.abort();
     }
+    Ok(())
 }
 
 /// Answers the requests of one connection, in turn: a slow disk delays those behind.
-async fn answer(raft: Raft, mut stream: TcpStream) {
-    while let Ok(request) = read_frame(&mut stream).await {
+async fn answer(raft: Raft, me: u64, mut stream: TcpStream) -> io::Result<()> {
+    pick_up(&mut stream, &raft, me).await?;
+    loop {
         // Without a reply, it is as if it were lost.
-        let Some(reply) = raft.call(&request).await else { continue };
-        if write_frame(&mut stream, &reply).await.is_err() {
-            return;
-        }
+        let Some(reply) = raft.call(read_frame(&mut stream).await?).await else { continue };
+        write_frame(&mut stream, reply).await?;
     }
 }
 
@@ -66,33 +69,31 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
     let (mut servers, mut channels) = (Vec::new(), Vec::new());
-    for (id, listener) in (0..).map(ServerId).zip(listeners) {
-        let ways = addresses.iter().map(|address| {
+    for (me, listener) in (0..).zip(listeners) {
+        let ways = (0..).zip(&addresses).filter(|(to, _)| *to != me).map(|(to, address)| {
             let (queue, requests) = mpsc::channel(64);
-            tokio::spawn(carry(*address, requests));
-            Way(queue)
+            tokio::spawn(carry((me, to), *address, requests));
+            (to, Way(queue))
         });
         let (apply, applied) = mpsc::channel(64);
-        let raft = Raft::make(ways.collect(), id, Persister::new(), apply, Options::default())?;
+        let raft = Raft::new(me, ways, Persister::new(), apply, Options::default()).await?;
         servers.push(raft.clone());
         channels.push(applied);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(raft.clone(), stream));
+                tokio::spawn(answer(raft.clone(), me, stream));
             }
         });
     }
-    let leads = |raft: &&Raft| raft.get_state().1;
-    while !servers.iter().any(|raft| leads(&raft)) {
+    let proposal = loop {
+        if let Some(proposal) = servers.iter().find_map(|raft| raft.propose("over TCP".into()).ok()) {
+            break proposal;
+        }
         sleep(Duration::from_millis(50)).await;
-    }
-    let Some(leader) = servers.iter().find(leads) else { return Err("the leader is gone again".into()) };
-    let proposal = leader.propose("over TCP".into())?;
+    };
     assert_eq!(proposal.await, ProposalOutcome::Applied);
     for applied in &mut channels {
-        if let Some(ApplyMsg::Command { index, command, .. }) = applied.recv().await {
-            println!("committed at {index}: {command:?}");
-        }
+        println!("{:?}", applied.recv().await);
     }
     Ok(())
 }

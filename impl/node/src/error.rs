@@ -3,7 +3,7 @@
 use crate::codec::CodecError;
 use core::time::Duration;
 use figure2_core::StartError;
-use figure2_engine::StorageError;
+use figure2_engine::{Identity, StorageError};
 
 /// Why a node could not be made.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -14,6 +14,23 @@ pub enum MakeError {
     /// The configuration, the id or the recovered state makes no sense.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The storage is that of another server, or of another cluster.
+    #[error(
+        "the storage is that of {found}, and this is {expected}: start that server on it, or give this one a storage of its \
+         own"
+    )]
+    OtherServer {
+        /// Whose it is.
+        found: Identity,
+        /// Who was to start on it.
+        expected: Identity,
+    },
+    /// There is a peer with this server's own id.
+    #[error("there is a peer with id {0}, which is this server's own: give one for each other server")]
+    OwnPeer(u64),
+    /// The storage takes its time, where it may not.
+    #[error("the storage is not ready at once: use Raft::new, which waits for it")]
+    NotAtOnce,
     /// What the storage holds could not be read.
     #[error("the state of this server could not be loaded: {0}")]
     Storage(#[from] StorageError),

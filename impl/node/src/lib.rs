@@ -8,19 +8,22 @@ mod error;
 mod options;
 mod peer;
 mod persister;
+mod proposal;
 mod raft;
+mod tasks;
 mod timer;
 
 pub use error::MakeError;
 pub use figure2_core::{Change, Index, Persistent, Progress, ProgressState, Record, ServerId, Term};
 pub use figure2_engine::{
-    ApplyMsg, Command, Failure, Install, Position, ProposalOutcome, ProposeError, RoleName, SnapshotData,
-    Started, Status, Storage, StorageError, record,
+    ApplyMsg, Cluster, Command, Failure, Identity, Install, Loaded, Position, ProposalOutcome, ProposeError,
+    RoleName, SnapshotData, Started, Status, Storage, StorageError, record,
 };
 pub use options::Options;
 pub use peer::{Peer, Replies};
 pub use persister::Persister;
-pub use raft::{Proposal, Raft, StatusWatch};
+pub use proposal::{Proposal, ProposalFuture, StatusWatch};
+pub use raft::Raft;
 
 /// The example of the README, as a test.
 #[cfg(doctest)]

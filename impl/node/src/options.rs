@@ -9,6 +9,15 @@ use figure2_core::{Config, Entry};
 use figure2_engine::Install;
 
 /// The settings of a node. All nodes of a cluster should have the same, but for the seed.
+///
+/// ```
+/// use figure2::Options;
+/// use std::time::Duration;
+///
+/// // Servers that are 50 ms apart.
+/// let ms = Duration::from_millis;
+/// let options = Options { election_timeout: ms(1000)..ms(2000), heartbeat_interval: ms(250), ..Options::default() };
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Each election timeout is drawn at random from this range (section 5.2). Its start should be several times
@@ -45,6 +54,8 @@ pub struct Options {
     /// request. Beyond it their requests are dropped, as a network may drop them: what a disk that hangs costs in
     /// memory. Must be enough for all that a leader sends without an answer.
     pub max_waiting_bytes: u64,
+    /// The group that the server is of: it hears messages of this group only, and starts on a storage of this group only.
+    pub group: u64,
     /// Whether the node tells all it does, as `tracing` events that [`record`](crate::record) describes.
     pub record: bool,
     /// Where the random election timeouts come from: the operating system if there is none. The server's id is mixed into
@@ -54,7 +65,7 @@ pub struct Options {
 
 impl Default for Options {
     /// Election timeouts of 400 to 800 ms, drawn without a seed, heartbeats every 120 ms, snapshots installed
-    /// automatically, not recorded. At most 1,024 entries or 1 MiB in a message, 8 MiB in flight to a follower, commands of 8 MiB,
+    /// automatically, of group 0, not recorded. At most 1,024 entries or 1 MiB in a message, 8 MiB in flight to a follower, commands of 8 MiB,
     /// 64 MiB uncommitted, 10 heartbeats of patience with a snapshot, 32 MiB retained for followers that lag, 64 MiB
     /// waiting for a write.
     fn default() -> Self {
@@ -70,6 +81,7 @@ impl Default for Options {
             snapshot_patience: 10,
             max_retained_bytes: 32 << 20,
             max_waiting_bytes: 64 << 20,
+            group: 0,
             record: false,
             seed: None,
         }

@@ -1,7 +1,8 @@
 //! Storage in memory: the lab's persister.
 
 use crate::codec;
-use crate::{Command, SnapshotData, Storage, StorageError};
+use crate::codec::Identity;
+use crate::{Command, Loaded, SnapshotData, Storage, StorageError};
 use bytes::Bytes;
 use figure2_core::{Log, Persistent, Record, Snapshot};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 ///
 /// Clones share their contents. State and snapshot are replaced together, under one lock: nobody ever sees the one
 /// without the other. What is kept are encoded bytes, and a restart decodes them, as with a disk.
+///
+/// ```
+/// let storage = figure2::Persister::new();
+/// // A server gets a clone. After its crash another one starts from what was there at that moment:
+/// let crashed = storage.copy();
+/// assert_eq!(crashed.raft_state_size(), 0, "nothing was written yet");
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Persister {
     contents: Arc<Mutex<Contents>>,
@@ -17,6 +25,8 @@ pub struct Persister {
 
 #[derive(Clone, Debug, Default)]
 struct Contents {
+    /// Whose contents they are.
+    identity: Option<Identity>,
     /// The state that `raft_state` and `snapshot` encode, to which the next record applies.
     mirror: Persistent<Command, SnapshotData>,
     raft_state: Bytes,
@@ -71,29 +81,41 @@ impl Persister {
     /// [`Storage::save`], at once.
     ///
     /// # Errors
-    /// When the state cannot be encoded.
+    /// When it was not loaded before, or the state cannot be encoded.
     pub fn write(&self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
         let mut contents = self.contents();
-        contents.mirror.apply_record(record);
-        contents.raft_state = codec::encode_state(&contents.mirror).map_err(StorageError::failed)?;
+        let Contents { identity: Some(identity), mirror, raft_state, .. } = &mut *contents else {
+            return Err(StorageError::failed("it was not loaded before: it does not know whose it is"));
+        };
+        mirror.apply_record(record);
+        *raft_state = codec::encode_state(identity, mirror).map_err(StorageError::failed)?;
         contents.snapshot = contents.mirror.log.snapshot().map(|s| s.data.clone());
         Ok(())
+    }
+
+    /// [`Storage::load`], at once.
+    ///
+    /// # Errors
+    /// When the bytes are not what a server wrote.
+    pub fn read(&self, me: &Identity) -> Result<Loaded, StorageError> {
+        let mut contents = self.contents();
+        let loaded = contents.decode()?;
+        contents.identity = Some(loaded.identity.clone().unwrap_or_else(|| me.clone()));
+        contents.mirror = loaded.persistent.clone();
+        Ok(loaded)
     }
 
     /// A persister with these very bytes, which may be damaged: [`Storage::load`] will say.
     #[must_use]
     pub fn from_bytes(raft_state: Bytes, snapshot: Option<SnapshotData>) -> Persister {
-        let contents = Contents { mirror: Persistent::default(), raft_state, snapshot };
+        let contents = Contents { identity: None, mirror: Persistent::default(), raft_state, snapshot };
         Persister { contents: Arc::new(Mutex::new(contents)) }
     }
 }
 
 impl Storage for Persister {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        let mut contents = self.contents();
-        let loaded = contents.decode()?;
-        contents.mirror = loaded.clone();
-        Ok(loaded)
+    async fn load(&mut self, me: &Identity) -> Result<Loaded, StorageError> {
+        self.read(me)
     }
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
@@ -106,11 +128,11 @@ impl Storage for Persister {
 }
 
 impl Contents {
-    fn decode(&self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
+    fn decode(&self) -> Result<Loaded, StorageError> {
         if self.raft_state.is_empty() && self.snapshot.is_none() {
-            return Ok(Persistent::default());
+            return Ok(Loaded::default());
         }
-        let state = codec::decode_state(&self.raft_state)?;
+        let (identity, state) = codec::decode_state(&self.raft_state)?;
         let snapshot = match (state.log.snapshot(), &self.snapshot) {
             (None, None) => None,
             (Some(s), Some(data)) => Some(Snapshot {
@@ -120,10 +142,11 @@ impl Contents {
             }),
             _ => return Err(StorageError::SnapshotMismatch),
         };
-        Ok(Persistent {
+        let persistent = Persistent {
             current_term: state.current_term,
             voted_for: state.voted_for,
             log: Log::from_parts(snapshot, state.log.entries().to_vec()),
-        })
+        };
+        Ok(Loaded { identity: Some(identity), persistent })
     }
 }

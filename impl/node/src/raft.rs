@@ -1,22 +1,22 @@
 //! The node: the engine, run by tokio.
 
+use crate::codec::{FIRST_VERSION, Frame};
+use crate::proposal::{Proposal, StatusWatch};
+use crate::tasks::{Channel, Disk, Wire, while_it_lasts};
 use crate::timer::{self, Deadlines};
 use crate::{
-    ApplyMsg, Command, Failure, MakeError, Options, Peer, Position, Progress, ProposalOutcome, ProposeError,
-    Replies, SnapshotData, Started, Status, Storage, StorageError, codec,
+    ApplyMsg, Cluster, Command, Failure, Identity, Loaded, MakeError, Options, Peer, Position, Progress,
+    ProposeError, Replies, SnapshotData, Started, Status, Storage, codec,
 };
-use bytes::Bytes;
-use core::future::{Future, IntoFuture, poll_fn};
-use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
-use figure2_core::{Index, Persistent, Record, Server, ServerId, Term};
-use figure2_engine::{
-    AwaitOutcome, Envelope, Link, Monitor, Service, Snapshot, Watch, applier, sender, syncer,
-};
-use std::sync::Arc;
+use core::future::Future;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use figure2_core::{Index, MAX_SERVERS, Server, ServerId, StartError, Term};
+use figure2_engine::{Envelope, Monitor, Snapshot, applier, sender, syncer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, watch};
-use tokio::task::block_in_place;
 
 /// A server of the cluster: a handle to it, cheap to clone.
 ///
@@ -24,39 +24,61 @@ use tokio::task::block_in_place;
 #[derive(Clone)]
 pub struct Raft {
     monitor: Arc<Monitor<Deadlines>>,
+    cluster: Cluster,
+    peers: Peers,
     /// Each task holds a receiver until it has let go of all it has.
     tasks: watch::Sender<()>,
 }
 
+/// The ways to the other servers, by their place. They may come and go.
+type Peers = Arc<Mutex<BTreeMap<ServerId, Arc<dyn Peer>>>>;
+
 impl Raft {
-    /// Starts the server `me` from what `storage` holds (the lab's Make). Must be called inside a tokio runtime, whose
-    /// time is enabled; returns at once.
+    /// Starts the server with the id `me` from what `storage` holds. Must be called inside a tokio runtime, whose time is
+    /// enabled.
     ///
-    /// `peers` has one per server of the cluster, in the order of their ids; the place of `me` is unused. What is
-    /// committed goes to `apply`. If there is a snapshot, the service starts from it by itself: the first message is
-    /// for the entry after it.
+    /// `peers` has one for each other server of the cluster, by its id. Ids are never used again: a server that has lost its
+    /// storage comes back under another one. What is committed goes to `apply`. If there is a snapshot, the service starts
+    /// from it by itself: the first message is for the entry after it.
     ///
     /// # Errors
-    /// When the cluster, the id or the options make no sense, the state cannot be loaded or is damaged, or there is no
-    /// runtime.
-    pub fn make<P: Peer>(
-        peers: Vec<P>,
-        me: ServerId,
+    /// When the cluster, the id or the options make no sense, the state cannot be loaded, is damaged or another server's, or
+    /// there is no runtime.
+    pub async fn new<P: Peer>(
+        me: u64,
+        peers: impl IntoIterator<Item = (u64, P)>,
         mut storage: impl Storage,
         apply: mpsc::Sender<ApplyMsg>,
         options: Options,
     ) -> Result<Raft, MakeError> {
         let runtime = Handle::try_current().map_err(|_| MakeError::NoRuntime)?;
         options.check()?;
-        let servers = u8::try_from(peers.len()).map_err(|_| MakeError::BadClusterSize(peers.len()))?;
-        let server = Server::new(me, options.config(servers), storage.load()?)?;
+        let peers: BTreeMap<u64, P> = peers.into_iter().collect();
+        let voters: BTreeSet<u64> = peers.keys().copied().chain([me]).collect();
+        if peers.contains_key(&me) {
+            return Err(MakeError::OwnPeer(me));
+        }
+        let cluster = Cluster::new(options.group, &voters);
+        let servers = cluster.size().ok_or(MakeError::BadClusterSize(voters.len()))?;
+        let place = cluster.place(me).ok_or(MakeError::BadClusterSize(voters.len()))?;
+        let ways = peers.into_iter().filter_map(|(id, peer)| {
+            let peer: Arc<dyn Peer> = Arc::new(peer);
+            Some((cluster.place(id)?, peer))
+        });
+        let peers: Peers = Arc::new(Mutex::new(ways.collect()));
+        let expected = Identity { server: me, cluster: cluster.clone() };
+        let Loaded { identity, persistent } = storage.load(&expected).await?;
+        if let Some(found) = identity.filter(|found| *found != expected) {
+            return Err(MakeError::OtherServer { found, expected });
+        }
+        let server = Server::new(place, options.config(servers), persistent)?;
 
-        let deadlines = Deadlines::new(me, &options);
+        let deadlines = Deadlines::new(place, &options);
         let make = if options.record { Monitor::recorded } else { Monitor::new };
         let monitor = Arc::new(make(server, deadlines));
         monitor.limit_waiting(options.max_waiting_bytes);
-        let raft = Raft { monitor, tasks: watch::Sender::new(()) };
-        let wire = Wire { peers, replies: Replies { raft: raft.clone() } };
+        let raft = Raft { monitor, cluster, peers, tasks: watch::Sender::new(()) };
+        let wire = Wire { replies: Replies { raft: raft.clone() } };
         let in_place = storage.blocks() && runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         let storage = Disk { storage, in_place };
         let (monitor, task) = raft.task();
@@ -71,6 +93,74 @@ impl Raft {
         let (monitor, task) = raft.task();
         runtime.spawn(async move { while_it_lasts(task, timer::run(&monitor)).await });
         Ok(raft)
+    }
+
+    /// As [`new`](Self::new), for a storage that loads without waiting (the lab's Make): the servers are numbered from 0, and
+    /// `peers` has one for each, in this order; the place of `me` is unused.
+    ///
+    /// # Errors
+    /// As those of [`new`](Self::new), and when the storage does wait.
+    pub fn make<P: Peer>(
+        peers: Vec<P>,
+        me: ServerId,
+        storage: impl Storage,
+        apply: mpsc::Sender<ApplyMsg>,
+        options: Options,
+    ) -> Result<Raft, MakeError> {
+        let (servers, own) = (peers.len(), usize::from(me.0));
+        if own >= servers {
+            return Err(match u8::try_from(servers) {
+                Ok(servers) if (1..=MAX_SERVERS).contains(&servers) => StartError::NotAMember(me).into(),
+                _ => MakeError::BadClusterSize(servers),
+            });
+        }
+        let others = (0..).zip(peers).filter(|(id, _)| *id != u64::from(me.0));
+        let made = pin!(Raft::new(me.0.into(), others, storage, apply, options));
+        match made.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(made) => made,
+            Poll::Pending => Err(MakeError::NotAtOnce),
+        }
+    }
+
+    /// The servers of the cluster, and their ids: a [`ServerId`] is a place among them.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// let id = raft.cluster().id(raft.status().id);
+    /// assert_eq!(id, Some(1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// From now on messages to the server with this id go this way, or nowhere: for a server that has moved, or is being
+    /// replaced. Who votes does not change by it. False when no such server is of the cluster, or this one was killed.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// assert!(!raft.set_peer(2, Some(Nowhere)), "server 2 is not of this cluster");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_peer<P: Peer>(&self, id: u64, peer: Option<P>) -> bool {
+        let Some(place) = self.cluster.place(id).filter(|_| !self.is_killed()) else { return false };
+        let mut peers = lock(&self.peers);
+        let before = match peer {
+            Some(peer) => peers.insert(place, Arc::new(peer)),
+            None => peers.remove(&place),
+        };
+        drop(peers);
+        // Not under the lock: it is the caller's.
+        drop(before);
+        true
     }
 
     /// What a task needs: the monitor, and what says that the task still runs.
@@ -88,6 +178,18 @@ impl Raft {
     /// # Errors
     /// When it is not taken: this server is not the leader, the command is too large, too much waits to be committed, or
     /// the server has stopped.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// let proposal = raft.propose("set x 1".into())?;
+    /// println!("it will stand at {}, if it is ever committed", proposal.index);
+    /// assert_eq!(proposal.await, figure2::ProposalOutcome::Applied);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn propose(&self, command: Command) -> Result<Proposal, ProposeError> {
         self.monitor.propose(command).map(|position| self.proposal(position))
     }
@@ -97,6 +199,20 @@ impl Raft {
     ///
     /// # Errors
     /// As those of [`propose`](Self::propose), except for [`ProposeError::Busy`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// // However many there are: each waits until there is room.
+    /// for number in 0..100 {
+    ///     raft.propose_when_ready(number.to_string().into()).await?;
+    /// #   applied.recv().await;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn propose_when_ready(&self, command: Command) -> Result<Proposal, ProposeError> {
         self.monitor.propose_when_ready(command).await.map(|position| self.proposal(position))
     }
@@ -115,6 +231,21 @@ impl Raft {
     /// waits. Without effect if a snapshot of this or a later index exists, the entry is not committed, or this server
     /// leads and keeps the entries for a follower that lacks them
     /// ([`max_retained_bytes`](crate::Options::max_retained_bytes)): a later snapshot will do.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// let proposal = raft.propose("set x 1".into())?;
+    /// # let index = proposal.index;
+    /// # proposal.await;
+    /// // The service has applied it: its state takes the place of the log up to there.
+    /// raft.snapshot(index, "x = 1".into());
+    /// assert_eq!(raft.status().snapshot_index, index);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn snapshot(&self, index: Index, data: SnapshotData) {
         self.monitor.snapshot(index, data);
     }
@@ -137,6 +268,17 @@ impl Raft {
 
     /// Stops the server (the lab's Kill). Returns at once; its tasks end soon after. A write, a send or a delivery
     /// under way may finish, nothing more begins.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// raft.kill();
+    /// assert!(raft.propose("too late".into()).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn kill(&self) {
         self.monitor.kill();
     }
@@ -144,6 +286,18 @@ impl Raft {
     /// Stops the server, as [`kill`](Self::kill) does, and returns when all its tasks have ended: the storage, the peers
     /// and the apply channel have been dropped, and another server may be made on the same storage. Waits as long as a
     /// write under way takes.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// raft.shutdown().await;
+    /// // Its storage is free for another server.
+    /// assert!(raft.is_killed() && raft.failure().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn shutdown(&self) {
         self.kill();
         self.tasks.closed().await;
@@ -160,28 +314,69 @@ impl Raft {
     }
 
     /// An RPC from a peer: an encoded request. Answers the encoded reply, once all that it says is durable; none when
-    /// the server is killed, or the request is rejected or cannot be decoded.
-    pub async fn call(&self, request: &[u8]) -> Option<Bytes> {
-        let request = self.decode(request)?;
+    /// the server is killed, or the request is rejected or cannot be decoded. The reply is of the version that the peer
+    /// [speaks](Peer::version).
+    pub async fn call(&self, request: impl Into<Frame>) -> Option<Frame> {
+        let request = self.decode(request.into())?;
         if !request.message.is_request() {
             self.misplaced(&request);
             return None;
         }
         let reply = self.monitor.request(request).await?;
-        self.encode(&reply)
+        let version = self.way_to(reply.to).map_or(FIRST_VERSION, |peer| peer.version());
+        self.encode(&reply, version)
     }
 
     /// The server at one moment: one atomic read.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// let status = raft.status();
+    /// println!("{} is {} of term {}", status.id, status.role, status.term);
+    /// # assert_eq!(status.leader, Some(status.id));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn status(&self) -> Status {
         self.monitor.status()
     }
 
     /// What this server, as leader, knows of each follower; nothing when it does not lead.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// for (follower, progress) in raft.progress() {
+    ///     println!("{follower} has all up to {}", progress.match_index);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn progress(&self) -> Vec<(ServerId, Progress)> {
         self.monitor.progress()
     }
 
     /// Sees each change of the status, from what it is now on. Costs nothing while nobody watches.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// let mut watch = raft.watch();
+    /// raft.propose("set x 1".into())?;
+    /// while watch.status().commit_index.0 == 0 {
+    ///     // None would say that the server has stopped.
+    ///     assert!(watch.changed().await.is_some());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn watch(&self) -> StatusWatch {
         StatusWatch(self.monitor.watch())
     }
@@ -192,7 +387,7 @@ impl Raft {
     }
 
     /// Takes in a reply from a peer.
-    pub(crate) fn deliver(&self, reply: &[u8]) {
+    pub(crate) fn deliver(&self, reply: Frame) {
         match self.decode(reply) {
             Some(request) if request.message.is_request() => self.misplaced(&request),
             Some(reply) => self.monitor.reply(reply),
@@ -200,11 +395,11 @@ impl Raft {
         }
     }
 
-    fn decode(&self, bytes: &[u8]) -> Option<Envelope> {
+    fn decode(&self, frame: Frame) -> Option<Envelope> {
         if self.is_killed() {
             return None;
         }
-        codec::decode_message(bytes)
+        codec::decode(&self.cluster, frame)
             .inspect_err(|error| {
                 let Status { id: server, term, last_log_index: index, .. } = self.status();
                 tracing::warn!(target: "figure2", %server, %term, %index, %error, "undecodable message");
@@ -212,14 +407,25 @@ impl Raft {
             .ok()
     }
 
-    fn encode(&self, envelope: &Envelope) -> Option<Bytes> {
-        codec::encode_message(envelope)
+    pub(crate) fn encode(&self, envelope: &Envelope, version: u8) -> Option<Frame> {
+        codec::encode(&self.cluster, version, envelope)
             .inspect_err(|error| {
                 let (server, term, to) = (envelope.from, envelope.message.term(), envelope.to);
                 let message = envelope.message.name();
                 tracing::error!(target: "figure2", %server, %term, %to, message, %error, "message not sent");
             })
             .ok()
+    }
+
+    /// Nothing is sent any more, whoever still has a handle.
+    pub(crate) fn forget_peers(&self) {
+        let peers = core::mem::take(&mut *lock(&self.peers));
+        // Not under the lock: they are the caller's.
+        drop(peers);
+    }
+
+    pub(crate) fn way_to(&self, server: ServerId) -> Option<Arc<dyn Peer>> {
+        lock(&self.peers).get(&server).cloned()
     }
 
     /// A request where a reply was expected, or the other way round.
@@ -230,118 +436,7 @@ impl Raft {
     }
 }
 
-/// A command that a leader has taken: the answer of [`Raft::propose`]. Awaited, it tells what became of the command.
-#[derive(Clone)]
-pub struct Proposal {
-    /// Where the command will stand if it is ever committed.
-    pub index: Index,
-    /// The leader's term. If an entry of another term is applied at that index, the command is lost.
-    pub term: Term,
-    monitor: Arc<Monitor<Deadlines>>,
-}
-
-impl Proposal {
-    /// Waits until this server's service has an entry at that index, or the server has stopped. A leader that was deposed
-    /// may wait for long: whoever cannot, sets a limit. A command is never taken for another at the same index.
-    pub async fn outcome(&self) -> ProposalOutcome {
-        let Proposal { index, term, .. } = *self;
-        self.monitor.outcome(Position { index, term }).await
-    }
-}
-
-impl IntoFuture for Proposal {
-    type Output = ProposalOutcome;
-    type IntoFuture = ProposalFuture;
-
-    fn into_future(self) -> ProposalFuture {
-        let Proposal { index, term, monitor } = self;
-        ProposalFuture(monitor.outcome(Position { index, term }))
-    }
-}
-
-impl core::fmt::Debug for Proposal {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Proposal")
-            .field("index", &self.index)
-            .field("term", &self.term)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The future of a [`Proposal`]: as [`Proposal::outcome`].
-#[must_use = "futures do nothing unless awaited"]
-pub struct ProposalFuture(AwaitOutcome<Deadlines>);
-
-impl Future for ProposalFuture {
-    type Output = ProposalOutcome;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<ProposalOutcome> {
-        Pin::new(&mut self.0).poll(context)
-    }
-}
-
-/// Sees the changes of a server's status: see [`Raft::watch`].
-pub struct StatusWatch(Watch<Deadlines>);
-
-impl StatusWatch {
-    /// The status that was seen last; at first that of the moment in which the watch began.
-    pub fn status(&self) -> Status {
-        self.0.status()
-    }
-
-    /// Waits until the status is another than the one seen last, and returns it: what comes and goes in between is not
-    /// seen. None when the server has stopped, and its last status was seen.
-    pub async fn changed(&mut self) -> Option<Status> {
-        self.0.changed().await
-    }
-}
-
-/// Runs a task, and lets go of the receiver when the task has ended and dropped what it held.
-async fn while_it_lasts(task: watch::Receiver<()>, running: impl Future<Output = ()>) {
-    running.await;
-    drop(task);
-}
-
-/// The engine's storage: the caller's, kept from blocking the runtime.
-struct Disk<S> {
-    storage: S,
-    in_place: bool,
-}
-
-impl<S: Storage> Storage for Disk<S> {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        self.storage.load()
-    }
-
-    async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
-        if !self.in_place {
-            return self.storage.save(record).await;
-        }
-        let mut saving = pin!(block_in_place(|| self.storage.save(record)));
-        poll_fn(|cx| block_in_place(|| saving.as_mut().poll(cx))).await
-    }
-}
-
-/// The engine's link: encodes, and hands to the caller's transport.
-struct Wire<P> {
-    peers: Vec<P>,
-    replies: Replies,
-}
-
-impl<P: Peer> Link for Wire<P> {
-    fn send(&self, envelope: Envelope) {
-        let peer = self.peers.get(usize::from(envelope.to.0));
-        if let (Some(peer), Some(request)) = (peer, self.replies.raft.encode(&envelope)) {
-            peer.send(request, &self.replies);
-        }
-    }
-}
-
-/// The engine's way to the service: the apply channel.
-struct Channel(mpsc::Sender<ApplyMsg>);
-
-impl Service for Channel {
-    async fn deliver(&mut self, message: ApplyMsg) -> bool {
-        self.0.send(message).await.is_ok()
-    }
+/// Locks a map that every holder leaves whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -80,9 +80,8 @@ mod tests {
     #![allow(clippy::unwrap_used)] // a test fails by panicking
 
     use super::*;
-    use crate::codec::{decode_message, encode_message};
-    use crate::{Index, Peer, Persister, Raft, Replies, Term};
-    use bytes::Bytes;
+    use crate::codec::{FIRST_VERSION, Frame, decode_message, encode};
+    use crate::{Cluster, Index, Peer, Persister, Raft, Replies, Term};
     use figure2_core::{AppendEntries, Envelope, Message};
     use std::sync::{Arc, Mutex};
     use tokio::sync::mpsc;
@@ -93,14 +92,14 @@ mod tests {
     struct Asked(Arc<Mutex<Option<Instant>>>);
 
     impl Peer for Asked {
-        fn send(&self, request: Bytes, _: &Replies) {
+        fn send(&self, request: Frame, _: &Replies) {
             if let Message::RequestVote(_) = decode_message(&request).unwrap().message {
                 self.0.lock().unwrap().get_or_insert(Instant::now());
             }
         }
     }
 
-    fn heartbeat() -> Bytes {
+    fn heartbeat() -> Frame {
         let message = Message::AppendEntries(AppendEntries {
             term: Term(1),
             prev_log_index: Index::ZERO,
@@ -108,7 +107,8 @@ mod tests {
             entries: Vec::new(),
             leader_commit: Index::ZERO,
         });
-        encode_message(&Envelope { from: ServerId(1), to: ServerId(0), message }).unwrap()
+        let envelope = Envelope { from: ServerId(1), to: ServerId(0), message };
+        encode(&Cluster::numbered(2), FIRST_VERSION, &envelope).unwrap()
     }
 
     /// The timer sleeps on the first draw while a heartbeat brings a second one, which may end earlier.
@@ -124,7 +124,7 @@ mod tests {
             let raft = Raft::make(peers, ServerId(0), Persister::new(), apply, options).unwrap();
             drawn.restart_election();
             sleep(Duration::from_millis(100)).await;
-            assert!(raft.call(&heartbeat()).await.is_some());
+            assert!(raft.call(heartbeat()).await.is_some());
             drawn.restart_election();
             sleep(Duration::from_secs(1)).await;
             raft.kill();

@@ -5,11 +5,11 @@
 mod common;
 
 use bytes::Bytes;
-use common::{Net, make, start, wires};
-use figure2::codec::{decode_message, encode_message};
+use common::{Net, identity, make, start, wires};
+use figure2::codec::{FIRST_VERSION, Frame, decode_message, encode};
 use figure2::{
-    Command, Failure, Index, MakeError, Options, Peer, Persistent, Persister, Raft, Record, Replies,
-    ServerId, SnapshotData, Storage, StorageError, Term,
+    Cluster, Command, Failure, Identity, Index, Loaded, MakeError, Options, Peer, Persistent, Persister,
+    Raft, Record, Replies, ServerId, SnapshotData, Storage, StorageError, Term,
 };
 use figure2_core::{AppendEntries, AppendResult, Entry, Envelope, Message, RequestVote, RequestVoteReply};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,7 +22,8 @@ const ME: ServerId = ServerId(0);
 const PEER: ServerId = ServerId(1);
 
 fn request(message: Message<Command, SnapshotData>) -> Bytes {
-    encode_message(&Envelope { from: PEER, to: ME, message }).unwrap()
+    let envelope = Envelope { from: PEER, to: ME, message };
+    encode(&Cluster::numbered(3), FIRST_VERSION, &envelope).unwrap().into_bytes()
 }
 
 fn request_vote(term: u64) -> Bytes {
@@ -45,7 +46,7 @@ fn append_one(term: u64) -> Bytes {
 }
 
 fn stored(persister: &Persister) -> Persistent<Command, SnapshotData> {
-    persister.copy().load().unwrap()
+    persister.copy().read(&identity(ME)).unwrap().persistent
 }
 
 /// Compares each request, at the very moment it is sent, with what the sender has stored.
@@ -55,7 +56,7 @@ struct Witness {
 }
 
 impl Peer for Witness {
-    fn send(&self, request: Bytes, _: &Replies) {
+    fn send(&self, request: Frame, _: &Replies) {
         let envelope = decode_message(&request).unwrap();
         let stored = stored(&self.sender);
         assert!(stored.current_term >= envelope.message.term(), "a term was sent before it was durable");
@@ -88,14 +89,14 @@ async fn replies_follow_what_they_say() {
     let (net, persister) = (Net::new(3), Persister::new());
     let (raft, _messages) = make(&net, 3, ME, persister.clone(), &Options::default(), 1);
 
-    let reply = decode_message(&raft.call(&request_vote(5)).await.unwrap()).unwrap();
+    let reply = decode_message(raft.call(&request_vote(5)).await.unwrap()).unwrap();
     assert_eq!(
         reply.message,
         Message::RequestVoteReply(RequestVoteReply { term: Term(5), vote_granted: true })
     );
     assert_eq!((stored(&persister).current_term, stored(&persister).voted_for), (Term(5), Some(PEER)));
 
-    let reply = decode_message(&raft.call(&append_one(5)).await.unwrap()).unwrap();
+    let reply = decode_message(raft.call(&append_one(5)).await.unwrap()).unwrap();
     let Message::AppendEntriesReply(reply) = reply.message else { panic!("{reply:?}") };
     assert_eq!(reply.result, AppendResult::Success { match_index: Index(1) });
     assert_eq!(stored(&persister).log.last_index(), Index(1));
@@ -118,8 +119,8 @@ impl Gated {
 }
 
 impl Storage for Gated {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        self.persister.load()
+    async fn load(&mut self, me: &Identity) -> Result<Loaded, StorageError> {
+        self.persister.load(me).await
     }
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
@@ -256,8 +257,8 @@ async fn a_leader_whose_write_fails_does_not_commit() {
 async fn a_panic_in_the_storage_stops_the_node() {
     struct Panics;
     impl Storage for Panics {
-        fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-            Ok(Persistent::default())
+        async fn load(&mut self, _: &Identity) -> Result<Loaded, StorageError> {
+            Ok(Loaded::default())
         }
         async fn save(&mut self, _: Record<Command, SnapshotData>) -> Result<(), StorageError> {
             panic!("on purpose")
@@ -277,17 +278,24 @@ fn make_error(peers: u8, me: ServerId, storage: impl Storage, options: Options) 
     }
 }
 
+/// An encoded state of server 0 of three, after its identity: term, vote, snapshot, heads of the entries; and the commands.
+fn state(after: &[u8], commands: &[u8]) -> Bytes {
+    let head = [b"\x00\x00\x03\x00\x01\x02", after].concat();
+    let length = u8::try_from(head.len()).unwrap();
+    [b"\x21\x01", &[length, 0, 0, 0][..], &head, commands].concat().into()
+}
+
 #[tokio::test]
 async fn a_damaged_state_is_not_started_on() {
-    let damaged = Persister::from_bytes(Bytes::from_static(b"\x21\x05\x01"), None);
+    let damaged = Persister::from_bytes(Bytes::from_static(b"\x21\x01\x02\0\0\0\x05\x01"), None);
     let error = make_error(3, ME, damaged, Options::default());
     assert!(error.contains("damaged") && error.contains("restore"), "{error}");
     // Says that a snapshot ends at index 8, but there is none.
-    let torn = Persister::from_bytes(Bytes::from_static(b"\x21\x05\x00\x01\x08\x02\x00"), None);
+    let torn = Persister::from_bytes(state(b"\x05\x00\x01\x08\x02\x03\x00\x01\x02\x00", b""), None);
     let error = make_error(3, ME, torn, Options::default());
     assert!(error.contains("do not belong together"), "{error}");
     // The entry's term is beyond the current term.
-    let unsound = Persister::from_bytes(Bytes::from_static(b"\x21\x01\x00\x00\x01\x09\x01x"), None);
+    let unsound = Persister::from_bytes(state(b"\x01\x00\x00\x01\x09\x00\x01", b"x"), None);
     let error = make_error(3, ME, unsound, Options::default());
     assert!(error.contains("contradict"), "{error}");
 }
@@ -301,7 +309,7 @@ async fn senseless_options_are_refused_with_what_to_do() {
         ..Options::default()
     };
     for (peers, me, options, says) in [
-        (0, ME, Options::default(), "0 servers"),
+        (0, ME, Options::default(), "0 peers"),
         (65, ME, Options::default(), "1 to 64"),
         (3, ServerId(3), Options::default(), "ids count from 0"),
         (3, ME, with(ms(500)..ms(500), ms(100)), "below its end"),

@@ -5,11 +5,9 @@
 mod common;
 
 use bytes::Bytes;
-use common::{Cluster, Net, make, start, wires};
-use figure2::codec::{decode_message, encode_message};
-use figure2::{
-    ApplyMsg, Failure, Index, Options, Peer, Persister, Raft, Replies, RoleName, ServerId, Storage, Term,
-};
+use common::{Cluster, Net, identity, make, start, wires};
+use figure2::codec::{FIRST_VERSION, Frame, decode_message, encode};
+use figure2::{ApplyMsg, Failure, Index, Options, Peer, Persister, Raft, Replies, RoleName, ServerId, Term};
 use figure2_core::{Envelope, Message, RequestVote, RequestVoteReply};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,11 +23,16 @@ fn patient() -> Options {
     Options { election_timeout: Duration::from_secs(600)..Duration::from_secs(601), ..Options::default() }
 }
 
+/// Of servers numbered from 0, more of them than there are.
+fn encode_message(envelope: Envelope<Bytes, Bytes>) -> Bytes {
+    encode(&figure2::Cluster::numbered(9), FIRST_VERSION, &envelope).unwrap().into_bytes()
+}
+
 fn request_vote(from: u8, to: u8, term: u64) -> Bytes {
     let last_log_index = Index::ZERO;
     let vote = RequestVote { term: Term(term), last_log_index, last_log_term: Term::ZERO };
     let message = Message::RequestVote(vote);
-    encode_message(&Envelope { from: ServerId(from), to: ServerId(to), message }).unwrap()
+    encode_message(Envelope { from: ServerId(from), to: ServerId(to), message })
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,7 +149,7 @@ async fn what_is_not_for_us_changes_nothing() {
     let persister = Persister::new();
     let (raft, _messages) = make(&net, 3, ME, persister.clone(), &patient(), 1);
     let reply = Message::RequestVoteReply(RequestVoteReply { term: Term(9), vote_granted: true });
-    let reply = encode_message(&Envelope { from: ServerId(1), to: ME, message: reply }).unwrap();
+    let reply = encode_message(Envelope { from: ServerId(1), to: ME, message: reply });
     for (what, bytes) in [
         ("for another server", request_vote(1, 2, 9)),
         ("from ourselves", request_vote(0, 0, 9)),
@@ -178,9 +181,9 @@ async fn a_persister_is_read_whole_and_copied_apart() {
         (Bytes::from_static(b"both"), 4)
     );
     assert_eq!(node.persister.raft_state_size(), node.persister.read_raft_state().len());
-    let loaded = node.persister.clone().load().unwrap();
+    let loaded = node.persister.clone().read(&identity(leader)).unwrap().persistent;
     assert_eq!((loaded.log.base_index(), loaded.log.last_index()), (Index(2), Index(2)));
-    let before = copy.clone().load().unwrap();
+    let before = copy.clone().read(&identity(leader)).unwrap().persistent;
     assert_eq!((before.log.base_index(), before.log.last_index()), (Index::ZERO, Index(1)));
     assert!(copy.read_snapshot().is_empty());
 }
@@ -191,13 +194,13 @@ struct Grants {
 }
 
 impl Peer for Grants {
-    fn send(&self, request: Bytes, replies: &Replies) {
+    fn send(&self, request: Frame, replies: &Replies) {
         let request = decode_message(&request).unwrap();
         if let Message::RequestVote(vote) = request.message {
             let granted = RequestVoteReply { term: vote.term, vote_granted: true };
             let reply =
                 Envelope { from: self.id, to: request.from, message: Message::RequestVoteReply(granted) };
-            replies.deliver(&encode_message(&reply).unwrap());
+            replies.deliver(encode_message(reply));
         }
     }
 }

@@ -7,7 +7,7 @@ mod common;
 use bytes::Bytes;
 use common::{Cluster, Net, make};
 use figure2::{
-    Command, Index, Options, Persistent, Persister, ProgressState, ProposalOutcome, Record, RoleName,
+    Command, Identity, Index, Loaded, Options, Persister, ProgressState, ProposalOutcome, Record, RoleName,
     ServerId, SnapshotData, Status, StatusWatch, Storage, StorageError, Term,
 };
 use std::sync::Arc;
@@ -159,8 +159,8 @@ struct Slow {
 }
 
 impl Storage for Slow {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        self.persister.load()
+    async fn load(&mut self, me: &Identity) -> Result<Loaded, StorageError> {
+        self.persister.load(me).await
     }
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {

@@ -6,7 +6,7 @@ mod common;
 
 use bytes::Bytes;
 use common::{Cluster, Net, make};
-use figure2::codec::encode_message;
+use figure2::codec::{FIRST_VERSION, encode};
 use figure2::{ApplyMsg, Command, Index, Install, Options, Persister, Raft, ServerId, SnapshotData, Term};
 use figure2_core::{AppendEntries, Entry, Envelope, InstallSnapshot, Message, Snapshot};
 use std::time::Duration;
@@ -132,7 +132,9 @@ async fn an_offer_may_be_answered_by_kill() {
 /// A leader's request to server 0, made by hand.
 async fn tell(raft: &Raft, message: Message<Command, SnapshotData>) {
     let envelope = Envelope { from: ServerId(1), to: ServerId(0), message };
-    assert!(raft.call(&encode_message(&envelope).unwrap()).await.is_some());
+    assert!(
+        raft.call(encode(&figure2::Cluster::numbered(3), FIRST_VERSION, &envelope).unwrap()).await.is_some()
+    );
 }
 
 /// AppendEntries with the entries after `prev` up to `last`, all committed.

@@ -1,6 +1,6 @@
 //! A transport within a process, for the examples. `transport.rs` shows one over TCP.
 
-use bytes::Bytes;
+use figure2::codec::Frame;
 use figure2::{Peer, Raft, Replies};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,14 +20,19 @@ impl Link {
 }
 
 impl Peer for Link {
-    fn send(&self, request: Bytes, replies: &Replies) {
+    fn send(&self, request: Frame, replies: &Replies) {
         let (target, replies) = (self.target(), replies.clone());
         tokio::spawn(async move {
             if let Some(raft) = target
-                && let Some(reply) = raft.call(&request).await
+                && let Some(reply) = raft.call(request).await
             {
-                replies.deliver(&reply);
+                replies.deliver(reply);
             }
         });
     }
+}
+
+/// The ways from a server to all others, by their ids.
+pub fn others(links: &[Link], me: u64) -> impl Iterator<Item = (u64, Link)> {
+    (0..).zip(links.iter().cloned()).filter(move |(id, _)| *id != me)
 }

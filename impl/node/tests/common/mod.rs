@@ -3,8 +3,10 @@
 #![allow(dead_code)] // each test file uses its part
 
 use bytes::Bytes;
+use figure2::codec::Frame;
 use figure2::{
-    ApplyMsg, Command, Index, Install, Options, Peer, Persister, Raft, Replies, ServerId, Storage, Term,
+    ApplyMsg, Command, Identity, Index, Install, Options, Peer, Persister, Raft, Replies, ServerId, Storage,
+    Term,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -63,7 +65,8 @@ pub struct Wire {
 }
 
 impl Peer for Wire {
-    fn send(&self, request: Bytes, replies: &Replies) {
+    fn send(&self, request: Frame, replies: &Replies) {
+        let request = request.into_bytes();
         let (net, from, to, replies) = (self.net.clone(), self.from, self.to, replies.clone());
         net.sent.lock().unwrap().push((Instant::now(), from, to, request.clone()));
         tokio::spawn(async move {
@@ -75,7 +78,7 @@ impl Peer for Wire {
             let Some(reply) = target.call(&request).await else { return };
             sleep(LATENCY).await;
             if net.is_connected(from) && net.is_connected(to) {
-                replies.deliver(&reply);
+                replies.deliver(reply);
             }
         });
     }
@@ -222,6 +225,11 @@ pub fn make(
     let raft = Raft::make(wires(net, servers, id), id, storage, apply, options).unwrap();
     net.plug_in(id, &raft);
     (raft, messages)
+}
+
+/// What a storage keeps of a server of three.
+pub fn identity(server: ServerId) -> Identity {
+    Identity { server: server.0.into(), cluster: figure2::Cluster::numbered(3) }
 }
 
 /// The peers of a server.

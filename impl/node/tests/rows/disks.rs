@@ -1,7 +1,7 @@
 //! Disks that are slow, hang, are empty, or are another cluster's.
 
 use crate::world::{Memory, World, command};
-use bytes::Bytes;
+use figure2::codec::Frame;
 use figure2::{Options, Peer, Raft, Replies, ServerId};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -144,10 +144,9 @@ async fn what_is_sent_to_a_server_whose_disk_hangs_is_bounded() {
 struct Nobody;
 
 impl Peer for Nobody {
-    fn send(&self, _: Bytes, _: &Replies) {}
+    fn send(&self, _: Frame, _: &Replies) {}
 }
 
-#[ignore = "issue 'The log on disk': the disk must know the cluster that it belongs to"]
 #[tokio::test(start_paused = true)]
 async fn a_disk_of_a_cluster_of_another_size_is_refused() {
     let world = World::new(3);

@@ -1,7 +1,6 @@
 //! What lies between the servers: links that can be slow or cut in one direction. Every request that leaves is noted.
 
-use bytes::Bytes;
-use figure2::codec::decode_message;
+use figure2::codec::{Frame, decode_message};
 use figure2::{Peer, Raft, Replies};
 use figure2_core::Message;
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +81,7 @@ impl Links {
     }
 
     /// Hands a request to a server, and waits for what it answers.
-    async fn call(&self, to: u8, request: &[u8]) -> Option<Bytes> {
+    async fn call(&self, to: u8, request: Frame) -> Option<Frame> {
         let target = self.rafts.lock().unwrap().get(&to).cloned()?;
         *self.waiting.lock().unwrap().entry(to).or_default() += 1;
         let reply = target.call(request).await;
@@ -98,7 +97,7 @@ pub struct Wire {
 }
 
 impl Peer for Wire {
-    fn send(&self, request: Bytes, replies: &Replies) {
+    fn send(&self, request: Frame, replies: &Replies) {
         let (links, from, to, replies) = (self.links.clone(), self.from, self.to, replies.clone());
         let message = match decode_message(&request) {
             Ok(envelope) => envelope.message,
@@ -114,9 +113,9 @@ impl Peer for Wire {
             if !links.travel(from, to).await {
                 return;
             }
-            let Some(reply) = links.call(to, &request).await else { return };
+            let Some(reply) = links.call(to, request).await else { return };
             if links.travel(to, from).await {
-                replies.deliver(&reply);
+                replies.deliver(reply);
             }
         });
     }

@@ -2,8 +2,8 @@
 
 use crate::links::{Links, Wire};
 use figure2::{
-    ApplyMsg, Command, Index, Install, Options, Persistent, Raft, Record, ServerId, SnapshotData, Started,
-    Storage, StorageError, Term,
+    ApplyMsg, Command, Identity, Index, Install, Loaded, Options, Persistent, Raft, Record, ServerId,
+    SnapshotData, Started, Storage, StorageError, Term,
 };
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -19,6 +19,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Memory {
     contents: Arc<Mutex<Persistent<Command, SnapshotData>>>,
     delay: Arc<Mutex<Duration>>,
+    identity: Arc<Mutex<Option<Identity>>>,
 }
 
 impl Memory {
@@ -33,8 +34,11 @@ impl Memory {
 }
 
 impl Storage for Memory {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        Ok(self.read(Clone::clone))
+    async fn load(&mut self, me: &Identity) -> Result<Loaded, StorageError> {
+        let mut identity = self.identity.lock().unwrap();
+        let (found, persistent) = (identity.clone(), self.read(Clone::clone));
+        identity.get_or_insert_with(|| me.clone());
+        Ok(Loaded { identity: found, persistent })
     }
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {

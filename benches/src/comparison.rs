@@ -1,7 +1,7 @@
 //! Our search and stateright's on its own example, each in a process of its own, so that its memory is its own; in
 //! turns, so that whatever else the machine does meets all of them.
 
-use crate::options::Contest;
+use crate::options::Comparison;
 use crate::search::{Figures, Order, Search, no_such_profile};
 use std::env;
 use std::path::Path;
@@ -11,8 +11,8 @@ use std::process::Command;
 ///
 /// # Errors
 /// When a search fails.
-pub fn run(contest: &Contest) -> Result<(), String> {
-    let Contest { profile, bfs_depth, dfs_depth, threads, runs } = contest;
+pub fn run(comparison: &Comparison) -> Result<(), String> {
+    let Comparison { profile, bfs_depth, dfs_depth, threads, runs } = comparison;
     if figure2_model::profile(profile).is_none() {
         return Err(format!("--profile: {}", no_such_profile(profile)));
     }

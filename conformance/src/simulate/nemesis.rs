@@ -51,9 +51,9 @@ impl Counts {
     }
 }
 
-/// A cheap handle to the weather of a run.
+/// A cheap handle to the nemesis of a run: it carries out the plan's faults, and says what becomes of messages and writes.
 #[derive(Clone)]
-pub(super) struct Weather(Arc<Mutex<State>>);
+pub(super) struct Nemesis(Arc<Mutex<State>>);
 
 struct State {
     random: StdRng,
@@ -94,9 +94,9 @@ pub(super) struct WriteFailure {
 /// What the seed is mixed with here.
 const WEATHER: u64 = 11;
 
-impl Weather {
-    pub(super) fn new(plan: &Plan) -> Weather {
-        Weather(Arc::new(Mutex::new(State {
+impl Nemesis {
+    pub(super) fn new(plan: &Plan) -> Nemesis {
+        Nemesis(Arc::new(Mutex::new(State {
             random: StdRng::seed_from_u64(mix(&[plan.seed, WEATHER])),
             delay_ms: plan.delay_ms,
             write_ms: plan.write_ms,

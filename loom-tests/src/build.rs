@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where things are.
-pub struct Workshop {
+pub struct Sources {
     /// The repository's root.
     root: PathBuf,
     /// The directory for all that is built.
@@ -28,20 +28,20 @@ const COPIED: &[&str] = &[
     "loom-tests/src",
 ];
 
-impl Workshop {
+impl Sources {
     /// Finds out where things are.
-    pub fn open() -> Workshop {
+    pub fn open() -> Sources {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR");
         let crate_directory =
             manifest.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let target = crate_directory.join("target");
         let root = crate_directory.parent().map_or_else(|| PathBuf::from(".."), Path::to_path_buf);
-        Workshop { root, target }
+        Sources { root, target }
     }
 
     /// Builds the scenarios for shuttle, and says where the program is.
     pub fn build_for_shuttle(&self) -> Result<PathBuf, String> {
-        cargo_build(&self.root.join("loom-tests"), &self.target, Face::Shuttle)
+        cargo_build(&self.root.join("loom-tests"), &self.target, Explorer::Shuttle)
     }
 
     /// Makes a fresh copy of the sources, to be mutated.
@@ -60,7 +60,7 @@ impl Workshop {
 
 /// Which explorer a program is built for.
 #[derive(Clone, Copy)]
-pub enum Face {
+pub enum Explorer {
     /// loom, with less optimisation: for mutants, which are built to be found at once.
     Loom,
     /// shuttle.
@@ -75,7 +75,7 @@ pub struct Copy {
 
 impl Copy {
     /// Builds the scenarios over the copy as it is.
-    pub fn build(&self, face: Face) -> Result<PathBuf, String> {
+    pub fn build(&self, face: Explorer) -> Result<PathBuf, String> {
         cargo_build(&self.tree.join("loom-tests"), &self.target, face)
     }
 
@@ -83,7 +83,7 @@ impl Copy {
     pub fn with<R>(
         &self,
         mutant: &Mutant,
-        face: Face,
+        face: Explorer,
         attempt: impl FnOnce(&Path) -> R,
     ) -> Result<R, String> {
         let mut originals = Vec::new();
@@ -123,11 +123,11 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn cargo_build(directory: &Path, target: &Path, face: Face) -> Result<PathBuf, String> {
+fn cargo_build(directory: &Path, target: &Path, face: Explorer) -> Result<PathBuf, String> {
     // Warnings are this program's own business: a mutant leaves things unused.
     let (target, profile, rustflags) = match face {
-        Face::Loom => (target.join("mutants").join("build"), "mutants", "['--cfg','loom','-Awarnings']"),
-        Face::Shuttle => {
+        Explorer::Loom => (target.join("mutants").join("build"), "mutants", "['--cfg','loom','-Awarnings']"),
+        Explorer::Shuttle => {
             (target.join("shuttle"), "release", "['--cfg','loom','--cfg','shuttle','-Awarnings']")
         }
     };

@@ -1,9 +1,9 @@
 //! Where writes lag: what a node still owes. Callers wait for its replies, its service for the word that a snapshot is
 //! installed, and messages that the model has sent already wait until its writer is done with a save.
 
+use super::convert::Letter;
 use super::difference::Differing;
-use super::medium::Seen;
-use super::words::Letter;
+use super::journal::Seen;
 use bytes::Bytes;
 use figure2_core::Snapshot;
 use std::pin::Pin;
@@ -13,14 +13,14 @@ type Answer<T> = Pin<Box<dyn Future<Output = Option<T>> + Send>>;
 
 /// What a node still owes.
 #[derive(Default)]
-pub struct Waiting {
+pub struct Pending {
     replies: Vec<Answer<Letter>>,
     install: Option<(Answer<bool>, Snapshot<Bytes>)>,
     /// Sent in the model, and not yet by the node: a network could have delayed them as long.
     unsent: Vec<Seen>,
 }
 
-impl Waiting {
+impl Pending {
     /// A caller waits for a reply.
     pub fn for_reply(&mut self, reply: impl Future<Output = Option<Letter>> + Send + 'static) {
         self.replies.push(Box::pin(reply));

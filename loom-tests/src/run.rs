@@ -1,11 +1,11 @@
 //! What `cargo loom` does and prints.
 
+use crate::build::{Copy, Explorer, Sources};
 use crate::child::{self, Ended};
 use crate::mutants::{self, Mutant};
 use crate::options::{Bound, Job, Options};
 use crate::report::{self, Report, Verdict};
 use crate::scenarios::{self, Scenario};
-use crate::workshop::{Copy, Face, Workshop};
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -138,9 +138,9 @@ fn fingerprint(program: &Path) -> std::io::Result<u64> {
 
 fn run_shuttle(options: &Options, rows: &mut Vec<Value>) -> Verdict {
     println!("\nshuttle: interleavings drawn by PCT, depth {SHUTTLE_DEPTH}, seed {}\n", options.seed);
-    let workshop = Workshop::open();
+    let sources = Sources::open();
     // The control first: the program that is built last is the one that stays.
-    let built = shuttle_bites(options, &workshop).and_then(|()| workshop.build_for_shuttle());
+    let built = shuttle_bites(options, &sources).and_then(|()| sources.build_for_shuttle());
     let program = match built {
         Ok(program) => program,
         Err(error) => {
@@ -156,10 +156,10 @@ fn run_shuttle(options: &Options, rows: &mut Vec<Value>) -> Verdict {
 }
 
 /// The negative control of shuttle: it must find a mutant, too.
-fn shuttle_bites(options: &Options, workshop: &Workshop) -> Result<(), String> {
+fn shuttle_bites(options: &Options, sources: &Sources) -> Result<(), String> {
     let (mutant, scenario) = (mutants::find("waker-after-the-look")?, scenarios::find("append")?);
-    let copy = workshop.copy()?;
-    let ended = copy.with(mutant, Face::Shuttle, |program| {
+    let copy = sources.copy()?;
+    let ended = copy.with(mutant, Explorer::Shuttle, |program| {
         child::run(program, &job(options, scenario, SHUTTLE_EXTRA, Bound(Some(SHUTTLE_DEPTH))))
     })?;
     match ended {
@@ -239,8 +239,8 @@ fn print_row(job: &Job, ended: &Ended) -> Verdict {
 
 fn run_mutants(options: &Options, rows: &mut Vec<Value>) -> Verdict {
     println!("\nmutants of the engine, each explored by loom at bound {BOUND} until it is found\n");
-    let copy = Workshop::open().copy().and_then(|copy| {
-        let program = copy.build(Face::Loom)?;
+    let copy = Sources::open().copy().and_then(|copy| {
+        let program = copy.build(Explorer::Loom)?;
         sound_without_mutant(options, &program)?;
         Ok(copy)
     });
@@ -273,7 +273,7 @@ fn sound_without_mutant(options: &Options, program: &Path) -> Result<(), String>
 
 fn try_mutant(options: &Options, copy: &Copy, mutant: &Mutant, rows: &mut Vec<Value>) -> Verdict {
     let start = Instant::now();
-    let found = copy.with(mutant, Face::Loom, |program| {
+    let found = copy.with(mutant, Explorer::Loom, |program| {
         let likely = mutant.likely.iter().filter_map(|name| scenarios::find(name).ok());
         let others = scenarios::ALL.iter().filter(|scenario| !mutant.likely.contains(&scenario.name));
         for scenario in likely.chain(others) {

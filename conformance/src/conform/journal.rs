@@ -1,6 +1,6 @@
 //! What surrounds the node: a journal of all that is seen of it, and its service.
 
-use super::words::Letter;
+use super::convert::Letter;
 use bytes::Bytes;
 use figure2::{ApplyMsg, Change, codec};
 use figure2_core::{Index, Snapshot};

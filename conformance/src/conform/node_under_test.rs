@@ -1,17 +1,17 @@
-//! A real node on the bench: it gets the model's events, and what it does is held against what the model says.
+//! A real node under test: it gets the events of the model, and what it does is compared with what the model says.
 
+use super::convert;
 use super::defect::Defect;
 use super::difference::{Differing, Held};
 use super::disk::Disk;
-use super::harness::{ApplyMode, Harness, Timeout};
-use super::medium::{Journal, Seen, Service, lock};
-use super::waiting::Waiting;
-use super::words;
-use super::writer::Happening;
+use super::harness::{ApplyMode, Harness, Timeout, identity};
+use super::journal::{Journal, Seen, Service, lock};
+use super::pending::Pending;
+use super::writer::StepInput;
 use bytes::Bytes;
-use figure2::Failure;
-use figure2::codec;
-use figure2_core::{Config, Index, ServerId};
+use figure2::codec::{self, FIRST_VERSION};
+use figure2::{Cluster, Failure};
+use figure2_core::{Config, Index, MAX_SERVERS, ServerId};
 use figure2_model::{Apply, Bounds, Host, MachineEvent, Sending, Visible};
 use std::future::Future;
 use std::pin::pin;
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 /// One server: its disk, which outlives it, its service, and the node while it is up.
-pub struct Bench {
+pub struct NodeUnderTest {
     id: ServerId,
     config: Config,
     sending: Sending,
@@ -31,35 +31,35 @@ pub struct Bench {
     /// Whether writes lag: then the harness ends each save.
     lags: bool,
     /// Where writes lag: who waits for an answer, and what is on its way in the model and not yet from the node.
-    waiting: Waiting,
+    pending: Pending,
     /// The last request that left in this life, or in the one before: for a defect.
     last_sent: Arc<Mutex<Option<Bytes>>>,
     defect: Option<Defect>,
 }
 
-impl Bench {
+impl NodeUnderTest {
     /// A server that has never run, started.
     ///
     /// # Errors
     /// When it cannot be made, with the reason.
-    pub fn new(id: ServerId, bounds: &Bounds, defect: Option<Defect>) -> anyhow::Result<Bench> {
+    pub fn new(id: ServerId, bounds: &Bounds, defect: Option<Defect>) -> anyhow::Result<NodeUnderTest> {
         let journal = Journal::default();
-        let mut bench = Bench {
+        let mut node = NodeUnderTest {
             id,
             config: bounds.config(),
             sending: bounds.sending,
             apply_mode: if bounds.apply == Apply::AtOnce { ApplyMode::AtOnce } else { ApplyMode::OneByOne },
-            disk: Disk::new(journal.clone(), bounds.unwritten > 0, defect),
+            disk: Disk::new(identity(id, bounds.config()), journal.clone(), bounds.unwritten > 0, defect),
             journal,
             service: Service::default(),
             node: None,
             lags: bounds.unwritten > 0,
-            waiting: Waiting::default(),
+            pending: Pending::default(),
             last_sent: Arc::default(),
             defect,
         };
-        bench.start(false)?;
-        Ok(bench)
+        node.start(false)?;
+        Ok(node)
     }
 
     fn start(&mut self, again: bool) -> anyhow::Result<()> {
@@ -93,9 +93,9 @@ impl Bench {
     ///
     /// # Errors
     /// When it cannot happen to the node, with the reason.
-    pub fn happen(&mut self, happening: &Happening) -> anyhow::Result<()> {
-        let late = happening.writer_is_late;
-        match &happening.event {
+    pub fn happen(&mut self, input: &StepInput) -> anyhow::Result<()> {
+        let late = input.writer_is_late;
+        match &input.event {
             MachineEvent::Restart => self.start(true)?,
             MachineEvent::Crash(kept) => {
                 if *kept > 0 {
@@ -137,11 +137,13 @@ impl Bench {
         let node = self.node.as_mut().ok_or_else(|| anyhow::anyhow!("the node is down"))?;
         match event {
             MachineEvent::Receive(letter) => {
-                let bytes = codec::encode_message(&words::letter(letter))?;
+                let cluster = Cluster::numbered(self.config.servers);
+                let frame = codec::encode(&cluster, FIRST_VERSION, &convert::letter(letter))?;
+                let bytes = frame.into_bytes();
                 if !letter.message.is_request() {
                     node.deliver(&bytes)?;
                 } else if self.lags {
-                    self.waiting.for_reply(node.call(&bytes)?);
+                    self.pending.for_reply(node.call(&bytes)?);
                 } else {
                     let reply = node.call(&bytes)?;
                     let reply = answer(node, &self.journal, reply);
@@ -151,7 +153,7 @@ impl Bench {
             MachineEvent::ElectionTimeout => node.fire(Timeout::Election),
             MachineEvent::HeartbeatTimeout => node.fire(Timeout::Heartbeat),
             MachineEvent::ClientRequest(command) => {
-                let started = node.start(words::command(*command));
+                let started = node.start(convert::command(*command));
                 let last = node.look(|server| (server.log().last_index(), server.current_term()));
                 anyhow::ensure!(
                     started.is_leader && (started.index, started.term) == last,
@@ -173,9 +175,9 @@ impl Bench {
                 let offered =
                     offered.ok_or_else(|| anyhow::anyhow!("no snapshot was offered to the service"))?;
                 let installed = node.cond_install_snapshot(offered.clone());
-                self.waiting.for_installed(installed, offered);
+                self.pending.for_installed(installed, offered);
                 self.rest(late);
-                let is_answered = self.lags || !self.waiting.installs();
+                let is_answered = self.lags || !self.pending.installs();
                 anyhow::ensure!(is_answered, "CondInstallSnapshot was not answered");
             }
             _ => {}
@@ -199,17 +201,17 @@ impl Bench {
                 node.rest();
             }
         }
-        for reply in self.waiting.replies() {
+        for reply in self.pending.replies() {
             self.journal.note(as_received(&reply));
         }
-        if let Some(installed) = self.waiting.installed() {
+        if let Some(installed) = self.pending.installed() {
             self.service.install(&installed);
         }
     }
 
     /// While the service waits to hear whether its snapshot is installed, it must get nothing.
     fn serves_too_early(&mut self) -> bool {
-        self.waiting.installs() && self.node.as_mut().is_some_and(Harness::hand_over)
+        self.pending.installs() && self.node.as_mut().is_some_and(Harness::hand_over)
     }
 
     /// The node is no more, and all that was in memory.
@@ -217,12 +219,12 @@ impl Bench {
         if let Some(node) = self.node.take() {
             node.kill();
         }
-        self.waiting.end();
+        self.pending.end();
         self.service.restart(Vec::new());
     }
 
     /// Puts the reply where the journal says that it was given.
-    fn answered(&mut self, reply: Option<words::Letter>) {
+    fn answered(&mut self, reply: Option<convert::Letter>) {
         let Some(reply) = reply else { return };
         let mut reply = Some(as_received(&reply));
         for seen in self.journal.take() {
@@ -242,24 +244,24 @@ impl Bench {
         if self.lags {
             // Nothing waits any more: then nothing may be left that the node has not sent.
             let is_idle = after.server.is_some() && after.unwritten.is_empty();
-            differing.extend(self.waiting.compare(model, node, is_idle));
+            differing.extend(self.pending.compare(model, node, is_idle));
         } else if model != node {
             differing.push(Differing::new("sent and saved, in order", &model, &node));
         }
         if after.server.is_none() {
-            self.waiting.lose_unsent();
+            self.pending.lose_unsent();
         }
         let held = self.node.as_ref().map(|node| node.look(Held::of_node));
         Held::compare(after.server.as_ref(), held.as_ref(), &mut differing);
         match self.disk.read() {
-            Ok(disk) => Held::compare_disks(&words::persistent(&after.disk), &disk, &mut differing),
+            Ok(disk) => Held::compare_disks(&convert::persistent(&after.disk), &disk, &mut differing),
             Err(error) => differing.push(Differing::new("disk", &after.disk, &error.to_string())),
         }
-        let (model, node) = (words::content(&after.service), self.service.content());
-        if model != node && !self.waiting.installs_content(&model) {
+        let (model, node) = (convert::content(&after.service), self.service.content());
+        if model != node && !self.pending.installs_content(&model) {
             differing.push(Differing::new("what the service applied", &model, &node));
         }
-        let (model, node) = (after.answering.as_ref().map(words::snapshot), self.service.offered());
+        let (model, node) = (after.answering.as_ref().map(convert::snapshot), self.service.offered());
         if model != node {
             differing.push(Differing::new("snapshot with the service", &model, &node));
         }
@@ -289,20 +291,20 @@ fn answer<T>(node: &mut Harness, waiter: &Journal, answer: impl Future<Output = 
 }
 
 /// A reply, as on its way to the caller: encoded, and decoded there.
-fn as_received(reply: &words::Letter) -> Seen {
-    match codec::encode_message(reply) {
-        Ok(bytes) => seen_in_bytes(&bytes),
+fn as_received(reply: &convert::Letter) -> Seen {
+    match codec::encode(&Cluster::numbered(MAX_SERVERS), FIRST_VERSION, reply) {
+        Ok(frame) => seen_in_bytes(&frame.into_bytes()),
         Err(error) => Seen::Garbled(error),
     }
 }
 
-fn seen_in_bytes(bytes: &[u8]) -> Seen {
+fn seen_in_bytes(bytes: &Bytes) -> Seen {
     codec::decode_message(bytes).map_or_else(Seen::Garbled, Seen::Sent)
 }
 
 fn seen_in_model(visible: &Visible) -> Seen {
     match visible {
-        Visible::Sent(letter) => Seen::Sent(words::letter(letter)),
-        Visible::Saved(changes) => Seen::Saved(changes.iter().map(words::change).collect()),
+        Visible::Sent(letter) => Seen::Sent(convert::letter(letter)),
+        Visible::Saved(changes) => Seen::Saved(changes.iter().map(convert::change).collect()),
     }
 }

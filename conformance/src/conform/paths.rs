@@ -1,4 +1,4 @@
-//! Where a node can be, and the shortest ways there. A place is a state of the model's machine, and where the node's
+//! Where a node can be, and the shortest paths there. A place is a state of the model's machine, and where the node's
 //! writer is then; where writes are durable at once, the writer is always done, and a place is a machine.
 
 use super::writer::Writer;
@@ -20,7 +20,7 @@ pub struct Move {
 }
 
 /// The places, nearest first, and what leads on from each.
-pub struct Ways {
+pub struct Paths {
     /// What leads on from each place.
     pub moves: Vec<Vec<Move>>,
     places: Vec<(usize, Writer)>,
@@ -28,24 +28,24 @@ pub struct Ways {
     first: Vec<Option<Move>>,
 }
 
-impl Ways {
+impl Paths {
     /// Those of all steps that nodes can take.
-    pub fn of(edges: &Edges) -> Ways {
+    pub fn of(edges: &Edges) -> Paths {
         let mut steps = vec![Vec::new(); edges.machines.len()];
         for (number, edge) in edges.steps.iter().enumerate() {
             if let Some(steps) = steps.get_mut(edge.from) {
                 steps.push(number);
             }
         }
-        let mut ways = Ways { moves: Vec::new(), places: Vec::new(), first: Vec::new() };
+        let mut paths = Paths { moves: Vec::new(), places: Vec::new(), first: Vec::new() };
         let mut known = HashMap::new();
         for start in edges.starts() {
-            known.insert((start, Writer::default()), ways.places.len());
-            ways.places.push((start, Writer::default()));
-            ways.first.push(None);
+            known.insert((start, Writer::default()), paths.places.len());
+            paths.places.push((start, Writer::default()));
+            paths.first.push(None);
         }
         let mut from = 0;
-        while let Some((machine, writer)) = ways.places.get(from).copied() {
+        while let Some((machine, writer)) = paths.places.get(from).copied() {
             let mut moves = Vec::new();
             for number in steps.get(machine).into_iter().flatten().copied() {
                 let (Some(edge), Some(before)) = (edges.steps.get(number), edges.machines.get(machine))
@@ -54,20 +54,20 @@ impl Ways {
                 };
                 for writer_is_late in [false, true] {
                     let Some(writer) = writer.after(before, &edge.step, writer_is_late) else { continue };
-                    let next = ways.places.len();
+                    let next = paths.places.len();
                     let to = *known.entry((edge.to, writer)).or_insert(next);
                     let step = Move { from, to, edge: number, writer_is_late };
                     if to == next {
-                        ways.places.push((edge.to, writer));
-                        ways.first.push(Some(step));
+                        paths.places.push((edge.to, writer));
+                        paths.first.push(Some(step));
                     }
                     moves.push(step);
                 }
             }
-            ways.moves.push(moves);
+            paths.moves.push(moves);
             from += 1;
         }
-        ways
+        paths
     }
 
     /// The moves from a first start to a place.
@@ -89,16 +89,16 @@ impl Ways {
     }
 
     /// For each step that no node can take, why.
-    pub fn impossible(&self, edges: &Edges) -> HashMap<usize, Impossible> {
+    pub fn infeasible(&self, edges: &Edges) -> HashMap<usize, Infeasible> {
         let taken: HashSet<usize> = self.moves.iter().flatten().map(|step| step.edge).collect();
         let reached: HashSet<usize> = self.places.iter().map(|(machine, _)| *machine).collect();
         let reason = |edge: &Edge| match edge.step.event {
-            _ if !reached.contains(&edge.from) => Some(Impossible::NowhereNear),
+            _ if !reached.contains(&edge.from) => Some(Infeasible::NowhereNear),
             MachineEvent::Write(_) | MachineEvent::Crash(_) | MachineEvent::FailWrite => {
-                Some(Impossible::SavesPart)
+                Some(Infeasible::SavesPart)
             }
             MachineEvent::Apply | MachineEvent::TakeSnapshot | MachineEvent::AnswerSnapshot => {
-                Some(Impossible::ServesDuringInstall)
+                Some(Infeasible::ServesDuringInstall)
             }
             _ => None,
         };
@@ -109,7 +109,7 @@ impl Ways {
 
 /// Why no node can take a step of the model's machine. The model lets a machine do more than a node does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Impossible {
+pub enum Infeasible {
     /// A part of what waits becomes durable, or is released, without the rest.
     SavesPart,
     /// The service gets something, or takes a snapshot, while the one that it agreed to is not durable.
@@ -118,14 +118,14 @@ pub enum Impossible {
     NowhereNear,
 }
 
-impl fmt::Display for Impossible {
+impl fmt::Display for Infeasible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Impossible::SavesPart => "save or release a part of what waits: the writer takes all that waits",
-            Impossible::ServesDuringInstall => {
+            Infeasible::SavesPart => "save or release a part of what waits: the writer takes all that waits",
+            Infeasible::ServesDuringInstall => {
                 "serve the service before its snapshot is durable: the node waits for that"
             }
-            Impossible::NowhereNear => "begin where only such steps lead",
+            Infeasible::NowhereNear => "begin where only such steps lead",
         })
     }
 }

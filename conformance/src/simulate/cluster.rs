@@ -4,15 +4,16 @@ use super::defect::Defect;
 use super::disk::Disk;
 use super::fault::Target;
 use super::flow::{Flow, Sent};
+use super::nemesis::Nemesis;
 use super::network::{Link, asks_for_first_entry, is_success};
 use super::plan::Plan;
 use super::progress::{Leading, Progress, Progressed, Situation};
 use super::start::Start;
 use super::store::{Reply, Request, Store};
 use super::verdict::Failure;
-use super::weather::Weather;
 use crate::tester::mix;
-use figure2::codec::encode_message;
+use bytes::Bytes;
+use figure2::codec::{FIRST_VERSION, encode};
 use figure2::{Index, Install, Options, ProposeError, Raft, ServerId};
 use figure2_linearizability::{Action, Operation, Outcome, Recorder};
 use std::collections::BTreeMap;
@@ -23,10 +24,10 @@ use tokio::time::sleep;
 
 /// A cheap handle to the cluster. All of it runs on one thread.
 #[derive(Clone)]
-pub(super) struct World {
+pub(super) struct Cluster {
     plan: Arc<Plan>,
     pub(super) defect: Option<Defect>,
-    pub(super) weather: Weather,
+    pub(super) nemesis: Nemesis,
     members: Arc<Mutex<Vec<Member>>>,
     history: Arc<Mutex<Recorder>>,
     flow: Arc<Mutex<Flow>>,
@@ -65,24 +66,24 @@ const SERVER: u64 = 13;
 /// How long a request, or a reply, of a client is on its way.
 const CLIENT_DELAY: Duration = Duration::from_millis(1);
 
-impl World {
+impl Cluster {
     /// All servers down, all disks as the plan's start has them, or empty.
-    pub(super) fn new(plan: &Plan, defect: Option<Defect>) -> World {
-        let weather = Weather::new(plan);
+    pub(super) fn new(plan: &Plan, defect: Option<Defect>) -> Cluster {
+        let nemesis = Nemesis::new(plan);
         let start = plan.start.as_ref();
         let durable = |server| start.map(|start| start.disk(server)).unwrap_or_default();
         let member = |server| Member {
             raft: None,
             generation: 0,
-            disk: Disk::new(server, durable(server), weather.clone(), defect == Some(Defect::LyingDisk)),
+            disk: Disk::new(server, durable(server), nemesis.clone(), defect == Some(Defect::LyingDisk)),
             store: Store::default(),
             waiting: BTreeMap::new(),
         };
-        World {
+        Cluster {
             plan: Arc::new(plan.clone()),
             defect,
             members: Arc::new(Mutex::new((0..plan.servers).map(member).collect())),
-            weather,
+            nemesis,
             history: Arc::new(Mutex::new(start.map(Start::history).unwrap_or_default())),
             flow: Arc::default(),
             progress: Arc::new(Mutex::new(Progress::new())),
@@ -138,7 +139,7 @@ impl World {
             return Ok(());
         };
         if generation > 1 {
-            self.weather.restarted();
+            self.nemesis.restarted();
         }
         let store = match disk.snapshot() {
             None => Store::default(),
@@ -175,9 +176,10 @@ impl World {
         for (after_ms, message) in self.plan.start.iter().flat_map(Start::messages) {
             let (from, to) = (message.from.0, message.to.0);
             // Whatever the model sends has a form.
-            if let Ok(bytes) = encode_message(&message) {
+            if let Ok(frame) = encode(&figure2::Cluster::numbered(self.plan.servers), FIRST_VERSION, &message)
+            {
                 let link = Link::new(self, from, to);
-                tokio::spawn(link.carry_late(after_ms, message.message.is_request(), bytes));
+                tokio::spawn(link.carry_late(after_ms, message.message.is_request(), frame.into_bytes()));
             }
         }
     }
@@ -255,7 +257,7 @@ impl World {
     }
 
     /// A server hands a request to the network.
-    pub(super) fn sent(&self, from: u8, to: u8, request: &[u8]) {
+    pub(super) fn sent(&self, from: u8, to: u8, request: &Bytes) {
         let sent = self.flow().sent(from, to, request, &self.plan.limits);
         if let Err(what) = sent {
             self.fail(Failure::Limit { server: from, what });
@@ -263,7 +265,7 @@ impl World {
     }
 
     /// A reply is about to reach the server `from` that asked `to`.
-    pub(super) fn answered(&self, from: u8, to: u8, reply: &[u8]) {
+    pub(super) fn answered(&self, from: u8, to: u8, reply: &Bytes) {
         self.flow().answered(from, to, reply);
     }
 
@@ -282,10 +284,10 @@ impl World {
     /// When it should have by now.
     pub(super) fn watch_progress(&self) -> Result<(), Failure> {
         let servers = 0..self.plan.servers;
-        let (changes, rough) = self.weather.changes();
-        let bad = |server| self.weather.has_bad_disk(server);
+        let (changes, rough) = self.nemesis.changes();
+        let bad = |server| self.nemesis.has_bad_disk(server);
         let up = |server| self.running(server).is_some();
-        let row = |from| servers.clone().map(|to| self.weather.passes(from, to)).collect();
+        let row = |from| servers.clone().map(|to| self.nemesis.passes(from, to)).collect();
         let situation = Situation {
             changes,
             rough,
@@ -318,11 +320,11 @@ impl World {
     }
 
     /// Whether a defect holds a reply back that `server` gives to `leader`.
-    pub(super) fn holds_back(&self, server: u8, leader: u8, reply: &[u8]) -> bool {
+    pub(super) fn holds_back(&self, server: u8, leader: u8, reply: &Bytes) -> bool {
         let all_answer = || {
             let others = (0..self.plan.servers).filter(|other| *other != leader);
             let mut both_ways = others.map(|other| {
-                let reached = self.weather.passes(leader, other) && self.weather.passes(other, leader);
+                let reached = self.nemesis.passes(leader, other) && self.nemesis.passes(other, leader);
                 reached && self.running(other).is_some()
             });
             both_ways.all(|reached| reached)

@@ -1,0 +1,78 @@
+//! Random records, as a server may write them.
+
+use super::{append, snapshot, term_and_vote, truncate};
+use bytes::Bytes;
+use figure2::{Change, Persistent, Record};
+use figure2_core::Entry;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+/// A record of these changes.
+pub(super) fn record(changes: Vec<Change<Bytes, Bytes>>) -> Record<Bytes, Bytes> {
+    changes.into_iter().collect()
+}
+
+/// Draws records.
+pub(super) struct Records {
+    random: StdRng,
+}
+
+impl Records {
+    pub(super) fn new(seed: u64) -> Records {
+        Records { random: StdRng::seed_from_u64(seed) }
+    }
+
+    /// Whether the server restarts now.
+    pub(super) fn restarts(&mut self) -> bool {
+        self.random.random_ratio(1, 4)
+    }
+
+    /// A record that a server in this state may write: its terms never go back, and what it has committed stays.
+    pub(super) fn next(&mut self, state: &Persistent<Bytes, Bytes>) -> Vec<Change<Bytes, Bytes>> {
+        let mut after = state.clone();
+        (0..self.random.random_range(1..=4))
+            .map(|_| {
+                let change = self.change(&after);
+                after.apply(change.clone());
+                change
+            })
+            .collect()
+    }
+
+    fn change(&mut self, state: &Persistent<Bytes, Bytes>) -> Change<Bytes, Bytes> {
+        let (log, term) = (&state.log, state.current_term.0.max(1));
+        let (base, last) = (log.base_index().0, log.last_index().0);
+        match self.random.random_range(0..10) {
+            0..2 => {
+                let vote = self.random.random_bool(0.5).then(|| self.random.random_range(0..3));
+                term_and_vote(term + self.random.random_range(0..3), vote)
+            }
+            2 if last > base => truncate(self.random.random_range(base + 1..=last)),
+            3 if last > base => {
+                let index = self.random.random_range(base + 1..=last);
+                let at = log.term_at(figure2::Index(index)).map_or(term, |term| term.0);
+                snapshot(index, at, self.bytes(), true)
+            }
+            4 if self.random.random_ratio(1, 5) => {
+                let index = last + self.random.random_range(1..50);
+                snapshot(index, term, self.bytes(), false)
+            }
+            _ => match self.random.random_range(0..4) {
+                0 => append(term, &["", "x"]),
+                _ => {
+                    let count = self.random.random_range(1..20);
+                    let entry = |command| Entry { term: figure2::Term(term), command };
+                    Change::Append { entries: (0..count).map(|_| entry(self.bytes())).collect() }
+                }
+            },
+        }
+    }
+
+    fn bytes(&mut self) -> Bytes {
+        let length = match self.random.random_range(0..20) {
+            0 => self.random.random_range(0..20_000),
+            _ => self.random.random_range(0..200),
+        };
+        (0..length).map(|_| self.random.random::<u8>()).collect::<Vec<_>>().into()
+    }
+}
