@@ -39,6 +39,7 @@ pub fn run(contest: &Contest) -> Result<Vec<Series>> {
                 let measurement = Measurement {
                     system,
                     clients: *clients,
+                    threads: contest.threads,
                     warm_up: contest.warm_up,
                     time: contest.seconds,
                 };

@@ -22,8 +22,8 @@ use system::{COMMAND_BYTES, VOTERS};
 fn main() -> ExitCode {
     let Options { task, contest } = Options::parse();
     let done = match task {
-        Some(Task::Measure { system, clients, warm_up, time }) => {
-            measure(&Measurement { system, clients, warm_up, time })
+        Some(Task::Measure { system, clients, threads, warm_up, time }) => {
+            measure(&Measurement { system, clients, threads, warm_up, time })
         }
         None => compare(&contest.resolved()),
     };
@@ -42,8 +42,9 @@ fn compare(contest: &Contest) -> Result<ExitCode> {
     let before = contest::load();
     let all = contest::run(contest)?;
     println!(
-        "{VOTERS} voters in one process, no disk, {WORKERS} worker threads, commands of {COMMAND_BYTES} bytes; medians of \
+        "{VOTERS} voters in one process, no disk, {WORKERS} worker threads ({}), commands of {COMMAND_BYTES} bytes; medians of \
          {} rounds of {} s each, after {} s to warm up",
+        contest.threads,
         contest.rounds,
         contest.seconds.as_secs_f64(),
         contest.warm_up.as_secs_f64()

@@ -3,15 +3,36 @@
 use crate::system::{Cluster, System, command};
 use crate::{figure2, memory, openraft, raft_rs};
 use anyhow::{Context as _, Result};
+use clap::ValueEnum;
 use cpu_time::ProcessTime;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Worker threads of the runtime, for the cluster and its clients together.
+/// Worker threads, of all runtimes together.
 pub const WORKERS: usize = 2;
+
+/// Who runs on which of tokio's worker threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Threads {
+    /// One runtime with two workers has the clients and the cluster
+    #[default]
+    Shared,
+    /// The clients have a runtime with one worker, the cluster has another: as in openraft's own benchmark
+    Split,
+}
+
+impl fmt::Display for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Threads::Shared => "shared",
+            Threads::Split => "split",
+        })
+    }
+}
 
 /// Of how many operations of a client one is timed: reading the clock for each would be felt.
 const TIMED: u64 = 8;
@@ -23,6 +44,8 @@ pub struct Measurement {
     pub system: System,
     /// How many clients.
     pub clients: usize,
+    /// Who runs on which threads.
+    pub threads: Threads,
     /// How long it runs before the clock starts.
     pub warm_up: Duration,
     /// How long it is measured.
@@ -50,22 +73,28 @@ impl Measurement {
     /// # Errors
     /// When the cluster does not start, or an operation fails.
     pub fn run(&self) -> Result<Figures> {
-        let runtime = Builder::new_multi_thread().worker_threads(WORKERS).enable_time().build()?;
-        let measured = runtime.block_on(async {
+        let runtime = |workers| Builder::new_multi_thread().worker_threads(workers).enable_time().build();
+        let (clients, cluster) = match self.threads {
+            Threads::Shared => (runtime(WORKERS)?, None),
+            Threads::Split => (runtime(WORKERS / 2)?, Some(runtime(WORKERS / 2)?)),
+        };
+        let place = cluster.as_ref().unwrap_or(&clients).handle();
+        let measured = clients.block_on(async {
             match self.system {
-                System::Figure2 => self.run_on::<figure2::Nodes>().await,
-                System::Openraft => self.run_on::<openraft::Nodes>().await,
-                System::Raft => self.run_on::<raft_rs::Nodes>().await,
+                System::Figure2 => self.run_on::<figure2::Nodes>(place).await,
+                System::Openraft => self.run_on::<openraft::Nodes>(place).await,
+                System::Raft => self.run_on::<raft_rs::Nodes>(place).await,
             }
         });
         // The process ends anyway: nothing is put in order first.
-        runtime.shutdown_background();
+        clients.shutdown_background();
+        cluster.into_iter().for_each(Runtime::shutdown_background);
         measured
     }
 
-    async fn run_on<C: Cluster>(&self) -> Result<Figures> {
+    async fn run_on<C: Cluster>(&self, place: &Handle) -> Result<Figures> {
         // On a worker: the thread that waits for it is none of them.
-        let cluster = tokio::spawn(C::start()).await??;
+        let cluster = place.spawn(C::start()).await??;
         let phase = Arc::new(Phase::default());
         let clients: Vec<_> =
             (0..self.clients).map(|_| tokio::spawn(client(cluster.clone(), phase.clone()))).collect();
@@ -161,9 +190,11 @@ mod tests {
 
     #[test]
     fn each_system_answers_its_clients() {
-        for system in System::ALL {
+        for (system, threads) in
+            System::ALL.into_iter().flat_map(|system| [(system, Threads::Shared), (system, Threads::Split)])
+        {
             let (warm_up, time) = (Duration::from_millis(20), Duration::from_millis(100));
-            let figures = Measurement { system, clients: 8, warm_up, time }.run().unwrap();
+            let figures = Measurement { system, clients: 8, threads, warm_up, time }.run().unwrap();
             assert!(figures.operations > 100.0, "{system}: {figures:?}");
             assert!(figures.p50 <= figures.p99, "{system}: {figures:?}");
         }

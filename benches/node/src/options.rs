@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::measure::Measurement;
+use crate::measure::{Measurement, Threads};
 use crate::system::System;
 use clap::{Args, Parser, Subcommand};
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub struct Contest {
     pub quick: bool,
     /// Exit with 1 unless figure2 is ahead of both others with every number of clients, and does at least twice as much
     /// as openraft with 64 and with 256
-    #[arg(long, conflicts_with_all = ["clients", "systems"])]
+    #[arg(long, conflicts_with_all = ["clients", "systems", "threads"])]
     pub goals: bool,
     /// How often each measurement is repeated
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
@@ -50,6 +50,9 @@ pub struct Contest {
     /// Systems, with commas between them
     #[arg(long, value_enum, value_name = "NAME,NAME", value_delimiter = ',', default_values_t = System::ALL)]
     pub systems: Vec<System>,
+    /// Who runs on which of tokio's two worker threads
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub threads: Threads,
 }
 
 impl Contest {
@@ -87,6 +90,8 @@ pub enum Task {
         system: System,
         #[arg(value_parser = clients)]
         clients: usize,
+        #[arg(value_enum)]
+        threads: Threads,
         #[arg(value_parser = seconds)]
         warm_up: Duration,
         #[arg(value_parser = seconds)]
@@ -96,9 +101,10 @@ pub enum Task {
 
 impl From<&Measurement> for Vec<String> {
     fn from(measurement: &Measurement) -> Vec<String> {
-        let Measurement { system, clients, warm_up, time } = measurement;
+        let Measurement { system, clients, threads, warm_up, time } = measurement;
         let seconds = |time: &Duration| time.as_secs_f64().to_string();
-        vec!["measure".into(), system.to_string(), clients.to_string(), seconds(warm_up), seconds(time)]
+        let what = [system.to_string(), clients.to_string(), threads.to_string()];
+        std::iter::once("measure".to_owned()).chain(what).chain([seconds(warm_up), seconds(time)]).collect()
     }
 }
 
@@ -163,9 +169,10 @@ mod tests {
     #[test]
     fn a_measurement_is_what_its_arguments_say() {
         let (warm_up, time) = (Duration::from_millis(300), Duration::from_secs(2));
-        let measurement = Measurement { system: System::Raft, clients: 64, warm_up, time };
+        let (system, threads) = (System::Raft, Threads::Split);
+        let measurement = Measurement { system, clients: 64, threads, warm_up, time };
         let words = Vec::from(&measurement).join(" ");
-        let task = Task::Measure { system: System::Raft, clients: 64, warm_up, time };
+        let task = Task::Measure { system, clients: 64, threads, warm_up, time };
         assert_eq!(parse(&words).unwrap().task, Some(task));
     }
 }
