@@ -39,10 +39,10 @@ pub struct Contest {
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
     /// How long each measurement lasts
-    #[arg(long, value_name = "S", default_value = "2", value_parser = seconds)]
+    #[arg(long, value_name = "S", default_value = "2", value_parser = seconds, allow_negative_numbers = true)]
     pub seconds: Duration,
     /// How long the system runs before each measurement
-    #[arg(long, value_name = "S", default_value = "0.5", value_parser = seconds)]
+    #[arg(long, value_name = "S", default_value = "0.5", value_parser = seconds, allow_negative_numbers = true)]
     pub warm_up: Duration,
     /// Numbers of clients, with commas between them
     #[arg(long, value_name = "N,N", value_delimiter = ',', default_values_t = [1, 64, 256, 1024], value_parser = clients)]
