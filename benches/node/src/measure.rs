@@ -1,0 +1,202 @@
+//! One measurement, in a process of its own: a cluster, its clients, and what they saw.
+
+use crate::system::{Cluster, System, command};
+use crate::{figure2, memory, openraft, raft_rs};
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use cpu_time::ProcessTime;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// Worker threads, of all runtimes together.
+pub const WORKERS: usize = 2;
+
+/// Who runs on which of tokio's worker threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Threads {
+    /// One runtime with two workers has the clients and the cluster
+    #[default]
+    Shared,
+    /// The clients have a runtime with one worker, the cluster has another: as in openraft's own benchmark
+    Split,
+}
+
+impl fmt::Display for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Threads::Shared => "shared",
+            Threads::Split => "split",
+        })
+    }
+}
+
+/// Of how many operations of a client one is timed: reading the clock for each would be felt.
+const TIMED: u64 = 8;
+
+/// What is measured, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measurement {
+    /// Which system.
+    pub system: System,
+    /// How many clients.
+    pub clients: usize,
+    /// Who runs on which threads.
+    pub threads: Threads,
+    /// How long it runs before the clock starts.
+    pub warm_up: Duration,
+    /// How long it is measured.
+    pub time: Duration,
+}
+
+/// What a measurement came to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Operations a second.
+    pub operations: f64,
+    /// Half of the operations took no longer, in microseconds.
+    pub p50: f64,
+    /// 99 of 100 operations took no longer, in microseconds.
+    pub p99: f64,
+    /// CPU seconds of the process for 100,000 operations.
+    pub cpu: f64,
+    /// Most resident memory of the process, in MiB; none where the system does not tell.
+    pub memory: Option<f64>,
+}
+
+impl Measurement {
+    /// Measures, in this process.
+    ///
+    /// # Errors
+    /// When the cluster does not start, or an operation fails.
+    pub fn run(&self) -> Result<Figures> {
+        let runtime = |workers| Builder::new_multi_thread().worker_threads(workers).enable_time().build();
+        let (clients, cluster) = match self.threads {
+            Threads::Shared => (runtime(WORKERS)?, None),
+            Threads::Split => (runtime(WORKERS / 2)?, Some(runtime(WORKERS / 2)?)),
+        };
+        let place = cluster.as_ref().unwrap_or(&clients).handle();
+        let measured = clients.block_on(async {
+            match self.system {
+                System::Figure2 => self.run_on::<figure2::Nodes>(place).await,
+                System::Openraft => self.run_on::<openraft::Nodes>(place).await,
+                System::Raft => self.run_on::<raft_rs::Nodes>(place).await,
+            }
+        });
+        // The process ends anyway: nothing is put in order first.
+        clients.shutdown_background();
+        cluster.into_iter().for_each(Runtime::shutdown_background);
+        measured
+    }
+
+    async fn run_on<C: Cluster>(&self, place: &Handle) -> Result<Figures> {
+        // On a worker: the thread that waits for it is none of them.
+        let cluster = place.spawn(C::start()).await??;
+        let phase = Arc::new(Phase::default());
+        let clients: Vec<_> =
+            (0..self.clients).map(|_| tokio::spawn(client(cluster.clone(), phase.clone()))).collect();
+        tokio::time::sleep(self.warm_up).await;
+        let (start, cpu) = (Instant::now(), ProcessTime::now());
+        phase.enter(Phase::MEASURED);
+        tokio::time::sleep(self.time).await;
+        phase.enter(Phase::OVER);
+        let (seconds, cpu) = (start.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
+        let memory = memory::peak().map(|bytes| bytes as f64 / f64::from(1 << 20));
+        let (mut operations, mut times) = (0, Vec::new());
+        for client in clients {
+            let seen = client.await?.context("a client's command failed")?;
+            operations += seen.operations;
+            times.extend(seen.times);
+        }
+        let operations = operations as f64;
+        times.sort_unstable();
+        Ok(Figures {
+            operations: operations / seconds,
+            p50: percentile(&times, 50),
+            p99: percentile(&times, 99),
+            cpu: cpu * 100_000.0 / operations.max(1.0),
+            memory,
+        })
+    }
+}
+
+/// What the clients do at the moment.
+#[derive(Default)]
+struct Phase(AtomicU8);
+
+impl Phase {
+    const WARM_UP: u8 = 0;
+    const MEASURED: u8 = 1;
+    const OVER: u8 = 2;
+
+    fn enter(&self, phase: u8) {
+        self.0.store(phase, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a client saw.
+#[derive(Default)]
+struct Seen {
+    operations: u64,
+    /// Nanoseconds of some operations.
+    times: Vec<u32>,
+}
+
+/// Sends the next command when the last one is answered.
+async fn client<C: Cluster>(cluster: C, phase: Arc<Phase>) -> Result<Seen> {
+    let mut seen = Seen::default();
+    for number in 0_u64.. {
+        let begun = number.is_multiple_of(TIMED).then(Instant::now);
+        let was = phase.now();
+        cluster.execute(command(number)).await?;
+        match phase.now() {
+            Phase::WARM_UP => {}
+            Phase::MEASURED => {
+                seen.operations += 1;
+                if let Some(begun) = begun.filter(|_| was == Phase::MEASURED) {
+                    seen.times.push(u32::try_from(begun.elapsed().as_nanos()).unwrap_or(u32::MAX));
+                }
+            }
+            _ => break,
+        }
+    }
+    Ok(seen)
+}
+
+/// So many percent of these sorted nanoseconds are no more, in microseconds.
+fn percentile(sorted: &[u32], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).map_or(f64::NAN, |nanoseconds| f64::from(*nanoseconds) / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_the_nearest_rank() {
+        let sorted: Vec<u32> = (1..=200).map(|rank| rank * 1000).collect();
+        assert_eq!((percentile(&sorted, 50), percentile(&sorted, 99)), (100.0, 198.0));
+        assert_eq!(percentile(&[5_000], 50), 5.0);
+        assert!(percentile(&[], 50).is_nan());
+    }
+
+    #[test]
+    fn each_system_answers_its_clients() {
+        for (system, threads) in
+            System::ALL.into_iter().flat_map(|system| [(system, Threads::Shared), (system, Threads::Split)])
+        {
+            let (warm_up, time) = (Duration::from_millis(20), Duration::from_millis(100));
+            let figures = Measurement { system, clients: 8, threads, warm_up, time }.run().unwrap();
+            assert!(figures.operations > 100.0, "{system}: {figures:?}");
+            assert!(figures.p50 <= figures.p99, "{system}: {figures:?}");
+        }
+    }
+}

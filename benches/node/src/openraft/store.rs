@@ -1,0 +1,170 @@
+//! openraft's log and state machine in memory.
+
+use super::{Command, TypeConfig};
+use crate::system::Service;
+use futures_util::stream::{Stream, TryStreamExt as _};
+use openraft::entry::RaftEntry as _;
+use openraft::storage::{
+    EntryResponder, IOFlushed, LogState, RaftLogReader, RaftLogStorage, RaftSnapshotBuilder, RaftStateMachine,
+};
+use openraft::type_config::alias::{
+    EntryOf, LogIdOf, SnapshotMetaOf, SnapshotOf, StoredMembershipOf, VoteOf,
+};
+use openraft::{EntryPayload, OptionalSend};
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::io;
+use std::ops::RangeBounds;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+type LogId = LogIdOf<TypeConfig>;
+type Snapshot = SnapshotOf<TypeConfig, u64>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The log.
+#[derive(Default)]
+pub struct LogStore(Mutex<Log>);
+
+#[derive(Default)]
+struct Log {
+    vote: Option<VoteOf<TypeConfig>>,
+    entries: BTreeMap<u64, EntryOf<TypeConfig>>,
+    last_purged: Option<LogId>,
+}
+
+impl RaftLogReader<TypeConfig> for Arc<LogStore> {
+    async fn try_get_log_entries<R: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: R,
+    ) -> io::Result<Vec<EntryOf<TypeConfig>>> {
+        Ok(lock(&self.0).entries.range(range).map(|(_, entry)| entry.clone()).collect())
+    }
+
+    async fn read_vote(&mut self) -> io::Result<Option<VoteOf<TypeConfig>>> {
+        Ok(lock(&self.0).vote)
+    }
+}
+
+impl RaftLogStorage<TypeConfig> for Arc<LogStore> {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> io::Result<LogState<TypeConfig>> {
+        let log = lock(&self.0);
+        let last = log.entries.last_key_value().map(|(_, entry)| entry.log_id());
+        Ok(LogState { last_purged_log_id: log.last_purged, last_log_id: last.or(log.last_purged) })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &VoteOf<TypeConfig>) -> io::Result<()> {
+        lock(&self.0).vote = Some(*vote);
+        Ok(())
+    }
+
+    async fn append<I>(&mut self, entries: I, flushed: IOFlushed<TypeConfig>) -> io::Result<()>
+    where
+        I: IntoIterator<Item = EntryOf<TypeConfig>> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        lock(&self.0).entries.extend(entries.into_iter().map(|entry| (entry.index(), entry)));
+        flushed.io_completed(Ok(()));
+        Ok(())
+    }
+
+    async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
+        lock(&self.0).entries.split_off(&last.map_or(0, |last| last.index() + 1));
+        Ok(())
+    }
+
+    async fn purge(&mut self, last: LogId) -> io::Result<()> {
+        let mut log = lock(&self.0);
+        log.last_purged = Some(last);
+        log.entries = log.entries.split_off(&(last.index() + 1));
+        Ok(())
+    }
+}
+
+/// The state machine.
+#[derive(Default)]
+pub struct StateMachine(Mutex<Machine>);
+
+#[derive(Clone, Default)]
+struct Machine {
+    last_applied: Option<LogId>,
+    membership: StoredMembershipOf<TypeConfig>,
+    service: Service,
+    snapshot: Option<Snapshot>,
+}
+
+impl Machine {
+    fn apply(&mut self, entry: EntryOf<TypeConfig>) {
+        self.last_applied = Some(entry.log_id);
+        match entry.payload {
+            EntryPayload::Blank => {}
+            EntryPayload::Normal(Command(command)) => self.service.apply(&command),
+            EntryPayload::Membership(membership) => {
+                self.membership = StoredMembershipOf::<TypeConfig>::new(Some(entry.log_id), membership);
+            }
+        }
+    }
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for Arc<StateMachine> {
+    type SnapshotData = u64;
+
+    async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
+        let mut machine = lock(&self.0);
+        let meta = SnapshotMetaOf::<TypeConfig> {
+            last_log_id: machine.last_applied,
+            last_membership: machine.membership.clone(),
+        };
+        let snapshot = Snapshot { meta, snapshot: machine.service.sum };
+        machine.snapshot = Some(snapshot.clone());
+        Ok(snapshot)
+    }
+}
+
+impl RaftStateMachine<TypeConfig> for Arc<StateMachine> {
+    type SnapshotData = u64;
+    type SnapshotBuilder = Self;
+
+    async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembershipOf<TypeConfig>)> {
+        let machine = lock(&self.0);
+        Ok((machine.last_applied, machine.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
+    where
+        S: Stream<Item = io::Result<EntryResponder<TypeConfig>>> + Unpin + OptionalSend,
+    {
+        while let Some((entry, responder)) = entries.try_next().await? {
+            lock(&self.0).apply(entry);
+            if let Some(responder) = responder {
+                responder.send(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMetaOf<TypeConfig>, sum: u64) -> io::Result<()> {
+        let mut machine = lock(&self.0);
+        machine.last_applied = meta.last_log_id;
+        machine.membership = meta.last_membership.clone();
+        machine.service = Service { sum };
+        machine.snapshot = Some(Snapshot { meta: meta.clone(), snapshot: sum });
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
+        Ok(lock(&self.0).snapshot.clone())
+    }
+}
