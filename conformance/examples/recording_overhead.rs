@@ -139,7 +139,7 @@ async fn throughput(kind: Kind, record: bool, clients: usize, time: Duration) ->
     let waiting: Vec<Waiting> = (0..3).map(|_| Waiting::default()).collect();
     let mut servers = Vec::new();
     for (me, own) in waiting.iter().enumerate() {
-        let (apply, messages) = mpsc::channel(1024);
+        let (apply, messages) = mpsc::channel::<ApplyMsg>(1024);
         let peers = (0..3).map(|to| Direct { cluster: cluster.clone(), to }).collect();
         let options = Options { record, seed: Some(7), ..Options::default() };
         let raft = Raft::make(peers, ServerId(u8::try_from(me)?), Log::new(kind)?, apply, options)?;

@@ -2,14 +2,15 @@
 //!
 //! The core holds its log in memory in any case, so a storage that returns at once is what the memory stores of the
 //! others are. What the peers exchange is encoded and decoded, as on a network: the node has no other way. The others
-//! hand over typed messages, and spare themselves that.
+//! hand over typed messages, and spare themselves that. The commands in them are shared, as the others share theirs.
 
 use crate::system::{COMPACT_EVERY, Cluster, Service, VOTERS};
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
+use figure2::codec::Frame;
 use figure2::{
-    ApplyMsg, Command, Options, Peer, Persistent, ProposalOutcome, Raft, Record, Replies, ServerId,
-    SnapshotData, Storage, StorageError,
+    ApplyMsg, Command, Identity, Loaded, Options, Peer, ProposalOutcome, Raft, Record, Replies, SnapshotData,
+    Storage, StorageError,
 };
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use std::time::Duration;
@@ -29,19 +30,22 @@ pub struct Nodes {
 impl Cluster for Nodes {
     async fn start() -> Result<Nodes> {
         let mut servers: Vec<Raft> = Vec::new();
-        let mut ends: Vec<Vec<mpsc::UnboundedReceiver<Sent>>> = Vec::new();
-        for me in 0..VOTERS {
-            let (links, received): (Vec<Link>, Vec<_>) = (0..VOTERS).map(|_| link()).unzip();
-            let (apply, messages) = mpsc::channel(4096);
-            let raft = Raft::make(links, ServerId(me), Nowhere, apply, Options::default())?;
+        let mut ends: Vec<(u64, mpsc::UnboundedReceiver<Sent>)> = Vec::new();
+        for me in 0..u64::from(VOTERS) {
+            let mut links = Vec::new();
+            for to in (0..u64::from(VOTERS)).filter(|to| *to != me) {
+                let (link, received) = link();
+                links.push((to, link));
+                ends.push((to, received));
+            }
+            let (apply, messages) = mpsc::channel(64);
+            let raft = Raft::new(me, links, Nowhere, apply, Options::default()).await?;
             tokio::spawn(serve(raft.clone(), messages));
             servers.push(raft);
-            ends.push(received);
         }
-        for received in ends {
-            for (to, requests) in servers.iter().zip(received) {
-                tokio::spawn(carry(to.clone(), requests));
-            }
+        for (to, requests) in ends {
+            let to = usize::try_from(to).ok().and_then(|to| servers.get(to)).context("no such server")?;
+            tokio::spawn(carry(to.clone(), requests));
         }
         for _ in 0..PATIENCE.as_millis() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -64,8 +68,8 @@ impl Cluster for Nodes {
 struct Nowhere;
 
 impl Storage for Nowhere {
-    fn load(&mut self) -> Result<Persistent<Command, SnapshotData>, StorageError> {
-        Ok(Persistent::default())
+    async fn load(&mut self, _: &Identity) -> Result<Loaded, StorageError> {
+        Ok(Loaded::default())
     }
 
     async fn save(&mut self, _: Record<Command, SnapshotData>) -> Result<(), StorageError> {
@@ -78,7 +82,7 @@ impl Storage for Nowhere {
 }
 
 /// A request, and where its reply goes.
-type Sent = (Bytes, Replies);
+type Sent = (Frame, Replies);
 
 /// The way from one server to another: in order, as a connection is.
 struct Link(mpsc::UnboundedSender<Sent>);
@@ -89,7 +93,7 @@ fn link() -> (Link, mpsc::UnboundedReceiver<Sent>) {
 }
 
 impl Peer for Link {
-    fn send(&self, request: Bytes, replies: &Replies) {
+    fn send(&self, request: Frame, replies: &Replies) {
         // The other end is gone at the end of the measurement only.
         let _ = self.0.send((request, replies.clone()));
     }
@@ -103,11 +107,11 @@ async fn carry(to: Raft, mut requests: mpsc::UnboundedReceiver<Sent>) {
             biased;
             Some((request, replies)) = requests.recv() => {
                 let to = to.clone();
-                under_way.push(async move { (to.call(&request).await, replies) });
+                under_way.push(async move { (to.call(request).await, replies) });
             }
             Some((reply, replies)) = under_way.next() => {
                 if let Some(reply) = reply {
-                    replies.deliver(&reply);
+                    replies.deliver(reply);
                 }
             }
             else => return,
@@ -116,11 +120,10 @@ async fn carry(to: Raft, mut requests: mpsc::UnboundedReceiver<Sent>) {
 }
 
 /// The service of a server.
-async fn serve(raft: Raft, mut messages: mpsc::Receiver<ApplyMsg>) {
+async fn serve(raft: Raft, mut batches: mpsc::Receiver<Vec<ApplyMsg>>) {
     let mut service = Service::default();
-    let mut taken = Vec::new();
-    while messages.recv_many(&mut taken, 1024).await > 0 {
-        for message in taken.drain(..) {
+    while let Some(batch) = batches.recv().await {
+        for message in batch {
             match message {
                 ApplyMsg::Command { index, command, .. } => {
                     service.apply(&command);

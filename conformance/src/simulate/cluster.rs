@@ -147,7 +147,7 @@ impl Cluster {
                 Store::decode(&snapshot.data).map_err(|what| Failure::Service { server, what })?
             }
         };
-        let (apply, messages) = mpsc::channel(16);
+        let (apply, messages) = mpsc::channel::<figure2::ApplyMsg>(16);
         let mut options = Options {
             install: if self.plan.install_automatically { Install::Automatic } else { Install::Conditional },
             record: true,

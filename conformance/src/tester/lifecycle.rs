@@ -49,7 +49,7 @@ impl Cluster {
             peer
         });
         // As the lab's channel: a server waits until its service has taken what it delivers.
-        let (apply, messages) = mpsc::channel(1);
+        let (apply, messages) = mpsc::channel::<figure2::ApplyMsg>(1);
         let options = Options {
             install: match self.applying() {
                 Applying::Automatic => Install::Automatic,

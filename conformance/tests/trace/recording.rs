@@ -29,7 +29,7 @@ fn text_of_a_lonely_server(record: bool) -> Vec<u8> {
         let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(recorder.layer()));
         let persister = Persister::new();
         for commands in [["one", "two"], ["three", "four"]] {
-            let (apply, mut messages) = mpsc::channel(1);
+            let (apply, mut messages) = mpsc::channel::<figure2::ApplyMsg>(1);
             let options = Options { record, seed: Some(1), ..Options::default() };
             let raft = Raft::make(vec![Nobody], ServerId(0), persister.clone(), apply, options).unwrap();
             sleep(Duration::from_secs(1)).await;
@@ -98,7 +98,7 @@ fn recorded_file(name: &str) -> PathBuf {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(recorder.layer()));
     runtime.block_on(async {
-        let (apply, _messages) = mpsc::channel(1);
+        let (apply, _messages) = mpsc::channel::<figure2::ApplyMsg>(1);
         let options = Options { record: true, seed: Some(1), ..Options::default() };
         Raft::make(vec![Nobody], ServerId(0), Persister::new(), apply, options).unwrap().kill();
     });

@@ -11,7 +11,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use figure2_core::{Index, Log, Term};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Most stretches that are kept; of older ones nothing is known any more.
 const MOST_STRETCHES: usize = 4_096;
@@ -32,7 +32,8 @@ pub(crate) struct Applied {
     /// The service has all entries up to here.
     last: Index,
     stretches: VecDeque<Stretch>,
-    waiting: BTreeMap<(Index, u64), Waker>,
+    /// In the order of their indexes.
+    waiting: VecDeque<(Index, u64, Waker)>,
     next: u64,
 }
 
@@ -112,27 +113,41 @@ impl Applied {
             self.next += 1;
             self.next
         });
-        self.waiting.insert((index, place), waker.clone());
+        let mut at = self.waiting.len();
+        if self.waiting.back().is_some_and(|(last, _, _)| *last >= index) {
+            at = self.waiting.partition_point(|(other, _, _)| *other < index);
+            let same = self.waiting.range_mut(at..).take_while(|(other, _, _)| *other == index);
+            for (_, other, known) in same {
+                if *other == place {
+                    return known.clone_from(waker);
+                }
+            }
+        }
+        self.waiting.insert(at, (index, place, waker.clone()));
     }
 
     fn leave(&mut self, index: Index, place: Option<u64>) {
         if let Some(place) = place {
-            self.waiting.remove(&(index, place));
+            let at = self.waiting.partition_point(|(other, _, _)| *other < index);
+            let found = self.waiting.range(at..).take_while(|(other, _, _)| *other == index);
+            if let Some(after) = found.map(|(_, other, _)| *other).position(|other| other == place) {
+                self.waiting.remove(at + after);
+            }
         }
     }
 
     /// Those who wait for what the service has by now.
     pub(crate) fn take_answered(&mut self) -> Vec<Waker> {
-        if self.waiting.first_key_value().is_none_or(|((index, _), _)| *index > self.last) {
+        if self.waiting.front().is_none_or(|(index, _, _)| *index > self.last) {
             return Vec::new();
         }
-        let later = self.waiting.split_off(&(self.last.next(), 0));
-        core::mem::replace(&mut self.waiting, later).into_values().collect()
+        let answered = self.waiting.partition_point(|(index, _, _)| *index <= self.last);
+        self.waiting.drain(..answered).map(|(_, _, waker)| waker).collect()
     }
 
     /// All who wait.
     pub(crate) fn take_all(&mut self) -> Vec<Waker> {
-        core::mem::take(&mut self.waiting).into_values().collect()
+        core::mem::take(&mut self.waiting).into_iter().map(|(_, _, waker)| waker).collect()
     }
 }
 

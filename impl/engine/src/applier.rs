@@ -11,6 +11,24 @@ use core::task::Poll;
 pub trait Service: Send {
     /// Hands over a message; waits while the service is busy. False when the service is gone.
     fn deliver(&mut self, message: ApplyMsg) -> impl Future<Output = bool> + Send;
+
+    /// Whether entries are handed over many at a time: that costs less, and the service is seen to have the first of them no
+    /// sooner than the last.
+    fn takes_batches(&self) -> bool {
+        false
+    }
+
+    /// Hands over several messages at once, in their order; waits while the service is busy. False when the service is gone.
+    fn deliver_batch(&mut self, messages: Vec<ApplyMsg>) -> impl Future<Output = bool> + Send {
+        async move {
+            for message in messages {
+                if !self.deliver(message).await {
+                    return false;
+                }
+            }
+            true
+        }
+    }
 }
 
 /// How a delivery ended without the message being delivered.
@@ -49,10 +67,16 @@ pub async fn hand_over<T: Timers>(
     match (apply, install) {
         (Apply::Entries { first_index, entries }, _) => {
             let mut index = first_index.prev();
-            for entry in entries {
+            let mut messages = entries.into_iter().map(|entry| {
                 index = index.next();
-                let message = ApplyMsg::Command { index, term: entry.term, command: entry.command };
-                deliver(monitor, service, message).await?;
+                ApplyMsg::Command { index, term: entry.term, command: entry.command }
+            });
+            if service.takes_batches() {
+                deliver_batch(monitor, service, messages.by_ref().collect()).await?;
+            } else {
+                for message in messages {
+                    deliver(monitor, service, message).await?;
+                }
             }
             // Only now: last_applied never runs ahead of the service.
             monitor.applied(index);
@@ -80,11 +104,33 @@ async fn deliver<T: Timers>(
     service: &mut impl Service,
     message: ApplyMsg,
 ) -> Result<(), Undelivered> {
+    tell(monitor, core::slice::from_ref(&message));
+    unless_stopped(monitor, service.deliver(message)).await
+}
+
+async fn deliver_batch<T: Timers>(
+    monitor: &Monitor<T>,
+    service: &mut impl Service,
+    messages: Vec<ApplyMsg>,
+) -> Result<(), Undelivered> {
+    tell(monitor, &messages);
+    unless_stopped(monitor, service.deliver_batch(messages)).await
+}
+
+/// Tells what is handed over. Before it is: in a recording, nothing follows from what was not delivered.
+fn tell<T: Timers>(monitor: &Monitor<T>, messages: &[ApplyMsg]) {
     if let Some(recorded) = monitor.recorded.filter(|_| !monitor.is_stopped()) {
-        recorded.deliver(&message);
+        messages.iter().for_each(|message| recorded.deliver(message));
     }
+}
+
+/// Waits for the end of a delivery, or of the node.
+async fn unless_stopped<T: Timers>(
+    monitor: &Monitor<T>,
+    delivery: impl Future<Output = bool>,
+) -> Result<(), Undelivered> {
     let mut stopped = pin!(monitor.applier_stop.wait());
-    let mut delivered = pin!(service.deliver(message));
+    let mut delivered = pin!(delivery);
     poll_fn(|cx| {
         if monitor.is_stopped() {
             return Poll::Ready(Err(Undelivered::Stopped));

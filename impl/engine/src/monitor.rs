@@ -144,6 +144,7 @@ impl<T: Timers> Monitor<T> {
                 state.step(Tag::Nobody, input);
             }
             let ready = core::mem::take(&mut state.ready);
+            state.awake.sender = !ready.is_empty();
             (!ready.is_empty()).then_some(ready)
         })
         .flatten()
@@ -157,6 +158,7 @@ impl<T: Timers> Monitor<T> {
             }
             state.waiting.begin_write();
             let batch = core::mem::take(&mut state.outbox);
+            state.awake.syncer = !batch.is_empty();
             (!batch.is_empty()).then_some(batch)
         })
         .flatten()
@@ -200,10 +202,12 @@ impl<T: Timers> Monitor<T> {
     /// The same, with at most so many entries.
     pub fn next_apply_at_most(&self, install: Install, limit: usize) -> Option<Apply> {
         self.update(|state| {
+            state.awake.applier = false;
             if state.unanswered.is_some() {
                 return None;
             }
             let apply = state.server.next_apply(limit);
+            state.awake.applier = apply.is_some();
             if let (Install::Conditional, Some(Apply::Snapshot(snapshot))) = (install, &apply) {
                 // Before it is delivered: the answer may come sooner than the delivery returns.
                 state.unanswered = Some(snapshot.last_included_index);

@@ -74,6 +74,23 @@ pub(crate) struct State<T: Timers> {
     pub(crate) leader: Option<ServerId>,
     pub(crate) stop: Option<Stop>,
     pub(crate) recorded: Option<Recorded>,
+    /// Which tasks were woken, and have not found since that there is nothing to do: they need not be woken again.
+    pub(crate) awake: Awake,
+}
+
+/// See [`State::awake`].
+#[derive(Default)]
+pub(crate) struct Awake {
+    pub(crate) sender: bool,
+    pub(crate) syncer: bool,
+    pub(crate) applier: bool,
+}
+
+/// Whether a task is to be woken: it has something to do, and sleeps.
+fn rouse(awake: &mut bool, has_work: impl FnOnce() -> bool) -> bool {
+    let wake = !*awake && has_work();
+    *awake |= wake;
+    wake
 }
 
 impl<T: Timers> State<T> {
@@ -97,6 +114,7 @@ impl<T: Timers> State<T> {
             leader: None,
             stop: None,
             recorded,
+            awake: Awake::default(),
         }
     }
 
@@ -201,10 +219,15 @@ impl<T: Timers> State<T> {
     pub(crate) fn whom_to_wake(&mut self, before: (Index, Option<Index>, Option<Index>)) -> Wake {
         let next = self.timers.next(self.server.role().into());
         let may_have_room = self.server.commit_index() != before.0 || !self.server.is_leader();
+        let mut awake = core::mem::take(&mut self.awake);
+        let sender = rouse(&mut awake.sender, || !self.ready.is_empty() || self.what_to_send().is_some());
+        let syncer = rouse(&mut awake.syncer, || !self.outbox.is_empty());
+        let applier = rouse(&mut awake.applier, || self.apply_position() != before);
+        self.awake = awake;
         Wake {
-            sender: !self.ready.is_empty() || self.what_to_send().is_some(),
-            syncer: !self.outbox.is_empty(),
-            applier: self.apply_position() != before,
+            sender,
+            syncer,
+            applier,
             // Each draw is random: a new deadline can be earlier than the one that is slept on.
             timer: self.sleeps_until.take_if(|sleeps_until| next < *sleeps_until).is_some(),
             proposers: if may_have_room && !self.queue.is_empty() { self.queue.take() } else { Vec::new() },

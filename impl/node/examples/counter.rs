@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let links: Vec<Link> = (0..SERVERS).map(|_| Link::default()).collect();
     let (mut servers, mut sums) = (Vec::new(), Vec::new());
     for id in 0..SERVERS {
-        let (apply, applied) = mpsc::channel(64);
+        let (apply, applied) = mpsc::channel::<ApplyMsg>(64);
         // A real one keeps its log on a disk.
         let storage = Persister::new();
         let raft = Raft::new(id, others(&links, id), storage, apply, Options::default()).await?;

@@ -44,7 +44,7 @@ async fn start(
     id: u64,
     storage: &Persister,
 ) -> Result<(Raft, watch::Receiver<usize>), Box<dyn Error>> {
-    let (apply, applied) = mpsc::channel(64);
+    let (apply, applied) = mpsc::channel::<ApplyMsg>(64);
     // A leader keeps no entries for a server that lags: only a snapshot will do.
     let options = Options { max_retained_bytes: 0, ..Options::default() };
     let text = String::from_utf8_lossy(&storage.read_snapshot()).into_owned();

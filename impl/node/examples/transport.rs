@@ -3,7 +3,7 @@
 mod frames;
 
 use figure2::codec::Frame;
-use figure2::{Cluster, Options, Peer, Persister, ProposalOutcome, Raft, Replies};
+use figure2::{ApplyMsg, Cluster, Options, Peer, Persister, ProposalOutcome, Raft, Replies};
 use frames::{call, pick_up, read_frame, write_frame};
 use std::error::Error;
 use std::io;
@@ -75,7 +75,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             tokio::spawn(carry((me, to), *address, requests));
             (to, Way(queue))
         });
-        let (apply, applied) = mpsc::channel(64);
+        let (apply, applied) = mpsc::channel::<ApplyMsg>(64);
         let raft = Raft::new(me, ways, Persister::new(), apply, Options::default()).await?;
         servers.push(raft.clone());
         channels.push(applied);

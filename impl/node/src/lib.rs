@@ -24,6 +24,7 @@ pub use peer::{Peer, Replies};
 pub use persister::Persister;
 pub use proposal::{Proposal, ProposalFuture, StatusWatch};
 pub use raft::Raft;
+pub use tasks::ApplyChannel;
 
 /// The example of the README, as a test.
 #[cfg(doctest)]

@@ -2,11 +2,11 @@
 
 use crate::codec::{FIRST_VERSION, Frame};
 use crate::proposal::{Proposal, StatusWatch};
-use crate::tasks::{Channel, Disk, Wire, while_it_lasts};
+use crate::tasks::{ApplyChannel, Disk, Wire, while_it_lasts};
 use crate::timer::{self, Deadlines};
 use crate::{
-    ApplyMsg, Cluster, Command, Failure, Identity, Loaded, MakeError, Options, Peer, Position, Progress,
-    ProposeError, Replies, SnapshotData, Started, Status, Storage, codec,
+    Cluster, Command, Failure, Identity, Loaded, MakeError, Options, Peer, Position, Progress, ProposeError,
+    Replies, SnapshotData, Started, Status, Storage, codec,
 };
 use core::future::Future;
 use core::pin::pin;
@@ -16,7 +16,7 @@ use figure2_engine::{Envelope, Monitor, Snapshot, applier, sender, syncer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// A server of the cluster: a handle to it, cheap to clone.
 ///
@@ -38,7 +38,8 @@ impl Raft {
     /// enabled.
     ///
     /// `peers` has one for each other server of the cluster, by its id. Ids are never used again: a server that has lost its
-    /// storage comes back under another one. What is committed goes to `apply`. If there is a snapshot, the service starts
+    /// storage comes back under another one. What is committed goes to `apply`, a channel of [`ApplyMsg`](crate::ApplyMsg) or of
+    /// batches of them. If there is a snapshot, the service starts
     /// from it by itself: the first message is for the entry after it.
     ///
     /// # Errors
@@ -48,7 +49,7 @@ impl Raft {
         me: u64,
         peers: impl IntoIterator<Item = (u64, P)>,
         mut storage: impl Storage,
-        apply: mpsc::Sender<ApplyMsg>,
+        apply: impl Into<ApplyChannel>,
         options: Options,
     ) -> Result<Raft, MakeError> {
         let runtime = Handle::try_current().map_err(|_| MakeError::NoRuntime)?;
@@ -86,7 +87,7 @@ impl Raft {
         let (monitor, task) = raft.task();
         runtime.spawn(async move { while_it_lasts(task, syncer::run(&monitor, storage)).await });
         let (monitor, task) = raft.task();
-        let channel = Channel(apply);
+        let channel = apply.into();
         runtime.spawn(
             async move { while_it_lasts(task, applier::run(&monitor, options.install, channel)).await },
         );
@@ -104,7 +105,7 @@ impl Raft {
         peers: Vec<P>,
         me: ServerId,
         storage: impl Storage,
-        apply: mpsc::Sender<ApplyMsg>,
+        apply: impl Into<ApplyChannel>,
         options: Options,
     ) -> Result<Raft, MakeError> {
         let (servers, own) = (peers.len(), usize::from(me.0));

@@ -57,11 +57,54 @@ impl Drop for Wire {
     }
 }
 
-/// The engine's way to the service: the apply channel.
-pub(crate) struct Channel(pub(crate) mpsc::Sender<ApplyMsg>);
+/// The way to the service: a channel of messages, or a channel of batches of them.
+///
+/// A channel of batches costs less where many small commands are committed: with one message for each of them, the channel
+/// is a good part of all that the node does.
+#[derive(Clone, Debug)]
+pub struct ApplyChannel(Channel);
 
-impl Service for Channel {
+#[derive(Clone, Debug)]
+enum Channel {
+    Each(mpsc::Sender<ApplyMsg>),
+    Batches(mpsc::Sender<Vec<ApplyMsg>>),
+}
+
+impl From<mpsc::Sender<ApplyMsg>> for ApplyChannel {
+    fn from(channel: mpsc::Sender<ApplyMsg>) -> ApplyChannel {
+        ApplyChannel(Channel::Each(channel))
+    }
+}
+
+impl From<mpsc::Sender<Vec<ApplyMsg>>> for ApplyChannel {
+    fn from(channel: mpsc::Sender<Vec<ApplyMsg>>) -> ApplyChannel {
+        ApplyChannel(Channel::Batches(channel))
+    }
+}
+
+impl Service for ApplyChannel {
     async fn deliver(&mut self, message: ApplyMsg) -> bool {
-        self.0.send(message).await.is_ok()
+        match &self.0 {
+            Channel::Each(channel) => channel.send(message).await.is_ok(),
+            Channel::Batches(channel) => channel.send(vec![message]).await.is_ok(),
+        }
+    }
+
+    fn takes_batches(&self) -> bool {
+        matches!(self.0, Channel::Batches(_))
+    }
+
+    async fn deliver_batch(&mut self, messages: Vec<ApplyMsg>) -> bool {
+        match &self.0 {
+            Channel::Each(channel) => {
+                for message in messages {
+                    if channel.send(message).await.is_err() {
+                        return false;
+                    }
+                }
+                true
+            }
+            Channel::Batches(channel) => channel.send(messages).await.is_ok(),
+        }
     }
 }

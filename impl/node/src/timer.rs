@@ -117,7 +117,7 @@ mod tests {
         let mut late = Vec::new();
         for seed in 0..400 {
             let (options, asked) = (Options { seed: Some(seed), ..Options::default() }, Asked::default());
-            let (apply, _messages) = mpsc::channel(1);
+            let (apply, _messages) = mpsc::channel::<crate::ApplyMsg>(1);
             let peers = vec![asked.clone(); 3];
             // The same seed draws the same.
             let mut drawn = Deadlines::new(ServerId(0), &options);

@@ -77,7 +77,7 @@ async fn requests_for_votes_follow_the_own_vote() {
     let peers = (0..3)
         .map(|_| Witness { sender: persister.clone(), requests_for_votes: requests_for_votes.clone() })
         .collect();
-    let (apply, _messages) = mpsc::channel(1);
+    let (apply, _messages) = mpsc::channel::<figure2::ApplyMsg>(1);
     let raft = Raft::make(peers, ME, persister, apply, Options::default()).unwrap();
     sleep(Duration::from_secs(5)).await;
     assert!(requests_for_votes.load(Ordering::Relaxed) > 10);
@@ -271,7 +271,7 @@ async fn a_panic_in_the_storage_stops_the_node() {
 }
 
 fn make_error(peers: u8, me: ServerId, storage: impl Storage, options: Options) -> String {
-    let (apply, _messages) = mpsc::channel(1);
+    let (apply, _messages) = mpsc::channel::<figure2::ApplyMsg>(1);
     match Raft::make(wires(&Net::new(peers), peers, me), me, storage, apply, options) {
         Ok(_) => panic!("made"),
         Err(error) => error.to_string(),
@@ -334,7 +334,7 @@ async fn senseless_options_are_refused_with_what_to_do() {
 
 #[test]
 fn without_a_runtime_there_is_no_node() {
-    let (apply, _messages) = mpsc::channel(1);
+    let (apply, _messages) = mpsc::channel::<figure2::ApplyMsg>(1);
     let peers = wires(&Net::new(1), 1, ME);
     let made = Raft::make(peers, ME, Persister::new(), apply, Options::default());
     assert!(matches!(made, Err(MakeError::NoRuntime)));

@@ -92,7 +92,7 @@ async fn a_kill_ends_every_task() {
     let net = Net::new(3);
     let peers = wires(&net, 3, ME);
     let token = Arc::downgrade(&peers[0].token);
-    let (apply, mut messages) = mpsc::channel(1);
+    let (apply, mut messages) = mpsc::channel::<ApplyMsg>(1);
     let raft = Raft::make(peers, ME, Persister::new(), apply, Options::default()).unwrap();
     sleep(Duration::from_secs(3)).await;
     assert_eq!(tasks() - before, 4, "sender, syncer, applier, timer");
@@ -213,7 +213,7 @@ async fn term_and_leadership_are_read_together() {
         ..Options::default()
     };
     let peers = (0..3).map(|id| Grants { id: ServerId(id) }).collect();
-    let (apply, _messages) = mpsc::channel(1);
+    let (apply, _messages) = mpsc::channel::<ApplyMsg>(1);
     let raft = Raft::make(peers, ME, Persister::new(), apply, options).unwrap();
     let reader = raft.clone();
     let reader = std::thread::spawn(move || {

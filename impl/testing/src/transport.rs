@@ -92,7 +92,7 @@ impl<N: Network> World<N> {
         for to in SERVERS.into_iter().filter(|to| *to != id) {
             peers.insert(to, self.network.peer(id, to).await);
         }
-        let (apply, mut applied) = mpsc::channel(64);
+        let (apply, mut applied) = mpsc::channel::<ApplyMsg>(64);
         // No entries are kept for who is away: only a snapshot will do.
         let options = Options { max_retained_bytes: 0, ..Options::default() };
         let raft = Raft::new(id, peers, storage.clone(), apply, options)

@@ -13,7 +13,7 @@ impl Peer for Nowhere {
 
 /// Starts the server and waits until it leads; what it commits comes out of the channel.
 pub async fn leader() -> Result<(Raft, mpsc::Receiver<ApplyMsg>), MakeError> {
-    let (apply, applied) = mpsc::channel(64);
+    let (apply, applied) = mpsc::channel::<ApplyMsg>(64);
     let nobody = std::iter::empty::<(u64, Nowhere)>();
     let raft = Raft::new(1, nobody, Persister::new(), apply, Options::default()).await?;
     let mut status = raft.watch();

@@ -219,7 +219,7 @@ pub fn make(
     options: &Options,
     capacity: usize,
 ) -> (Raft, mpsc::Receiver<ApplyMsg>) {
-    let (apply, messages) = mpsc::channel(capacity);
+    let (apply, messages) = mpsc::channel::<ApplyMsg>(capacity);
     // The same test is the same run.
     let options = Options { seed: options.seed.or(Some(0)), ..options.clone() };
     let raft = Raft::make(wires(net, servers, id), id, storage, apply, options).unwrap();

@@ -154,7 +154,7 @@ async fn a_disk_of_a_cluster_of_another_size_is_refused() {
     world.commit(leader, 0..1, 16).await;
     world.crash(leader);
     let peers = (0..5).map(|_| Nobody).collect();
-    let (apply, _messages) = mpsc::channel(1);
+    let (apply, _messages) = mpsc::channel::<figure2::ApplyMsg>(1);
     let disk = world.server(leader).disk.clone();
     let made = Raft::make(peers, ServerId(leader), disk, apply, Options::default());
     assert!(made.is_err(), "a server of three starts as one of five");

@@ -168,7 +168,7 @@ impl World {
 
     fn start(&self, id: u8, servers: u8, disk: Memory) -> Server {
         let peers = (0..servers).map(|to| Wire { links: self.links.clone(), from: id, to }).collect();
-        let (apply, messages) = mpsc::channel(16);
+        let (apply, messages) = mpsc::channel::<ApplyMsg>(16);
         // Services are asked before a snapshot is installed; and the same test is the same run.
         let options = Options {
             install: Install::Conditional,
