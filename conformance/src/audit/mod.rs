@@ -26,9 +26,8 @@ pub use report::{html, json, junit, text};
 pub use timeline::{Clock, Kind, Mark, Timeline};
 pub use unexplained::{Cause, Unexplained};
 
-use crate::trace::{Line, Reader, Sequence, TraceError};
+use crate::trace::{InstallSnapshot, Line, Message, Reader, Sequence, TraceError};
 use event::{Content, Event};
-use figure2_core::{InstallSnapshot, Message};
 use judge::Judge;
 use std::sync::Arc;
 
@@ -185,8 +184,8 @@ pub fn audit(open: &dyn Fn() -> Result<Vec<Reader>, TraceError>) -> Result<Repor
     let mut judge = Judge::new(cluster, files.len() == 1);
     for envelope in readers.iter().flat_map(|reader| &reader.header().on_their_way) {
         if let Message::InstallSnapshot(InstallSnapshot { term, snapshot }) = &envelope.message {
-            let last = (snapshot.last_included_index.0, snapshot.last_included_term.0);
-            judge.logs.is_there(last, Content::of(snapshot.data.as_str()), term.0);
+            let last = (snapshot.last_included_index, snapshot.last_included_term);
+            judge.logs.is_there(last, Content::of(snapshot.data.as_str()), *term);
         }
     }
     let mut lines = 0;

@@ -1,9 +1,7 @@
 //! The lines around a violation, read again when there is one.
 
 use super::{Merged, Violation};
-use crate::trace::{Payload, Reader, TraceError};
-use figure2::record::{Event, MessageName, Sent};
-use figure2_core::Input;
+use crate::trace::{Event, Input, MessageName, Reader, Sent, TraceError};
 
 /// So many lines before the violation are shown, and so many after it.
 const BEFORE: u64 = 40;
@@ -52,7 +50,7 @@ pub(super) fn around(
     let mut found: Vec<Surroundings> =
         violations.iter().map(|_| Surroundings { moments: Vec::new(), broken: 0 }).collect();
     let last = violations.iter().map(|violation| violation.position + AFTER).max().unwrap_or_default();
-    let mut merged = Merged::<Event<Payload, Payload>>::new(readers)?;
+    let mut merged = Merged::<Event>::new(readers)?;
     while let Some(next) = merged.next_line()? {
         if next.position > last {
             break;
@@ -73,7 +71,7 @@ pub(super) fn around(
     Ok(found)
 }
 
-fn moment(before: &[Moment], server: u8, number: u64, at: u64, event: &Event<Payload, Payload>) -> Moment {
+fn moment(before: &[Moment], server: u8, number: u64, at: u64, event: &Event) -> Moment {
     let mut moment = Moment { server, number, at, what: String::new(), sends: None, receives: None };
     moment.what = match event {
         Event::Start { persistent, .. } => {
@@ -84,11 +82,11 @@ fn moment(before: &[Moment], server: u8, number: u64, at: u64, event: &Event<Pay
             let input = match &step.input {
                 Input::Receive(envelope) => {
                     let sent = Sent::of(envelope);
-                    let left = before.iter().rposition(|earlier| {
-                        earlier.server == envelope.from.0 && earlier.sends == Some(sent)
-                    });
-                    moment.receives = Some(Arrival { from: envelope.from.0, left });
-                    format!("gets {} of S{}", name(&sent), envelope.from.0)
+                    let left = before
+                        .iter()
+                        .rposition(|earlier| earlier.server == envelope.from && earlier.sends == Some(sent));
+                    moment.receives = Some(Arrival { from: envelope.from, left });
+                    format!("gets {} of S{}", name(&sent), envelope.from)
                 }
                 Input::Propose(command) => format!("proposes {command}"),
                 Input::Applied { index } => format!("applied {index}"),
@@ -110,7 +108,7 @@ fn moment(before: &[Moment], server: u8, number: u64, at: u64, event: &Event<Pay
         Event::Durable => "the write is durable".into(),
         Event::Sent(sent) => {
             moment.sends = Some(*sent);
-            format!("sends {} to S{}", name(sent), sent.to.0)
+            format!("sends {} to S{}", name(sent), sent.to)
         }
         Event::Deliver { index, command, .. } => format!("hands {index} to the service: {command}"),
         Event::DeliverSnapshot { index, .. } => format!("hands snapshot {index} to the service"),

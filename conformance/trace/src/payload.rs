@@ -1,6 +1,5 @@
 //! Commands and snapshots as a trace shows them.
 
-use figure2_core::Command;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -9,8 +8,8 @@ use std::sync::Arc;
 /// Longest content, in bytes, that stands in the trace as it is.
 const LONGEST: usize = 64;
 
-/// A command or a snapshot's data, in the form in which a trace has it. Equal contents have equal forms, so all that a
-/// server does with them (carry, compare, hand on) can be repeated with the forms.
+/// A command or a snapshot's data, in the form in which a trace has it. Equal contents have equal forms. So whatever a
+/// server does with a content (carry it, compare it, hand it on) can be repeated with its form.
 ///
 /// Up to 64 bytes of printable ASCII: `t:` and the text. Up to 64 other bytes: `x:` and lower-case hexadecimal digits.
 /// Longer: `h:`, the 128-bit FNV-1a hash in hexadecimal digits, `:` and the length in bytes.
@@ -29,11 +28,10 @@ impl Payload {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
 
-impl Command for Payload {
-    /// The length of the content, which each form tells.
-    fn size(&self) -> u64 {
+    /// The length of the content in bytes, which each form shows.
+    #[must_use]
+    pub fn length(&self) -> u64 {
         match self.0.split_at_checked(2) {
             Some(("x:", digits)) => digits.len() as u64 / 2,
             Some(("h:", hash)) => {
@@ -51,10 +49,10 @@ impl fmt::Display for Payload {
     }
 }
 
-/// Content that is shown as a [`Payload`] is, without being copied first.
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// Borrowed content that is written as a [`Payload`] is, without being copied first. It is deserialized from bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Shown<'a>(&'a [u8]);
+pub struct Shown<'a>(&'a [u8]);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,13 +131,13 @@ mod tests {
         ] {
             let payload = Payload::of(content);
             assert_eq!(payload.as_str(), form);
-            assert_eq!(payload.size(), content.len() as u64);
+            assert_eq!(payload.length(), content.len() as u64);
             let json = serde_json::to_string(&payload).unwrap();
             assert_eq!(serde_json::from_str::<Payload>(&json).unwrap(), payload);
         }
         let hashed = Payload::of(&long);
         assert!(hashed.as_str().starts_with("h:") && hashed.as_str().ends_with(":65"), "{hashed}");
-        assert_eq!(hashed.size(), 65);
+        assert_eq!(hashed.length(), 65);
         assert_ne!(hashed, Payload::of(&[b'a'; 66]));
         // The published test vector of FNV-1a 128 for "foobar".
         assert_eq!(fnv(b"foobar"), 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);

@@ -1,10 +1,9 @@
 //! Every run is recorded, and at its end the recording is judged.
 
 use crate::audit::{self, audit};
-use crate::trace::{Header, Payload, Reader, Recorder, TraceError};
+use crate::trace::{Envelope, Header, Reader, Recorder, TraceError};
 use crate::validate::{self, validate};
 use bytes::Bytes;
-use figure2_core::Envelope;
 use std::io;
 use std::sync::OnceLock;
 use tokio::time::Instant;
@@ -15,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 pub(crate) struct Recording {
     recorder: Recorder,
     /// What was on its way when it began.
-    on_their_way: Vec<Envelope<Payload, Payload>>,
+    on_their_way: Vec<Envelope>,
     /// For the threads on which the nodes run.
     pub(crate) dispatch: Dispatch,
 }
@@ -40,7 +39,7 @@ impl Recording {
     }
 
     /// With these messages on their way. Its clock is the run's own, which begins with the first event.
-    pub(crate) fn begin_with(on_their_way: Vec<Envelope<Payload, Payload>>) -> Recording {
+    pub(crate) fn begin_with(on_their_way: Vec<Envelope>) -> Recording {
         let began = OnceLock::new();
         let recorder = Recorder::in_memory(move || began.get_or_init(Instant::now).elapsed());
         let dispatch = Dispatch::new(tracing_subscriber::registry().with(recorder.layer()));
@@ -63,7 +62,7 @@ impl Recording {
 }
 
 /// Puts the messages that were on their way into the first line of a trace's text.
-fn with_messages(text: Vec<u8>, on_their_way: Vec<Envelope<Payload, Payload>>) -> io::Result<Vec<u8>> {
+fn with_messages(text: Vec<u8>, on_their_way: Vec<Envelope>) -> io::Result<Vec<u8>> {
     let end_of_line = text.iter().position(|byte| *byte == b'\n').filter(|_| !on_their_way.is_empty());
     let Some((first, rest)) = end_of_line.and_then(|end| text.split_at_checked(end)) else { return Ok(text) };
     let header: Header = serde_json::from_slice(first)?;
@@ -78,8 +77,8 @@ impl Judged {
         let reader = || Reader::of_text(name, text.clone());
         let validated = validate(vec![reader()?])?;
         self.validated = Some(validated.counts);
-        if let Some(refusal) = validated.refusal {
-            self.wrong = Some(refusal.to_string());
+        if let Some(rejection) = validated.rejection {
+            self.wrong = Some(rejection.to_string());
             return Ok(());
         }
         let audited = audit(&|| Ok(vec![reader()?]))?;

@@ -1,15 +1,16 @@
 //! Reads a trace, and refuses one that is not whole.
 
-use super::capture::{Lines, MAGIC};
-use super::{End, FORMAT, Header, Line, VERSION};
-use bytes::Bytes;
+use crate::v1::{End, FORMAT, Header, Line, VERSION};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor};
 use std::path::Path;
 use std::sync::Arc;
+
+/// The first bytes of a capture: a node's recording as its recorder writes it, before it is made into text. No text
+/// begins so.
+pub const CAPTURE: [u8; 8] = *b"\0figure2";
 
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,8 +53,14 @@ pub enum Problem {
         "not a trace of nodes: its first line should be a header with \"format\":\"{FORMAT}\" (docs/trace-format.md). figure2 audit reads traces of other programs, too: --from"
     )]
     NotATrace,
-    /// A later or earlier program wrote it.
-    #[error("the trace has version {0}; this program reads version {VERSION}")]
+    /// It is a capture, not text.
+    #[error("a capture, which is not text yet: figure2 trace FILE prints it as text")]
+    Capture,
+    /// Another version of figure2 wrote it.
+    #[error(
+        "the trace has version {0}; this program reads version {VERSION}: read it with the release of figure2 that \
+         recorded it, or record the run again with this one"
+    )]
     Version(u32),
     /// A line is not what the format says.
     #[error("damaged line: {0}")]
@@ -130,14 +137,14 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens a file. With `accept_cut_off`, a missing end is no error.
+    /// Opens a text file. With `accept_cut_off`, a missing end is no error.
     ///
     /// # Errors
     /// When it cannot be read, or does not begin as a trace does.
     pub fn open(path: &Path, accept_cut_off: bool) -> Result<Reader, TraceError> {
         let file: Arc<str> = path.display().to_string().into();
         match File::open(path) {
-            Ok(opened) => Reader::new(file, BufReader::with_capacity(1 << 16, opened), accept_cut_off),
+            Ok(opened) => Reader::of_lines(file, BufReader::with_capacity(1 << 16, opened), accept_cut_off),
             Err(error) => {
                 Err(TraceError { place: Place { file, line: 0 }, problem: Problem::Unreadable(error) })
             }
@@ -148,28 +155,28 @@ impl Reader {
     ///
     /// # Errors
     /// When it does not begin as a trace does.
-    pub fn of_text(name: &str, text: impl Into<Bytes>) -> Result<Reader, TraceError> {
-        Reader::new(name.into(), Cursor::new(text.into()), false)
+    pub fn of_text(name: &str, text: impl AsRef<[u8]> + Send + 'static) -> Result<Reader, TraceError> {
+        Reader::of_lines(name.into(), Cursor::new(text), false)
     }
 
-    fn new(
+    /// Reads lines from anywhere, under a name. With `accept_cut_off`, a missing end is no error.
+    ///
+    /// # Errors
+    /// When they cannot be read, or do not begin as a trace does.
+    pub fn of_lines(
         file: Arc<str>,
-        from: impl BufRead + Send + 'static,
+        mut from: impl BufRead + Send + 'static,
         accept_cut_off: bool,
     ) -> Result<Reader, TraceError> {
-        let place = || Place { file: file.clone(), line: 1 };
-        let unreadable = |error| TraceError { place: place(), problem: Problem::Unreadable(error) };
-        let mut from = lines(from).map_err(unreadable)?;
         let mut buffer = Vec::new();
-        let read = from.read_until(b'\n', &mut buffer);
-        let problem = match read.map(|_| header(&buffer)) {
-            Ok(Ok(header)) => {
+        let problem = match first_line(&mut from, &mut buffer) {
+            Ok(header) => {
+                let from = Box::new(from);
                 return Ok(Reader { from, file, header, accept_cut_off, number: 1, buffer, whole: None });
             }
-            Ok(Err(problem)) => problem,
-            Err(error) => Problem::Unreadable(error),
+            Err(problem) => problem,
         };
-        Err(TraceError { place: place(), problem })
+        Err(TraceError { place: Place { file, line: 1 }, problem })
     }
 
     /// The first line.
@@ -250,32 +257,23 @@ impl Reader {
     }
 }
 
-/// Whether a file that begins so is a trace of nodes, of whatever version: a capture, or text with the header's format.
-pub(crate) fn is_trace(beginning: &[u8]) -> bool {
+/// Whether a file that begins so is the text of a trace, of whatever version.
+#[must_use]
+pub fn is_trace(beginning: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Beginning {
         format: String,
     }
     let line = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    beginning.starts_with(&MAGIC)
-        || serde_json::from_slice::<Beginning>(line).is_ok_and(|header| header.format == FORMAT)
+    serde_json::from_slice::<Beginning>(line).is_ok_and(|header| header.format == FORMAT)
 }
 
-/// The text of a trace file, whether it is text or a capture. Nothing but the form of a capture is checked.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn text_of(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
-    lines(BufReader::with_capacity(1 << 16, File::open(path)?))
-}
-
-/// The lines of a trace, of its text or of a capture.
-fn lines(mut from: impl BufRead + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
-    if from.fill_buf()?.starts_with(&MAGIC) {
-        from.consume(MAGIC.len());
-        return Ok(Box::new(Lines::new(from)?));
+fn first_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> Result<Header, Problem> {
+    if from.fill_buf().map_err(Problem::Unreadable)?.starts_with(&CAPTURE) {
+        return Err(Problem::Capture);
     }
-    Ok(Box::new(from))
+    from.read_until(b'\n', line).map_err(Problem::Unreadable)?;
+    header(line)
 }
 
 fn header(line: &[u8]) -> Result<Header, Problem> {
@@ -296,32 +294,4 @@ fn header(line: &[u8]) -> Result<Header, Problem> {
         _ => return Err(Problem::NotATrace),
     }
     serde_json::from_slice(line).map_err(Problem::Damaged)
-}
-
-/// Watches that no line of a file is missing, repeated or out of order.
-#[derive(Debug, Default)]
-pub struct Sequence {
-    /// For each server, the number of the last line of each run.
-    last: BTreeMap<u8, Vec<u64>>,
-}
-
-impl Sequence {
-    /// The next line has these numbers.
-    ///
-    /// # Errors
-    /// [`Problem::Gap`] or [`Problem::RunMissing`].
-    pub fn follow(&mut self, server: u8, run: u32, seq: u64) -> Result<(), Problem> {
-        let runs = self.last.entry(server).or_default();
-        let place = usize::try_from(run).unwrap_or(usize::MAX).wrapping_sub(1);
-        if place == runs.len() {
-            runs.push(0);
-        }
-        let begun = u32::try_from(runs.len()).unwrap_or(u32::MAX);
-        let Some(last) = runs.get_mut(place) else {
-            return Err(Problem::RunMissing { server, expected: begun.saturating_add(1), found: run });
-        };
-        let expected = *last + 1;
-        *last = seq;
-        if seq == expected { Ok(()) } else { Err(Problem::Gap { server, run, expected, found: seq }) }
-    }
 }
