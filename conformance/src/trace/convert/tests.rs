@@ -31,19 +31,6 @@ fn every_kind_of_line_stays_what_it_is_through_the_cores_types() {
 }
 
 #[test]
-fn temporary_core_serde_is_the_same() {
-    for (text, line) in lines() {
-        let core: Line<record::Event<Payload, Payload>> = serde_json::from_str(text).unwrap();
-        assert_eq!(serde_json::to_string(&core).unwrap(), text);
-        let Line { server, run, seq, at, event } = line;
-        assert_eq!(
-            serde_json::to_string(&Line { server, run, seq, at, event: event.to_core() }).unwrap(),
-            text
-        );
-    }
-}
-
-#[test]
 fn a_payload_counts_as_many_bytes_as_its_content() {
     for content in [&b"set x=1"[..], b"", &[0, 255], &[7; 70]] {
         assert_eq!(Payload::of(content).to_core().size(), content.len() as u64);

@@ -1,33 +1,55 @@
-//! Judges recorded runs without the core: whether the paper's properties, and those they rest on, hold over the whole
-//! run.
+//! # figure2-audit
 //!
-//! One pass, line by line. What is kept: for each server the terms of its log (two numbers for each run of equal terms)
-//! in memory and on disk, and what waits to be written; for each election its winner; for each index between the lowest
-//! snapshot of any server and the highest entry, what is known of the entry (some 100 bytes); the time line, bounded.
-//! So the memory does not grow with the trace of a cluster that takes snapshots.
+//! Judges recorded runs of a cluster: whether the paper's properties, and those they rest on, hold over the whole run.
+//! It reads traces of figure2's nodes ([`audit`]) and of etcd's raft ([`etcd`]). docs/conformance.md has the properties.
+//!
+//! The judge must not share code with what it judges. So this crate depends on `figure2-trace`, which has the format of
+//! a recording, and on no other crate of figure2. It runs no rule of the protocol: it holds what each server does against
+//! what that server and the others did before.
+//!
+//! One pass, line by line. This is kept: for each server the terms of its log (two numbers for each run of equal terms)
+//! in memory and on disk, and its changes that are not durable yet; for each election its winner; for each index between
+//! the lowest snapshot of any server and the highest entry, some 100 bytes about the entry; the time line, bounded. So
+//! the memory does not grow with the trace of a cluster that takes snapshots.
+//!
+//! ```
+//! use figure2_audit::{Verdict, audit};
+//! use figure2_trace::Reader;
+//!
+//! let text = r#"{"format":"figure2-node-trace","version":1,"servers":3,"began":0}
+//! {"server":0,"run":1,"seq":1,"at":0,"event":{"stop":{"failure":null}}}
+//! {"end":1}
+//! "#;
+//! let report = audit(&|| Ok(vec![Reader::of_text("example", text)?]))?;
+//! assert!(report.rows.iter().all(|row| row.verdict == Verdict::NotExercised));
+//! # Ok::<(), figure2_trace::TraceError>(())
+//! ```
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod context;
 pub mod etcd;
 mod event;
-mod host;
+mod index_window;
 mod judge;
 mod logs;
 mod number;
 mod page;
 mod property;
 mod report;
-mod shape;
-mod surroundings;
+mod server;
+mod term_runs;
 mod timeline;
 mod unexplained;
-mod window;
 
+pub use context::{Arrival, Context, Moment};
 pub use property::{Property, Verdict, Violation};
 pub use report::{html, json, junit, text};
 pub use timeline::{Clock, Kind, Mark, Timeline};
 pub use unexplained::{Cause, Unexplained};
 
-use crate::trace::{InstallSnapshot, Line, Message, Reader, Sequence, TraceError};
 use event::{Content, Event};
+use figure2_trace::{InstallSnapshot, Line, Message, Reader, Sequence, TraceError};
 use judge::Judge;
 use std::sync::Arc;
 
@@ -77,7 +99,7 @@ pub struct Report {
     /// What happened when.
     pub timeline: Timeline,
     /// The lines around each violation, as a diagram needs them.
-    pub surroundings: Vec<surroundings::Surroundings>,
+    pub contexts: Vec<Context>,
 }
 
 impl Report {
@@ -115,7 +137,7 @@ impl Report {
 }
 
 /// Lines of several files in the order of their times; of one file, in its own.
-pub(crate) struct Merged<E> {
+struct Merged<E> {
     sources: Vec<Source<E>>,
     position: u64,
 }
@@ -127,16 +149,16 @@ struct Source<E> {
 }
 
 /// A line, its file, its number there, its time and its place among all.
-pub(crate) struct Next<E> {
-    pub(crate) file: Arc<str>,
-    pub(crate) number: u64,
-    pub(crate) at: u64,
-    pub(crate) position: u64,
-    pub(crate) line: Line<E>,
+struct Next<E> {
+    file: Arc<str>,
+    number: u64,
+    at: u64,
+    position: u64,
+    line: Line<E>,
 }
 
 impl<E: for<'a> serde::Deserialize<'a>> Merged<E> {
-    pub(crate) fn new(readers: Vec<Reader>) -> Result<Self, TraceError> {
+    fn new(readers: Vec<Reader>) -> Result<Self, TraceError> {
         let mut sources = Vec::new();
         for reader in readers {
             let mut source = Source { reader, sequence: Sequence::default(), next: None };
@@ -146,7 +168,7 @@ impl<E: for<'a> serde::Deserialize<'a>> Merged<E> {
         Ok(Merged { sources, position: 0 })
     }
 
-    pub(crate) fn next_line(&mut self) -> Result<Option<Next<E>>, TraceError> {
+    fn next_line(&mut self) -> Result<Option<Next<E>>, TraceError> {
         let waiting = self.sources.iter_mut().filter(|source| source.next.is_some());
         let earliest = waiting.min_by_key(|source| source.next.as_ref().map(|(_, at, _)| *at));
         let Some(source) = earliest else { return Ok(None) };
@@ -196,8 +218,7 @@ pub fn audit(open: &dyn Fn() -> Result<Vec<Reader>, TraceError>) -> Result<Repor
     }
     judge.finish();
     let violations = judge.findings.violations.clone();
-    let surroundings =
-        if violations.is_empty() { Vec::new() } else { surroundings::around(open()?, &violations)? };
+    let contexts = if violations.is_empty() { Vec::new() } else { context::around(open()?, &violations)? };
     Ok(Report {
         files,
         lines,
@@ -213,7 +234,7 @@ pub fn audit(open: &dyn Fn() -> Result<Vec<Reader>, TraceError>) -> Result<Repor
         uncompared: judge.logs.window.missed,
         widest: judge.logs.window.widest,
         timeline: judge.timeline,
-        surroundings,
+        contexts,
     })
 }
 

@@ -1,9 +1,12 @@
 //! All logs together: what was appended, committed, applied, and on how many disks it is.
 
+#[cfg(test)]
+mod tests;
+
 use super::event::{Change, Content, Log};
+use super::index_window::{IndexWindow, Variant};
 use super::property::{Findings, Property};
-use super::shape::Shape;
-use super::window::{Variant, Window};
+use super::term_runs::TermRuns;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// So many of the latest elections are held against commits that become known later.
@@ -19,14 +22,14 @@ pub(super) struct Writer {
 struct Election {
     term: u64,
     server: u8,
-    shape: Shape,
+    term_runs: TermRuns,
 }
 
 pub(super) struct Logs {
     servers: u8,
     in_order: bool,
     seen: BTreeSet<u8>,
-    pub(super) window: Window,
+    pub(super) window: IndexWindow,
     elections: VecDeque<Election>,
     /// The data of the snapshots that were taken of each index, or were there before the first line.
     snapshots: BTreeMap<u64, Vec<Content>>,
@@ -43,7 +46,7 @@ impl Logs {
             servers,
             in_order,
             seen: BTreeSet::new(),
-            window: Window::default(),
+            window: IndexWindow::default(),
             elections: VecDeque::new(),
             snapshots: BTreeMap::new(),
             based: BTreeMap::new(),
@@ -68,18 +71,26 @@ impl Logs {
     }
 
     /// A server in this term starts with this log, which is on its disk.
-    pub(super) fn start(&mut self, server: u8, term: u64, shape: &Shape, log: &Log, findings: &mut Findings) {
+    pub(super) fn start(
+        &mut self,
+        server: u8,
+        term: u64,
+        term_runs: &TermRuns,
+        log: &Log,
+        findings: &mut Findings,
+    ) {
         self.seen.insert(server);
-        self.based.insert(server, shape.base());
+        self.based.insert(server, term_runs.base());
         match &log.snapshot {
-            None => self.window.begin_at(shape.base()),
+            None => self.window.begin_at(term_runs.base()),
             Some(snapshot) => {
                 let last = (snapshot.last_included_index, snapshot.last_included_term);
                 self.is_there(last, snapshot.data, term);
             }
         }
         self.window.read(log.entries.len());
-        let (mut index, mut prev_term) = (shape.base(), shape.term_at(shape.base()).unwrap_or_default());
+        let (mut index, mut prev_term) =
+            (term_runs.base(), term_runs.term_at(term_runs.base()).unwrap_or_default());
         for entry in &log.entries {
             index += 1;
             self.append(index, entry.term, prev_term, entry.command, findings);
@@ -88,21 +99,21 @@ impl Logs {
         let bit = bit(server);
         for (index, slot) in self.window.iter_mut() {
             for variant in &mut slot.variants {
-                let holds = if index <= shape.base() {
+                let holds = if index <= term_runs.base() {
                     slot.committed == variant.term
                 } else {
-                    shape.term_at(index) == Some(variant.term)
+                    term_runs.term_at(index) == Some(variant.term)
                 };
                 variant.holders = if holds { variant.holders | bit } else { variant.holders & !bit };
             }
         }
     }
 
-    /// A step changes a log in memory, which so far is `shape`.
+    /// A step changes a log in memory, whose terms so far are `term_runs`.
     pub(super) fn change(
         &mut self,
         writer: &Writer,
-        shape: &Shape,
+        term_runs: &TermRuns,
         change: &Change,
         findings: &mut Findings,
     ) {
@@ -110,7 +121,7 @@ impl Logs {
             Change::TermAndVote { .. } | Change::Truncate { .. } => {}
             Change::Append { entries } => {
                 self.window.read(entries.len());
-                let (mut index, mut prev_term) = (shape.last(), shape.last_term());
+                let (mut index, mut prev_term) = (term_runs.last(), term_runs.last_term());
                 for entry in entries {
                     index += 1;
                     self.append(index, entry.term, prev_term, entry.command, findings);
@@ -172,13 +183,13 @@ impl Logs {
     }
 
     /// A server wins an election with this log.
-    pub(super) fn elected(&mut self, server: u8, term: u64, shape: &Shape, findings: &mut Findings) {
+    pub(super) fn elected(&mut self, server: u8, term: u64, term_runs: &TermRuns, findings: &mut Findings) {
         let mut missing = None;
         let mut checked = false;
         for (index, slot) in self.window.iter_mut() {
             if slot.committed > 0 && slot.committed_in < term {
                 checked = true;
-                if !shape.has(index, slot.committed) {
+                if !term_runs.has(index, slot.committed) {
                     missing = Some((index, slot.committed));
                     break;
                 }
@@ -193,23 +204,23 @@ impl Logs {
         if self.elections.len() == ELECTIONS {
             self.elections.pop_front();
         }
-        self.elections.push_back(Election { term, server, shape: shape.clone() });
+        self.elections.push_back(Election { term, server, term_runs: term_runs.clone() });
     }
 
     /// A server, in `term`, holds the indexes of the range (without its first) to be committed.
     pub(super) fn commit(
         &mut self,
         server: u8,
-        shape: &Shape,
+        term_runs: &TermRuns,
         term: u64,
         (from, to): (u64, u64),
         findings: &mut Findings,
     ) {
-        findings.expect(Property::CommittedAgree, to <= shape.last(), || {
-            format!("server {server} holds index {to} committed, and its log ends at {}", shape.last())
+        findings.expect(Property::CommittedAgree, to <= term_runs.last(), || {
+            format!("server {server} holds index {to} committed, and its log ends at {}", term_runs.last())
         });
-        for index in from.max(shape.base()) + 1..=to.min(shape.last()) {
-            let Some(held) = shape.term_at(index) else { continue };
+        for index in from.max(term_runs.base()) + 1..=to.min(term_runs.last()) {
+            let Some(held) = term_runs.term_at(index) else { continue };
             self.commit_one(server, index, held, term, findings);
         }
     }
@@ -232,7 +243,7 @@ impl Logs {
         for election in
             self.elections.iter().filter(|election| election.term > term && election.term <= upper)
         {
-            findings.expect(Property::LeaderCompleteness, election.shape.has(index, held), || {
+            findings.expect(Property::LeaderCompleteness, election.term_runs.has(index, held), || {
                 format!(
                     "server {} led term {} without the entry of index {index}, term {held}, committed in term {term}",
                     election.server, election.term
@@ -254,23 +265,29 @@ impl Logs {
         }
     }
 
-    /// A change reaches a disk, whose log so far is `shape`.
-    pub(super) fn durable(&mut self, server: u8, shape: &Shape, change: &Change, findings: &mut Findings) {
+    /// A change reaches a disk, where the terms of the log so far are `term_runs`.
+    pub(super) fn durable(
+        &mut self,
+        server: u8,
+        term_runs: &TermRuns,
+        change: &Change,
+        findings: &mut Findings,
+    ) {
         let bit = bit(server);
         match change {
             Change::TermAndVote { .. } => {}
             Change::Append { entries } => {
-                for (index, entry) in (shape.last() + 1..).zip(entries) {
+                for (index, entry) in (term_runs.last() + 1..).zip(entries) {
                     let slot = self.window.slot(index);
                     if let Some(variant) = slot.and_then(|slot| slot.variant(entry.term)) {
                         variant.holders |= bit;
                     }
                 }
             }
-            Change::Truncate { from } => self.lose(server, (*from, shape.last()), findings),
+            Change::Truncate { from } => self.lose(server, (*from, term_runs.last()), findings),
             Change::Snapshot { snapshot, keep_suffix } => {
                 let index = snapshot.last_included_index;
-                for covered in shape.base().max(self.window.floor()) + 1..=index.min(self.window.top()) {
+                for covered in term_runs.base().max(self.window.floor()) + 1..=index.min(self.window.top()) {
                     let Some(slot) = self.window.slot(covered) else { continue };
                     let committed = slot.committed;
                     if let Some(variant) = slot.variant(committed) {
@@ -278,7 +295,7 @@ impl Logs {
                     }
                 }
                 if !keep_suffix {
-                    self.lose(server, (index + 1, shape.last()), findings);
+                    self.lose(server, (index + 1, term_runs.last()), findings);
                 }
             }
         }
@@ -365,38 +382,4 @@ impl Logs {
 
 fn bit(server: u8) -> u64 {
     1u64.checked_shl(server.into()).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::audit::event::{Entry, Snapshot};
-
-    #[test]
-    fn a_snapshot_on_its_way_to_a_service_is_known_though_every_disk_has_it() {
-        let (mut logs, mut findings) = (Logs::new(1, true), Findings::new(&[], &[]));
-        let (mut shape, data) = (Shape::default(), Content(7));
-        let nothing = Log { snapshot: None, entries: Vec::new() };
-        logs.start(0, 0, &shape, &nothing, &mut findings);
-        let append = Change::Append { entries: vec![Entry { term: 1, command: Content(1) }] };
-        let snapshot = Snapshot { last_included_index: 1, last_included_term: 1, data };
-        let taken = Change::Snapshot { snapshot, keep_suffix: true };
-        for (commit_before, change) in [(0, append), (1, taken)] {
-            let writer = Writer { server: 0, term: 1, commit_before };
-            logs.change(&writer, &shape, &change, &mut findings);
-            logs.durable(0, &shape, &change, &mut findings);
-            shape.apply(&change);
-            logs.commit(0, &shape, 1, (0, 1), &mut findings);
-        }
-        logs.prune(shape.base());
-        logs.offered((1, 1), data, &mut findings);
-        assert_eq!(findings.violations.first().map(|violation| &violation.what), None);
-        logs.offered((1, 2), data, &mut findings);
-        assert!(
-            findings
-                .violations
-                .first()
-                .is_some_and(|violation| violation.what.contains("committed there is term 1"))
-        );
-    }
 }

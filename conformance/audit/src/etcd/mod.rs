@@ -26,7 +26,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(crate) use reader::recognises;
+pub use reader::recognises;
 
 /// Judges such traces: the lines of one in their order, those of several one file after the other. With `cut_off`, a last
 /// line that is not whole is left out, and a step that lacks its end is no finding.

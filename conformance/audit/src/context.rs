@@ -1,15 +1,15 @@
-//! The lines around a violation, read again when there is one.
+//! The context of a violation: the lines around it. They are read again when there is one.
 
 use super::{Merged, Violation};
-use crate::trace::{Event, Input, MessageName, Reader, Sent, TraceError};
+use figure2_trace::{Event, Input, MessageName, Reader, Sent, TraceError};
 
 /// So many lines before the violation are shown, and so many after it.
 const BEFORE: u64 = 40;
 const AFTER: u64 = 5;
 
-/// What stands around a violation.
+/// The lines around a violation.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct Context {
     /// The lines, in order.
     pub moments: Vec<Moment>,
     /// Which of them breaks the property.
@@ -43,12 +43,9 @@ pub struct Arrival {
 }
 
 /// Those of each violation.
-pub(super) fn around(
-    readers: Vec<Reader>,
-    violations: &[Violation],
-) -> Result<Vec<Surroundings>, TraceError> {
-    let mut found: Vec<Surroundings> =
-        violations.iter().map(|_| Surroundings { moments: Vec::new(), broken: 0 }).collect();
+pub(super) fn around(readers: Vec<Reader>, violations: &[Violation]) -> Result<Vec<Context>, TraceError> {
+    let mut found: Vec<Context> =
+        violations.iter().map(|_| Context { moments: Vec::new(), broken: 0 }).collect();
     let last = violations.iter().map(|violation| violation.position + AFTER).max().unwrap_or_default();
     let mut merged = Merged::<Event>::new(readers)?;
     while let Some(next) = merged.next_line()? {

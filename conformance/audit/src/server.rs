@@ -1,7 +1,7 @@
 //! One server, as its trace shows it.
 
 use super::event::{Change, Persistent, Role, State};
-use super::shape::Shape;
+use super::term_runs::TermRuns;
 
 /// A term and the vote in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,25 +27,26 @@ impl Ballot {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Kept {
     pub(super) ballot: Ballot,
-    pub(super) shape: Shape,
+    pub(super) term_runs: TermRuns,
 }
 
 impl Kept {
     pub(super) fn of(persistent: &Persistent) -> Kept {
         let base = persistent.log.snapshot.as_ref();
-        let mut shape = base
-            .map_or_else(Shape::default, |s| Shape::based_on(s.last_included_index, s.last_included_term));
-        persistent.log.entries.iter().for_each(|entry| shape.push(entry.term));
-        Kept { ballot: Ballot { term: persistent.current_term, vote: persistent.voted_for }, shape }
+        let mut term_runs = base.map_or_else(TermRuns::default, |s| {
+            TermRuns::based_on(s.last_included_index, s.last_included_term)
+        });
+        persistent.log.entries.iter().for_each(|entry| term_runs.push(entry.term));
+        Kept { ballot: Ballot { term: persistent.current_term, vote: persistent.voted_for }, term_runs }
     }
 
     pub(super) fn apply(&mut self, change: &Change) {
         self.ballot.apply(change);
-        self.shape.apply(change);
+        self.term_runs.apply(change);
     }
 }
 
-pub(super) struct Host {
+pub(super) struct Server {
     pub(super) run: u32,
     pub(super) memory: Kept,
     pub(super) disk: Kept,
@@ -60,20 +61,20 @@ pub(super) struct Host {
     pub(super) promised: Ballot,
 }
 
-impl Host {
+impl Server {
     /// A server that starts.
-    pub(super) fn start(run: u32, kept: Kept, promised: Ballot) -> Host {
-        let base = kept.shape.base();
+    pub(super) fn start(run: u32, kept: Kept, promised: Ballot) -> Server {
+        let base = kept.term_runs.base();
         let state = State {
             current_term: kept.ballot.term,
             voted_for: kept.ballot.vote,
             role: Role::Follower,
             commit_index: base,
             last_applied: base,
-            last_log_index: kept.shape.last(),
-            last_log_term: kept.shape.last_term(),
+            last_log_index: kept.term_runs.last(),
+            last_log_term: kept.term_runs.last_term(),
         };
-        Host {
+        Server {
             run,
             memory: kept.clone(),
             disk: kept,

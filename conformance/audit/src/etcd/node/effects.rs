@@ -1,9 +1,9 @@
 //! What a line does to what its node holds, before it is told; and whether the lines before say why it stands there.
 
 use super::{Held, Node, Start};
-use crate::audit::etcd::line::{Event, Name, Role, State, Type};
-use crate::audit::etcd::notes::Notes;
-use crate::audit::unexplained::Cause;
+use crate::etcd::line::{Event, Name, Role, State, Type};
+use crate::etcd::notes::Notes;
+use crate::unexplained::Cause;
 
 impl Node {
     /// What the line does before it is told, as far as that is known; and whether it can stand here.

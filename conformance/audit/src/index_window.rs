@@ -39,7 +39,7 @@ impl Slot {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub(super) struct IndexWindow {
     /// Index below the first slot.
     floor: u64,
     slots: VecDeque<Slot>,
@@ -53,7 +53,7 @@ pub(super) struct Window {
     pub(super) widest: usize,
 }
 
-impl Window {
+impl IndexWindow {
     /// So many entries stand in a line.
     pub(super) fn read(&mut self, entries: usize) {
         self.entries += entries as u64;
@@ -126,14 +126,14 @@ mod tests {
 
     #[test]
     fn an_absurd_index_takes_no_memory_and_is_counted() {
-        let mut window = Window::default();
+        let mut window = IndexWindow::default();
         assert!(window.slot(1 << 40).is_none());
         window.begin_at(0);
         assert!(window.slot(GAP + 1).is_none() && window.slot(GAP).is_some());
         assert_eq!(window.missed, 2);
         window.read(1);
         assert!(window.slot(GAP + 1).is_some(), "an entry makes room");
-        let mut window = Window::default();
+        let mut window = IndexWindow::default();
         window.begin_at(1 << 40);
         window.begin_at(0);
         assert_eq!(

@@ -35,7 +35,7 @@ pub fn text(report: &Report) -> String {
         let _ = writeln!(text, "{:<28} {verdict:<28} {checks:>10}  {}", property.name(), property.place());
     }
     for (violation, around) in
-        report.violations.iter().zip(report.surroundings.iter().map(Some).chain(std::iter::repeat(None)))
+        report.violations.iter().zip(report.contexts.iter().map(Some).chain(std::iter::repeat(None)))
     {
         let _ = writeln!(text, "\nVIOLATED {} at {}", violation.property.name(), violation.place);
         let _ = writeln!(text, "  {}", violation.what);

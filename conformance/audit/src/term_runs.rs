@@ -1,10 +1,9 @@
-//! The shape of a log: which term each of its indexes has. A run of entries of one term takes two numbers, however long
-//! it is.
+//! The terms of a log as runs of equal terms. A run takes two numbers, however long it is.
 
 use super::event::Change;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Shape {
+pub(super) struct TermRuns {
     base: u64,
     base_term: u64,
     /// First index and term of each run of equal terms after the base.
@@ -12,10 +11,10 @@ pub(super) struct Shape {
     last: u64,
 }
 
-impl Shape {
+impl TermRuns {
     /// A log that begins after a snapshot, or from nothing.
-    pub(super) fn based_on(base: u64, base_term: u64) -> Shape {
-        Shape { base, base_term, runs: Vec::new(), last: base }
+    pub(super) fn based_on(base: u64, base_term: u64) -> TermRuns {
+        TermRuns { base, base_term, runs: Vec::new(), last: base }
     }
 
     pub(super) fn base(&self) -> u64 {
@@ -73,7 +72,7 @@ impl Shape {
 
     fn switch(&mut self, index: u64, term: u64, keep_suffix: bool) {
         if !keep_suffix || self.last <= index {
-            *self = Shape::based_on(index, term);
+            *self = TermRuns::based_on(index, term);
             return;
         }
         let next = self.term_at(index + 1).unwrap_or(term);
@@ -89,16 +88,16 @@ mod tests {
 
     #[test]
     fn terms_are_found_through_appends_truncations_and_snapshots() {
-        let mut shape = Shape::default();
-        [1, 1, 2, 2, 5].into_iter().for_each(|term| shape.push(term));
-        let terms = |shape: &Shape| (0..=6).map(|index| shape.term_at(index)).collect::<Vec<_>>();
-        assert_eq!(terms(&shape), [Some(0), Some(1), Some(1), Some(2), Some(2), Some(5), None]);
-        shape.switch(3, 2, true);
-        assert_eq!(terms(&shape), [None, None, None, Some(2), Some(2), Some(5), None]);
-        assert!(shape.has(1, 9) && shape.has(4, 2) && !shape.has(4, 1) && !shape.has(6, 5));
-        shape.truncate(5);
-        assert_eq!((shape.last(), shape.last_term(), shape.base()), (4, 2, 3));
-        shape.switch(9, 6, false);
-        assert_eq!((shape.last(), shape.last_term(), shape.term_at(9)), (9, 6, Some(6)));
+        let mut term_runs = TermRuns::default();
+        [1, 1, 2, 2, 5].into_iter().for_each(|term| term_runs.push(term));
+        let terms = |term_runs: &TermRuns| (0..=6).map(|index| term_runs.term_at(index)).collect::<Vec<_>>();
+        assert_eq!(terms(&term_runs), [Some(0), Some(1), Some(1), Some(2), Some(2), Some(5), None]);
+        term_runs.switch(3, 2, true);
+        assert_eq!(terms(&term_runs), [None, None, None, Some(2), Some(2), Some(5), None]);
+        assert!(term_runs.has(1, 9) && term_runs.has(4, 2) && !term_runs.has(4, 1) && !term_runs.has(6, 5));
+        term_runs.truncate(5);
+        assert_eq!((term_runs.last(), term_runs.last_term(), term_runs.base()), (4, 2, 3));
+        term_runs.switch(9, 6, false);
+        assert_eq!((term_runs.last(), term_runs.last_term(), term_runs.term_at(9)), (9, 6, Some(6)));
     }
 }

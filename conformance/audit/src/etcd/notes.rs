@@ -1,7 +1,7 @@
 //! What is found while the lines are read.
 
-use crate::audit::property::{Findings, Property};
-use crate::audit::unexplained::{Cause, Collected};
+use crate::property::{Findings, Property};
+use crate::unexplained::{Cause, Collected};
 
 /// What is violated, and what is not explained.
 pub(super) struct Notes {

@@ -2,7 +2,7 @@
 
 use super::auditor::Auditor;
 use super::line::Event;
-use crate::audit::property::Here;
+use crate::property::Here;
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -23,7 +23,8 @@ struct Beside {
 }
 
 /// Whether a line looks like one of such a trace: an object with `nid` and `state`, or a logger's line around one.
-pub(crate) fn recognises(line: &[u8]) -> bool {
+#[must_use]
+pub fn recognises(line: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Head {
         #[serde(rename = "nid")]

@@ -2,7 +2,7 @@
 
 use super::line::{Conf, Event, Role};
 use super::notes::Notes;
-use crate::audit::Property;
+use crate::Property;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who leads a term, as far as lines show it.

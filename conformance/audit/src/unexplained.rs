@@ -2,7 +2,7 @@
 //! which, so it is neither "violated" nor "holds".
 
 use super::property::Here;
-use crate::trace::Place;
+use figure2_trace::Place;
 use serde::Serialize;
 
 /// What is not explained.

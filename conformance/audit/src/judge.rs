@@ -2,11 +2,11 @@
 //! nothing else: no rule of the protocol is run here.
 
 use super::event::{Change, Content, Event, Input, Message, Name, Outcome, Role, Sent, State, Step};
-use super::host::{Ballot, Host, Kept};
 use super::logs::{Logs, Writer};
 use super::property::{Findings, Here, Property};
+use super::server::{Ballot, Kept, Server};
 use super::timeline::{Kind, Timeline};
-use crate::trace::Line;
+use figure2_trace::Line;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(super) struct Judge {
     pub(super) findings: Findings,
     pub(super) timeline: Timeline,
     pub(super) logs: Logs,
-    hosts: BTreeMap<u8, Host>,
+    servers: BTreeMap<u8, Server>,
     /// Who won each election, and what its log was.
     leaders: BTreeMap<u64, u8>,
     pub(super) steps: u64,
@@ -28,7 +28,7 @@ impl Judge {
             findings: Findings::new(&[], &[]),
             timeline: Timeline::default(),
             logs: Logs::new(servers, in_order),
-            hosts: BTreeMap::new(),
+            servers: BTreeMap::new(),
             leaders: BTreeMap::new(),
             steps: 0,
         }
@@ -41,40 +41,40 @@ impl Judge {
 
     /// How many servers there were.
     pub(super) fn servers(&self) -> usize {
-        self.hosts.len()
+        self.servers.len()
     }
 
     /// The next line.
     pub(super) fn take(&mut self, file: &Arc<str>, number: u64, at: u64, position: u64, line: Line<Event>) {
-        let Line { server, run, event, .. } = line;
-        self.findings.here = Here { file: file.clone(), line: number, position, server: server.into(), at };
+        let Line { server: id, run, event, .. } = line;
+        self.findings.here = Here { file: file.clone(), line: number, position, server: id.into(), at };
         self.timeline.tick(at);
         if let Event::Start { persistent } = &event {
-            return self.start(server, run, &Kept::of(persistent), persistent);
+            return self.start(id, run, &Kept::of(persistent), persistent);
         }
-        let Some(mut host) = self.hosts.remove(&server) else { return };
+        let Some(mut server) = self.servers.remove(&id) else { return };
         // Of an older run, only what its tasks had under way.
-        let is_present = host.run == run;
+        let is_present = server.run == run;
         match event {
-            Event::Step(step) if is_present => self.step(server, &mut host, &step),
+            Event::Step(step) if is_present => self.step(id, &mut server, &step),
             Event::Write if is_present => {
-                let changes = std::mem::take(&mut host.unwritten);
-                host.writing.extend(changes);
+                let changes = std::mem::take(&mut server.unwritten);
+                server.writing.extend(changes);
             }
-            Event::Durable if is_present => self.durable(server, &mut host),
-            Event::Sent(sent) => self.sent(server, &mut host, &sent),
+            Event::Durable if is_present => self.durable(id, &mut server),
+            Event::Sent(sent) => self.sent(id, &mut server, &sent),
             Event::Deliver { index, term, command } => {
-                self.deliver(&mut host, is_present, (index, term), command);
+                self.deliver(&mut server, is_present, (index, term), command);
             }
             Event::DeliverSnapshot { index, term, data } => {
-                self.deliver_snapshot(&host, is_present, (index, term), data);
+                self.deliver_snapshot(&server, is_present, (index, term), data);
             }
             Event::Stop(_) if is_present => {
-                self.timeline.mark(at, server.into(), Kind::Stop, host.state.current_term);
+                self.timeline.mark(at, id.into(), Kind::Stop, server.state.current_term);
             }
             _ => {}
         }
-        self.hosts.insert(server, host);
+        self.servers.insert(id, server);
     }
 
     /// After the last line.
@@ -82,115 +82,115 @@ impl Judge {
         self.logs.finish(&mut self.findings);
     }
 
-    fn start(&mut self, server: u8, run: u32, found: &Kept, persistent: &super::event::Persistent) {
+    fn start(&mut self, id: u8, run: u32, found: &Kept, persistent: &super::event::Persistent) {
         let findings = &mut self.findings;
         let (at, term) = (findings.here.at, found.ballot.term);
         let log = &persistent.log;
-        let mut last = found.shape.term_at(found.shape.base()).unwrap_or_default();
+        let mut last = found.term_runs.term_at(found.term_runs.base()).unwrap_or_default();
         let grows = log.entries.iter().all(|entry| {
             let grows = entry.term >= last && entry.term > 0;
             last = entry.term;
             grows
         });
         findings.expect(Property::Recoverable, grows && last <= term, || {
-            format!("server {server} starts from a log whose terms go back, or beyond its term {term}")
+            format!("server {id} starts from a log whose terms go back, or beyond its term {term}")
         });
         let mut promised = Ballot::default();
-        if let Some(host) = self.hosts.get(&server) {
-            let (disk, ballot) = (&host.disk, found.ballot);
+        if let Some(server) = self.servers.get(&id) {
+            let (disk, ballot) = (&server.disk, found.ballot);
             findings.expect(Property::OneVote, disk.ballot.allows(ballot), || {
                 format!(
-                    "server {server} had {} on its disk, and restarts with {}",
+                    "server {id} had {} on its disk, and restarts with {}",
                     show(disk.ballot),
                     show(ballot)
                 )
             });
-            promised = host.promised;
+            promised = server.promised;
             findings.expect(Property::OneVote, promised.allows(ballot), || {
-                format!("server {server} told of {}, and restarts with {}", show(promised), show(ballot))
+                format!("server {id} told of {}, and restarts with {}", show(promised), show(ballot))
             });
-            findings.expect(Property::Recoverable, host.may_find(found), || {
+            findings.expect(Property::Recoverable, server.may_find(found), || {
                 format!(
-                    "server {server} restarts with a log up to index {} (term {}), not with what it had made durable",
-                    found.shape.last(),
-                    found.shape.last_term()
+                    "server {id} restarts with a log up to index {} (term {}), not with what it had made durable",
+                    found.term_runs.last(),
+                    found.term_runs.last_term()
                 )
             });
-            self.timeline.mark(at, server.into(), Kind::Restart, term);
+            self.timeline.mark(at, id.into(), Kind::Restart, term);
         } else {
-            self.timeline.mark(at, server.into(), Kind::Start, term);
+            self.timeline.mark(at, id.into(), Kind::Start, term);
         }
-        self.logs.start(server, term, &found.shape, log, findings);
-        self.hosts.insert(server, Host::start(run, found.clone(), promised));
+        self.logs.start(id, term, &found.term_runs, log, findings);
+        self.servers.insert(id, Server::start(run, found.clone(), promised));
     }
 
-    fn step(&mut self, server: u8, host: &mut Host, step: &Step) {
+    fn step(&mut self, id: u8, server: &mut Server, step: &Step) {
         self.steps += 1;
-        let (before, after) = (host.state, step.state);
-        self.compare(server, &before, step);
+        let (before, after) = (server.state, step.state);
+        self.compare(id, &before, step);
         let is_elected = after.role == Role::Leader
             && (before.role, before.current_term) != (Role::Leader, after.current_term);
         for change in &step.changes {
-            let writer = Writer { server, term: after.current_term, commit_before: before.commit_index };
-            self.logs.change(&writer, &host.memory.shape, change, &mut self.findings);
-            host.memory.apply(change);
+            let writer = Writer { server: id, term: after.current_term, commit_before: before.commit_index };
+            self.logs.change(&writer, &server.memory.term_runs, change, &mut self.findings);
+            server.memory.apply(change);
             if let Change::Snapshot { snapshot, .. } = change {
                 let index = snapshot.last_included_index;
                 let installed = index > before.commit_index;
                 let kind = if installed { Kind::SnapshotInstalled } else { Kind::SnapshotTaken };
-                self.timeline.mark(self.findings.here.at, server.into(), kind, index);
+                self.timeline.mark(self.findings.here.at, id.into(), kind, index);
             }
         }
-        let held = &host.memory;
-        let adds_up = (held.ballot.term, held.ballot.vote, held.shape.last(), held.shape.last_term())
+        let held = &server.memory;
+        let adds_up = (held.ballot.term, held.ballot.vote, held.term_runs.last(), held.term_runs.last_term())
             == (after.current_term, after.voted_for, after.last_log_index, after.last_log_term);
         self.findings.expect(Property::Recoverable, adds_up, || {
             format!(
-                "server {server} holds {} and a log up to {}, but its changes add up to {} and {}",
+                "server {id} holds {} and a log up to {}, but its changes add up to {} and {}",
                 show(Ballot { term: after.current_term, vote: after.voted_for }),
                 after.last_log_index,
                 show(held.ballot),
-                held.shape.last()
+                held.term_runs.last()
             )
         });
-        host.unwritten.extend(step.changes.iter().cloned());
+        server.unwritten.extend(step.changes.iter().cloned());
         if after.role == Role::Leader {
-            let own = Ballot { term: after.current_term, vote: Some(server) };
-            let durable = host.disk.ballot;
+            let own = Ballot { term: after.current_term, vote: Some(id) };
+            let durable = server.disk.ballot;
             self.findings.expect(Property::ElectionDurable, durable == own, || {
-                format!("server {server} leads term {}, with {} on its disk", own.term, show(durable))
+                format!("server {id} leads term {}, with {} on its disk", own.term, show(durable))
             });
         }
         if is_elected {
-            self.elected(server, host, after.current_term);
+            self.elected(id, server, after.current_term);
         }
         if after.commit_index > before.commit_index {
             let term = after.current_term;
             let range = (before.commit_index, after.commit_index);
-            self.logs.commit(server, &host.memory.shape, term, range, &mut self.findings);
+            self.logs.commit(id, &server.memory.term_runs, term, range, &mut self.findings);
             self.timeline.commit(self.findings.here.at, after.commit_index);
         }
         if step.outcome == Outcome::Installed {
-            host.delivered = after.last_applied;
+            server.delivered = after.last_applied;
         }
-        host.state = after;
+        server.state = after;
         if step.changes.iter().any(|change| matches!(change, Change::Snapshot { .. })) {
-            self.prune(host);
+            self.prune(server);
         }
     }
 
     /// What relates a step's state to the one before.
-    fn compare(&mut self, server: u8, before: &State, step: &Step) {
+    fn compare(&mut self, id: u8, before: &State, step: &Step) {
         let (after, findings) = (&step.state, &mut self.findings);
         let ballot = |state: &State| Ballot { term: state.current_term, vote: state.voted_for };
         let allowed = ballot(before).allows(ballot(after));
         findings.expect(Property::OneVote, allowed, || {
-            format!("server {server} goes from {} to {}", show(ballot(before)), show(ballot(after)))
+            format!("server {id} goes from {} to {}", show(ballot(before)), show(ballot(after)))
         });
         let grows = after.commit_index >= before.commit_index && after.last_applied >= before.last_applied;
         findings.expect(Property::NothingGoesBack, grows, || {
             format!(
-                "server {server} goes back from commit_index {} and last_applied {} to {} and {}",
+                "server {id} goes back from commit_index {} and last_applied {} to {} and {}",
                 before.commit_index, before.last_applied, after.commit_index, after.last_applied
             )
         });
@@ -201,13 +201,13 @@ impl Judge {
             };
             let keeps = after.last_log_index >= before.last_log_index && !step.changes.iter().any(deletes);
             findings.expect(Property::LeaderAppendOnly, keeps, || {
-                format!("server {server}, leader of term {}, deletes entries of its log", after.current_term)
+                format!("server {id}, leader of term {}, deletes entries of its log", after.current_term)
             });
         }
         if let Input::Receive(received) = &step.input {
             let is_taken = !matches!(step.outcome, Outcome::Rejected(_));
             findings.expect(Property::NoRejection, is_taken, || {
-                format!("server {server} rejects a message from server {}", received.from)
+                format!("server {id} rejects a message from server {}", received.from)
             });
             if let (Message::AppendEntries(head) | Message::InstallSnapshot(head), true) =
                 (&received.message, is_taken)
@@ -218,7 +218,7 @@ impl Judge {
                     !is_current || after.role == Role::Follower,
                     || {
                         format!(
-                            "server {server} takes entries or a snapshot of term {} as {:?}",
+                            "server {id} takes entries or a snapshot of term {} as {:?}",
                             head.term, after.role
                         )
                     },
@@ -228,71 +228,71 @@ impl Judge {
         let at = findings.here.at;
         match (before.role, after.role) {
             (Role::Leader, Role::Follower | Role::Candidate) => {
-                self.timeline.mark(at, server.into(), Kind::SteppedDown, after.current_term);
+                self.timeline.mark(at, id.into(), Kind::SteppedDown, after.current_term);
             }
             (_, Role::Candidate) if before.current_term != after.current_term => {
-                self.timeline.mark(at, server.into(), Kind::Candidate, after.current_term);
+                self.timeline.mark(at, id.into(), Kind::Candidate, after.current_term);
             }
             _ => {}
         }
     }
 
-    fn elected(&mut self, server: u8, host: &Host, term: u64) {
-        let first = *self.leaders.entry(term).or_insert(server);
-        self.findings.expect(Property::ElectionSafety, first == server, || {
-            format!("servers {first} and {server} both lead term {term}")
+    fn elected(&mut self, id: u8, server: &Server, term: u64) {
+        let first = *self.leaders.entry(term).or_insert(id);
+        self.findings.expect(Property::ElectionSafety, first == id, || {
+            format!("servers {first} and {id} both lead term {term}")
         });
-        self.timeline.mark(self.findings.here.at, server.into(), Kind::Leader, term);
-        self.logs.elected(server, term, &host.memory.shape, &mut self.findings);
+        self.timeline.mark(self.findings.here.at, id.into(), Kind::Leader, term);
+        self.logs.elected(id, term, &server.memory.term_runs, &mut self.findings);
     }
 
-    fn durable(&mut self, server: u8, host: &mut Host) {
-        for change in std::mem::take(&mut host.writing) {
-            self.logs.durable(server, &host.disk.shape, &change, &mut self.findings);
-            host.disk.apply(&change);
+    fn durable(&mut self, id: u8, server: &mut Server) {
+        for change in std::mem::take(&mut server.writing) {
+            self.logs.durable(id, &server.disk.term_runs, &change, &mut self.findings);
+            server.disk.apply(&change);
         }
     }
 
     /// A vote that is told to others, in a reply or as one's own candidacy, is given for good.
-    fn sent(&mut self, server: u8, host: &mut Host, sent: &Sent) {
+    fn sent(&mut self, id: u8, server: &mut Server, sent: &Sent) {
         let vote = match sent.message {
-            Name::RequestVote => server,
+            Name::RequestVote => id,
             Name::RequestVoteReply if sent.success => sent.to,
             _ => return,
         };
         let told = Ballot { term: sent.term, vote: Some(vote) };
-        let promised = host.promised;
+        let promised = server.promised;
         let stands = promised.term != told.term || promised.vote == told.vote;
         self.findings.expect(Property::OneVote, stands, || {
-            format!("server {server} told of {}, and now tells of {}", show(promised), show(told))
+            format!("server {id} told of {}, and now tells of {}", show(promised), show(told))
         });
         if told.term >= promised.term {
-            host.promised = told;
+            server.promised = told;
         }
     }
 
-    fn deliver(&mut self, host: &mut Host, is_present: bool, entry: (u64, u64), command: Content) {
-        let (index, server) = (entry.0, self.findings.here.server);
+    fn deliver(&mut self, server: &mut Server, is_present: bool, entry: (u64, u64), command: Content) {
+        let (index, id) = (entry.0, self.findings.here.server);
         if is_present {
-            let due = host.delivered + 1;
+            let due = server.delivered + 1;
             self.findings.expect(Property::AppliedInOrder, index == due, || {
-                format!("the service of server {server} gets index {index}, when {due} is due")
+                format!("the service of server {id} gets index {index}, when {due} is due")
             });
-            let commit_index = host.state.commit_index;
+            let commit_index = server.state.commit_index;
             self.findings.expect(Property::StateMachineSafety, index <= commit_index, || {
-                format!("server {server} applies index {index}, but holds only {commit_index} committed")
+                format!("server {id} applies index {index}, but holds only {commit_index} committed")
             });
-            host.delivered = index;
+            server.delivered = index;
         }
         self.logs.apply(entry, command, &mut self.findings);
     }
 
-    fn deliver_snapshot(&mut self, host: &Host, is_present: bool, last: (u64, u64), data: Content) {
-        let (index, server, delivered) = (last.0, self.findings.here.server, host.delivered);
+    fn deliver_snapshot(&mut self, server: &Server, is_present: bool, last: (u64, u64), data: Content) {
+        let (index, id, delivered) = (last.0, self.findings.here.server, server.delivered);
         if is_present {
             self.findings.expect(Property::AppliedInOrder, index >= delivered, || {
                 format!(
-                    "the service of server {server} gets a snapshot of index {index}, after index {delivered}"
+                    "the service of server {id} gets a snapshot of index {index}, after index {delivered}"
                 )
             });
         }
@@ -300,12 +300,10 @@ impl Judge {
     }
 
     /// Forgets what every server has in a snapshot, in memory and on disk.
-    fn prune(&mut self, stepping: &Host) {
-        let bases = self
-            .hosts
-            .values()
-            .chain([stepping])
-            .map(|host| host.memory.shape.base().min(host.disk.shape.base()).min(host.delivered));
+    fn prune(&mut self, stepping: &Server) {
+        let bases = self.servers.values().chain([stepping]).map(|server| {
+            server.memory.term_runs.base().min(server.disk.term_runs.base()).min(server.delivered)
+        });
         if let Some(lowest) = bases.min() {
             self.logs.prune(lowest);
         }

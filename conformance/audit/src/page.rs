@@ -1,9 +1,8 @@
 //! A report as one HTML page, which loads nothing.
 
-use super::surroundings::{Moment, Surroundings};
+use super::context::{Context, Moment};
 use super::{Clock, Kind, Mark, Report, Row, Timeline, Verdict, Violation};
-use crate::story::head;
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
@@ -30,7 +29,13 @@ pub fn html(report: &Report) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            (head(&format!("figure2 audit: {sentence}"), POLICY, CSS))
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "figure2 audit: " (sentence) }
+                style { (PreEscaped(CSS)) }
+            }
             body {
                 h1 { "Audit: " span class=(class) { (sentence) } }
                 p.muted { (report.files.join(", ")) }
@@ -40,7 +45,7 @@ pub fn html(report: &Report) -> String {
                 }
                 (properties(report))
                 @for (i, violation) in report.violations.iter().enumerate() {
-                    (broken(violation, report.surroundings.get(i)))
+                    (broken(violation, report.contexts.get(i)))
                 }
                 (unexplained(report))
                 h2 { "Time line" }
@@ -100,7 +105,7 @@ fn class(verdict: Verdict) -> &'static str {
     }
 }
 
-fn broken(violation: &Violation, around: Option<&Surroundings>) -> Markup {
+fn broken(violation: &Violation, around: Option<&Context>) -> Markup {
     html! {
         h2.bad { "Violated: " (violation.property.name()) }
         p { (violation.place) ": " (violation.what) }
@@ -111,7 +116,7 @@ fn broken(violation: &Violation, around: Option<&Surroundings>) -> Markup {
 }
 
 /// Time runs downwards, a line for each server; an arrow from where a message left to where it arrived.
-fn space_time(around: &Surroundings) -> Markup {
+fn space_time(around: &Context) -> Markup {
     let mut servers: Vec<u8> = around.moments.iter().map(|moment| moment.server).collect();
     servers.sort_unstable();
     servers.dedup();

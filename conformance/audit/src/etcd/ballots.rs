@@ -6,8 +6,8 @@
 
 use super::line::{Message, State, Type};
 use super::notes::Notes;
-use crate::audit::property::Property;
-use crate::audit::unexplained::Cause;
+use crate::property::Property;
+use crate::unexplained::Cause;
 use std::collections::HashMap;
 
 /// A term, and the vote in it; 0 is none.

@@ -1,6 +1,6 @@
 //! A line of such a trace.
 
-use crate::audit::number::reachable;
+use crate::number::reachable;
 use serde::{Deserialize, Deserializer, de};
 
 /// What a line tells: a node did something, and this is what it held at that moment.

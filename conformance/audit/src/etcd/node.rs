@@ -11,8 +11,8 @@ use super::ballots::{Ballot, Kept};
 use super::leading::{Campaign, Leading};
 use super::line::{Conf, Event, Message, Name, Role, State, Type, Voters};
 use super::notes::Notes;
-use crate::audit::Property;
-use crate::audit::unexplained::Cause;
+use crate::Property;
+use crate::unexplained::Cause;
 
 /// So many snapshots may wait to be installed at once.
 const SNAPSHOTS: usize = 16;

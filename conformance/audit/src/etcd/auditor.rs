@@ -7,10 +7,10 @@ use super::line::{Event, Message, Name, Role, Type};
 use super::network::{Network, Origin, contradiction};
 use super::node::{self, Node};
 use super::notes::Notes;
-use crate::audit::property::{Findings, Property};
-use crate::audit::timeline::Clock;
-use crate::audit::unexplained::{Cause, Collected};
-use crate::audit::{Kind, Report, Timeline, rows};
+use crate::property::{Findings, Property};
+use crate::timeline::Clock;
+use crate::unexplained::{Cause, Collected};
+use crate::{Kind, Report, Timeline, rows};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -281,7 +281,7 @@ impl Auditor {
             uncompared: 0,
             widest: 0,
             timeline: self.timeline,
-            surroundings: Vec::new(),
+            contexts: Vec::new(),
         }
     }
 }

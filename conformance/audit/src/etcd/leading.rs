@@ -3,8 +3,8 @@
 use super::line::{Conf, Event, Message};
 use super::node::Held;
 use super::notes::Notes;
-use crate::audit::Property;
-use crate::audit::unexplained::Cause;
+use crate::Property;
+use crate::unexplained::Cause;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A candidate's search for votes.

@@ -1,6 +1,6 @@
 //! What must hold of a run, and what was found.
 
-use crate::trace::Place;
+use figure2_trace::Place;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -218,21 +218,5 @@ impl Findings {
 
     pub(super) fn broken(&self, property: Property) -> u64 {
         self.broken[property as usize]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use figure2_model::Safety;
-
-    #[test]
-    fn the_names_are_the_models_and_what_recordings_do_not_show_is_left_to_others() {
-        let names = Property::ALL.map(Property::name);
-        let of_model = Safety::ALL.map(Safety::name);
-        assert!(names.iter().all(|name| of_model.contains(name)), "{names:?}");
-        let left: Vec<&str> = of_model.into_iter().filter(|name| !names.contains(name)).collect();
-        // What a leader counts for its limits is in no recording.
-        assert_eq!(left, ["within the limits", "linearizable"]);
     }
 }
