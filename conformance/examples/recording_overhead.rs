@@ -19,7 +19,7 @@ use figure2::{
     SnapshotData, Storage, StorageError,
 };
 use figure2_conformance::audit::audit;
-use figure2_conformance::trace::{Reader, Recorder};
+use figure2_conformance::trace::{self, Recorder};
 use figure2_conformance::validate::validate;
 use std::collections::HashMap;
 use std::fs::File;
@@ -214,13 +214,13 @@ fn run(kind: Kind, record: Option<&Path>, clients: usize, time: Duration) -> any
 /// How fast the two judges are, and what they say.
 fn judge(path: &Path) -> anyhow::Result<()> {
     let start = ProcessTime::now();
-    let report = audit(&|| Ok(vec![Reader::open(path, false)?]))?;
+    let report = audit(&|| Ok(vec![trace::open(path, false)?]))?;
     let rate = report.lines as f64 / start.elapsed().as_secs_f64();
     println!("audit: {} lines, {rate:.0} lines per second of CPU time, {}", report.lines, report.sentence());
     let start = ProcessTime::now();
-    let report = validate(vec![Reader::open(path, false)?])?;
+    let report = validate(vec![trace::open(path, false)?])?;
     let rate = report.counts.lines as f64 / start.elapsed().as_secs_f64();
-    let sentence = report.refusal.map_or("valid".to_owned(), |refusal| refusal.to_string());
+    let sentence = report.rejection.map_or("valid".to_owned(), |rejection| rejection.to_string());
     println!("validate: {} lines, {rate:.0} lines per second of CPU time, {sentence}", report.counts.lines);
     Ok(())
 }

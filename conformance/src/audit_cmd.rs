@@ -1,7 +1,7 @@
 //! `figure2 audit`: judges recorded runs without the core.
 
 use crate::audit::{Report, audit, etcd, html, json, junit, text};
-use crate::trace::{FORMAT, Reader, is_trace};
+use crate::trace::{self, FORMAT, is_recording};
 use anyhow::{Context as _, bail};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -68,7 +68,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
     };
     let report = match from {
         From::Figure2 => {
-            let open = || args.traces.iter().map(|path| Reader::open(path, args.cut_off)).collect();
+            let open = || args.traces.iter().map(|path| trace::open(path, args.cut_off)).collect();
             audit(&open)?
         }
         From::Etcd => etcd::audit_files(&args.traces, args.cut_off)?,
@@ -119,7 +119,7 @@ fn recognise_one(path: &Path) -> anyhow::Result<From> {
     let read = file.take(BEGINNING).read_to_end(&mut beginning);
     read.with_context(|| format!("{name} cannot be read"))?;
     // What is empty is said to be so by who reads it.
-    if beginning.trim_ascii().is_empty() || is_trace(&beginning) {
+    if beginning.trim_ascii().is_empty() || is_recording(&beginning) {
         return Ok(From::Figure2);
     }
     if beginning.split(|byte| *byte == b'\n').any(etcd::recognises) {

@@ -1,6 +1,6 @@
 //! `figure2 validate`: takes recorded servers' steps again, and names the first that cannot be.
 
-use crate::trace::Reader;
+use crate::trace::{self, Reader};
 use crate::validate::{Counts, Report, validate};
 use figure2_core::Rule;
 use std::path::PathBuf;
@@ -29,18 +29,18 @@ pub struct ValidateArgs {
 pub fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let opened: Result<Vec<Reader>, _> =
-        args.traces.iter().map(|path| Reader::open(path, args.cut_off)).collect();
-    let Report { counts, refusal } = validate(opened?)?;
+        args.traces.iter().map(|path| trace::open(path, args.cut_off)).collect();
+    let Report { counts, rejection } = validate(opened?)?;
     let seconds = start.elapsed().as_secs_f64();
     print_counts(&counts);
     println!("time: {seconds:.2} s, {:.0} lines/s", counts.lines as f64 / seconds.max(1e-9));
-    match refusal {
+    match rejection {
         None => {
             println!("verdict: valid");
             Ok(ExitCode::SUCCESS)
         }
-        Some(refusal) => {
-            println!("REFUSED {refusal}");
+        Some(rejection) => {
+            println!("REFUSED {rejection}");
             println!("verdict: not valid; what follows that line was not judged");
             Ok(ExitCode::from(1))
         }

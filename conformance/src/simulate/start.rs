@@ -7,7 +7,8 @@
 
 use super::store::{Request, Store};
 use crate::conform::convert;
-use crate::trace::Payload;
+use crate::trace::convert::ToTrace as _;
+use crate::trace::{self, Payload};
 use bytes::Bytes;
 use figure2::{Command, Persistent, SnapshotData};
 use figure2_core::{Envelope, Index, Log, Message};
@@ -114,9 +115,9 @@ impl Start {
     }
 
     /// The messages on their way, as a trace shows them.
-    pub(super) fn recorded(&self) -> Vec<Envelope<Payload, Payload>> {
+    pub(super) fn recorded(&self) -> Vec<trace::Envelope> {
         let shown = |content: &Bytes| Payload::of(content);
-        self.messages().map(|(_, message)| convert::translate(&message, shown, shown)).collect()
+        self.messages().map(|(_, message)| convert::translate(&message, shown, shown).to_trace()).collect()
     }
 
     /// Until when messages come to the network, in ms.

@@ -54,7 +54,7 @@ pub fn html(account: &Account) -> String {
 }
 
 /// The head of a page that loads nothing: its content security policy says so, and its style is in it.
-pub(crate) fn head(title: &str, policy: &str, css: &str) -> Markup {
+fn head(title: &str, policy: &str, css: &str) -> Markup {
     html! {
         head {
             meta charset="utf-8";

@@ -10,7 +10,6 @@ mod svg;
 
 pub use diagram::diagram;
 pub use file::{TraceFile, TraceFileError};
-pub(crate) use html::head;
 pub use html::html;
 pub use mermaid::mermaid;
 pub use rulebook::{FIGURE2, ReplayError, find_mutant};

@@ -1,9 +1,9 @@
 //! One test, run once.
 
 use super::{LabTest, second};
+use crate::instrument::panics::{self, Collected};
+use crate::instrument::recording::Recording;
 use crate::tester::{Cluster, Digest, Failure, Figures, Settings, TraceSummary, mix};
-use crate::watch::panics::{self, Collected};
-use crate::watch::recording::Recording;
 use bytes::Bytes;
 use cpu_time::ThreadTime;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,18 +1,17 @@
-//! What a recorder keeps while nodes run: their events as they told them, one behind the other, with who and when. To
-//! make lines of JSON of them costs several times what the nodes spend on telling, so it is done when the trace is read.
+//! What a recorder keeps while nodes run: their events as they were emitted, one behind the other, each with its server
+//! and its time. To make lines of JSON of them costs several times as much as to emit them, so it is done when the trace
+//! is read.
 //!
-//! A capture is [`MAGIC`], when it began (as in the [`Header`]), and records; numbers are little-endian. A record is the
+//! A capture is [`CAPTURE`], when it began (as in the [`Header`]), and records; numbers are little-endian. A record is the
 //! length of its event (4 bytes), the server (1), the node (8), the microseconds since it began (8) and the event. The
 //! last is [`END`] in the place of a length, and how many records there are (8): without it, the capture is cut off.
 
-use super::payload::Shown;
-use super::{End, FORMAT, Header, Line, VERSION};
-use figure2::record::{self, Event};
+use super::convert::ToTrace as _;
+use figure2::record;
+use figure2_trace::{CAPTURE, End, Event, FORMAT, Header, Line, Shown, VERSION};
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read, Write as _};
 
-/// How a capture begins: no text does so.
-pub(super) const MAGIC: [u8; 8] = *b"\0figure2";
 /// In the place of a length: nothing follows.
 const END: u32 = u32::MAX;
 /// Bytes of a record before its event.
@@ -20,7 +19,7 @@ const HEAD: usize = 21;
 
 /// How a capture begins that began at so many microseconds since 1970, or 0.
 pub(super) fn beginning(began: u64) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
+    let mut bytes = CAPTURE.to_vec();
     bytes.extend_from_slice(&began.to_le_bytes());
     bytes
 }
@@ -53,7 +52,7 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: Read> Lines<R> {
-    /// Of what stands behind [`MAGIC`].
+    /// Of what stands behind [`CAPTURE`].
     pub(super) fn new(mut from: R) -> io::Result<Lines<R>> {
         let began = u64::from_le_bytes(array(&mut from)?);
         Ok(Lines { from, writer: Writer::new(began), read: 0, event: Vec::new(), over: false })
@@ -147,7 +146,8 @@ impl Writer {
     }
 
     fn write(&mut self, node: u64, server: u8, at: u64, event: &[u8]) -> io::Result<()> {
-        let event: Event<Shown<'_>, Shown<'_>> = record::decode(event).map_err(io::Error::other)?;
+        let event: record::Event<Shown<'_>, Shown<'_>> = record::decode(event).map_err(io::Error::other)?;
+        let event = event.to_trace();
         if let (0, Event::Start { config, .. }) = (self.lines, &event) {
             let format = FORMAT.to_owned();
             let (servers, began) = (config.servers, self.began);

@@ -1,19 +1,19 @@
-//! The trace of real servers: what a recorded node tells, one JSON object a line (docs/trace-format.md).
+//! The trace of real servers, where it meets the node and the core.
 //!
-//! [`Recorder`] takes the events in and writes the file; [`Reader`] reads it back, and refuses one that is empty, cut
-//! off, or has a line too few. Neither judges what the lines say: that is [`validate`](crate::validate) and
-//! [`audit`](crate::audit).
+//! The lines and their reader are those of the crate [`figure2_trace`], which knows nothing of the core. Here are the two
+//! things that need both: [`Recorder`] takes in what recorded nodes emit and keeps it as a capture, and [`convert`] turns
+//! the core's types into the structs of a trace and back. [`open`] reads a file, whether it is a capture or text.
+//!
+//! Nothing here judges what the lines say: that is [`validate`](crate::validate) and [`audit`](crate::audit).
 
 mod capture;
+pub mod convert;
 mod etcd;
-mod format;
-mod payload;
-mod reader;
+mod files;
 mod recorder;
 
 pub use etcd::tell as tell_as_etcd;
-pub use format::{End, FORMAT, Header, Line, VERSION};
-pub use payload::Payload;
-pub(crate) use reader::is_trace;
-pub use reader::{Place, Problem, Raw, Reader, Sequence, TraceError, text_of};
+pub use figure2_trace::*;
+pub(crate) use files::is_recording;
+pub use files::{of_bytes, open, text_of};
 pub use recorder::{Recorder, ToFile};

@@ -1,7 +1,8 @@
 //! Takes in what recorded nodes tell, and keeps it as a capture.
 
-use super::capture::{self, Lines, MAGIC};
+use super::capture::{self, Lines};
 use figure2::record::TARGET;
+use figure2_trace::CAPTURE;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -55,7 +56,7 @@ impl Recorder {
         Recorder::new(Box::new(clock), 0, false)
     }
 
-    /// Writes a capture to a new file while it records, on a thread of its own. [`Reader`](super::Reader) reads it as a
+    /// Writes a capture to a new file while it records, on a thread of its own. [`open`](super::open) reads it as a
     /// trace.
     ///
     /// # Errors
@@ -95,7 +96,7 @@ impl Recorder {
             (std::mem::take(&mut queue.waiting), queue.records)
         };
         let (beginning, ending) = (capture::beginning(self.shared.began), capture::ending(records));
-        let behind_magic = beginning.get(MAGIC.len()..).unwrap_or_default();
+        let behind_magic = beginning.get(CAPTURE.len()..).unwrap_or_default();
         let mut lines = Lines::new(behind_magic.chain(waiting.as_slice()).chain(ending.as_slice()))?;
         let mut text = Vec::new();
         lines.read_to_end(&mut text)?;

@@ -4,20 +4,21 @@
 //! beside it is the driver: that it told the core of a write only after it, sent what the steps left and not before
 //! their changes were durable, delivered what was committed, and restarted from what had been saved.
 
-mod life;
 mod network;
 mod queue;
+mod replayed_node;
 
 pub use network::Network;
 
-use crate::trace::{Line, Payload, Place, Reader, Sequence, TraceError};
+use crate::trace::convert::{ReplayPayload, ToCore as _};
+use crate::trace::{Line, Place, Reader, Sequence, TraceError};
 use figure2::record::Event;
 use figure2_core::{Persistent, Rule, RuleSet, ServerId, Snapshot};
-use life::Life;
+use replayed_node::ReplayedNode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-type Disk = Persistent<Payload, Payload>;
+type Disk = Persistent<ReplayPayload, ReplayPayload>;
 
 /// What was consumed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,9 +49,9 @@ pub struct Counts {
     pub rules: RuleSet,
 }
 
-/// The first thing that cannot be.
+/// The first line that is rejected, and why.
 #[derive(Clone, Debug)]
-pub struct Refusal {
+pub struct Rejection {
     /// Where it stands.
     pub place: Place,
     /// The server.
@@ -67,7 +68,7 @@ pub struct Refusal {
     pub rules: RuleSet,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: server {}, run {}: {}", self.place, self.server, self.run, self.what)?;
         if let Some(expected) = &self.expected {
@@ -83,35 +84,35 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What is wrong with an event, before its place is known.
-pub(crate) struct Objection {
+/// What does not fit in an event, before its place is known.
+pub(crate) struct Mismatch {
     what: String,
     expected: Option<String>,
     found: Option<String>,
     rules: RuleSet,
 }
 
-impl Objection {
-    fn new(what: impl Into<String>) -> Objection {
-        Objection { what: what.into(), expected: None, found: None, rules: RuleSet::EMPTY }
+impl Mismatch {
+    fn new(what: impl Into<String>) -> Mismatch {
+        Mismatch { what: what.into(), expected: None, found: None, rules: RuleSet::EMPTY }
     }
 
-    fn expected(self, expected: impl fmt::Display) -> Objection {
-        Objection { expected: Some(expected.to_string()), ..self }
+    fn expected(self, expected: impl fmt::Display) -> Mismatch {
+        Mismatch { expected: Some(expected.to_string()), ..self }
     }
 
-    fn found(self, found: impl fmt::Display) -> Objection {
-        Objection { found: Some(found.to_string()), ..self }
+    fn found(self, found: impl fmt::Display) -> Mismatch {
+        Mismatch { found: Some(found.to_string()), ..self }
     }
 }
 
 /// How a validation ended.
 #[derive(Debug)]
 pub struct Report {
-    /// What was consumed, up to the refusal if there is one.
+    /// What was consumed, up to the rejection if there is one.
     pub counts: Counts,
     /// The first thing that cannot be; none when the trace is valid.
-    pub refusal: Option<Refusal>,
+    pub rejection: Option<Rejection>,
 }
 
 /// Takes the traces again, one file after the other. Several files of one server are its runs in order.
@@ -121,13 +122,13 @@ pub struct Report {
 pub fn validate(readers: Vec<Reader>) -> Result<Report, TraceError> {
     let mut validator = Validator::default();
     for mut reader in readers {
-        if let Some(refusal) = validator.read(&mut reader)? {
-            return Ok(Report { counts: validator.counts, refusal: Some(refusal) });
+        if let Some(rejection) = validator.read(&mut reader)? {
+            return Ok(Report { counts: validator.counts, rejection: Some(rejection) });
         }
     }
     let unsent = validator.network.finish();
     validator.counts.unchecked = unsent.unchecked;
-    Ok(Report { counts: validator.counts, refusal: unsent.refusal })
+    Ok(Report { counts: validator.counts, rejection: unsent.rejection })
 }
 
 #[derive(Default)]
@@ -143,14 +144,16 @@ struct Validator {
 struct Progress {
     sequence: Sequence,
     /// By server and run. Of a server's older run, the tasks may have something under way while the newer starts.
-    lives: BTreeMap<(u8, u32), Life>,
+    nodes: BTreeMap<(u8, u32), ReplayedNode>,
 }
 
 impl Validator {
-    fn read(&mut self, reader: &mut Reader) -> Result<Option<Refusal>, TraceError> {
+    fn read(&mut self, reader: &mut Reader) -> Result<Option<Rejection>, TraceError> {
         self.counts.files += 1;
         let cluster = reader.header().servers;
-        reader.header().on_their_way.iter().for_each(|envelope| self.network.was_sent(envelope));
+        for envelope in &reader.header().on_their_way {
+            self.network.was_sent(&envelope.clone().to_core());
+        }
         let file = reader.file().clone();
         let mut progress = Progress::default();
         loop {
@@ -163,13 +166,13 @@ impl Validator {
             progress.sequence.follow(server, run, seq).map_err(|problem| reader.error(problem))?;
             self.counts.lines += 1;
             let place = Place { file: file.clone(), line: number };
-            if let Err(objection) = self.take(&mut progress, cluster, &place, line) {
-                let Objection { what, expected, found, rules } = objection;
-                return Ok(Some(Refusal { place, server, run, what, expected, found, rules }));
+            if let Err(mismatch) = self.take(&mut progress, cluster, &place, line) {
+                let Mismatch { what, expected, found, rules } = mismatch;
+                return Ok(Some(Rejection { place, server, run, what, expected, found, rules }));
             }
         }
-        for ((server, _), life) in progress.lives {
-            self.disks.insert(server, reader.is_whole().then(|| life.recoverable()));
+        for ((server, _), node) in progress.nodes {
+            self.disks.insert(server, reader.is_whole().then(|| node.recoverable()));
             if !reader.is_whole() {
                 self.network.is_cut_off(ServerId(server));
             }
@@ -183,16 +186,17 @@ impl Validator {
         cluster: u8,
         place: &Place,
         line: Line,
-    ) -> Result<(), Objection> {
+    ) -> Result<(), Mismatch> {
         let Line { server, run, event, .. } = line;
+        let event = event.to_core();
         let counts = &mut self.counts;
         if let Event::Start { config, persistent } = event {
             if config.servers != cluster {
-                let objection =
-                    Objection::new("the server starts in a cluster of another size than the header's");
-                return Err(objection.expected(cluster).found(config.servers));
+                let mismatch =
+                    Mismatch::new("the server starts in a cluster of another size than the header's");
+                return Err(mismatch.expected(cluster).found(config.servers));
             }
-            let before = progress.lives.get(&(server, run.wrapping_sub(1))).map(Life::recoverable);
+            let before = progress.nodes.get(&(server, run.wrapping_sub(1))).map(ReplayedNode::recoverable);
             let before = before.or_else(|| self.disks.remove(&server).flatten());
             if before.is_some() {
                 counts.restarts += 1;
@@ -201,13 +205,13 @@ impl Validator {
             counts.runs += 1;
             counts.servers.insert(server);
             self.network.is_recorded(ServerId(server));
-            let life = Life::start(ServerId(server), config, persistent, before)?;
-            progress.lives.insert((server, run), life);
-            progress.lives.retain(|(other, older), _| *other != server || older.saturating_add(1) >= run);
+            let node = ReplayedNode::start(ServerId(server), config, persistent, before)?;
+            progress.nodes.insert((server, run), node);
+            progress.nodes.retain(|(other, older), _| *other != server || older.saturating_add(1) >= run);
             return Ok(());
         }
-        let Some(life) = progress.lives.get_mut(&(server, run)) else {
-            return Err(Objection::new("a run begins with its start"));
+        let Some(node) = progress.nodes.get_mut(&(server, run)) else {
+            return Err(Mismatch::new("a run begins with its start"));
         };
         match event {
             Event::Start { .. } => Ok(()),
@@ -217,30 +221,30 @@ impl Validator {
                     counts.received += 1;
                     self.network.received(place, server, run, envelope);
                 }
-                counts.rules = counts.rules.union(life.step(step)?);
+                counts.rules = counts.rules.union(node.step(step)?);
                 Ok(())
             }
             Event::Write => {
                 counts.writes += 1;
-                life.write()
+                node.write()
             }
-            Event::Durable => life.durable(),
+            Event::Durable => node.durable(),
             Event::Sent(sent) => {
                 counts.sent += 1;
-                let envelope = life.sent(&sent)?;
+                let envelope = node.sent(&sent)?;
                 self.network.sent(place, &envelope)
             }
             Event::Deliver { index, term, command } => {
                 counts.delivered += 1;
-                life.deliver(index, term, &command)
+                node.deliver(index, term, &command)
             }
             Event::DeliverSnapshot { index, term, data } => {
                 counts.delivered += 1;
                 let (last_included_index, last_included_term) = (index, term);
-                life.deliver_snapshot(&Snapshot { last_included_index, last_included_term, data })
+                node.deliver_snapshot(&Snapshot { last_included_index, last_included_term, data })
             }
             Event::Stop { .. } => {
-                life.stop();
+                node.stop();
                 Ok(())
             }
         }

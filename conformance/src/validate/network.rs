@@ -1,12 +1,14 @@
 //! The network against itself: nothing is received that was not sent.
 
-use super::{Objection, Refusal};
-use crate::trace::{Payload, Place};
+use super::queue::json;
+use super::{Mismatch, Rejection};
+use crate::trace::Place;
+use crate::trace::convert::{ReplayPayload, ToTrace as _};
 use figure2_core::{Envelope, RuleSet, ServerId, ServerSet};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-type Message = Envelope<Payload, Payload>;
+type Message = Envelope<ReplayPayload, ReplayPayload>;
 
 /// All messages sent, and those received that nobody has sent yet. Messages may be lost, late, reordered and repeated,
 /// so a set is kept, and not how often.
@@ -28,7 +30,7 @@ struct Arrival {
 
 /// What came out at the end.
 pub(super) struct Unsent {
-    pub(super) refusal: Option<Refusal>,
+    pub(super) rejection: Option<Rejection>,
     /// Kinds of messages from servers without a whole trace.
     pub(super) unchecked: u64,
 }
@@ -53,7 +55,7 @@ impl Network {
                 server,
                 run,
                 from: message.from,
-                shown: serde_json::to_string(message).unwrap_or_default(),
+                shown: json(&message.clone().to_trace()),
             });
         }
     }
@@ -64,12 +66,12 @@ impl Network {
     }
 
     /// A server sent a message.
-    pub(super) fn sent(&mut self, place: &Place, message: &Message) -> Result<(), Objection> {
+    pub(super) fn sent(&mut self, place: &Place, message: &Message) -> Result<(), Mismatch> {
         let digest = digest(message);
         self.sent.insert(digest);
         match self.unsent.remove(&digest) {
             // Within a file, the lines are in the order in which things happened.
-            Some(arrival) if arrival.place.file == place.file => Err(Objection::new(format!(
+            Some(arrival) if arrival.place.file == place.file => Err(Mismatch::new(format!(
                 "the message leaves only now, and was received at {} already",
                 arrival.place
             ))
@@ -89,7 +91,7 @@ impl Network {
                 first = Some(arrival);
             }
         }
-        let refusal = first.map(|Arrival { place, server, run, from, shown }| Refusal {
+        let rejection = first.map(|Arrival { place, server, run, from, shown }| Rejection {
             place,
             server,
             run,
@@ -98,7 +100,7 @@ impl Network {
             found: Some(shown),
             rules: RuleSet::EMPTY,
         });
-        Unsent { refusal, unchecked }
+        Unsent { rejection, unchecked }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a run still has to do: write, send, deliver. The node writes, replies, sends requests and delivers each in the order
 //! of the steps; a reply and a request of different steps may overtake each other, for two tasks let them go.
 
-use super::{Disk, Objection};
-use crate::trace::Payload;
+use super::{Disk, Mismatch};
+use crate::trace::convert::{ReplayPayload, ToTrace as _};
 use figure2::record::Sent;
 use figure2_core::{Batch, Snapshot};
 use figure2_core::{Change, Effects, Envelope, Index, Persisted, Server, Term};
@@ -10,11 +10,11 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
-type Message = Envelope<Payload, Payload>;
+type Message = Envelope<ReplayPayload, ReplayPayload>;
 
 /// A write under way, and what may be told to the server once it is durable.
 struct Writing {
-    changes: Vec<Change<Payload, Payload>>,
+    changes: Vec<Change<ReplayPayload, ReplayPayload>>,
     persisted: Option<Persisted>,
 }
 
@@ -22,7 +22,7 @@ struct Writing {
 pub(super) struct Outbox {
     disk: Disk,
     /// Changes since the last write.
-    unwritten: Vec<Change<Payload, Payload>>,
+    unwritten: Vec<Change<ReplayPayload, ReplayPayload>>,
     writing: Option<Writing>,
     persisted: Option<Persisted>,
     /// How many changes were made, and how many of them are durable.
@@ -52,7 +52,7 @@ impl Outbox {
     }
 
     /// Takes in what a step left.
-    pub(super) fn push(&mut self, mut effects: Effects<Payload, Payload>) {
+    pub(super) fn push(&mut self, mut effects: Effects<ReplayPayload, ReplayPayload>) {
         let changes = effects.record().changes();
         self.made += changes.len() as u64;
         self.unwritten.extend(changes.iter().cloned());
@@ -67,12 +67,12 @@ impl Outbox {
         }
     }
 
-    pub(super) fn write(&mut self) -> Result<(), Objection> {
+    pub(super) fn write(&mut self) -> Result<(), Mismatch> {
         if self.writing.is_some() {
-            return Err(Objection::new("a write begins before the one under way is durable"));
+            return Err(Mismatch::new("a write begins before the one under way is durable"));
         }
         if self.unwritten.is_empty() {
-            return Err(Objection::new("a write of nothing: no step changed anything since the last"));
+            return Err(Mismatch::new("a write of nothing: no step changed anything since the last"));
         }
         let changes = std::mem::take(&mut self.unwritten);
         self.writing = Some(Writing { changes, persisted: self.persisted.take() });
@@ -80,9 +80,9 @@ impl Outbox {
     }
 
     /// What may be told to the server now.
-    pub(super) fn durable(&mut self) -> Result<Option<Persisted>, Objection> {
+    pub(super) fn durable(&mut self) -> Result<Option<Persisted>, Mismatch> {
         let Some(Writing { changes, persisted }) = self.writing.take() else {
-            return Err(Objection::new("a write is durable that did not begin"));
+            return Err(Mismatch::new("a write is durable that did not begin"));
         };
         self.durable += changes.len() as u64;
         changes.into_iter().for_each(|change| self.disk.apply(change));
@@ -90,7 +90,7 @@ impl Outbox {
     }
 
     /// The message that leaves, if it is the next one and its changes are durable.
-    pub(super) fn sent(&mut self, sent: &Sent) -> Result<Message, Objection> {
+    pub(super) fn sent(&mut self, sent: &Sent) -> Result<Message, Mismatch> {
         let is_next = |message: Option<&Message>| message.is_some_and(|next| Sent::of(next) == *sent);
         if is_next(self.early.front())
             && let Some(message) = self.early.pop_front()
@@ -106,7 +106,7 @@ impl Outbox {
             if *changes > durable {
                 let what =
                     "a message leaves before the changes of its step, and of those before it, are durable";
-                return Err(Objection::new(what).found(json(sent)));
+                return Err(Mismatch::new(what).found(json(&sent.to_trace())));
             }
             let message = message.clone();
             waiting.pop_front();
@@ -115,10 +115,10 @@ impl Outbox {
         let waiting = [self.replies.front(), self.requests.front()];
         let next =
             self.early.front().into_iter().chain(waiting.into_iter().flatten().map(|(_, message)| message));
-        let shown: Vec<String> = next.map(|message| json(&Sent::of(message))).collect();
+        let shown: Vec<String> = next.map(|message| json(&Sent::of(message).to_trace())).collect();
         let due = if shown.is_empty() { "nothing".to_owned() } else { shown.join(" or ") };
         let what = "a message leaves that is not the next one the steps made";
-        Err(Objection::new(what).expected(due).found(json(sent)))
+        Err(Mismatch::new(what).expected(due).found(json(&sent.to_trace())))
     }
 
     /// Nothing that waits leaves any more.
@@ -143,9 +143,9 @@ pub(super) struct Deliveries {
     /// Index of the last entry it has, or was handed.
     last: Index,
     /// Committed and not handed over yet; the first has index `last` + 1.
-    entries: VecDeque<(Term, Payload)>,
+    entries: VecDeque<(Term, ReplayPayload)>,
     /// Snapshots from leaders that the service may be handed.
-    offers: Vec<Snapshot<Payload>>,
+    offers: Vec<Snapshot<ReplayPayload>>,
     committed: Index,
 }
 
@@ -161,12 +161,16 @@ impl Deliveries {
     }
 
     /// Whether this snapshot was offered and is still to be answered.
-    pub(super) fn is_offered(&self, snapshot: &Snapshot<Payload>) -> bool {
+    pub(super) fn is_offered(&self, snapshot: &Snapshot<ReplayPayload>) -> bool {
         self.offers.contains(snapshot)
     }
 
     /// After a step.
-    pub(super) fn observe(&mut self, server: &Server<Payload, Payload>, installed: Option<Index>) {
+    pub(super) fn observe(
+        &mut self,
+        server: &Server<ReplayPayload, ReplayPayload>,
+        installed: Option<Index>,
+    ) {
         if let Some(index) = installed {
             // The service has switched, or will before it gets anything else.
             self.last = index;
@@ -183,20 +187,23 @@ impl Deliveries {
         }
     }
 
-    pub(super) fn deliver(&mut self, index: Index, term: Term, command: &Payload) -> Result<(), Objection> {
+    pub(super) fn deliver(
+        &mut self,
+        index: Index,
+        term: Term,
+        command: &ReplayPayload,
+    ) -> Result<(), Mismatch> {
         let due = self.last.next();
         if index != due {
             let what = "an entry is handed to the service out of order";
-            return Err(Objection::new(what)
-                .expected(format!("index {due}"))
-                .found(format!("index {index}")));
+            return Err(Mismatch::new(what).expected(format!("index {due}")).found(format!("index {index}")));
         }
         let Some((due_term, due_command)) = self.entries.pop_front() else {
-            return Err(Objection::new(format!("the entry at index {index} is handed over uncommitted")));
+            return Err(Mismatch::new(format!("the entry at index {index} is handed over uncommitted")));
         };
         self.last = index;
         if (term, command) != (due_term, &due_command) {
-            return Err(Objection::new(format!(
+            return Err(Mismatch::new(format!(
                 "what is handed over at index {index} is not what is committed"
             ))
             .expected(format!("term {due_term}: {due_command}"))
@@ -205,12 +212,12 @@ impl Deliveries {
         Ok(())
     }
 
-    pub(super) fn deliver_snapshot(&self, snapshot: &Snapshot<Payload>) -> Result<(), Objection> {
+    pub(super) fn deliver_snapshot(&self, snapshot: &Snapshot<ReplayPayload>) -> Result<(), Mismatch> {
         if self.is_offered(snapshot) {
             Ok(())
         } else {
             let what = "a snapshot is handed to the service that no leader sent";
-            Err(Objection::new(what).found(json(snapshot)))
+            Err(Mismatch::new(what).found(json(&snapshot.clone().to_trace())))
         }
     }
 

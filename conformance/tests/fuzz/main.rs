@@ -10,7 +10,7 @@ use bolero::TypeGenerator;
 use figure2::{Options, Peer, Persister, Raft, Replies, ServerId};
 use figure2_conformance::audit::{audit, etcd::audit_lines};
 use figure2_conformance::suite::{Mode, RunOptions, run, select};
-use figure2_conformance::trace::{Reader, Recorder, tell_as_etcd};
+use figure2_conformance::trace::{Recorder, of_bytes, tell_as_etcd};
 use figure2_conformance::validate::validate;
 use peak_alloc::PeakAlloc;
 use std::path::Path;
@@ -155,7 +155,7 @@ fn fuzz(part: &str, good: &[Vec<u8>], read: &(dyn Fn(&[u8]) + std::panic::RefUnw
 }
 
 fn read_nodes(input: &[u8]) {
-    let open = || Reader::of_text("fuzzed", input.to_vec());
+    let open = || of_bytes("fuzzed", input.to_vec());
     let _ = audit(&|| Ok(vec![open()?]));
     let _ = open().map(|reader| validate(vec![reader]));
     let _ = tell_as_etcd(&open, &mut std::io::sink());
@@ -187,7 +187,7 @@ fn captured() -> Vec<u8> {
         let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(recorder.layer()));
         let persister = Persister::new();
         for _ in 0..2 {
-            let (apply, mut messages) = tokio::sync::mpsc::channel(1);
+            let (apply, mut messages) = tokio::sync::mpsc::channel::<figure2::ApplyMsg>(1);
             let options = Options { record: true, seed: Some(1), ..Options::default() };
             let raft = Raft::make(vec![Nobody], ServerId(0), persister.clone(), apply, options).unwrap();
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -61,8 +61,8 @@ fn a_plan_that_begins_in_a_state_is_the_same_run_from_its_file() {
 /// Whether a recording, as it stands in a file, is refused for a message that nobody sent.
 fn is_unsent(recording: &[u8]) -> bool {
     let reader = Reader::of_text("t", recording.to_vec()).unwrap();
-    let refusal = validate(vec![reader]).unwrap().refusal;
-    refusal.is_some_and(|refusal| refusal.what.contains("never sent"))
+    let rejection = validate(vec![reader]).unwrap().rejection;
+    rejection.is_some_and(|rejection| rejection.what.contains("never sent"))
 }
 
 #[test]

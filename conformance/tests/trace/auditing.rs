@@ -3,6 +3,7 @@
 use crate::falsify::{Lines, recorded};
 use figure2_conformance::audit::{Property, Report, Verdict, audit};
 use figure2_conformance::trace::Reader;
+use figure2_model::Safety;
 use serde_json::{Value, json};
 
 fn judged(text: Vec<u8>) -> Report {
@@ -42,6 +43,16 @@ fn names(report: &Report, property: Property) {
         report.violations.iter().map(|v| format!("{}: {}", v.property.name(), v.what)).collect();
     assert_eq!(row.verdict, Verdict::Violated, "not {}, but {all:?}", property.name());
     assert_eq!(report.exit_code(), 1);
+}
+
+#[test]
+fn the_names_are_the_models_and_what_recordings_do_not_show_is_left_to_others() {
+    let names = Property::ALL.map(Property::name);
+    let of_model = Safety::ALL.map(Safety::name);
+    assert!(names.iter().all(|name| of_model.contains(name)), "{names:?}");
+    let left: Vec<&str> = of_model.into_iter().filter(|name| !names.contains(name)).collect();
+    // What a leader counts for its limits is in no recording.
+    assert_eq!(left, ["within the limits", "linearizable"]);
 }
 
 #[test]

@@ -7,6 +7,5 @@ mod canaries;
 mod command;
 mod etcd;
 mod falsify;
-mod reading;
 mod recording;
 mod validation;

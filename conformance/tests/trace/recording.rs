@@ -1,10 +1,8 @@
 //! What a node tells while it is recorded.
 
-use figure2::record::Event;
 use figure2::{Options, Persister, Raft, Replies, ServerId};
-use figure2_conformance::trace::{Line, Payload, Reader, Recorder};
+use figure2_conformance::trace::{self, Event, Input, Line, Outcome, Reader, Recorder};
 use figure2_conformance::trace_cmd::{self, Format, TraceArgs};
-use figure2_core::{Index, Input, Outcome};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -76,7 +74,7 @@ fn a_run_is_told_from_start_to_stop_and_a_restart_begins_with_what_was_saved() {
         .collect();
     assert_eq!(proposals, ["t:one", "t:two"]);
     let Event::Start { persistent, .. } = &of_run(2).next().unwrap().event else { unreachable!() };
-    assert_eq!(persistent.log.last_index(), Index(2));
+    assert_eq!(persistent.log.last_index(), 2);
     let delivered = |run| of_run(run).filter(|line| matches!(line.event, Event::Deliver { .. })).count();
     assert_eq!((delivered(1), delivered(2)), (2, 4), "after a restart the service gets all again");
     let writes = of_run(1).filter(|line| line.event == Event::Write).count();
@@ -107,12 +105,12 @@ fn recorded_file(name: &str) -> PathBuf {
 }
 
 fn count(path: &Path, accept_cut_off: bool) -> Result<u64, String> {
-    let told = |error: figure2_conformance::trace::TraceError| error.to_string();
-    let mut reader = Reader::open(path, accept_cut_off).map_err(told)?;
+    let told = |error: trace::TraceError| error.to_string();
+    let mut reader = trace::open(path, accept_cut_off).map_err(told)?;
     assert!(reader.header().began > 0);
     let mut lines = 0;
     while let Some(raw) = reader.next_line().map_err(told)? {
-        raw.parse::<Event<Payload, Payload>>().unwrap();
+        raw.parse::<Event>().unwrap();
         lines += 1;
     }
     Ok(lines)

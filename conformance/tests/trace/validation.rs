@@ -9,7 +9,7 @@ use serde_json::Value;
 fn judge(text: Vec<u8>) -> Result<Counts, String> {
     let reader = Reader::of_text("t", text).map_err(|error| error.to_string())?;
     let report = validate(vec![reader]).map_err(|error| error.to_string())?;
-    report.refusal.map_or(Ok(report.counts), |refusal| Err(refusal.to_string()))
+    report.rejection.map_or(Ok(report.counts), |rejection| Err(rejection.to_string()))
 }
 
 fn refusal(text: Vec<u8>) -> String {
@@ -193,8 +193,8 @@ fn of_several_files_each_is_read_and_unknown_senders_are_counted() {
         Reader::of_text(&format!("server-{server}"), part.text()).unwrap()
     };
     let report = validate((0..3).map(of).collect()).unwrap();
-    assert!(report.refusal.is_none(), "{:?}", report.refusal);
+    assert!(report.rejection.is_none(), "{:?}", report.rejection);
     assert_eq!((report.counts.files, report.counts.unchecked), (3, 0));
     let report = validate(vec![of(1)]).unwrap();
-    assert!(report.refusal.is_none() && report.counts.unchecked > 10, "{:?}", report.counts);
+    assert!(report.rejection.is_none() && report.counts.unchecked > 10, "{:?}", report.counts);
 }

@@ -15,7 +15,7 @@ impl Fed {
     async fn new(applying: Applying) -> Fed {
         let settings = Settings { servers: 3, reliable: true, applying, seed: 1, keep_trace: false };
         let cluster = Cluster::new(settings).await.unwrap();
-        let (apply, messages) = mpsc::channel::<figure2::ApplyMsg>(1);
+        let (apply, messages) = mpsc::channel::<ApplyMsg>(1);
         let applier = Applier {
             cluster: cluster.clone(),
             server: 0,

@@ -7,7 +7,8 @@
 mod line;
 mod server;
 
-use super::{Line as OurLine, Payload, Place, Reader, Sequence, TraceError};
+use super::convert::ToCore as _;
+use super::{Event as OurEvent, Line as OurLine, Place, Reader, Sequence, TraceError};
 use anyhow::bail;
 use figure2::record::Event;
 use server::Actor;
@@ -21,13 +22,14 @@ use std::io::Write;
 pub fn tell(open: &dyn Fn() -> Result<Reader, TraceError>, to: &mut dyn Write) -> anyhow::Result<()> {
     let mut durable: BTreeMap<(u8, u32), u64> = BTreeMap::new();
     each(&mut open()?, &mut |_, line| {
-        if line.event == Event::Durable {
+        if line.event == OurEvent::Durable {
             *durable.entry((line.server, line.run)).or_default() += 1;
         }
         Ok(())
     })?;
     let mut actors: BTreeMap<u8, Actor> = BTreeMap::new();
     each(&mut open()?, &mut |place, OurLine { server, run, event, .. }| {
+        let event = event.to_core();
         if let Event::Start { config, persistent } = event {
             let durable = durable.get(&(server, run)).copied().unwrap_or_default();
             let (actor, lines) = Actor::start(server, run, config, persistent, durable)?;
@@ -66,14 +68,14 @@ fn write(to: &mut dyn Write, lines: &[line::Line]) -> anyhow::Result<()> {
 
 fn each(
     reader: &mut Reader,
-    take: &mut dyn FnMut(Place, OurLine<Event<Payload, Payload>>) -> anyhow::Result<()>,
+    take: &mut dyn FnMut(Place, OurLine) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut sequence = Sequence::default();
     loop {
         let file = reader.file().clone();
         let parsed = match reader.next_line()? {
             None => return Ok(()),
-            Some(raw) => raw.parse::<Event<Payload, Payload>>().map(|line| (raw.number, line)),
+            Some(raw) => raw.parse().map(|line: OurLine| (raw.number, line)),
         };
         let (number, line) = parsed.map_err(|problem| reader.error(problem))?;
         sequence.follow(line.server, line.run, line.seq).map_err(|problem| reader.error(problem))?;

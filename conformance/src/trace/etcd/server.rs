@@ -1,7 +1,7 @@
 //! One run of one server, told in etcd's form.
 
 use super::line::{Line, Told, number};
-use crate::trace::Payload;
+use crate::trace::convert::ReplayPayload;
 use figure2::RoleName;
 use figure2::record::{Sent, State, Step};
 use figure2_core::{
@@ -11,7 +11,7 @@ use figure2_core::{
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-type Disk = Persistent<Payload, Payload>;
+type Disk = Persistent<ReplayPayload, ReplayPayload>;
 
 /// What a write holds.
 #[derive(Clone, Copy)]
@@ -24,7 +24,7 @@ pub(super) struct Actor {
     pub(super) run: u32,
     id: ServerId,
     voters: Vec<String>,
-    server: Server<Payload, Payload>,
+    server: Server<ReplayPayload, ReplayPayload>,
     /// How many writes of this run began, and how many will be durable.
     writes: u64,
     durable: u64,
@@ -85,7 +85,7 @@ impl Actor {
     }
 
     /// The lines of a step; none if the core takes it otherwise.
-    pub(super) fn step(&mut self, step: Step<Payload, Payload>) -> Option<Vec<Line>> {
+    pub(super) fn step(&mut self, step: Step<ReplayPayload, ReplayPayload>) -> Option<Vec<Line>> {
         let Step { input, outcome, changes, state: after } = step;
         let before = State::of(&self.server);
         let effects = self.server.step(input.clone());
@@ -157,7 +157,7 @@ impl Actor {
 
     fn receives(
         &mut self,
-        envelope: &Envelope<Payload, Payload>,
+        envelope: &Envelope<ReplayPayload, ReplayPayload>,
         shown: &mut State,
         after: &State,
         lines: &mut Vec<Line>,
@@ -211,7 +211,7 @@ impl Actor {
     /// What the step leaves to be sent.
     fn sends(
         &mut self,
-        mut effects: Effects<Payload, Payload>,
+        mut effects: Effects<ReplayPayload, ReplayPayload>,
         shown: &State,
         after: &State,
         lines: &mut Vec<Line>,

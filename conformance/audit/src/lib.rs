@@ -1,0 +1,249 @@
+//! # figure2-audit
+//!
+//! Judges recorded runs of a cluster: whether the paper's properties, and those they rest on, hold over the whole run.
+//! It reads traces of figure2's nodes ([`audit`]) and of etcd's raft ([`etcd`]). docs/conformance.md has the properties.
+//!
+//! The judge must not share code with what it judges. So this crate depends on `figure2-trace`, which has the format of
+//! a recording, and on no other crate of figure2. It runs no rule of the protocol: it holds what each server does against
+//! what that server and the others did before.
+//!
+//! One pass, line by line. This is kept: for each server the terms of its log (two numbers for each run of equal terms)
+//! in memory and on disk, and its changes that are not durable yet; for each election its winner; for each index between
+//! the lowest snapshot of any server and the highest entry, some 100 bytes about the entry; the time line, bounded. So
+//! the memory does not grow with the trace of a cluster that takes snapshots.
+//!
+//! ```
+//! use figure2_audit::{Verdict, audit};
+//! use figure2_trace::Reader;
+//!
+//! let text = r#"{"format":"figure2-node-trace","version":1,"servers":3,"began":0}
+//! {"server":0,"run":1,"seq":1,"at":0,"event":{"stop":{"failure":null}}}
+//! {"end":1}
+//! "#;
+//! let report = audit(&|| Ok(vec![Reader::of_text("example", text)?]))?;
+//! assert!(report.rows.iter().all(|row| row.verdict == Verdict::NotExercised));
+//! # Ok::<(), figure2_trace::TraceError>(())
+//! ```
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod context;
+pub mod etcd;
+mod event;
+mod index_window;
+mod judge;
+mod logs;
+mod number;
+mod page;
+mod property;
+mod report;
+mod server;
+mod term_runs;
+mod timeline;
+mod unexplained;
+
+pub use context::{Arrival, Context, Moment};
+pub use property::{Property, Verdict, Violation};
+pub use report::{html, json, junit, text};
+pub use timeline::{Clock, Kind, Mark, Timeline};
+pub use unexplained::{Cause, Unexplained};
+
+use event::{Content, Event};
+use figure2_trace::{InstallSnapshot, Line, Message, Reader, Sequence, TraceError};
+use judge::Judge;
+use std::sync::Arc;
+
+/// A property in a report.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The property.
+    pub property: Property,
+    /// Whether it holds.
+    pub verdict: Verdict,
+    /// How often it was looked at.
+    pub checks: u64,
+    /// How often it did not hold.
+    pub broken: u64,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Report {
+    /// Where the lines came from.
+    pub files: Vec<Arc<str>>,
+    /// How many lines were judged.
+    pub lines: u64,
+    /// How many servers there are in the cluster, and in the trace.
+    pub cluster: usize,
+    /// Servers in the trace.
+    pub servers: usize,
+    /// Steps of servers.
+    pub steps: u64,
+    /// Elections won.
+    pub elections: usize,
+    /// Entries known to be committed.
+    pub committed: u64,
+    /// All properties.
+    pub rows: Vec<Row>,
+    /// The first violation of each property, in the order in which they were found.
+    pub violations: Vec<Violation>,
+    /// What nothing in the trace explains: of each cause the first. Only a trace of etcd's raft has such findings; in ours,
+    /// the numbers of the lines show whether one is missing.
+    pub unexplained: Vec<Unexplained>,
+    /// What the verdict rests on.
+    pub notes: Vec<String>,
+    /// How often an entry was met that lies below all snapshots, so that there was nothing to compare it with.
+    pub uncompared: u64,
+    /// The most indexes that were kept at once.
+    pub widest: usize,
+    /// What happened when.
+    pub timeline: Timeline,
+    /// The lines around each violation, as a diagram needs them.
+    pub contexts: Vec<Context>,
+}
+
+impl Report {
+    /// 0 all that was exercised holds; 1 something is violated; 2 nothing was there to judge, not all could be, or
+    /// something is not explained.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if !self.violations.is_empty() {
+            1
+        } else if self.steps == 0 || self.uncompared > 0 || !self.unexplained.is_empty() {
+            2
+        } else {
+            0
+        }
+    }
+
+    /// The verdict on the whole in a line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self.exit_code() {
+            1 => format!("violated: {}", self.names().join(", ")),
+            0 => "holds".to_owned(),
+            _ if self.steps == 0 => "unusable: no server takes a step".to_owned(),
+            _ if !self.unexplained.is_empty() => {
+                let names: Vec<&str> = self.unexplained.iter().map(|found| found.cause.name()).collect();
+                format!("unexplained: {} (lines are missing, or the cluster misbehaved)", names.join(", "))
+            }
+            _ => format!("unfinished: {} entries could not be compared with any other", self.uncompared),
+        }
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.violations.iter().map(|violation| violation.property.name()).collect()
+    }
+}
+
+/// Lines of several files in the order of their times; of one file, in its own.
+struct Merged<E> {
+    sources: Vec<Source<E>>,
+    position: u64,
+}
+
+struct Source<E> {
+    reader: Reader,
+    sequence: Sequence,
+    next: Option<(u64, u64, Line<E>)>,
+}
+
+/// A line, its file, its number there, its time and its place among all.
+struct Next<E> {
+    file: Arc<str>,
+    number: u64,
+    at: u64,
+    position: u64,
+    line: Line<E>,
+}
+
+impl<E: for<'a> serde::Deserialize<'a>> Merged<E> {
+    fn new(readers: Vec<Reader>) -> Result<Self, TraceError> {
+        let mut sources = Vec::new();
+        for reader in readers {
+            let mut source = Source { reader, sequence: Sequence::default(), next: None };
+            source.advance()?;
+            sources.push(source);
+        }
+        Ok(Merged { sources, position: 0 })
+    }
+
+    fn next_line(&mut self) -> Result<Option<Next<E>>, TraceError> {
+        let waiting = self.sources.iter_mut().filter(|source| source.next.is_some());
+        let earliest = waiting.min_by_key(|source| source.next.as_ref().map(|(_, at, _)| *at));
+        let Some(source) = earliest else { return Ok(None) };
+        let Some((number, at, line)) = source.next.take() else { return Ok(None) };
+        source.advance()?;
+        self.position += 1;
+        Ok(Some(Next { file: source.reader.file().clone(), number, at, position: self.position, line }))
+    }
+}
+
+impl<E: for<'a> serde::Deserialize<'a>> Source<E> {
+    fn advance(&mut self) -> Result<(), TraceError> {
+        let began = self.reader.header().began;
+        let parsed = match self.reader.next_line()? {
+            None => return Ok(()),
+            Some(raw) => raw.parse::<E>().map(|line| (raw.number, line)),
+        };
+        let (number, line) = parsed.map_err(|problem| self.reader.error(problem))?;
+        let followed = self.sequence.follow(line.server, line.run, line.seq);
+        followed.map_err(|problem| self.reader.error(problem))?;
+        self.next = Some((number, began.saturating_add(line.at), line));
+        Ok(())
+    }
+}
+
+/// Judges the traces of one cluster, or of some of its servers. `open` opens them, and once more if something is
+/// violated: for what stands around it.
+///
+/// # Errors
+/// When a trace cannot be used: then there is no verdict.
+pub fn audit(open: &dyn Fn() -> Result<Vec<Reader>, TraceError>) -> Result<Report, TraceError> {
+    let readers = open()?;
+    let files: Vec<Arc<str>> = readers.iter().map(|reader| reader.file().clone()).collect();
+    let cluster = readers.iter().map(|reader| reader.header().servers).max().unwrap_or_default();
+    let mut judge = Judge::new(cluster, files.len() == 1);
+    for envelope in readers.iter().flat_map(|reader| &reader.header().on_their_way) {
+        if let Message::InstallSnapshot(InstallSnapshot { term, snapshot }) = &envelope.message {
+            let last = (snapshot.last_included_index, snapshot.last_included_term);
+            judge.logs.is_there(last, Content::of(snapshot.data.as_str()), *term);
+        }
+    }
+    let mut lines = 0;
+    let mut merged = Merged::<Event>::new(readers)?;
+    while let Some(Next { file, number, at, position, line }) = merged.next_line()? {
+        lines = position;
+        judge.take(&file, number, at, position, line);
+    }
+    judge.finish();
+    let violations = judge.findings.violations.clone();
+    let contexts = if violations.is_empty() { Vec::new() } else { context::around(open()?, &violations)? };
+    Ok(Report {
+        files,
+        lines,
+        cluster: cluster.into(),
+        servers: judge.servers(),
+        steps: judge.steps,
+        elections: judge.elections(),
+        committed: judge.logs.committed,
+        rows: rows(&judge.findings),
+        violations,
+        unexplained: Vec::new(),
+        notes: Vec::new(),
+        uncompared: judge.logs.window.missed,
+        widest: judge.logs.window.widest,
+        timeline: judge.timeline,
+        contexts,
+    })
+}
+
+fn rows(findings: &property::Findings) -> Vec<Row> {
+    let row = |property| Row {
+        property,
+        verdict: findings.verdict(property),
+        checks: findings.checks(property),
+        broken: findings.broken(property),
+    };
+    Property::ALL.into_iter().map(row).collect()
+}

@@ -1,0 +1,93 @@
+//! Between the structs of a trace and the core's types.
+//!
+//! A recording has structs of its own ([`figure2_trace::v1`]), so that it stays readable whatever becomes of the core. This
+//! is the only place that knows both. All fields and variants are named here: when the core gets another one, this no
+//! longer compiles, and whoever adds it decides what a trace says of it.
+
+#[cfg(test)]
+mod tests;
+mod to_core;
+mod to_trace;
+
+use figure2_trace::Payload;
+use serde::{Deserialize, Serialize};
+
+/// The struct of a trace that says the same as a type of the core. Commands and data are taken over as they are.
+pub trait ToTrace {
+    /// That struct.
+    type Trace;
+
+    /// Converts.
+    fn to_trace(self) -> Self::Trace;
+}
+
+/// The type of the core that says the same as a struct of a trace. Commands and data become [`ReplayPayload`].
+pub trait ToCore {
+    /// That type.
+    type Core;
+
+    /// Converts.
+    fn to_core(self) -> Self::Core;
+}
+
+/// A [`Payload`] where the core wants a command: it counts as many bytes as the content had.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReplayPayload(pub Payload);
+
+impl figure2_core::Command for ReplayPayload {
+    fn size(&self) -> u64 {
+        self.0.length()
+    }
+}
+
+impl std::fmt::Display for ReplayPayload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ToCore for Payload {
+    type Core = ReplayPayload;
+
+    #[inline]
+    fn to_core(self) -> ReplayPayload {
+        ReplayPayload(self)
+    }
+}
+
+impl<T: ToTrace> ToTrace for Vec<T> {
+    type Trace = Vec<T::Trace>;
+
+    #[inline]
+    fn to_trace(self) -> Vec<T::Trace> {
+        self.into_iter().map(T::to_trace).collect()
+    }
+}
+
+impl<T: ToTrace> ToTrace for Option<T> {
+    type Trace = Option<T::Trace>;
+
+    #[inline]
+    fn to_trace(self) -> Option<T::Trace> {
+        self.map(T::to_trace)
+    }
+}
+
+impl<T: ToCore> ToCore for Vec<T> {
+    type Core = Vec<T::Core>;
+
+    #[inline]
+    fn to_core(self) -> Vec<T::Core> {
+        self.into_iter().map(T::to_core).collect()
+    }
+}
+
+impl<T: ToCore> ToCore for Option<T> {
+    type Core = Option<T::Core>;
+
+    #[inline]
+    fn to_core(self) -> Option<T::Core> {
+        self.map(T::to_core)
+    }
+}

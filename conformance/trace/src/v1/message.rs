@@ -1,0 +1,112 @@
+//! The messages of Figures 2 and 13 of the paper.
+
+use super::{Entry, Payload, Snapshot};
+use serde::{Deserialize, Serialize};
+
+/// A message with its sender and its addressee. The paper's candidateId and leaderId are `from`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope<C = Payload, S = Payload> {
+    /// The sender.
+    pub from: u8,
+    /// The addressee.
+    pub to: u8,
+    /// The message.
+    pub message: Message<C, S>,
+}
+
+/// A message: a request or its reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // their names say all
+pub enum Message<C = Payload, S = Payload> {
+    RequestVote(RequestVote),
+    RequestVoteReply(RequestVoteReply),
+    AppendEntries(AppendEntries<C>),
+    AppendEntriesReply(AppendEntriesReply),
+    InstallSnapshot(InstallSnapshot<S>),
+    InstallSnapshotReply(InstallSnapshotReply),
+}
+
+/// Arguments of the RequestVote RPC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestVote {
+    /// The candidate's term.
+    pub term: u64,
+    /// Index of the candidate's last log entry.
+    pub last_log_index: u64,
+    /// Term of the candidate's last log entry.
+    pub last_log_term: u64,
+}
+
+/// Results of the RequestVote RPC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestVoteReply {
+    /// The voter's current_term.
+    pub term: u64,
+    /// Whether the candidate received the vote.
+    pub vote_granted: bool,
+}
+
+/// Arguments of the AppendEntries RPC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppendEntries<C = Payload> {
+    /// The leader's term.
+    pub term: u64,
+    /// Index of the log entry immediately preceding the new ones.
+    pub prev_log_index: u64,
+    /// Term of the entry at `prev_log_index`.
+    pub prev_log_term: u64,
+    /// The new entries; none in a heartbeat.
+    pub entries: Vec<Entry<C>>,
+    /// The leader's commit_index.
+    pub leader_commit: u64,
+}
+
+/// Results of the AppendEntries RPC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppendEntriesReply {
+    /// The follower's current_term.
+    pub term: u64,
+    /// The paper's `success`, and why not.
+    pub result: AppendResult,
+}
+
+/// How an AppendEntries request ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AppendResult {
+    /// The follower's log matches the leader's up to and including `match_index`.
+    Success {
+        /// The request's prev_log_index and the number of its entries, added.
+        match_index: u64,
+    },
+    /// The request's term is older than the follower's current_term.
+    StaleTerm,
+    /// The follower's log has no entry at prev_log_index with prev_log_term.
+    Conflict {
+        /// The request's prev_log_index.
+        prev_log_index: u64,
+        /// First index that the follower holds of `conflict_term`; without one, the index after its log's end.
+        conflict_index: u64,
+        /// Term of the follower's conflicting entry; none when its log is too short.
+        conflict_term: Option<u64>,
+        /// last_included_index of the snapshot that the follower is installing.
+        installing: Option<u64>,
+    },
+}
+
+/// Arguments of the InstallSnapshot RPC: the whole snapshot, in one message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallSnapshot<S = Payload> {
+    /// The leader's term.
+    pub term: u64,
+    /// The snapshot.
+    pub snapshot: Snapshot<S>,
+}
+
+/// Results of the InstallSnapshot RPC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallSnapshotReply {
+    /// The follower's current_term.
+    pub term: u64,
+    /// The snapshot's last_included_index if the follower took it in; none if the request's term was too old.
+    pub last_included_index: Option<u64>,
+}
