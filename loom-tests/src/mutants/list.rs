@@ -25,6 +25,31 @@ pub const ALL: &[Mutant] = &[
         likely: &["snapshot-inline"],
     },
     Mutant {
+        name: "sender-thought-awake",
+        about: "a sender that found nothing to do is still taken for awake, and not woken again",
+        replacements: &[(MONITOR, "            state.awake.sender = !ready.is_empty();\n", "")],
+        likely: &["overlap"],
+    },
+    Mutant {
+        name: "syncer-thought-awake",
+        about: "a syncer that found nothing to write is still taken for awake, and not woken again",
+        replacements: &[(MONITOR, "            state.awake.syncer = !batch.is_empty();\n", "")],
+        likely: &["overlap"],
+    },
+    Mutant {
+        name: "applier-thought-awake",
+        about: "an applier that found nothing to hand over is still taken for awake, and not woken again",
+        replacements: &[
+            (
+                MONITOR,
+                "            state.awake.applier = false;\n",
+                "            state.awake.applier = true;\n",
+            ),
+            (MONITOR, "            state.awake.applier = apply.is_some();\n", ""),
+        ],
+        likely: &["append"],
+    },
+    Mutant {
         name: "timer-not-woken",
         about: "a deadline that moves closer does not wake the timer",
         replacements: &[(MONITOR, "            self.timer.notify();\n", "")],
@@ -214,10 +239,12 @@ pub const ALL: &[Mutant] = &[
             (
                 MONITOR,
                 "            let ready = core::mem::take(&mut state.ready);
+            state.awake.sender = !ready.is_empty();
             (!ready.is_empty()).then_some(ready)
         })
         .flatten()",
                 "            let ready = state.ready.clone();
+            state.awake.sender = !ready.is_empty();
             (!ready.is_empty()).then_some(ready)
         })
         .flatten();
