@@ -50,6 +50,7 @@ fn hint(leader: Option<ServerId>) -> String {
 
 /// Why storage could not load or save.
 #[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StorageError {
     /// What is stored is not what a server wrote.
     #[error(
@@ -76,6 +77,7 @@ impl StorageError {
 
 /// Why a node stopped without being killed. A stopped node answers as a killed one does.
 #[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Failure {
     /// A write failed. What the server holds in memory may not be on its disk, so it must not speak any more
     /// (a failed write is never retried into an acknowledgement).

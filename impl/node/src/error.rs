@@ -7,6 +7,7 @@ use figure2_engine::{Identity, StorageError};
 
 /// Why a node could not be made.
 #[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum MakeError {
     /// The number of peers cannot be a cluster.
     #[error("{0} peers: give one per server of the cluster, this one included, from 1 to 64")]
