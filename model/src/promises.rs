@@ -1,5 +1,5 @@
-//! What a step must keep, judged from the machine before it, the machine after it, and what it sent. What is broken
-//! stays in the machine, for the state after the step does not show it.
+//! Properties of one transition, judged from the machine before the step, the machine after it, and what the step sent.
+//! The next state alone does not show a violation, so it is noted in the machine.
 
 use crate::host::{Ballot, Host, Letter, Recovery};
 use crate::prefix::{Command, Prefix};

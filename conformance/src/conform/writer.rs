@@ -59,7 +59,7 @@ impl Writer {
         }
         let waiting = &step.after.unwritten;
         let saving = match (saving, waiting.is_empty()) {
-            // With nothing to do, the writer is neither late nor early; and while it saves, it does nothing else.
+            // An idle writer has one schedule: it is not counted twice. And while it saves, it does nothing else.
             (_, true) | (1.., _) if writer_is_late => return None,
             (_, true) => 0,
             (1.., _) => saving,
@@ -71,7 +71,8 @@ impl Writer {
         let before_answer = match &step.event {
             _ if waiting.is_empty() => 0,
             MachineEvent::AnswerSnapshot if waiting.len() > before.unwritten.len() => waiting.len(),
-            // Not installed, so nothing is to be written, and the model's step does not wait; the word of it does.
+            // The snapshot was refused: the model's step completes at once, but the node's answer waits behind the
+            // pending write.
             MachineEvent::AnswerSnapshot => usize::MAX,
             MachineEvent::Write(steps) => self.before_answer.saturating_sub(usize::from(*steps)),
             _ => self.before_answer,

@@ -1,8 +1,9 @@
-//! Whether a trace can be: each server's steps are taken again by the core, and the network is held against itself.
+//! Replays every recorded step through the core, and checks that each received message was sent.
 //!
-//! Nothing of the protocol is decided here. The core says what each step must answer, change and send; what is checked
-//! beside it is the driver: that it told the core of a write only after it, sent what the steps left and not before
-//! their changes were durable, delivered what was committed, and restarted from what had been saved.
+//! Nothing of the protocol is decided here: the core says what each step must answer, change and send. What is checked
+//! beside it is the node around the core: that it reported a write to the core only when the write was durable, sent
+//! what the steps left and not before their changes were durable, delivered what was committed, and restarted from what
+//! had been saved.
 
 mod network;
 mod queue;

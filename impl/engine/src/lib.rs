@@ -66,7 +66,7 @@ pub type Snapshot = figure2_core::Snapshot<SnapshotData>;
 type Batch = figure2_core::Batch<Command, SnapshotData, Tag>;
 type Durable = figure2_core::Durable<Command, SnapshotData, Tag>;
 
-/// Who waits for the outcome of a step to be durable. Dropped without an answer, it tells them that there is none.
+/// Who waits for the outcome of a step to be durable. Dropping the tag resolves their receiver to None.
 pub enum Tag {
     /// Nobody.
     Nobody,

@@ -1,4 +1,4 @@
-//! What a node tells of itself while it is recorded.
+//! The events that a recorded node emits.
 //!
 //! A recorded node emits a `tracing` event for everything it does, under the
 //! target [`TARGET`] and at level TRACE, with the fields `node` (a number of this node, unique in the process: a

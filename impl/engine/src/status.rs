@@ -1,4 +1,4 @@
-//! What a node tells its service.
+//! What a node reports: messages to its service, the answers to proposals, and its status.
 
 use crate::{Command, SnapshotData};
 use core::fmt;

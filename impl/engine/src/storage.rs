@@ -1,4 +1,4 @@
-//! What a node asks of its storage.
+//! The storage of a node, as an embedder implements it.
 
 use crate::{Command, Identity, SnapshotData, StorageError};
 use figure2_core::{Persistent, Record};
@@ -17,9 +17,9 @@ pub trait Storage: Send + 'static {
     /// When it cannot be read or is not what a server wrote. The node is not made then.
     fn load(&mut self, me: &Identity) -> impl Future<Output = Result<Loaded, StorageError>> + Send;
 
-    /// Makes a record durable: all of its changes or, after a crash, none. When it is done with `Ok`, they are durable.
-    /// The node goes on meanwhile, and what it changes then shares the next call. It waits for the end of this one, even
-    /// when it is killed.
+    /// Makes a record durable. `Ok` means that all of its changes are durable; after a crash before that, all of them are
+    /// there or none. Inputs keep arriving during the call, and their changes go into the next record. The node waits for
+    /// the end of the call even when it is killed.
     ///
     /// # Errors
     /// When they may not be durable. The node stops then, for good: nothing that waited for this write leaves.
@@ -28,9 +28,9 @@ pub trait Storage: Send + 'static {
         record: Record<Command, SnapshotData>,
     ) -> impl Future<Output = Result<(), StorageError>> + Send;
 
-    /// Whether [`save`](Self::save) may block its thread, as a write to a file does. Then, on a multi-threaded runtime, the node
-    /// first hands the thread's other tasks to another thread: on a thread that blocks, they and even the runtime's
-    /// timers can be stuck.
+    /// Whether [`save`](Self::save) may block its thread, as a write to a file does. On a multi-threaded runtime the node
+    /// then first moves the thread's other tasks to another thread: else these tasks, and even the runtime's timers, could
+    /// be stuck behind the write.
     fn blocks(&self) -> bool {
         true
     }

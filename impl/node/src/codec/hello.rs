@@ -85,13 +85,21 @@ pub struct Hello {
 #[non_exhaustive]
 pub enum HelloError {
     /// It is not the server that it was taken for.
-    #[error(
-        "it is server {found}, and not server {expected}: correct the address of server {expected}, here or at the other end"
-    )]
+    #[error("it is server {found}, and not server {expected}: correct the address of server {expected}")]
     Server {
         /// Who answers there.
         found: u64,
         /// Who was expected.
+        expected: u64,
+    },
+    /// It takes this server for another one.
+    #[error(
+        "it takes this server, {us}, for server {expected}: correct the address of server {expected} at the other end"
+    )]
+    Addressee {
+        /// This server.
+        us: u64,
+        /// Whom it speaks to.
         expected: u64,
     },
     /// It is of another cluster.
@@ -158,7 +166,7 @@ impl Hello {
             return Err(HelloError::Server { found: theirs.from, expected: self.to });
         }
         if theirs.to != self.from {
-            return Err(HelloError::Server { found: self.from, expected: theirs.to });
+            return Err(HelloError::Addressee { us: self.from, expected: theirs.to });
         }
         let (ours, theirs) = (self.versions, theirs.versions);
         ours.highest_common(theirs).ok_or(HelloError::Version { ours, theirs })

@@ -145,7 +145,7 @@ fn a_hello_of_another_server_or_cluster_is_refused() {
     );
     assert_eq!(
         hello(10, 300).agree(&hello(300, 70_000)),
-        Err(HelloError::Server { found: 10, expected: 70_000 })
+        Err(HelloError::Addressee { us: 10, expected: 70_000 })
     );
     let refused = hello(10, 300).agree(&other(&[10, 300])).unwrap_err();
     assert!(matches!(refused, HelloError::Cluster { .. }), "{refused}");
