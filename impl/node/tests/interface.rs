@@ -7,7 +7,9 @@ mod common;
 use bytes::Bytes;
 use common::{Cluster, Net, identity, make, start, wires};
 use figure2::codec::{FIRST_VERSION, Frame, decode_message, encode};
-use figure2::{ApplyMsg, Failure, Index, Options, Peer, Persister, Raft, Replies, RoleName, ServerId, Term};
+use figure2::{
+    ApplyMsg, Failure, Index, MakeError, Options, Peer, Persister, Raft, Replies, RoleName, ServerId, Term,
+};
 use figure2_core::{Envelope, Message, RequestVote, RequestVoteReply};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -241,4 +243,88 @@ async fn term_and_leadership_are_read_together() {
     let (led, torn) = reader.join().unwrap();
     assert!(led.len() >= 10, "led only {led:?}");
     assert!(torn.is_empty(), "leadership of one term was read with another: {torn:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_of_another_group_is_not_heard() {
+    let net = Net::new(3);
+    let (raft, _messages) = make(&net, 3, ME, Persister::new(), &patient(), 1);
+    let vote = RequestVote { term: Term(9), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
+    let envelope = Envelope { from: ServerId(1), to: ME, message: Message::RequestVote(vote) };
+    let of_group = |group| {
+        let cluster = figure2::Cluster::new(group, &[0, 1, 2].into());
+        encode(&cluster, FIRST_VERSION, &envelope).unwrap()
+    };
+    assert_eq!(raft.call(of_group(5)).await, None);
+    assert_eq!(raft.status().term, Term::ZERO);
+    assert!(raft.call(of_group(0)).await.is_some(), "the same one of its own group is");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_of_another_server_is_refused() {
+    let storage = Persister::new();
+    let made = async |me: u64, group: u64| {
+        let peers = [1, 2, 3].into_iter().filter(|id| *id != me).map(|id| (id, Grants { id: ServerId(0) }));
+        let (apply, _messages) = mpsc::channel::<ApplyMsg>(1);
+        Raft::new(me, peers, storage.clone(), apply, Options { group, ..patient() }).await
+    };
+    let first = made(1, 0).await.unwrap();
+    first.call(encode_between(&[1, 2, 3], 1, 0)).await.unwrap();
+    first.shutdown().await;
+    for (me, group) in [(2, 0), (1, 7)] {
+        let refused = made(me, group).await.map(|_| ());
+        assert!(
+            matches!(refused, Err(MakeError::OtherServer { .. })),
+            "server {me} of group {group}: {refused:?}"
+        );
+    }
+    assert_eq!(made(1, 0).await.unwrap().status().term, Term(9), "its own is not");
+}
+
+/// A request for a vote in term 9 between two places of these servers.
+fn encode_between(servers: &[u64], from: u8, to: u8) -> Frame {
+    let vote = RequestVote { term: Term(9), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
+    let message = Message::RequestVote(vote);
+    let cluster = figure2::Cluster::new(0, &servers.iter().copied().collect());
+    encode(&cluster, FIRST_VERSION, &Envelope { from: ServerId(from), to: ServerId(to), message }).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_takes_batches_gets_every_command_once_and_in_order() {
+    let (apply, mut batches) = mpsc::channel::<Vec<ApplyMsg>>(1);
+    let raft = Raft::new(1, std::iter::empty::<(u64, Grants)>(), Persister::new(), apply, Options::default());
+    let raft = raft.await.unwrap();
+    while !raft.get_state().1 {
+        sleep(Duration::from_millis(50)).await;
+    }
+    for number in 0..1000_u64 {
+        raft.propose(number.to_le_bytes().to_vec().into()).unwrap();
+    }
+    let (mut next, mut several) = (0_u64, 0);
+    while next < 1000 {
+        let batch = batches.recv().await.unwrap();
+        several += usize::from(batch.len() > 1);
+        for message in batch {
+            let ApplyMsg::Command { index, command, .. } = message else { panic!("{message:?}") };
+            assert_eq!((index.0, &command[..]), (next + 1, &next.to_le_bytes()[..]));
+            next += 1;
+        }
+    }
+    assert!(several > 0, "each command came alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn peers_can_be_taken_from_a_running_node_and_added() {
+    let (apply, _messages) = mpsc::channel::<ApplyMsg>(64);
+    let peers = [2, 3].map(|id| (id, Grants { id: ServerId(0) }));
+    // Both refuse to vote under a wrong name, so nobody is elected.
+    let raft = Raft::new(1, peers, Persister::new(), apply, Options::default()).await.unwrap();
+    sleep(Duration::from_secs(5)).await;
+    assert!(!raft.get_state().1);
+    assert!(raft.set_peer::<Grants>(2, None) && raft.set_peer(3, Some(Grants { id: ServerId(2) })));
+    sleep(Duration::from_secs(5)).await;
+    assert!(raft.get_state().1, "the peer that was added votes");
+    assert!(!raft.set_peer::<Grants>(4, None), "no such server");
+    raft.kill();
+    assert!(!raft.set_peer::<Grants>(3, None), "a killed node takes none");
 }
