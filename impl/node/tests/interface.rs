@@ -13,6 +13,7 @@ use figure2::{
 use figure2_core::{Envelope, Message, RequestVote, RequestVoteReply};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -313,15 +314,29 @@ async fn a_service_that_takes_batches_gets_every_command_once_and_in_order() {
     assert!(several > 0, "each command came alone");
 }
 
+/// A peer that counts what it is sent, and never answers.
+struct Silent(Arc<AtomicUsize>);
+
+impl Peer for Silent {
+    fn send(&self, _: Frame, _: &Replies) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn peers_can_be_taken_from_a_running_node_and_added() {
     let (apply, _messages) = mpsc::channel::<ApplyMsg>(64);
-    let peers = [2, 3].map(|id| (id, Grants { id: ServerId(0) }));
-    // Both refuse to vote under a wrong name, so nobody is elected.
+    let sent = Arc::<AtomicUsize>::default();
+    let peers = [2, 3].map(|id| (id, Silent(sent.clone())));
     let raft = Raft::new(1, peers, Persister::new(), apply, Options::default()).await.unwrap();
     sleep(Duration::from_secs(5)).await;
-    assert!(!raft.get_state().1);
-    assert!(raft.set_peer::<Grants>(2, None) && raft.set_peer(3, Some(Grants { id: ServerId(2) })));
+    assert!(!raft.get_state().1, "elected without a vote");
+    let before = sent.load(Ordering::SeqCst);
+    assert!(before > 0 && raft.set_peer::<Silent>(2, None) && raft.set_peer::<Silent>(3, None));
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(sent.load(Ordering::SeqCst), before, "sent to peers that were taken away");
+    // It votes under the id that it has.
+    assert!(raft.set_peer(3, Some(Grants { id: ServerId(3) })));
     sleep(Duration::from_secs(5)).await;
     assert!(raft.get_state().1, "the peer that was added votes");
     assert!(!raft.set_peer::<Grants>(4, None), "no such server");
