@@ -56,7 +56,9 @@ impl Log {
         let mut bytes = Vec::new();
         for change in record.changes() {
             match change {
-                Change::Append { entries } => entries.iter().for_each(|entry| bytes.extend(&entry.command)),
+                Change::Append { entries, .. } => {
+                    entries.iter().for_each(|entry| bytes.extend(&entry.command))
+                }
                 _ => bytes.extend([0; 16]),
             }
         }

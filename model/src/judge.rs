@@ -76,6 +76,9 @@ pub fn of_host_in(host: &Host, history: &History) -> Standing {
     if !snapshot_is_prefix(history, host) {
         broken.insert(Safety::SnapshotIsPrefix);
     }
+    if !known_leader_was_elected(history, host) {
+        broken.insert(Safety::KnownLeader);
+    }
     Standing { broken, holds: committed_on_disk(history, &host.disk.log) }
 }
 
@@ -239,6 +242,14 @@ fn committed_agrees(history: &History, host: &Host) -> bool {
         }
     }
     true
+}
+
+fn known_leader_was_elected(history: &History, host: &Host) -> bool {
+    let Some(server) = &host.server else { return true };
+    server.leader().is_none_or(|leader| {
+        let term = server.current_term();
+        history.elections.iter().any(|election| (election.term, election.leader) == (term, leader))
+    })
 }
 
 fn committed_on_disk(history: &History, disk: &ModelLog) -> u8 {

@@ -17,7 +17,7 @@ pub fn judge(host: &mut Host, before: &Host, sent: &[Letter], rules: RuleSet) {
         if !leader_only_appended(old, new) {
             host.breaches.insert(Safety::LeaderAppendOnly);
         }
-        if accepts_leader(sent, new.current_term()) && !matches!(new.role(), Role::Follower) {
+        if accepts_leader(sent, new.current_term()) && !matches!(new.role(), Role::Follower { .. }) {
             host.breaches.insert(Safety::FollowersAccept);
         }
     }

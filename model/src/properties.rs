@@ -39,6 +39,8 @@ pub enum Safety {
     ElectionDurable,
     /// A server that takes a leader's AppendEntries or InstallSnapshot is a follower from then on.
     FollowersAccept,
+    /// The leader that a server names was elected in the server's current term: a service sends its clients there.
+    KnownLeader,
     /// No server rejects a message, for all peers are correct.
     NoRejection,
     /// What a leader has in flight to each follower, and what waits to be committed, is what it counts; and that, what
@@ -51,7 +53,7 @@ pub enum Safety {
 
 impl Safety {
     /// All of them.
-    pub const ALL: [Safety; 17] = [
+    pub const ALL: [Safety; 18] = [
         Safety::ElectionSafety,
         Safety::LeaderAppendOnly,
         Safety::LogMatching,
@@ -66,6 +68,7 @@ impl Safety {
         Safety::Recoverable,
         Safety::ElectionDurable,
         Safety::FollowersAccept,
+        Safety::KnownLeader,
         Safety::NoRejection,
         Safety::WithinLimits,
         Safety::Linearizable,
@@ -88,6 +91,7 @@ impl Safety {
             Safety::Recoverable => "disk is recoverable",
             Safety::ElectionDurable => "elections are durable",
             Safety::FollowersAccept => "only followers accept",
+            Safety::KnownLeader => "known leader was elected",
             Safety::NoRejection => "no correct message rejected",
             Safety::WithinLimits => "within the limits",
             Safety::Linearizable => "linearizable",

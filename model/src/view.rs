@@ -73,7 +73,7 @@ fn describe_log(log: &Log<Command, Prefix>) -> String {
 
 fn describe_role(role: &Role) -> &'static str {
     match role {
-        Role::Follower => "follower",
+        Role::Follower { .. } => "follower",
         Role::Candidate { .. } => "candidate",
         Role::Leader { .. } => "leader",
     }
@@ -114,7 +114,7 @@ pub fn fields(host: &Host) -> Vec<Field> {
     add("commit_index", server.commit_index().to_string());
     add("last_applied", server.last_applied().to_string());
     match server.role() {
-        Role::Follower => {}
+        Role::Follower { leader } => add("leader", or_none(leader.map(|id| id.to_string()))),
         Role::Candidate { votes } => {
             let votes: Vec<String> = votes.iter().map(|id| id.to_string()).collect();
             add("votes", format!("{{{}}}", votes.join(" ")));

@@ -158,6 +158,8 @@ pub(super) struct State {
     pub(super) current_term: u64,
     pub(super) voted_for: Option<u8>,
     pub(super) role: Role,
+    #[serde(default)]
+    pub(super) leader: Option<u8>,
     #[serde(deserialize_with = "reachable")]
     pub(super) commit_index: u64,
     #[serde(deserialize_with = "reachable")]

@@ -17,6 +17,8 @@ pub(super) struct Judge {
     servers: BTreeMap<u8, Server>,
     /// Who won each election, and what its log was.
     leaders: BTreeMap<u64, u8>,
+    /// Whom servers named as the leader of a term.
+    named: BTreeMap<u64, u8>,
     pub(super) steps: u64,
 }
 
@@ -30,6 +32,7 @@ impl Judge {
             logs: Logs::new(servers, in_order),
             servers: BTreeMap::new(),
             leaders: BTreeMap::new(),
+            named: BTreeMap::new(),
             steps: 0,
         }
     }
@@ -225,6 +228,14 @@ impl Judge {
                 );
             }
         }
+        if let Some(leader) = after.leader {
+            let term = after.current_term;
+            let named = *self.named.entry(term).or_insert(leader);
+            let led = self.leaders.get(&term).copied().unwrap_or(named);
+            findings.expect(Property::KnownLeader, leader == led && leader == named, || {
+                format!("server {id} takes server {leader} for the leader of term {term}, and that is server {led}")
+            });
+        }
         let at = findings.here.at;
         match (before.role, after.role) {
             (Role::Leader, Role::Follower | Role::Candidate) => {
@@ -241,6 +252,10 @@ impl Judge {
         let first = *self.leaders.entry(term).or_insert(id);
         self.findings.expect(Property::ElectionSafety, first == id, || {
             format!("servers {first} and {id} both lead term {term}")
+        });
+        let named = self.named.get(&term).copied().unwrap_or(id);
+        self.findings.expect(Property::KnownLeader, named == id, || {
+            format!("server {id} leads term {term}, and another server took server {named} for its leader")
         });
         self.timeline.mark(self.findings.here.at, id.into(), Kind::Leader, term);
         self.logs.elected(id, term, &server.memory.term_runs, &mut self.findings);

@@ -37,13 +37,15 @@ pub enum Property {
     ElectionDurable,
     /// A server that takes a leader's AppendEntries or InstallSnapshot is a follower from then on.
     FollowersAccept,
+    /// The leader that a server names is the one that was elected in its term.
+    KnownLeader,
     /// No server rejects a peer's message.
     NoRejection,
 }
 
 impl Property {
     /// All of them.
-    pub const ALL: [Property; 15] = [
+    pub const ALL: [Property; 16] = [
         Property::ElectionSafety,
         Property::LeaderAppendOnly,
         Property::LogMatching,
@@ -58,6 +60,7 @@ impl Property {
         Property::Recoverable,
         Property::ElectionDurable,
         Property::FollowersAccept,
+        Property::KnownLeader,
         Property::NoRejection,
     ];
 
@@ -79,6 +82,7 @@ impl Property {
             Property::Recoverable => "disk is recoverable",
             Property::ElectionDurable => "elections are durable",
             Property::FollowersAccept => "only followers accept",
+            Property::KnownLeader => "known leader was elected",
             Property::NoRejection => "no correct message rejected",
         }
     }
@@ -98,6 +102,7 @@ impl Property {
             Property::SnapshotIsPrefix => "section 7",
             Property::Recoverable | Property::ElectionDurable => "Figure 2, Persistent state",
             Property::FollowersAccept => "Figure 2, Rules for Servers, Candidates 3",
+            Property::KnownLeader => "section 8",
             Property::NoRejection => "section 5.1 (a crash-failure protocol)",
         }
     }

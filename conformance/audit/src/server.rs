@@ -69,6 +69,7 @@ impl Server {
             current_term: kept.ballot.term,
             voted_for: kept.ballot.vote,
             role: Role::Follower,
+            leader: None,
             commit_index: base,
             last_applied: base,
             last_log_index: kept.term_runs.last(),

@@ -76,7 +76,9 @@ pub fn change(change: &Change<model::Command, model::Prefix>) -> Change<Bytes, B
         Change::TermAndVote { current_term, voted_for } => {
             Change::TermAndVote { current_term: *current_term, voted_for: *voted_for }
         }
-        Change::Append { entries: appended } => Change::Append { entries: entries(appended) },
+        Change::Append { first_index, entries: appended } => {
+            Change::Append { first_index: *first_index, entries: entries(appended) }
+        }
         Change::Truncate { from } => Change::Truncate { from: *from },
         Change::Snapshot { snapshot: taken, keep_suffix } => {
             Change::Snapshot { snapshot: snapshot(taken), keep_suffix: *keep_suffix }

@@ -197,7 +197,7 @@ fn due(due: &Mutex<Option<Timeout>>) -> MutexGuard<'_, Option<Timeout>> {
 
 /// Who a server is: they are numbered from 0.
 pub fn identity(me: ServerId, config: Config) -> Identity {
-    Identity { server: me.0.into(), cluster: Cluster::numbered(config.servers) }
+    Identity { server: me.0.into(), cluster: Cluster::numbered(config.servers()) }
 }
 
 /// Timers that elapse when they are told to.

@@ -137,7 +137,7 @@ impl NodeUnderTest {
         let node = self.node.as_mut().ok_or_else(|| anyhow::anyhow!("the node is down"))?;
         match event {
             MachineEvent::Receive(letter) => {
-                let cluster = Cluster::numbered(self.config.servers);
+                let cluster = Cluster::numbered(self.config.servers());
                 let frame = codec::encode(&cluster, FIRST_VERSION, &convert::letter(letter))?;
                 let bytes = frame.into_bytes();
                 if !letter.message.is_request() {

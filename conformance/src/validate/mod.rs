@@ -14,7 +14,7 @@ pub use network::Network;
 use crate::trace::convert::{ReplayPayload, ToCore as _};
 use crate::trace::{Line, Place, Reader, Sequence, TraceError};
 use figure2::record::Event;
-use figure2_core::{Persistent, Rule, RuleSet, ServerId, Snapshot};
+use figure2_core::{Persistent, Rule, RuleSet, ServerId, ServerSet, Snapshot};
 use replayed_node::ReplayedNode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -192,10 +192,10 @@ impl Validator {
         let event = event.to_core();
         let counts = &mut self.counts;
         if let Event::Start { config, persistent } = event {
-            if config.servers != cluster {
+            if config.voters != ServerSet::first(cluster) {
                 let mismatch =
                     Mismatch::new("the server starts in a cluster of another size than the header's");
-                return Err(mismatch.expected(cluster).found(config.servers));
+                return Err(mismatch.expected(cluster).found(config.servers()));
             }
             let before = progress.nodes.get(&(server, run.wrapping_sub(1))).map(ReplayedNode::recoverable);
             let before = before.or_else(|| self.disks.remove(&server).flatten());

@@ -2,7 +2,7 @@
 
 use super::queue::{Deliveries, Outbox, json};
 use super::{Disk, Mismatch};
-use crate::trace::convert::{ReplayPayload, ToTrace as _};
+use crate::trace::convert::{ReplayPayload, ToTrace as _, same_changes, same_state};
 use figure2::record::{Sent, State, Step};
 use figure2_core::{
     Config, Envelope, Index, Input, Outcome, Persisted, RuleSet, Server, ServerId, Snapshot, Term,
@@ -65,7 +65,7 @@ impl ReplayedNode {
                 json(&outcome.to_trace()),
             );
         }
-        if effects.record().changes() != changes {
+        if !same_changes(effects.record().changes(), &changes) {
             return refuse(
                 "the step makes other changes durable",
                 json(&effects.record().changes().to_vec().to_trace()),
@@ -73,7 +73,7 @@ impl ReplayedNode {
             );
         }
         let now = State::of(&self.server);
-        if now != state {
+        if !same_state(now, state) {
             return refuse("the step leaves another state", json(&now.to_trace()), json(&state.to_trace()));
         }
         self.outbox.push(effects);

@@ -17,7 +17,6 @@ use crate::input::{Outcome, Persisted};
 use crate::message::Envelope;
 use crate::persistent::{Change, Record};
 use crate::rule::{Rule, RuleSet};
-use crate::types::ServerId;
 use alloc::vec::Vec;
 
 /// What one step asks of its driver.
@@ -30,7 +29,6 @@ pub struct Effects<C, S> {
     reply: Option<Envelope<C, S>>,
     messages: Vec<Envelope<C, S>>,
     reset_election_timer: bool,
-    leader: Option<ServerId>,
     rules: RuleSet,
     outcome: Outcome,
 }
@@ -44,7 +42,6 @@ impl<C, S> Default for Effects<C, S> {
             reply: None,
             messages: Vec::new(),
             reset_election_timer: false,
-            leader: None,
             rules: RuleSet::EMPTY,
             outcome: Outcome::Done,
         }
@@ -65,11 +62,6 @@ impl<C, S> Effects<C, S> {
     /// Whether the election timer starts anew, with a new random timeout.
     pub fn reset_election_timer(&self) -> bool {
         self.reset_election_timer
-    }
-
-    /// The leader of the current term, when this step heard from it: where a service sends its clients (section 8).
-    pub fn leader(&self) -> Option<ServerId> {
-        self.leader
     }
 
     /// Whether nothing is to be written and nothing to be sent: then no batch needs to wait for a write.
@@ -99,10 +91,6 @@ impl<C, S> Effects<C, S> {
 
     pub(crate) fn restart_election_timer(&mut self) {
         self.reset_election_timer = true;
-    }
-
-    pub(crate) fn heard_leader(&mut self, leader: ServerId) {
-        self.leader = Some(leader);
     }
 
     pub(crate) fn push_change(&mut self, change: Change<C, S>) {

@@ -38,6 +38,8 @@ pub enum Change<C, S> {
     },
     /// Entries appended at the end of the log.
     Append {
+        /// The index of the first new entry: that of the log's last entry, plus one.
+        first_index: Index,
         /// The new entries.
         entries: Vec<Entry<C>>,
     },
@@ -63,7 +65,7 @@ impl<C, S> Persistent<C, S> {
                 self.current_term = current_term;
                 self.voted_for = voted_for;
             }
-            Change::Append { entries } => self.log.append(entries),
+            Change::Append { entries, .. } => self.log.append(entries),
             Change::Truncate { from } => self.log.truncate(from),
             Change::Snapshot { snapshot, keep_suffix } => self.log.install(snapshot, keep_suffix),
         }

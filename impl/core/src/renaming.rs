@@ -6,7 +6,7 @@ use crate::effects::{Batch, Released};
 use crate::message::Envelope;
 use crate::persistent::{Change, Persistent};
 use crate::progress::Progress;
-use crate::server::{Role, Server};
+use crate::server::{Config, Role, Server};
 use crate::types::{ServerId, ServerSet};
 use alloc::vec::Vec;
 
@@ -20,10 +20,13 @@ fn rename_set(names: &[ServerId], set: ServerSet) -> ServerSet {
     renamed
 }
 
-fn rename_places(names: &[ServerId], old: &[Progress]) -> Vec<Progress> {
+/// What is known of each voter, in the order of their new ids.
+fn rename_places(names: &[ServerId], voters: ServerSet, old: &[Progress]) -> Vec<Progress> {
+    let renamed_voters = rename_set(names, voters);
     let mut renamed = old.to_vec();
-    for (id, progress) in (0..).map(ServerId).zip(old) {
-        if let Some(place) = renamed.get_mut(usize::from(name(names, id).0)) {
+    for (id, progress) in voters.iter().zip(old) {
+        let place = renamed_voters.place_of(name(names, id));
+        if let Some(place) = place.and_then(|place| renamed.get_mut(place)) {
             *place = *progress;
         }
     }
@@ -35,16 +38,17 @@ impl<C: Clone, S: Clone> Server<C, S> {
     #[must_use]
     pub fn renamed(&self, names: &[ServerId]) -> Self {
         let role = match &self.role {
-            Role::Follower => Role::Follower,
+            Role::Follower { leader } => Role::Follower { leader: leader.map(|id| name(names, id)) },
             Role::Candidate { votes } => Role::Candidate { votes: rename_set(names, *votes) },
             Role::Leader { progress, uncommitted, stalled_at } => Role::Leader {
-                progress: rename_places(names, progress),
+                progress: rename_places(names, self.config.voters, progress),
                 uncommitted: *uncommitted,
                 stalled_at: *stalled_at,
             },
         };
         let (id, persistent) = (name(names, self.id), self.persistent.renamed(names));
-        Server { id, role, persistent, offered: self.offered.clone(), ..*self }
+        let config = Config { voters: rename_set(names, self.config.voters), ..self.config };
+        Server { id, config, role, persistent, offered: self.offered.clone(), ..*self }
     }
 }
 

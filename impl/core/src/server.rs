@@ -16,8 +16,8 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
-    /// Number of servers; their ids are `0..servers`. 1 to [`MAX_SERVERS`].
-    pub servers: u8,
+    /// The servers that vote: from 1 to [`MAX_SERVERS`](crate::MAX_SERVERS).
+    pub voters: ServerSet,
     /// Most entries in one AppendEntries; at least 1.
     pub max_entries_per_message: u32,
     /// Most bytes of entries in one AppendEntries, [`Entry::size`](crate::Entry::size) each. One entry always fits, or
@@ -39,12 +39,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// A cluster of that many servers, with limits for a common network: 1,024 entries or 1 MiB in a message, 8 MiB in
+    /// A cluster of the servers `0..servers`, with limits for a common network: 1,024 entries or 1 MiB in a message, 8 MiB in
     /// flight to a follower, commands of 8 MiB, 64 MiB uncommitted, 10 heartbeats of patience, and no entries retained.
     #[must_use]
     pub fn new(servers: u8) -> Config {
         Config {
-            servers,
+            voters: ServerSet::first(servers),
             max_entries_per_message: 1024,
             max_message_bytes: 1 << 20,
             max_in_flight_bytes: 8 << 20,
@@ -55,23 +55,30 @@ impl Config {
         }
     }
 
+    /// How many servers there are.
+    #[must_use]
+    pub fn servers(&self) -> u8 {
+        // A set holds no more than MAX_SERVERS.
+        u8::try_from(self.voters.len()).unwrap_or(MAX_SERVERS)
+    }
+
     /// How many servers are more than half.
     #[must_use]
     pub fn majority(&self) -> usize {
-        usize::from(self.servers) / 2 + 1
+        self.voters.len() / 2 + 1
     }
 
     /// All servers but one.
     pub fn peers_of(&self, id: ServerId) -> impl Iterator<Item = ServerId> + use<> {
-        (0..self.servers).map(ServerId).filter(move |peer| *peer != id)
+        self.voters.iter().filter(move |peer| *peer != id)
     }
 }
 
 /// Why a server cannot start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartError {
-    /// No servers, or more than [`MAX_SERVERS`].
-    BadClusterSize(u8),
+    /// The configuration names no voters.
+    NoVoters,
     /// The id is not in the cluster.
     NotAMember(ServerId),
     /// A limit of the configuration that must be at least 1 is 0: its name.
@@ -84,10 +91,12 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StartError::BadClusterSize(n) => {
-                write!(f, "a cluster of {n} servers: 1 to {MAX_SERVERS} are possible")
+            StartError::NoVoters => {
+                write!(f, "the configuration names no voters: from 1 to {MAX_SERVERS} are possible")
             }
-            StartError::NotAMember(id) => write!(f, "{id} is not in the cluster: ids count from 0"),
+            StartError::NotAMember(id) => {
+                write!(f, "{id} is not among the voters: give the server one of their ids")
+            }
             StartError::ZeroLimit(limit) => write!(f, "{limit} must be at least 1"),
             StartError::DamagedState => write!(
                 f,
@@ -104,7 +113,11 @@ impl core::error::Error for StartError {}
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Responds to candidates and leaders.
-    Follower,
+    Follower {
+        /// The leader of the current term, once this server has heard from it: where a service sends its clients
+        /// (section 8).
+        leader: Option<ServerId>,
+    },
     /// Runs for leader.
     Candidate {
         /// Servers whose vote arrived; the own one once it is durable.
@@ -112,7 +125,7 @@ pub enum Role {
     },
     /// Leads the current term. (Figure 2, "Volatile state on leaders".)
     Leader {
-        /// What is known of each server, by its id: next_index and match_index, and what may be sent.
+        /// What is known of each voter, in the order of their ids: next_index and match_index, and what may be sent.
         progress: Vec<Progress>,
         /// Bytes of the log's entries that are not committed.
         uncommitted: u64,
@@ -140,10 +153,10 @@ impl<C: Command, S: Clone> Server<C, S> {
     /// # Errors
     /// When the configuration, the id or the recovered state makes no sense.
     pub fn new(id: ServerId, config: Config, persistent: Persistent<C, S>) -> Result<Self, StartError> {
-        if config.servers == 0 || config.servers > MAX_SERVERS {
-            return Err(StartError::BadClusterSize(config.servers));
+        if config.voters.is_empty() {
+            return Err(StartError::NoVoters);
         }
-        if id.0 >= config.servers {
+        if !config.voters.contains(id) {
             return Err(StartError::NotAMember(id));
         }
         if config.max_entries_per_message == 0 {
@@ -201,7 +214,7 @@ impl<C, S> Server<C, S> {
             persistent,
             commit_index: base,
             last_applied: base,
-            role: Role::Follower,
+            role: Role::Follower { leader: None },
             offered: None,
         }
     }
@@ -251,6 +264,15 @@ impl<C, S> Server<C, S> {
         &self.role
     }
 
+    /// The leader of the current term, if this server has heard from it, or is it.
+    pub fn leader(&self) -> Option<ServerId> {
+        match self.role {
+            Role::Follower { leader } => leader,
+            Role::Candidate { .. } => None,
+            Role::Leader { .. } => Some(self.id),
+        }
+    }
+
     /// Whether this server believes it is the leader of its current term.
     pub fn is_leader(&self) -> bool {
         matches!(self.role, Role::Leader { .. })
@@ -259,7 +281,7 @@ impl<C, S> Server<C, S> {
     /// What this server, as the leader, knows of a server; none when it does not lead.
     pub fn progress_of(&self, server: ServerId) -> Option<&Progress> {
         let Role::Leader { progress, .. } = &self.role else { return None };
-        progress.get(usize::from(server.0))
+        progress.get(self.config.voters.place_of(server)?)
     }
 
     /// commit_index moves up to `index`, while the log still holds the entries until there: for a leader they wait no
@@ -276,8 +298,9 @@ impl<C, S> Server<C, S> {
     }
 
     pub(crate) fn progress_mut(&mut self, server: ServerId) -> Option<&mut Progress> {
+        let place = self.config.voters.place_of(server)?;
         let Role::Leader { progress, .. } = &mut self.role else { return None };
-        progress.get_mut(usize::from(server.0))
+        progress.get_mut(place)
     }
 
     /// The snapshot from the leader that the service has yet to answer.

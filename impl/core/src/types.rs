@@ -77,7 +77,8 @@ impl fmt::Display for ServerId {
     }
 }
 
-/// A set of servers: the votes a candidate has. A set and not a count, so that a duplicated reply counts once.
+/// A set of servers: those that vote in a cluster, or the votes that a candidate has. A set and not a count, so that a
+/// duplicated reply counts once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ServerSet(u64);
@@ -85,6 +86,16 @@ pub struct ServerSet(u64);
 impl ServerSet {
     /// The empty set.
     pub const EMPTY: ServerSet = ServerSet(0);
+
+    /// The servers `0..count`; none of them if there cannot be as many ([`MAX_SERVERS`](crate::MAX_SERVERS)).
+    #[must_use]
+    pub const fn first(count: u8) -> ServerSet {
+        match count {
+            0 => ServerSet::EMPTY,
+            1..=crate::MAX_SERVERS => ServerSet(u64::MAX >> (crate::MAX_SERVERS - count)),
+            _ => ServerSet::EMPTY,
+        }
+    }
 
     /// Adds a server; adding it twice is adding it once. Ids of [`MAX_SERVERS`](crate::MAX_SERVERS) and above are
     /// never members of a cluster, and are ignored.
@@ -103,6 +114,12 @@ impl ServerSet {
         self.0 & 1u64.checked_shl(u32::from(server.0)).unwrap_or(0) != 0
     }
 
+    /// How many servers of the set come before this one, if it is in the set.
+    #[must_use]
+    pub fn place_of(self, server: ServerId) -> Option<usize> {
+        self.contains(server).then(|| ServerSet(self.0 & ((1 << server.0) - 1)).len())
+    }
+
     /// How many servers are in the set.
     #[must_use]
     pub fn len(self) -> usize {
@@ -117,6 +134,11 @@ impl ServerSet {
 
     /// The members, in order.
     pub fn iter(self) -> impl Iterator<Item = ServerId> {
-        (0..64u8).map(ServerId).filter(move |id| self.contains(*id))
+        let mut rest = self.0;
+        core::iter::from_fn(move || {
+            let first = u8::try_from(rest.trailing_zeros()).ok().filter(|_| rest != 0)?;
+            rest &= rest - 1;
+            Some(ServerId(first))
+        })
     }
 }

@@ -11,7 +11,7 @@ fn a_leader_of_an_older_term_is_refused_at_once() {
         let before = server.clone();
         let effects = receive(&mut server, S1, append(3, (1, 1), entries, 2));
         assert!(fired(&effects, Rule::AE1));
-        assert!(!effects.reset_election_timer() && effects.leader().is_none());
+        assert!(!effects.reset_election_timer() && server.leader().is_none());
         assert_eq!(server, before);
         assert_eq!(only(effects), (S1, stale_term(4)));
     }
@@ -20,7 +20,7 @@ fn a_leader_of_an_older_term_is_refused_at_once() {
 /// Rules: AE2. Pitfalls 8, 21.
 #[test]
 fn a_prev_log_index_past_the_end_is_a_mismatch_and_tells_the_logs_end() {
-    let mut server = follower(3, disk(4, None, &[1, 1]));
+    let mut server = follower_of(S1, 3, disk(4, None, &[1, 1]));
     let before = server.clone();
     let effects = receive(&mut server, S1, append(4, (5, 3), &[4], 6));
     assert!(fired(&effects, Rule::AE2));
@@ -60,13 +60,16 @@ fn a_heartbeat_is_checked_like_any_other_request() {
 /// Rules: AE2. Pitfalls 4, 7.
 #[test]
 fn a_mismatch_changes_nothing_but_is_heard_from_the_current_leader() {
-    let mut server = follower(3, disk(4, None, &[1, 1, 1]));
+    let mut server = follower_of(S1, 3, disk(4, None, &[1, 1, 1]));
     let before = server.clone();
     let effects = receive(&mut server, S1, append(4, (2, 2), &[4], 3));
     assert_eq!(server, before);
     assert!(effects.record().is_empty());
     assert!(effects.reset_election_timer());
-    assert_eq!(effects.leader(), Some(S1));
+    // Heard for the first time, it is known from then on.
+    let mut server = follower(3, disk(4, None, &[1, 1, 1]));
+    let _ = receive(&mut server, S1, append(4, (2, 2), &[4], 3));
+    assert_eq!(server.leader(), Some(S1));
 }
 
 /// Rules: AE3, AE4. Pitfall 3.
@@ -76,7 +79,10 @@ fn a_conflicting_entry_goes_with_all_that_follow_and_nothing_before() {
     let effects = receive(&mut server, S1, append(4, (1, 1), &[1, 3], 0));
     assert!(fired(&effects, Rule::AE3) && fired(&effects, Rule::AE4));
     assert_eq!(terms(&server), [1, 1, 3]);
-    let expected = [Change::Truncate { from: Index(3) }, Change::Append { entries: entries(3, &[3]) }];
+    let expected = [
+        Change::Truncate { from: Index(3) },
+        Change::Append { first_index: Index(3), entries: entries(3, &[3]) },
+    ];
     assert_eq!(changes(&effects), expected);
     assert_eq!(reply(effects), success(4, 3));
 }
@@ -100,7 +106,7 @@ fn only_entries_not_in_the_log_already_are_appended() {
     let mut server = follower(3, disk(4, None, &[1, 1]));
     let effects = receive(&mut server, S1, append(4, (0, 0), &[1, 1, 4], 0));
     assert!(fired(&effects, Rule::AE4) && !fired(&effects, Rule::AE3));
-    assert_eq!(changes(&effects), [Change::Append { entries: entries(3, &[4]) }]);
+    assert_eq!(changes(&effects), [Change::Append { first_index: Index(3), entries: entries(3, &[4]) }]);
     let before = server.clone();
     let effects = receive(&mut server, S1, append(4, (0, 0), &[1, 1, 4], 0));
     assert!(!fired(&effects, Rule::AE4), "the same request again has nothing to append");
@@ -175,7 +181,7 @@ fn an_acknowledgement_leaves_with_the_record_of_what_it_acknowledges() {
     assert!(effects.take_early().is_empty());
     let expected = [
         Change::TermAndVote { current_term: Term(5), voted_for: None },
-        Change::Append { entries: entries(1, &[5]) },
+        Change::Append { first_index: Index(1), entries: entries(1, &[5]) },
     ];
     assert_eq!(changes(&effects), expected);
     assert_eq!(reply(effects), success(5, 1));

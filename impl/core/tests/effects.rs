@@ -27,7 +27,7 @@ fn steps_that_wait_together_share_one_record_and_keep_the_order_of_their_message
     let expected = [
         Change::TermAndVote { current_term: Term(5), voted_for: None },
         Change::TermAndVote { current_term: Term(5), voted_for: Some(S1) },
-        Change::Append { entries: entries(1, &[5]) },
+        Change::Append { first_index: Index(1), entries: entries(1, &[5]) },
     ];
     assert_eq!(written[0].changes(), expected);
     let mut stored = disk(4, None, &[]);

@@ -1,7 +1,10 @@
 //! Running for leader: Figure 2, Rules for Servers, Followers and Candidates.
 
 use crate::common::*;
-use figure2_core::{Change, Index, Input, Outcome, Role, Rule, ServerSet, Term};
+use figure2_core::{
+    Change, Config, Envelope, Index, Input, Outcome, Rejection, Role, Rule, ServerId, ServerSet, StartError,
+    Term,
+};
 
 fn votes(server: &Server) -> ServerSet {
     let Role::Candidate { votes } = server.role() else { panic!("not a candidate") };
@@ -82,7 +85,7 @@ fn a_candidate_with_the_votes_of_a_majority_becomes_leader() {
     let effects = receive(&mut server, S1, vote(1, true));
     assert!(fired(&effects, Rule::C2) && fired(&effects, Rule::L1));
     assert!(server.is_leader());
-    assert_eq!(effects.leader(), Some(S0));
+    assert_eq!(server.leader(), Some(S0));
 }
 
 /// Rules: C2.
@@ -135,7 +138,7 @@ fn a_reply_of_a_newer_term_ends_the_candidacy_whatever_else_it_says() {
         let effects = receive(&mut server, S1, vote(2, granted));
         assert!(fired(&effects, Rule::A2));
         assert_eq!((server.current_term(), server.voted_for()), (Term(2), None));
-        assert_eq!(*server.role(), Role::Follower);
+        assert_eq!(*server.role(), Role::Follower { leader: None });
         assert!(!effects.reset_election_timer());
     }
 }
@@ -172,10 +175,10 @@ fn a_candidate_steps_down_on_append_entries_of_its_own_term() {
     let mut server = candidate(3, disk(0, None, &[]));
     let effects = receive(&mut server, S1, append(1, (0, 0), &[], 0));
     assert!(fired(&effects, Rule::C3));
-    assert_eq!(*server.role(), Role::Follower);
+    assert_eq!(*server.role(), Role::Follower { leader: Some(S1) });
     assert_eq!(server.voted_for(), Some(S0), "the vote of this term stays given");
     assert!(effects.reset_election_timer());
-    assert_eq!(effects.leader(), Some(S1));
+    assert_eq!(server.leader(), Some(S1));
 }
 
 /// Rules: C3. Pitfall 41.
@@ -184,7 +187,7 @@ fn a_candidate_steps_down_on_a_snapshot_of_its_own_term() {
     let mut server = candidate(3, disk(1, None, &[]));
     let effects = receive(&mut server, S1, install(2, snapshot(3, 1)));
     assert!(fired(&effects, Rule::C3) && effects.reset_election_timer());
-    assert_eq!(*server.role(), Role::Follower);
+    assert_eq!(*server.role(), Role::Follower { leader: Some(S1) });
 }
 
 /// Rules: A2. Pitfalls 4, 6.
@@ -203,7 +206,13 @@ fn a_newer_term_in_any_message_makes_a_leader_step_down_and_start_its_timer() {
         propose_durably(&mut server, 7);
         let effects = receive(&mut server, S2, message.clone());
         assert!(fired(&effects, Rule::A2), "{message:?}");
-        assert_eq!((server.current_term(), server.role()), (Term(3), &Role::Follower), "{message:?}");
+        let leads = matches!(message, Msg::AppendEntries(_) | Msg::InstallSnapshot(_));
+        let leader = leads.then_some(S2);
+        assert_eq!(
+            (server.current_term(), server.role()),
+            (Term(3), &Role::Follower { leader }),
+            "{message:?}"
+        );
         assert!(effects.reset_election_timer(), "{message:?}");
     }
 }
@@ -222,4 +231,32 @@ fn a_single_server_elects_itself_and_commits_only_what_is_durable() {
     let effects = server.step(persisted(1, 1));
     assert!(fired(&effects, Rule::L4));
     assert_eq!(server.commit_index(), Index(1));
+}
+
+/// Rules: C2, L1, L3S, L4.
+#[test]
+fn the_voters_need_not_have_the_first_ids() {
+    let mut voters = ServerSet::EMPTY;
+    [S1, S3, S4].into_iter().for_each(|id| voters.insert(id));
+    let config = Config { voters, ..Config::new(3) };
+    let start = |id| figure2_core::Server::<u8, u8>::new(id, config, disk(0, None, &[]));
+    assert_eq!(start(S0).err(), Some(StartError::NotAMember(S0)));
+    let mut server = start(S3).unwrap();
+    let from = |from, message| Input::Receive(Envelope { from, to: S3, message });
+    let asked: Vec<ServerId> = sent(server.step(Input::ElectionTimeout)).iter().map(|sent| sent.to).collect();
+    assert_eq!(asked, [S1, S4]);
+    let _ = server.step(persisted(1, 0));
+    let _ = server.step(from(S4, vote(1, true)));
+    assert!(server.is_leader());
+    assert!(server.progress_of(S0).is_none() && server.progress_of(S1).is_some());
+    let _ = server.step(from(S4, success(1, 0)));
+    let _ = server.step(Input::Propose(7));
+    let _ = server.step(Input::Replicate);
+    let _ = server.step(persisted(1, 1));
+    assert_eq!(server.commit_index(), Index(0), "one of three");
+    let _ = server.step(from(S4, success(1, 1)));
+    assert_eq!(server.commit_index(), Index(1));
+    assert_eq!(server.progress_of(S4).map(|known| known.match_index), Some(Index(1)));
+    let rejected = server.step(from(S0, vote(1, true)));
+    assert_eq!(*rejected.outcome(), Outcome::Rejected(Rejection::UnknownSender(S0)));
 }

@@ -49,7 +49,10 @@ fn a_leader_appends_a_command_and_says_at_which_index_and_term() {
     assert!(fired(&effects, Rule::L2));
     assert_eq!(*effects.outcome(), Outcome::Proposed { index: Index(2), term: Term(2) });
     assert_eq!(server.log().entries()[1..], entries(2, &[2]));
-    assert_eq!(changes(&effects), [figure2_core::Change::Append { entries: entries(2, &[2]) }]);
+    assert_eq!(
+        changes(&effects),
+        [figure2_core::Change::Append { first_index: Index(2), entries: entries(2, &[2]) }]
+    );
 }
 
 /// Rules: L2.

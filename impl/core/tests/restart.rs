@@ -16,7 +16,7 @@ fn a_restarted_server_is_a_follower_with_its_term_vote_and_log_and_nothing_volat
     let restarted = follower(3, server.persistent().clone());
     assert_eq!(restarted.persistent(), server.persistent());
     assert_eq!((restarted.current_term(), restarted.voted_for()), (Term(2), Some(S0)));
-    assert_eq!(*restarted.role(), Role::Follower);
+    assert_eq!(*restarted.role(), Role::Follower { leader: None });
     assert_eq!((restarted.commit_index(), restarted.last_applied()), (Index(0), Index(0)));
     assert_eq!(restarted.next_apply(8), None);
 }
@@ -55,8 +55,8 @@ fn a_server_with_nothing_but_a_snapshot_can_run_for_leader() {
 #[test]
 fn a_cluster_needs_servers_members_and_room_for_an_entry() {
     let start = |id: u8, config| Server::new(ServerId(id), config, Disk::default()).err();
-    assert_eq!(start(0, Config::new(0)), Some(StartError::BadClusterSize(0)));
-    assert_eq!(start(0, Config::new(65)), Some(StartError::BadClusterSize(65)));
+    assert_eq!(start(0, Config::new(0)), Some(StartError::NoVoters));
+    assert_eq!(start(0, Config::new(65)), Some(StartError::NoVoters));
     assert_eq!(start(63, Config::new(64)), None);
     assert_eq!(start(3, Config::new(3)), Some(StartError::NotAMember(S3)));
     let config = Config { max_entries_per_message: 0, ..Config::new(3) };
@@ -72,7 +72,7 @@ fn a_state_that_no_server_can_have_written_is_refused() {
     let absurd_snapshot = disk_after(3, snapshot_at(MAX_INDEX.next()), &[]);
     let mut absurd_entry = disk_after(3, snapshot_at(MAX_INDEX), &[]);
     assert!(Server::new(S0, Config::new(3), absurd_entry.clone()).is_ok());
-    absurd_entry.apply(Change::Append { entries: entries(5, &[3]) });
+    absurd_entry.apply(Change::Append { first_index: Index(5), entries: entries(5, &[3]) });
     let damaged = [
         ("terms go back", disk(3, None, &[1, 2, 1])),
         ("an entry without a term", disk(3, None, &[0, 1])),

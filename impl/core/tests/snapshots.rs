@@ -69,7 +69,7 @@ fn a_snapshot_is_offered_to_the_service_before_the_log_changes() {
     let effects = receive(&mut server, S1, install(4, snapshot(9, 4)));
     assert!(fired(&effects, Rule::IS5));
     assert!(effects.reset_election_timer());
-    assert_eq!(effects.leader(), Some(S1));
+    assert_eq!(server.leader(), Some(S1));
     assert!(effects.record().is_empty());
     assert_eq!(server.log().last_index(), Index(5));
     assert_eq!(server.offered(), Some(&snapshot(9, 4)));

@@ -15,7 +15,7 @@ fn assert_rejected(server: &Server, envelope: Envelope<u8, u8>, rejection: Rejec
     only_v1.insert(Rule::V1);
     assert_eq!(effects.rules(), only_v1);
     assert!(effects.record().is_empty() && effects.take_early().is_empty());
-    assert!(!effects.reset_election_timer() && effects.leader().is_none());
+    assert!(!effects.reset_election_timer());
     assert!(sent(effects).is_empty(), "not even a reply: {envelope:?}");
 }
 

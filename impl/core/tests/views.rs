@@ -97,14 +97,31 @@ fn a_set_of_servers_counts_each_once_and_none_that_no_cluster_can_have() {
 }
 
 #[test]
+fn the_first_servers_are_a_set_unless_no_cluster_can_have_as_many() {
+    let ids = |count| ServerSet::first(count).iter().map(|id| id.0).collect::<Vec<u8>>();
+    assert_eq!((ids(0), ids(3)), (vec![], vec![0, 1, 2]));
+    assert_eq!(ids(MAX_SERVERS), (0..MAX_SERVERS).collect::<Vec<_>>());
+    assert!(ids(MAX_SERVERS + 1).is_empty());
+}
+
+#[test]
+fn a_server_has_a_place_among_those_of_a_set() {
+    let mut servers = ServerSet::EMPTY;
+    [S1, S4, ServerId(MAX_SERVERS - 1)].into_iter().for_each(|id| servers.insert(id));
+    let places = [S1, S4, ServerId(MAX_SERVERS - 1)].map(|id| servers.place_of(id));
+    assert_eq!(places, [Some(0), Some(1), Some(2)]);
+    assert_eq!([S0, S2, ServerId(MAX_SERVERS)].map(|id| servers.place_of(id)), [None; 3]);
+}
+
+#[test]
 fn numbers_and_errors_read_as_they_should() {
     assert_eq!(format!("{} {} {}", Term(3), Index(4), ServerId(5)), "3 4 S5");
     let start =
         |servers, id| Server::<u8, u8>::new(id, Config::new(servers), Persistent::default()).unwrap_err();
     let errors = [
-        (start(0, S0), "0 servers"),
+        (start(0, S0), "no voters"),
         (start(MAX_SERVERS + 1, S0), "1 to 64 are possible"),
-        (start(3, S3), "S3 is not in the cluster"),
+        (start(3, S3), "S3 is not among the voters"),
         (StartError::ZeroLimit("snapshot_patience"), "snapshot_patience must be at least 1"),
         (StartError::DamagedState, "do not start this server again"),
     ];

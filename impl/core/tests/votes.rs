@@ -115,7 +115,7 @@ fn a_refused_candidate_still_passes_on_its_newer_term_but_not_its_timer() {
     let mut server = follower(3, disk(5, Some(S2), &[5]));
     let effects = receive(&mut server, S1, request_vote(8, (0, 0)));
     assert_eq!((server.current_term(), server.voted_for()), (Term(8), None));
-    assert_eq!(*server.role(), Role::Follower);
+    assert_eq!(*server.role(), Role::Follower { leader: None });
     assert!(!effects.reset_election_timer());
     assert_eq!(reply(effects), vote(8, false));
 }

@@ -43,7 +43,10 @@ impl<T: Timers> State<T> {
             _ => {
                 let (me, term) = (self.server.id(), self.server.current_term());
                 // A leader that stepped down within its term does not send its clients to itself.
-                Err(ProposeError::NotLeader { term, leader: self.leader.filter(|leader| *leader != me) })
+                Err(ProposeError::NotLeader {
+                    term,
+                    leader: self.server.leader().filter(|leader| *leader != me),
+                })
             }
         }
     }

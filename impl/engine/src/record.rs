@@ -86,6 +86,8 @@ pub struct State {
     pub voted_for: Option<ServerId>,
     /// Follower, candidate or leader.
     pub role: RoleName,
+    /// The leader of the current term, if the server has heard from it, or is it.
+    pub leader: Option<ServerId>,
     /// Index of the highest entry known to be committed.
     pub commit_index: Index,
     /// Index of the highest entry the service has.
@@ -103,6 +105,7 @@ impl State {
             current_term: server.current_term(),
             voted_for: server.voted_for(),
             role: server.role().into(),
+            leader: server.leader(),
             commit_index: server.commit_index(),
             last_applied: server.last_applied(),
             last_log_index: server.log().last_index(),

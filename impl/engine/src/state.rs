@@ -8,7 +8,7 @@ use crate::record::Recorded;
 use crate::{Batch, Envelope, Input, Server, Tag};
 use crate::{Command, Failure, RoleName, SnapshotData, Status};
 use core::task::Waker;
-use figure2_core::{Change, Entry, Index, Outcome, ServerId};
+use figure2_core::{Change, Entry, Index, Outcome};
 
 /// The two timers of a server. Their deadlines move under the lock, in the step that says so.
 pub trait Timers: Send {
@@ -70,8 +70,6 @@ pub(crate) struct State<T: Timers> {
     pub(crate) sends_by_hand: bool,
     /// Index of the snapshot that the service was offered and has yet to answer.
     pub(crate) unanswered: Option<Index>,
-    /// The leader of the current term, if known.
-    pub(crate) leader: Option<ServerId>,
     pub(crate) stop: Option<Stop>,
     pub(crate) recorded: Option<Recorded>,
     /// Which tasks were woken, and have not found since that there is nothing to do: they need not be woken again.
@@ -111,7 +109,6 @@ impl<T: Timers> State<T> {
             queue: Queue::default(),
             sends_by_hand: false,
             unanswered: None,
-            leader: None,
             stop: None,
             recorded,
             awake: Awake::default(),
@@ -155,10 +152,6 @@ impl<T: Timers> State<T> {
             }
         }
         self.commit_moved |= after.role == RoleName::Leader && after.commit_index > before.commit_index;
-        if after.term != before.term {
-            self.leader = None;
-        }
-        self.leader = effects.leader().or(self.leader);
 
         let outcome = effects.outcome().clone();
         self.ready.extend(effects.take_early());
@@ -207,7 +200,7 @@ impl<T: Timers> State<T> {
             id: server.id(),
             role: if stopped { RoleName::Follower } else { server.role().into() },
             term: server.current_term(),
-            leader: self.leader.filter(|_| !stopped),
+            leader: server.leader().filter(|_| !stopped),
             commit_index: server.commit_index(),
             last_applied: server.last_applied(),
             last_log_index: server.log().last_index(),
@@ -271,7 +264,7 @@ impl Waiting {
 
     fn add(&mut self, changes: &[Change<Command, SnapshotData>]) {
         let size = |change: &Change<Command, SnapshotData>| match change {
-            Change::Append { entries } => entries.iter().map(Entry::size).sum(),
+            Change::Append { entries, .. } => entries.iter().map(Entry::size).sum(),
             _ => 0,
         };
         self.next = changes.iter().map(size).fold(self.next.saturating_add(Self::STEP), u64::saturating_add);

@@ -80,7 +80,7 @@ pub enum RoleName {
 impl From<&Role> for RoleName {
     fn from(role: &Role) -> Self {
         match role {
-            Role::Follower => RoleName::Follower,
+            Role::Follower { .. } => RoleName::Follower,
             Role::Candidate { .. } => RoleName::Candidate,
             Role::Leader { .. } => RoleName::Leader,
         }

@@ -5,7 +5,7 @@ use crate::codec::MESSAGE_LIMIT;
 use crate::error::MakeError;
 use core::ops::Range;
 use core::time::Duration;
-use figure2_core::{Config, Entry};
+use figure2_core::{Config, Entry, ServerSet};
 use figure2_engine::Install;
 
 /// The settings of a node. All nodes of a cluster should have the same, but for the seed.
@@ -125,7 +125,7 @@ impl Options {
     /// What of them is the core's.
     pub(crate) fn config(&self, servers: u8) -> Config {
         Config {
-            servers,
+            voters: ServerSet::first(servers),
             max_entries_per_message: self.max_entries_per_message,
             max_message_bytes: self.max_message_bytes,
             max_in_flight_bytes: self.max_in_flight_bytes,

@@ -5,7 +5,7 @@ mod records;
 use bytes::Bytes;
 use figure2::{Change, Cluster, Identity, Index, Loaded, Persistent, ServerId, Storage, Term};
 use figure2_core::{Entry, Snapshot};
-use records::{Records, record};
+use records::{Records, placed, record};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -112,6 +112,7 @@ fn same(found: &State, expected: &State, after: &str) -> Result<(), String> {
 async fn keep<M: Medium>(medium: &M, records: Vec<(&str, Vec<Change<Bytes, Bytes>>)>) -> Result<(), String> {
     let (mut storage, mut expected) = restart(medium).await?;
     for (what, changes) in records {
+        let changes = placed(&expected, changes);
         expected.apply_record(record(changes.clone()));
         save(&mut storage, changes).await?;
         drop(storage);
@@ -152,10 +153,15 @@ fn term_and_vote(term: u64, voted_for: Option<u8>) -> Change<Bytes, Bytes> {
     Change::TermAndVote { current_term: Term(term), voted_for: voted_for.map(ServerId) }
 }
 
+/// An append whose first index is [filled in](records::placed) once it is known where the log ends.
+fn append_at_end(entries: Vec<Entry<Bytes>>) -> Change<Bytes, Bytes> {
+    Change::Append { first_index: Index::ZERO, entries }
+}
+
 fn append(term: u64, commands: &[&'static str]) -> Change<Bytes, Bytes> {
     let entry =
         |command: &&'static str| Entry { term: Term(term), command: Bytes::from_static(command.as_bytes()) };
-    Change::Append { entries: commands.iter().map(entry).collect() }
+    append_at_end(commands.iter().map(entry).collect())
 }
 
 fn truncate(from: u64) -> Change<Bytes, Bytes> {
@@ -221,8 +227,8 @@ async fn changes_of_one_record_are_in_order(medium: impl Medium) -> Result<(), S
 async fn any_size_is_kept(medium: impl Medium) -> Result<(), String> {
     let bytes = |length: usize| (0..length).map(|at| (at % 251) as u8).collect::<Vec<_>>().into();
     let entry = |command| Entry { term: Term(1), command };
-    let large = |length| Change::Append { entries: vec![entry(bytes(length))] };
-    let many = Change::Append { entries: vec![entry(bytes(10)); 20_000] };
+    let large = |length| append_at_end(vec![entry(bytes(length))]);
+    let many = append_at_end(vec![entry(bytes(10)); 20_000]);
     let records = vec![
         ("an entry of 64 KiB", vec![large(64 << 10)]),
         ("an entry of 8 MiB", vec![large(8 << 20)]),
@@ -255,10 +261,10 @@ async fn random_records_are_kept(medium: impl Medium, seed: u64) -> Result<(), S
 /// afterwards, or nothing.
 async fn a_save_that_is_given_up_is_whole(medium: impl Medium, polls: usize) -> Result<(), String> {
     let (mut storage, mut before) = restart(&medium).await?;
-    let changes = vec![term_and_vote(1, Some(1)), append(1, &["a", "b", "c"])];
+    let changes = placed(&before, vec![term_and_vote(1, Some(1)), append(1, &["a", "b", "c"])]);
     before.apply_record(record(changes.clone()));
     save(&mut storage, changes).await?;
-    let changes = vec![truncate(2), append(2, &["x"; 100]), term_and_vote(2, None)];
+    let changes = placed(&before, vec![truncate(2), append(2, &["x"; 100]), term_and_vote(2, None)]);
     let mut after = before.clone();
     after.apply_record(record(changes.clone()));
     {

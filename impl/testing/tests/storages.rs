@@ -94,7 +94,7 @@ impl Storage for Faulty {
                 (Change::TermAndVote { voted_for, .. }, Fault::VoteForgotten) => *voted_for = None,
                 (Change::Truncate { .. }, Fault::Undeleted) => continue,
                 (Change::Snapshot { keep_suffix, .. }, Fault::SuffixKept) => *keep_suffix = true,
-                (Change::Append { entries }, Fault::LargeLost) => {
+                (Change::Append { entries, .. }, Fault::LargeLost) => {
                     entries.retain(|entry| entry.command.len() < 1 << 20);
                 }
                 _ => {}

@@ -89,7 +89,7 @@ pub fn mutants() -> Vec<Mutant> {
                 fn add_vote(&self, s: &mut Node, fx: &mut Fx, from: ServerId) {
                     Figure2.add_vote(s, fx, from);
                     match s.role() {
-                        Role::Candidate { votes } if votes.len() * 2 >= usize::from(s.config().servers) => {
+                        Role::Candidate { votes } if votes.len() * 2 >= s.config().voters.len() => {
                             self.become_leader(s, fx);
                         }
                         _ => {}

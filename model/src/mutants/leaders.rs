@@ -62,7 +62,8 @@ pub fn mutants() -> Vec<Mutant> {
             Leaders {
                 fn propose(&self, s: &mut Node, fx: &mut Fx, command: Command) {
                     let term = if s.log().last_term() > Term::ZERO { s.log().last_term() } else { s.current_term() };
-                    self.save(s, fx, Saved::Append { entries: vec![Entry { term, command }] });
+                    let first_index = s.log().last_index().next();
+                    self.save(s, fx, Saved::Append { first_index, entries: vec![Entry { term, command }] });
                 }
             }
         }

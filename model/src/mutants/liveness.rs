@@ -24,7 +24,7 @@ fn elections() -> Vec<Survivor> {
             in NEEDS;
             Candidates {
                 fn election_timeout(&self, s: &mut Node, fx: &mut Fx) {
-                    if matches!(s.role(), Role::Follower) {
+                    if matches!(s.role(), Role::Follower { .. }) {
                         Figure2.election_timeout(s, fx);
                     }
                 }
@@ -48,7 +48,7 @@ fn elections() -> Vec<Survivor> {
                     let Role::Candidate { votes } = s.role() else { return };
                     let mut all = *votes;
                     all.insert(from);
-                    let servers = usize::from(s.config().servers);
+                    let servers = s.config().voters.len();
                     let majority = s.config().majority();
                     if all.len() < majority || all.len() == servers {
                         Figure2.add_vote(s, fx, from);

@@ -206,11 +206,24 @@ pub fn mutants() -> Vec<Mutant> {
             }
         }
         {
+            "A2-leader" breaks A2: "a newer term is adopted, and the leader of the old one still named";
+            KnownLeader in NEEDS;
+            AllServers {
+                fn observe_term(&self, s: &mut Node, fx: &mut Fx, term: Term) {
+                    let leader = s.leader().filter(|_| term > s.current_term());
+                    Figure2.observe_term(s, fx, term);
+                    if let Some(leader) = leader {
+                        self.recognise_leader(s, fx, leader);
+                    }
+                }
+            }
+        }
+        {
             "A2-equal" breaks A2: "a message of the same term counts as newer: the vote in it is forgotten";
             ElectionSafety in ELECTION;
             AllServers {
                 fn observe_term(&self, s: &mut Node, fx: &mut Fx, term: Term) {
-                    if term == s.current_term() && matches!(s.role(), Role::Follower) {
+                    if term == s.current_term() && matches!(s.role(), Role::Follower { .. }) {
                         self.save(s, fx, Saved::TermAndVote { current_term: term, voted_for: None });
                     }
                     Figure2.observe_term(s, fx, term);

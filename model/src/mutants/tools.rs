@@ -43,7 +43,7 @@ pub fn with_log(s: &Node, log: Log<Command, Prefix>) -> Node {
     let Some(first) = first_difference(s.log(), &log) else { return twin };
     change_memory(&mut twin, Saved::Truncate { from: first });
     let entries = log.entries_from(first, usize::MAX).to_vec();
-    change_memory(&mut twin, Saved::Append { entries });
+    change_memory(&mut twin, Saved::Append { first_index: first, entries });
     twin
 }
 

@@ -87,6 +87,18 @@ pub fn mutants() -> Vec<Mutant> {
             }
         }
         {
+            "RV2-leader" breaks RV2: "the candidate that got the vote is named the leader";
+            KnownLeader in ELECTION;
+            RequestVoteReceiver {
+                fn request_vote(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: &RequestVote) {
+                    Figure2.request_vote(s, fx, from, m);
+                    if s.voted_for() == Some(from) {
+                        self.recognise_leader(s, fx, from);
+                    }
+                }
+            }
+        }
+        {
             "V9" breaks RV2U: "a vote is granted without the up-to-date check";
             LeaderCompleteness in entries(1);
             RequestVoteReceiver {

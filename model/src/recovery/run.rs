@@ -114,7 +114,7 @@ impl<'w> Run<'w> {
         self.tell(Told::Round(number));
         (self.restarted, self.is_busy) = (0, false);
         for id in order {
-            if self.server(*id).is_some_and(|server| *server.role() != Role::Follower) {
+            if self.server(*id).is_some_and(|server| !matches!(server.role(), Role::Follower { .. })) {
                 self.happens(*id, Event::HeartbeatTimeout);
             }
         }

@@ -170,7 +170,9 @@ pub fn is_of_rest(letter: &Letter) -> bool {
 pub fn nameless(host: &Host) -> u64 {
     let vote = |vote: Option<figure2_core::ServerId>| vote.map(|vote| vote == host.id);
     let role = host.server.as_ref().map(|server| match server.role() {
-        Role::Follower => (0_u8, Vec::new()),
+        Role::Follower { leader } => {
+            (0_u8, vec![leader.map_or(0, |leader| 1 + u64::from(leader == host.id))])
+        }
         Role::Candidate { votes } => (1, vec![votes.len() as u64]),
         Role::Leader { progress, .. } => {
             let mut known: Vec<u64> = progress.iter().map(digest).collect();

@@ -9,6 +9,8 @@ mod tests;
 mod to_core;
 mod to_trace;
 
+use figure2::record::State;
+use figure2_core::Change;
 use figure2_trace::Payload;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,27 @@ pub trait ToCore {
 
     /// Converts.
     fn to_core(self) -> Self::Core;
+}
+
+/// Whether these changes are those that were recorded. A recording does not say at which index entries were appended: there
+/// is one place, the log's end.
+pub fn same_changes(
+    made: &[Change<ReplayPayload, ReplayPayload>],
+    recorded: &[Change<ReplayPayload, ReplayPayload>],
+) -> bool {
+    made.len() == recorded.len()
+        && made.iter().zip(recorded).all(|pair| match pair {
+            (Change::Append { entries: made, .. }, Change::Append { entries: recorded, .. }) => {
+                made == recorded
+            }
+            (made, recorded) => made == recorded,
+        })
+}
+
+/// Whether this state is the one that was recorded. Older recordings do not say who leads.
+pub fn same_state(now: State, recorded: State) -> bool {
+    let leader = recorded.leader.or(now.leader);
+    now == State { leader, ..recorded }
 }
 
 /// A [`Payload`] where the core wants a command: it counts as many bytes as the content had.

@@ -6,7 +6,7 @@ use figure2::record;
 use figure2_core::{
     AppendEntries, AppendEntriesReply, AppendResult, Change, Config, Entry, Envelope, Index, Input,
     InstallSnapshot, InstallSnapshotReply, Log, Message, Outcome, Persisted, Persistent, Rejection,
-    RequestVote, RequestVoteReply, ServerId, Snapshot, SnapshotIgnored, Term,
+    RequestVote, RequestVoteReply, ServerId, ServerSet, Snapshot, SnapshotIgnored, Term,
 };
 use figure2_trace::v1;
 
@@ -61,6 +61,7 @@ impl ToCore for v1::State {
             current_term,
             voted_for,
             role,
+            leader,
             commit_index,
             last_applied,
             last_log_index,
@@ -70,6 +71,7 @@ impl ToCore for v1::State {
             current_term: Term(current_term),
             voted_for: voted_for.map(ServerId),
             role: role.to_core(),
+            leader: leader.map(ServerId),
             commit_index: Index(commit_index),
             last_applied: Index(last_applied),
             last_log_index: Index(last_log_index),
@@ -195,7 +197,10 @@ impl ToCore for v1::Change {
             v1::Change::TermAndVote { current_term, voted_for } => {
                 Change::TermAndVote { current_term: Term(current_term), voted_for: voted_for.map(ServerId) }
             }
-            v1::Change::Append { entries } => Change::Append { entries: entries.to_core() },
+            // Where the log ended is not recorded: `same_changes` does not ask for it.
+            v1::Change::Append { entries } => {
+                Change::Append { first_index: Index::ZERO, entries: entries.to_core() }
+            }
             v1::Change::Truncate { from } => Change::Truncate { from: Index(from) },
             v1::Change::Snapshot { snapshot, keep_suffix } => {
                 Change::Snapshot { snapshot: snapshot.to_core(), keep_suffix }
@@ -268,7 +273,7 @@ impl ToCore for v1::Config {
             max_retained_bytes,
         } = self;
         Config {
-            servers,
+            voters: ServerSet::first(servers),
             max_entries_per_message,
             max_message_bytes,
             max_in_flight_bytes,

@@ -86,6 +86,7 @@ impl ToTrace for record::State {
             current_term,
             voted_for,
             role,
+            leader,
             commit_index,
             last_applied,
             last_log_index,
@@ -95,6 +96,7 @@ impl ToTrace for record::State {
             current_term: current_term.to_trace(),
             voted_for: voted_for.to_trace(),
             role: role.to_trace(),
+            leader: leader.to_trace(),
             commit_index: commit_index.to_trace(),
             last_applied: last_applied.to_trace(),
             last_log_index: last_log_index.to_trace(),
@@ -221,7 +223,7 @@ impl<C, S> ToTrace for Change<C, S> {
                 current_term: current_term.to_trace(),
                 voted_for: voted_for.to_trace(),
             },
-            Change::Append { entries } => v1::Change::Append { entries: entries.to_trace() },
+            Change::Append { entries, .. } => v1::Change::Append { entries: entries.to_trace() },
             Change::Truncate { from } => v1::Change::Truncate { from: from.to_trace() },
             Change::Snapshot { snapshot, keep_suffix } => {
                 v1::Change::Snapshot { snapshot: snapshot.to_trace(), keep_suffix }
@@ -282,8 +284,9 @@ impl ToTrace for Config {
 
     #[inline]
     fn to_trace(self) -> v1::Config {
+        let servers = self.servers();
         let Config {
-            servers,
+            voters: _,
             max_entries_per_message,
             max_message_bytes,
             max_in_flight_bytes,
@@ -293,7 +296,7 @@ impl ToTrace for Config {
             max_retained_bytes,
         } = self;
         v1::Config {
-            servers,
+            servers: servers,
             max_entries_per_message,
             max_message_bytes,
             max_in_flight_bytes,

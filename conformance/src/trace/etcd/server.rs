@@ -1,7 +1,7 @@
 //! One run of one server, told in etcd's form.
 
 use super::line::{Line, Told, number};
-use crate::trace::convert::ReplayPayload;
+use crate::trace::convert::{ReplayPayload, same_changes, same_state};
 use figure2::RoleName;
 use figure2::record::{Sent, State, Step};
 use figure2_core::{
@@ -53,7 +53,7 @@ impl Actor {
     ) -> anyhow::Result<(Actor, Vec<Line>)> {
         let id = ServerId(server);
         let server = Server::new(id, config, persistent)?;
-        let voters: Vec<String> = (0..config.servers).map(|voter| number(ServerId(voter))).collect();
+        let voters: Vec<String> = config.voters.iter().map(number).collect();
         let loaded = State::of(&server);
         let nothing = State { current_term: Term::ZERO, voted_for: None, ..loaded };
         let lines = vec![
@@ -89,8 +89,8 @@ impl Actor {
         let Step { input, outcome, changes, state: after } = step;
         let before = State::of(&self.server);
         let effects = self.server.step(input.clone());
-        let is_same = *effects.outcome() == outcome && effects.record().changes() == changes;
-        if !is_same || State::of(&self.server) != after {
+        let is_same = *effects.outcome() == outcome && same_changes(effects.record().changes(), &changes);
+        if !is_same || !same_state(State::of(&self.server), after) {
             return None;
         }
         self.unwritten |= !changes.is_empty();

@@ -70,6 +70,10 @@ pub struct State {
     pub voted_for: Option<u8>,
     /// Follower, candidate or leader.
     pub role: Role,
+    /// The leader of the current term, if the server has heard from it, or is it. Recordings made before nodes told it have
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<u8>,
     /// Index of the highest entry known to be committed.
     pub commit_index: u64,
     /// Index of the highest entry that the service has.

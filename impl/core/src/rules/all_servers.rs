@@ -51,7 +51,7 @@ pub trait AllServers<C: Command, S: Clone>: Persistence<C, S> {
         if s.is_leader() {
             fx.restart_election_timer();
         }
-        s.role = Role::Follower;
+        s.role = Role::Follower { leader: None };
     }
 
     /// **C3**, and the followers' timer. "If AppendEntries RPC received from new leader: convert to follower": a
@@ -61,8 +61,10 @@ pub trait AllServers<C: Command, S: Clone>: Persistence<C, S> {
             fx.fired(Rule::C3);
             self.become_follower(s, fx);
         }
+        if let Role::Follower { leader: known } = &mut s.role {
+            *known = Some(leader);
+        }
         fx.restart_election_timer();
-        fx.heard_leader(leader);
     }
 
     /// **R1.** Whether a reply was sent in an older term than ours: what it answers is no longer of interest. (A

@@ -21,10 +21,8 @@ pub trait AppendEntriesReceiver<C: Command, S: Clone>: AllServers<C, S> {
         from: ServerId,
         m: AppendEntries<C>,
     ) {
-        // AE1. "Reply false if term < currentTerm (section 5.1)."
         if m.term < s.current_term() {
-            fx.fired(Rule::AE1);
-            return self.append_result(s, fx, from, AppendResult::StaleTerm);
+            return self.refuse_old_leader(s, fx, from);
         }
         self.recognise_leader(s, fx, from);
         if let Some(mismatch) = self.find_mismatch(s, &m) {
@@ -40,7 +38,8 @@ pub trait AppendEntriesReceiver<C: Command, S: Clone>: AllServers<C, S> {
         let entries = self.new_entries(s, m);
         if !entries.is_empty() {
             fx.fired(Rule::AE4);
-            self.save(s, fx, Change::Append { entries });
+            let first_index = s.log().last_index().next();
+            self.save(s, fx, Change::Append { first_index, entries });
         }
         let commit_index = self.follower_commit_index(s, leader_commit, last_new);
         if commit_index > s.commit_index {
@@ -48,6 +47,12 @@ pub trait AppendEntriesReceiver<C: Command, S: Clone>: AllServers<C, S> {
             s.commit_index = commit_index;
         }
         self.append_result(s, fx, from, AppendResult::Success { match_index: last_new });
+    }
+
+    /// **AE1.** "Reply false if term < currentTerm (section 5.1)." The reply's term makes the old leader step down.
+    fn refuse_old_leader(&self, s: &Server<C, S>, fx: &mut Effects<C, S>, from: ServerId) {
+        fx.fired(Rule::AE1);
+        self.append_result(s, fx, from, AppendResult::StaleTerm);
     }
 
     /// **AE2.** "Reply false if log doesn't contain an entry at prevLogIndex whose term matches prevLogTerm

@@ -17,7 +17,7 @@ pub trait Candidates<C: Command, S: Clone>: Leaders<C, S> {
     /// whether its own write has stalled.
     fn election_timeout(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
         match s.role {
-            Role::Follower => fx.fired(Rule::F2),
+            Role::Follower { .. } => fx.fired(Rule::F2),
             Role::Candidate { .. } => fx.fired(Rule::C4),
             Role::Leader { .. } => return self.step_down_if_stalled(s, fx),
         }
@@ -81,9 +81,9 @@ pub trait Candidates<C: Command, S: Clone>: Leaders<C, S> {
         if persisted.current_term != s.current_term() {
             return;
         }
-        let id = s.id;
+        let (id, place) = (s.id, s.config.voters.place_of(s.id));
         match &mut s.role {
-            Role::Follower => {}
+            Role::Follower { .. } => {}
             Role::Candidate { .. } => {
                 fx.fired(Rule::P3);
                 self.add_vote(s, fx, id);
@@ -91,7 +91,7 @@ pub trait Candidates<C: Command, S: Clone>: Leaders<C, S> {
             Role::Leader { progress, stalled_at, .. } => {
                 fx.fired(Rule::P3);
                 *stalled_at = None;
-                if let Some(own) = progress.get_mut(usize::from(id.0)) {
+                if let Some(own) = place.and_then(|place| progress.get_mut(place)) {
                     own.match_index = self.new_match_index(own.match_index, persisted.last_log_index);
                 }
                 self.advance_commit_index(s, fx);

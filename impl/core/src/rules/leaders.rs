@@ -21,13 +21,12 @@ pub trait Leaders<C: Command, S: Clone>: Replication<C, S> {
     fn become_leader(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
         fx.fired(Rule::L1);
         let last_log_index = s.log().last_index();
-        let mut progress = vec![Progress::probing(last_log_index.next()); usize::from(s.config.servers)];
-        if let Some(own) = progress.get_mut(usize::from(s.id.0)) {
-            own.match_index = last_log_index;
-        }
+        let progress = vec![Progress::probing(last_log_index.next()); s.config.voters.len()];
         let uncommitted = s.log().size_between(s.commit_index, last_log_index);
         s.role = Role::Leader { progress, uncommitted, stalled_at: None };
-        fx.heard_leader(s.id);
+        if let Some(own) = s.progress_mut(s.id) {
+            own.match_index = last_log_index;
+        }
         fx.restart_election_timer();
         self.heartbeat_to_all(s, fx);
     }
@@ -79,8 +78,9 @@ pub trait Leaders<C: Command, S: Clone>: Replication<C, S> {
         if let Role::Leader { uncommitted, .. } = &mut s.role {
             *uncommitted = uncommitted.saturating_add(entry.size());
         }
-        self.save(s, fx, Change::Append { entries: vec![entry] });
-        fx.set_outcome(Outcome::Proposed { index: s.log().last_index(), term });
+        let first_index = s.log().last_index().next();
+        self.save(s, fx, Change::Append { first_index, entries: vec![entry] });
+        fx.set_outcome(Outcome::Proposed { index: first_index, term });
     }
 
     /// **L2L, L2B.** Why a leader does not take a command: it is larger than any may be, or too much waits to be

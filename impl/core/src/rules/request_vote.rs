@@ -13,11 +13,10 @@ use crate::types::ServerId;
 pub trait RequestVoteReceiver<C: Command, S: Clone>: AllServers<C, S> {
     /// The RequestVote handler. The request's term is at most ours by now (A2 came first).
     fn request_vote(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>, from: ServerId, m: &RequestVote) {
-        // RV1. "Reply false if term < currentTerm (section 5.1)."
-        let vote_granted = if m.term < s.current_term() {
-            fx.fired(Rule::RV1);
-            false
-        } else if !self.vote_is_free(s, from) {
+        if m.term < s.current_term() {
+            return self.refuse_old_candidate(s, fx, from);
+        }
+        let vote_granted = if !self.vote_is_free(s, from) {
             fx.fired(Rule::RV2F);
             false
         } else if !self.candidate_is_up_to_date(s, m) {
@@ -27,8 +26,13 @@ pub trait RequestVoteReceiver<C: Command, S: Clone>: AllServers<C, S> {
             self.grant_vote(s, fx, from);
             true
         };
-        let term = s.current_term();
-        self.reply(s, fx, from, Message::RequestVoteReply(RequestVoteReply { term, vote_granted }));
+        self.vote_result(s, fx, from, vote_granted);
+    }
+
+    /// **RV1.** "Reply false if term < currentTerm (section 5.1)." The reply's term ends the old candidacy.
+    fn refuse_old_candidate(&self, s: &Server<C, S>, fx: &mut Effects<C, S>, from: ServerId) {
+        fx.fired(Rule::RV1);
+        self.vote_result(s, fx, from, false);
     }
 
     /// **RV2**, first half. "votedFor is null or candidateId": a repeated request gets the same answer.
@@ -51,5 +55,11 @@ pub trait RequestVoteReceiver<C: Command, S: Clone>: AllServers<C, S> {
             self.save(s, fx, Change::TermAndVote { current_term, voted_for: Some(candidate) });
         }
         fx.restart_election_timer();
+    }
+
+    /// Replies to the candidate.
+    fn vote_result(&self, s: &Server<C, S>, fx: &mut Effects<C, S>, to: ServerId, vote_granted: bool) {
+        let term = s.current_term();
+        self.reply(s, fx, to, Message::RequestVoteReply(RequestVoteReply { term, vote_granted }));
     }
 }

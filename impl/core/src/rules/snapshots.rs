@@ -54,20 +54,32 @@ pub trait Snapshots<C: Command, S: Clone>: AllServers<C, S> {
         from: ServerId,
         m: InstallSnapshot<S>,
     ) {
-        // IS1. "Reply immediately if term < currentTerm."
-        let last_included_index = if m.term < s.current_term() {
-            fx.fired(Rule::IS1);
-            None
-        } else {
-            // From the current leader, just as entries are: a candidate has lost, the election timer restarts.
-            self.recognise_leader(s, fx, from);
-            let index = m.snapshot.last_included_index;
-            self.offer_snapshot(s, fx, m.snapshot);
-            Some(index)
-        };
-        let term = s.current_term();
-        let reply = InstallSnapshotReply { term, last_included_index };
-        self.reply(s, fx, from, Message::InstallSnapshotReply(reply));
+        if m.term < s.current_term() {
+            return self.refuse_old_snapshot_sender(s, fx, from);
+        }
+        // From the current leader, just as entries are: a candidate has lost, the election timer restarts.
+        self.recognise_leader(s, fx, from);
+        let index = m.snapshot.last_included_index;
+        self.offer_snapshot(s, fx, m.snapshot);
+        self.snapshot_result(s, fx, from, Some(index));
+    }
+
+    /// **IS1.** "Reply immediately if term < currentTerm." The reply's term makes the old leader step down.
+    fn refuse_old_snapshot_sender(&self, s: &Server<C, S>, fx: &mut Effects<C, S>, from: ServerId) {
+        fx.fired(Rule::IS1);
+        self.snapshot_result(s, fx, from, None);
+    }
+
+    /// Replies to the leader: which snapshot has arrived, or none for a leader of an older term.
+    fn snapshot_result(
+        &self,
+        s: &Server<C, S>,
+        fx: &mut Effects<C, S>,
+        to: ServerId,
+        arrived: Option<Index>,
+    ) {
+        let reply = InstallSnapshotReply { term: s.current_term(), last_included_index: arrived };
+        self.reply(s, fx, to, Message::InstallSnapshotReply(reply));
     }
 
     /// **IS5.** "Save snapshot file, discard any existing or partial snapshot with a smaller index." It is offered

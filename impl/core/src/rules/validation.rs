@@ -26,7 +26,7 @@ fn validate_addresses<C, S>(s: &Server<C, S>, envelope: &Envelope<C, S>) -> Resu
         Err(Rejection::NotAddressedToUs(envelope.to))
     } else if envelope.from == s.id() {
         Err(Rejection::FromSelf)
-    } else if envelope.from.0 >= s.config().servers {
+    } else if !s.config().voters.contains(envelope.from) {
         Err(Rejection::UnknownSender(envelope.from))
     } else {
         Ok(())

@@ -42,7 +42,7 @@ pub fn snapshot(index: u64, term: u64) -> Snapshot<u8> {
 pub fn disk(current_term: u64, voted_for: Option<ServerId>, terms: &[u64]) -> Disk {
     let mut disk = Disk::default();
     disk.apply(Change::TermAndVote { current_term: Term(current_term), voted_for });
-    disk.apply(Change::Append { entries: entries(1, terms) });
+    disk.apply(Change::Append { first_index: Index(1), entries: entries(1, terms) });
     disk
 }
 
@@ -51,13 +51,21 @@ pub fn disk_after(current_term: u64, base: Snapshot<u8>, terms: &[u64]) -> Disk 
     let mut disk = disk(current_term, None, &[]);
     let first = base.last_included_index.0 + 1;
     disk.apply(Change::Snapshot { snapshot: base, keep_suffix: false });
-    disk.apply(Change::Append { entries: entries(first, terms) });
+    disk.apply(Change::Append { first_index: Index(first), entries: entries(first, terms) });
     disk
 }
 
 /// S0 as a follower in a cluster of that many servers.
 pub fn follower(servers: u8, disk: Disk) -> Server {
     Server::new(S0, Config::new(servers), disk).unwrap()
+}
+
+/// The same, once it has heard from the leader of its term.
+pub fn follower_of(leader: ServerId, servers: u8, disk: Disk) -> Server {
+    let mut server = follower(servers, disk);
+    let term = server.current_term().0;
+    let _ = receive(&mut server, leader, append(term, (0, 0), &[], 0));
+    server
 }
 
 /// S0 as a candidate in the term after the disk's; its own vote is durable and counted.

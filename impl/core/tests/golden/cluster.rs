@@ -61,8 +61,8 @@ impl Cluster {
     pub fn start(&mut self, config: Config) {
         self.config = Some(config);
         self.network.clear();
-        self.nodes = (0..config.servers).map(ServerId).map(Node::new).collect();
-        for id in (0..config.servers).map(ServerId) {
+        self.nodes = config.voters.iter().map(Node::new).collect();
+        for id in config.voters.iter() {
             self.restart(id);
         }
     }

@@ -266,7 +266,7 @@ fn config(command: &Command) -> Config {
     };
     let default = Config::new(*servers);
     Config {
-        servers: *servers,
+        voters: default.voters,
         max_entries_per_message: max_entries_per_message.unwrap_or(default.max_entries_per_message),
         max_message_bytes: max_message_bytes.unwrap_or(default.max_message_bytes),
         max_in_flight_bytes: max_in_flight_bytes.unwrap_or(default.max_in_flight_bytes),
@@ -292,7 +292,7 @@ fn disk(term: u64, voted_for: Option<ServerId>, terms: &[u64], covered: usize) -
         let snapshot = Snapshot { last_included_index, last_included_term, data: entries };
         disk.apply(Change::Snapshot { snapshot, keep_suffix: false });
     }
-    disk.apply(Change::Append { entries: rest });
+    disk.apply(Change::Append { first_index: disk.log.base_index().next(), entries: rest });
     disk
 }
 

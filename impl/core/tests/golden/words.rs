@@ -107,7 +107,7 @@ fn arguments<S>(message: &Message<String, S>) -> String {
 
 fn role(role: &Role) -> &'static str {
     match role {
-        Role::Follower => "follower",
+        Role::Follower { .. } => "follower",
         Role::Candidate { .. } => "candidate",
         Role::Leader { .. } => "leader",
     }
@@ -129,11 +129,17 @@ pub fn changes(before: &Server, after: &Server, effects: &Effects) -> Vec<String
     if before.voted_for() != after.voted_for() {
         changes.push(format!("voted_for={}", vote(after.voted_for())));
     }
+    if before.leader() != after.leader() && matches!(after.role(), Role::Follower { .. }) {
+        changes.push(format!("leader={}", vote(after.leader())));
+    }
     let mut next = before.log().last_index().next();
     for change in effects.record().changes() {
         match change {
             Change::TermAndVote { .. } => {}
-            Change::Append { entries } => changes.push(format!("appends {}", positions(next, entries))),
+            Change::Append { first_index, entries } => {
+                assert_eq!(*first_index, next, "an append is where the log ends");
+                changes.push(format!("appends {}", positions(next, entries)));
+            }
             Change::Truncate { from } => {
                 changes.push(format!("deletes {}", deleted(before, *from)));
                 next = *from;

@@ -1,6 +1,6 @@
 //! Random records, as a server may write them.
 
-use super::{append, snapshot, term_and_vote, truncate};
+use super::{append, append_at_end, snapshot, term_and_vote, truncate};
 use bytes::Bytes;
 use figure2::{Change, Persistent, Record};
 use figure2_core::Entry;
@@ -10,6 +10,30 @@ use rand::{Rng, SeedableRng};
 /// A record of these changes.
 pub(super) fn record(changes: Vec<Change<Bytes, Bytes>>) -> Record<Bytes, Bytes> {
     changes.into_iter().collect()
+}
+
+/// A change of this state: what is appended, is appended where the log ends.
+fn place(state: &Persistent<Bytes, Bytes>, change: Change<Bytes, Bytes>) -> Change<Bytes, Bytes> {
+    match change {
+        Change::Append { entries, .. } => {
+            Change::Append { first_index: state.log.last_index().next(), entries }
+        }
+        other => other,
+    }
+}
+
+/// Changes of this state, one after the other.
+pub(super) fn placed(
+    state: &Persistent<Bytes, Bytes>,
+    changes: Vec<Change<Bytes, Bytes>>,
+) -> Vec<Change<Bytes, Bytes>> {
+    let mut after = state.clone();
+    let mut place_next = |change| {
+        let placed = place(&after, change);
+        after.apply(placed.clone());
+        placed
+    };
+    changes.into_iter().map(&mut place_next).collect()
 }
 
 /// Draws records.
@@ -33,8 +57,9 @@ impl Records {
         (0..self.random.random_range(1..=4))
             .map(|_| {
                 let change = self.change(&after);
-                after.apply(change.clone());
-                change
+                let placed = place(&after, change);
+                after.apply(placed.clone());
+                placed
             })
             .collect()
     }
@@ -62,7 +87,7 @@ impl Records {
                 _ => {
                     let count = self.random.random_range(1..20);
                     let entry = |command| Entry { term: figure2::Term(term), command };
-                    Change::Append { entries: (0..count).map(|_| entry(self.bytes())).collect() }
+                    append_at_end((0..count).map(|_| entry(self.bytes())).collect())
                 }
             },
         }
