@@ -158,8 +158,9 @@ pub trait Replication<C: Command, S: Clone>: AllServers<C, S> {
         let Some(known) = s.progress_of(from) else { return };
         let match_index = self.new_match_index(known.match_index, reported);
         let answers_probe = self.probed_at(s, from).is_some_and(|probed_at| reported >= probed_at);
+        let place = s.config.voters.place_of(from);
         let Role::Leader { progress, .. } = &mut s.role else { return };
-        let Some(known) = progress.get_mut(usize::from(from.0)) else { return };
+        let Some(known) = place.and_then(|place| progress.get_mut(place)) else { return };
         let log = &s.persistent.log;
         match &mut known.state {
             ProgressState::Replicate { in_flight } => {
