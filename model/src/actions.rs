@@ -2,12 +2,13 @@
 
 use crate::bounds::{Apply, Sending};
 use crate::cluster::Cluster;
+use crate::event::{LocalEvent, NodeEvent};
 use crate::host::Host;
 use crate::prefix::{Command, Prefix};
 use crate::state::{State, Used};
 use figure2_core::{Index, Role, Server, ServerId, Term};
 
-/// Something that can happen. Messages are named by their position in the network of the state before.
+/// Something that can happen in the cluster. Messages are named by their position in the network of the state before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// A message arrives.
@@ -16,34 +17,8 @@ pub enum Action {
     Duplicate(u8),
     /// A message is lost.
     Drop(u8),
-    /// A server's election timer elapses.
-    ElectionTimeout(ServerId),
-    /// A leader's or candidate's heartbeat interval elapses.
-    HeartbeatTimeout(ServerId),
-    /// A client gives a leader a command (the lab's Start). The leader replicates it in the same step, unless the bounds
-    /// make that a step of its own.
-    ClientRequest(ServerId),
-    /// A leader sends followers the entries that they lack, a message each.
-    Replicate(ServerId),
-    /// A leader tells followers its commit_index.
-    SendCommit(ServerId),
-    /// A machine loses its power. Of what is not durable, the disk keeps the records of so many steps, the oldest.
-    Crash(ServerId, u8),
-    /// A machine loses its power in the middle of a write, and the disk keeps a part of it: only where a broken
-    /// driver's writes can be torn.
-    TornCrash(ServerId),
-    /// A machine starts from its disk.
-    Restart(ServerId),
-    /// The records of so many steps, the oldest, become durable in one write.
-    Write(ServerId, u8),
-    /// A write fails: the server stops.
-    FailWrite(ServerId),
-    /// The service gets the next committed entry, or a snapshot that it has yet to answer.
-    Apply(ServerId),
-    /// The service takes a snapshot of what it has applied.
-    TakeSnapshot(ServerId),
-    /// The service answers the snapshot (the lab's CondInstallSnapshot).
-    AnswerSnapshot(ServerId),
+    /// Something else happens to a node.
+    Node(ServerId, LocalEvent),
 }
 
 /// Whether a leader's election timer has anything to say: without a write of its own under way, it says nothing.
@@ -59,12 +34,12 @@ impl Cluster {
         for host in self.hosts(state) {
             match &host.server {
                 Some(server) => self.host_actions(state.used, host, server, actions),
-                None => actions.push(Action::Restart(host.id)),
+                None => actions.push(Action::Node(host.id, NodeEvent::Restart)),
             }
         }
     }
 
-    /// What can happen to a machine that is up.
+    /// What can happen to a node that is up, but for messages.
     fn host_actions(
         &self,
         used: Used,
@@ -72,49 +47,50 @@ impl Cluster {
         server: &Server<Command, Prefix>,
         actions: &mut Vec<Action>,
     ) {
-        let (id, bounds) = (host.id, &self.bounds);
+        let bounds = &self.bounds;
+        let mut add = |event| actions.push(Action::Node(host.id, event));
         if server.is_leader() {
             if used.client_requests < bounds.client_requests {
-                actions.push(Action::ClientRequest(id));
+                add(NodeEvent::ClientRequest(Command(used.client_requests.saturating_add(1))));
             }
-            actions.push(Action::HeartbeatTimeout(id));
+            add(NodeEvent::HeartbeatTimeout);
             if bounds.sending == Sending::Separately {
                 if server.has_entries_to_send() {
-                    actions.push(Action::Replicate(id));
+                    add(NodeEvent::Replicate);
                 }
                 if server.commit_index() > Index::ZERO {
-                    actions.push(Action::SendCommit(id));
+                    add(NodeEvent::SendCommit);
                 }
             }
             if is_writing(server) {
-                actions.push(Action::ElectionTimeout(id));
+                add(NodeEvent::ElectionTimeout);
             }
         } else {
             if server.current_term() < Term(u64::from(bounds.terms)) {
-                actions.push(Action::ElectionTimeout(id));
+                add(NodeEvent::ElectionTimeout);
             }
             if matches!(server.role(), Role::Candidate { .. }) {
-                actions.push(Action::HeartbeatTimeout(id));
+                add(NodeEvent::HeartbeatTimeout);
             }
         }
         let unwritten = u8::try_from(host.unwritten.len()).unwrap_or(u8::MAX);
-        actions.extend((1..=unwritten).map(|steps| Action::Write(id, steps)));
+        (1..=unwritten).for_each(|steps| add(NodeEvent::Write(steps)));
         if unwritten > 0 && used.failed_writes < bounds.failed_writes {
-            actions.push(Action::FailWrite(id));
+            add(NodeEvent::FailWrite);
         }
         if used.crashes < bounds.crashes {
-            actions.extend((0..=unwritten).map(|kept| Action::Crash(id, kept)));
+            (0..=unwritten).for_each(|kept| add(NodeEvent::Crash(kept)));
             if unwritten > 0 {
-                actions.push(Action::TornCrash(id));
+                add(NodeEvent::TornCrash);
             }
         }
         if bounds.apply == Apply::Separately {
             if host.answering.is_some() {
-                actions.push(Action::AnswerSnapshot(id));
+                add(NodeEvent::AnswerSnapshot);
             } else {
-                actions.push(Action::Apply(id));
+                add(NodeEvent::Apply);
                 if used.snapshots < bounds.snapshots {
-                    actions.push(Action::TakeSnapshot(id));
+                    add(NodeEvent::TakeSnapshot);
                 }
             }
         }

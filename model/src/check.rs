@@ -127,6 +127,16 @@ pub fn check_system(
     options: &CheckOptions,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Report, CheckError> {
+    search(system, profile, options, progress).map(|(report, _)| report)
+}
+
+/// As [`check_system`], with the cluster and all that the search has computed of its nodes.
+pub(crate) fn search(
+    system: &System,
+    profile: &Profile,
+    options: &CheckOptions,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<(Report, Cluster), CheckError> {
     if options.threads == 0 {
         return Err(CheckError::NoThreads);
     }
@@ -136,11 +146,12 @@ pub fn check_system(
     let watched = Watched { cluster, watch };
 
     let builder = watched.clone().checker().threads(options.threads);
-    if options.breadth_first {
-        Ok(conclude(builder.spawn_bfs(), &watched, profile, &control, options, progress))
+    let report = if options.breadth_first {
+        conclude(builder.spawn_bfs(), &watched, profile, &control, options, progress)
     } else {
-        Ok(conclude(builder.spawn_dfs(), &watched, profile, &control, options, progress))
-    }
+        conclude(builder.spawn_dfs(), &watched, profile, &control, options, progress)
+    };
+    Ok((report, watched.cluster))
 }
 
 /// Waits for a search and draws the conclusion.

@@ -5,6 +5,7 @@ use crate::bounds::{Apply, Bounds};
 use crate::clients::Clients;
 use crate::control::Control;
 use crate::driver::{Driver, Sound};
+use crate::event::NodeEvent;
 use crate::history::History;
 use crate::host::{Host, Letter};
 use crate::judge;
@@ -12,8 +13,8 @@ use crate::machine::Stepper;
 use crate::prefix::{Command, Prefix};
 use crate::properties::{Safety, SafetySet, Witness};
 use crate::state::{HostId, LetterId, Network, State, Used};
-use crate::tables::{Event, Step, StepId, Tables};
-use figure2_core::{Config, Figure2, Input, Rule, RuleSet, Rules, Server, ServerId};
+use crate::tables::{Step, StepId, Tables};
+use figure2_core::{Config, Figure2, Rule, RuleSet, Rules, Server, ServerId};
 use smallvec::SmallVec;
 use stateright::{Model, Property};
 use std::sync::Arc;
@@ -124,9 +125,13 @@ impl Cluster {
     }
 
     /// The parts of its states.
-    #[cfg(test)]
     pub(crate) fn tables(&self) -> &Tables {
         &self.tables
+    }
+
+    /// The parts of its states, and the steps that were computed; none while another search of the cluster goes on.
+    pub(crate) fn tables_mut(&mut self) -> Option<&mut Tables> {
+        Arc::get_mut(&mut self.tables)
     }
 
     /// Where executions start.
@@ -230,51 +235,17 @@ impl Cluster {
     pub(crate) fn perform(&self, state: &State, action: Action, room: usize) -> Option<(State, RuleSet)> {
         let mut used = state.used;
         let mut network = state.network.clone();
-        let letter_at =
-            |position| state.network.letter(position).map(|id| (self.letter(id).to, Event::Receive(id)));
-        let (id, event) = match action {
+        match action {
             Action::Drop(position) => {
                 used.losses = self.bounds.losses.count(used.losses);
                 network.remove(position);
                 return Some((State { network, used, ..state.clone() }, RuleSet::EMPTY));
             }
-            Action::Deliver(position) => {
-                network.remove(position);
-                letter_at(position)?
-            }
-            Action::Duplicate(position) => {
-                used.duplications = self.bounds.duplications.count(used.duplications);
-                letter_at(position)?
-            }
-            Action::ElectionTimeout(id) => (id, Event::ElectionTimeout),
-            Action::HeartbeatTimeout(id) => (id, Event::HeartbeatTimeout),
-            Action::ClientRequest(id) => {
-                used.client_requests = used.client_requests.saturating_add(1);
-                (id, Event::ClientRequest(Command(used.client_requests)))
-            }
-            Action::Replicate(id) => (id, Event::Replicate),
-            Action::SendCommit(id) => (id, Event::SendCommit),
-            Action::Crash(id, kept) => {
-                used.crashes = used.crashes.saturating_add(1);
-                (id, Event::Crash(kept))
-            }
-            Action::TornCrash(id) => {
-                used.crashes = used.crashes.saturating_add(1);
-                (id, Event::TornCrash)
-            }
-            Action::Write(id, steps) => (id, Event::Write(steps)),
-            Action::FailWrite(id) => {
-                used.failed_writes = used.failed_writes.saturating_add(1);
-                (id, Event::FailWrite)
-            }
-            Action::Restart(id) => (id, Event::Restart),
-            Action::Apply(id) => (id, Event::Apply),
-            Action::TakeSnapshot(id) => {
-                used.snapshots = used.snapshots.saturating_add(1);
-                (id, Event::TakeSnapshot)
-            }
-            Action::AnswerSnapshot(id) => (id, Event::AnswerSnapshot),
-        };
+            Action::Deliver(position) => network.remove(position),
+            Action::Duplicate(_) => used.duplications = self.bounds.duplications.count(used.duplications),
+            Action::Node(_, event) => used.count(&event),
+        }
+        let (id, event) = self.node_event(state, action)?;
         let step_id = self.step_of(*state.hosts.get(usize::from(id.0))?, event)?;
         let step = self.tables.step(step_id);
         // Many actions find no room: nothing more is done for them.
@@ -290,7 +261,23 @@ impl Cluster {
         Some((State { hosts, network, history, used, key: 0 }, step.rules))
     }
 
-    fn step_of(&self, host: HostId, event: Event) -> Option<StepId> {
+    /// What an action, possible in the state, does to which node; none for a loss.
+    pub(crate) fn node_event(
+        &self,
+        state: &State,
+        action: Action,
+    ) -> Option<(ServerId, NodeEvent<LetterId>)> {
+        match action {
+            Action::Drop(_) => None,
+            Action::Deliver(position) | Action::Duplicate(position) => {
+                let letter = state.network.letter(position)?;
+                Some((self.letter(letter).to, NodeEvent::Receive(letter)))
+            }
+            Action::Node(id, event) => Some((id, event.at_node())),
+        }
+    }
+
+    fn step_of(&self, host: HostId, event: NodeEvent<LetterId>) -> Option<StepId> {
         self.tables.step_of(host, event, |host| self.compute(host, event))
     }
 
@@ -298,33 +285,11 @@ impl Cluster {
         self.system.stepper(&self.bounds)
     }
 
-    /// What an event does to a machine.
-    fn compute(&self, host: &Host, event: Event) -> Option<Step> {
-        let stepper = self.stepper();
-        let silent = |next: Host, rules: RuleSet| self.step(host, next, Vec::new(), rules);
-        let stepped = match event {
-            Event::Receive(letter) => stepper.step(host, [Input::Receive(self.letter(letter).clone())]),
-            Event::ElectionTimeout => stepper.step(host, [Input::ElectionTimeout]),
-            Event::HeartbeatTimeout => stepper.step(host, [Input::HeartbeatTimeout]),
-            Event::ClientRequest(command) => stepper.request(host, command),
-            Event::Replicate => stepper.step(host, [Input::Replicate]),
-            Event::SendCommit => stepper.step(host, [Input::SendCommit]),
-            Event::Crash(kept) => return Some(silent(stepper.crash(host, kept)?, RuleSet::EMPTY)),
-            Event::TornCrash => return Some(silent(stepper.torn_crash(host)?, RuleSet::EMPTY)),
-            Event::Restart => {
-                // A restart yields no effects, so its rule is noted here.
-                let mut rules = RuleSet::EMPTY;
-                rules.insert(Rule::P1);
-                return Some(silent(stepper.restart(host)?, rules));
-            }
-            Event::Write(steps) => stepper.write(host, steps),
-            Event::FailWrite => stepper.fail_write(host),
-            Event::Apply => stepper.apply(host),
-            Event::TakeSnapshot => stepper.take_snapshot(host),
-            Event::AnswerSnapshot => stepper.answer(host),
-        }?;
+    /// What an event does to a node.
+    fn compute(&self, host: &Host, event: NodeEvent<LetterId>) -> Option<Step> {
+        let stepped = self.stepper().apply_event(host, event.map(|letter| self.letter(*letter)))?;
         let mut step = self.step(host, stepped.host, stepped.sent, stepped.rules);
-        if let Event::ClientRequest(command) = event {
+        if let NodeEvent::ClientRequest(command) = event {
             step.took = Some(command).filter(|_| step.rules.contains(Rule::L2));
             step.concerns_clients |= step.took.is_some();
         }

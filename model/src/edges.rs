@@ -7,68 +7,17 @@ use crate::actions::Action;
 use crate::bounds::Apply;
 use crate::cluster::Cluster;
 use crate::driver::Sound;
+use crate::event::NodeEvent;
 use crate::host::{Host, Letter};
-use crate::machine::{Stepped, Stepper};
+use crate::machine::Stepper;
 use crate::prefix::{Command, Prefix};
 use crate::state::State;
 use crate::view::describe_letter;
-use figure2_core::{Change, Figure2, Input, Rule, RuleSet, ServerId};
-use serde::{Deserialize, Serialize};
+use figure2_core::{Change, Figure2, RuleSet, ServerId};
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fmt;
 
-/// What happens to a machine.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MachineEvent {
-    /// A message arrives.
-    Receive(Letter),
-    /// Its election timer elapses.
-    ElectionTimeout,
-    /// Its heartbeat interval elapses.
-    HeartbeatTimeout,
-    /// A client gives it a command, and it replicates it, unless that is a step of its own.
-    ClientRequest(Command),
-    /// It sends followers the entries that they lack.
-    Replicate,
-    /// It tells followers its commit_index.
-    SendCommit,
-    /// The records of so many steps, the oldest of those that are not durable, become durable in one write.
-    Write(u8),
-    /// A write fails, and it stops.
-    FailWrite,
-    /// It loses its power. Of what is not durable, its disk keeps the records of so many steps, the oldest.
-    Crash(u8),
-    /// It starts from its disk.
-    Restart,
-    /// Its service gets the next entry, or a snapshot to answer.
-    Apply,
-    /// Its service takes a snapshot of what it has applied.
-    TakeSnapshot,
-    /// Its service answers the snapshot that it was given.
-    AnswerSnapshot,
-}
-
-impl fmt::Display for MachineEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            MachineEvent::Receive(letter) => return write!(f, "receives {}", describe_letter(letter)),
-            MachineEvent::ElectionTimeout => "election timeout",
-            MachineEvent::HeartbeatTimeout => "heartbeat timeout",
-            MachineEvent::ClientRequest(command) => return write!(f, "client request {command}"),
-            MachineEvent::Replicate => "replicates",
-            MachineEvent::SendCommit => "tells its commit_index",
-            MachineEvent::Write(steps) => return write!(f, "write is durable, records: {steps}"),
-            MachineEvent::FailWrite => "write fails",
-            MachineEvent::Crash(0) => "crashes",
-            MachineEvent::Crash(kept) => return write!(f, "crashes, records: {kept}"),
-            MachineEvent::Restart => "restarts",
-            MachineEvent::Apply => "applies",
-            MachineEvent::TakeSnapshot => "service takes a snapshot",
-            MachineEvent::AnswerSnapshot => "service answers the snapshot",
-        })
-    }
-}
+/// What happens to a machine, with the message that arrives.
+pub type MachineEvent = NodeEvent<Letter>;
 
 /// What others can see of a step while it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,29 +94,10 @@ pub struct Edge {
 }
 
 impl Cluster {
-    /// What an action, possible in the state, does to a machine; none for a loss, and for what only broken drivers do.
+    /// What an action, possible in the state, does to a machine; none for a loss.
     pub fn machine_event(&self, state: &State, action: Action) -> Option<(ServerId, MachineEvent)> {
-        let request = Command(state.used.client_requests.saturating_add(1));
-        Some(match action {
-            Action::Deliver(position) | Action::Duplicate(position) => {
-                let letter = self.letter(state.network.letter(position)?);
-                (letter.to, MachineEvent::Receive(letter.clone()))
-            }
-            Action::Drop(_) => return None,
-            Action::ElectionTimeout(id) => (id, MachineEvent::ElectionTimeout),
-            Action::HeartbeatTimeout(id) => (id, MachineEvent::HeartbeatTimeout),
-            Action::ClientRequest(id) => (id, MachineEvent::ClientRequest(request)),
-            Action::Replicate(id) => (id, MachineEvent::Replicate),
-            Action::SendCommit(id) => (id, MachineEvent::SendCommit),
-            Action::Crash(id, kept) => (id, MachineEvent::Crash(kept)),
-            Action::TornCrash(_) => return None,
-            Action::Restart(id) => (id, MachineEvent::Restart),
-            Action::Write(id, steps) => (id, MachineEvent::Write(steps)),
-            Action::FailWrite(id) => (id, MachineEvent::FailWrite),
-            Action::Apply(id) => (id, MachineEvent::Apply),
-            Action::TakeSnapshot(id) => (id, MachineEvent::TakeSnapshot),
-            Action::AnswerSnapshot(id) => (id, MachineEvent::AnswerSnapshot),
-        })
+        let (id, event) = self.node_event(state, action)?;
+        Some((id, event.map(|letter| self.letter(*letter).clone())))
     }
 
     /// What can happen in a state, within the bounds.
@@ -191,28 +121,7 @@ impl Cluster {
             unwritten: if lags { bounds.unwritten } else { u8::MAX },
             sending: bounds.sending,
         };
-        let silent = |host: Host, rules| Stepped { host, sent: Vec::new(), rules, restarts_timer: false };
-        let mut stepped = match &event {
-            MachineEvent::Receive(letter) => stepper.step(before, [Input::Receive(letter.clone())]),
-            MachineEvent::ElectionTimeout => stepper.step(before, [Input::ElectionTimeout]),
-            MachineEvent::HeartbeatTimeout => stepper.step(before, [Input::HeartbeatTimeout]),
-            MachineEvent::ClientRequest(command) => stepper.request(before, *command),
-            MachineEvent::Replicate => stepper.step(before, [Input::Replicate]),
-            MachineEvent::SendCommit => stepper.step(before, [Input::SendCommit]),
-            MachineEvent::Write(steps) => stepper.write(before, *steps),
-            MachineEvent::FailWrite => stepper.fail_write(before),
-            MachineEvent::Crash(kept) => {
-                stepper.crash(before, *kept).map(|host| silent(host, RuleSet::EMPTY))
-            }
-            MachineEvent::Restart => {
-                let mut rules = RuleSet::EMPTY;
-                rules.insert(Rule::P1);
-                stepper.restart(before).map(|host| silent(host, rules))
-            }
-            MachineEvent::Apply => stepper.apply(before),
-            MachineEvent::TakeSnapshot => stepper.take_snapshot(before),
-            MachineEvent::AnswerSnapshot => stepper.answer(before),
-        }?;
+        let mut stepped = stepper.apply_event(before, event.map(|letter| letter))?;
         let saved = |host: &Host, steps: u8| {
             let written = host.unwritten.iter().take(usize::from(steps));
             let changes: Vec<_> = written.flat_map(|step| step.record().changes().iter().cloned()).collect();
@@ -275,16 +184,8 @@ struct Search<'a> {
     /// Places of machines, by their numbers in the cluster.
     places: HashMap<u32, usize>,
     /// Places of steps: by the machine before, and the message's number or what else happens.
-    steps: HashMap<(u32, Asked), usize>,
+    steps: HashMap<(u32, NodeEvent<u32>), usize>,
     found: Edges,
-}
-
-/// An event, in few bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Asked {
-    Letter(u32),
-    Request(Command),
-    Other(Action),
 }
 
 impl Search<'_> {
@@ -298,21 +199,13 @@ impl Search<'_> {
 
     fn edge(&mut self, state: &State, action: Action, next: &State) -> Result<(), EdgesError> {
         self.found.edges += 1;
-        let asked = match action {
-            Action::Drop(_) => {
-                self.found.losses += 1;
-                return Ok(());
-            }
-            Action::Deliver(position) | Action::Duplicate(position) => {
-                Asked::Letter(state.network.letter(position).map_or(u32::MAX, |letter| letter.number()))
-            }
-            Action::ClientRequest(_) => Asked::Request(Command(state.used.client_requests.saturating_add(1))),
-            other => Asked::Other(other),
+        let Some((server, event)) = self.cluster.node_event(state, action) else {
+            self.found.losses += 1;
+            return Ok(());
         };
-        let Some((server, event)) = self.cluster.machine_event(state, action) else { return Ok(()) };
         let at = usize::from(server.0);
         let (Some(before), Some(after)) = (state.hosts.get(at), next.hosts.get(at)) else { return Ok(()) };
-        let key = (before.number(), asked);
+        let key = (before.number(), event.map(|letter| letter.number()));
         if let Some(edge) = self.steps.get(&key).and_then(|place| self.found.steps.get_mut(*place)) {
             edge.edges += 1;
             return Ok(());
@@ -322,7 +215,9 @@ impl Search<'_> {
         else {
             return Ok(());
         };
-        let other = EdgesError::OtherSystem { server, event: event.to_string() };
+        let event = event.map(|letter| self.cluster.letter(*letter).clone());
+        let described = event.map(describe_letter);
+        let other = EdgesError::OtherSystem { server, event: described.to_string() };
         let step = self.cluster.machine_step(host, event).ok_or(other.clone())?;
         let Host { server: up, disk, unwritten, .. } = &step.after;
         if (up, disk, unwritten) != (&host_after.server, &host_after.disk, &host_after.unwritten) {

@@ -3,13 +3,14 @@
 
 use crate::bounds::Sending;
 use crate::driver::Driver;
+use crate::event::NodeEvent;
 use crate::host::{Ballot, Host, Letter, Recovery, Unwritten};
 use crate::prefix::{Command, MAX_LOG, Prefix};
 use crate::promises;
 use crate::properties::{Safety, SafetySet};
 use figure2_core::{
-    Apply, Batch, Change, Config, Durable, Index, Input, Outcome, Persisted, Persistent, RuleSet, Rules,
-    Server, ServerId,
+    Apply, Batch, Change, Config, Durable, Index, Input, Outcome, Persisted, Persistent, Rule, RuleSet,
+    Rules, Server, ServerId,
 };
 use smallvec::SmallVec;
 use std::convert::Infallible;
@@ -26,6 +27,13 @@ pub struct Stepped {
     pub restarts_timer: bool,
 }
 
+impl Stepped {
+    /// Nothing was sent, and no rule fired.
+    fn silent(host: Host) -> Stepped {
+        Stepped { host, sent: Vec::new(), rules: RuleSet::EMPTY, restarts_timer: false }
+    }
+}
+
 /// Runs steps of machines under some rules.
 pub struct Stepper<'a> {
     pub rules: &'a dyn Rules<Command, Prefix>,
@@ -40,14 +48,34 @@ pub struct Stepper<'a> {
 }
 
 impl Stepper<'_> {
+    /// What an event does to a node. None when it cannot happen to it.
+    pub fn apply_event(&self, before: &Host, event: NodeEvent<&Letter>) -> Option<Stepped> {
+        match event {
+            NodeEvent::Receive(letter) => self.step(before, [Input::Receive(letter.clone())]),
+            NodeEvent::ElectionTimeout => self.step(before, [Input::ElectionTimeout]),
+            NodeEvent::HeartbeatTimeout => self.step(before, [Input::HeartbeatTimeout]),
+            NodeEvent::ClientRequest(command) => self.request(before, command),
+            NodeEvent::Replicate => self.step(before, [Input::Replicate]),
+            NodeEvent::SendCommit => self.step(before, [Input::SendCommit]),
+            NodeEvent::Write(steps) => self.write(before, steps),
+            NodeEvent::FailWrite => self.fail_write(before),
+            NodeEvent::Crash(kept) => self.crash(before, kept).map(Stepped::silent),
+            NodeEvent::TornCrash => self.torn_crash(before).map(Stepped::silent),
+            NodeEvent::Restart => self.restart(before),
+            NodeEvent::Apply => self.apply(before),
+            NodeEvent::TakeSnapshot => self.take_snapshot(before),
+            NodeEvent::AnswerSnapshot => self.answer(before),
+        }
+    }
+
     /// A client gives the machine's server a command.
-    pub fn request(&self, before: &Host, command: Command) -> Option<Stepped> {
+    fn request(&self, before: &Host, command: Command) -> Option<Stepped> {
         let replicate = (self.sending == Sending::AtOnce).then_some(Input::Replicate);
         self.step(before, [Some(Input::Propose(command)), replicate].into_iter().flatten())
     }
 
     /// Gives the inputs to the machine's server. None when the machine is down, or when too much is unwritten.
-    pub fn step(
+    fn step(
         &self,
         before: &Host,
         inputs: impl IntoIterator<Item = Input<Command, Prefix>>,
@@ -59,14 +87,14 @@ impl Stepper<'_> {
     }
 
     /// Hands the service what is next, if anything: one entry, or a snapshot to answer.
-    pub fn apply(&self, before: &Host) -> Option<Stepped> {
+    fn apply(&self, before: &Host) -> Option<Stepped> {
         let mut run = Run::start(self, before);
         run.deliver_entry()?;
         run.finish(before)
     }
 
     /// The service answers the snapshot that it was given.
-    pub fn answer(&self, before: &Host) -> Option<Stepped> {
+    fn answer(&self, before: &Host) -> Option<Stepped> {
         let mut run = Run::start(self, before);
         let snapshot = run.host.answering.take()?;
         run.inputs([Input::CondInstallSnapshot(snapshot.clone())])?;
@@ -81,7 +109,7 @@ impl Stepper<'_> {
     }
 
     /// The service takes a snapshot of what it has applied.
-    pub fn take_snapshot(&self, before: &Host) -> Option<Stepped> {
+    fn take_snapshot(&self, before: &Host) -> Option<Stepped> {
         let (index, data) = (before.service.last_index(), before.service);
         let is_new = index > before.server.as_ref()?.log().base_index() && before.answering.is_none();
         if is_new { self.step(before, [Input::SnapshotTaken { index, data }]) } else { None }
@@ -97,13 +125,12 @@ impl Stepper<'_> {
 
     /// A write of the records of all steps fails, and leaves nothing on the disk. The server stops, and what waited
     /// for the write is never sent.
-    pub fn fail_write(&self, before: &Host) -> Option<Stepped> {
+    fn fail_write(&self, before: &Host) -> Option<Stepped> {
         if before.unwritten.is_empty() {
             return None;
         }
         if !self.driver.goes_on_after_failed_write() {
-            let host = stopped(before, before.disk.clone());
-            return Some(Stepped { host, sent: Vec::new(), rules: RuleSet::EMPTY, restarts_timer: false });
+            return Some(Stepped::silent(stopped(before, before.disk.clone())));
         }
         let mut run = Run::start(self, before);
         run.write(before.unwritten.len(), false)?;
@@ -112,7 +139,7 @@ impl Stepper<'_> {
     }
 
     /// The machine loses its power: of what was not durable, the disk keeps the records of the `kept` oldest steps.
-    pub fn crash(&self, before: &Host, kept: u8) -> Option<Host> {
+    fn crash(&self, before: &Host, kept: u8) -> Option<Host> {
         before.server.as_ref()?;
         let mut disk = before.disk.clone();
         for step in before.unwritten.get(..usize::from(kept))? {
@@ -124,7 +151,7 @@ impl Stepper<'_> {
     }
 
     /// The machine loses its power in the middle of the oldest write, if its driver's writes can be torn.
-    pub fn torn_crash(&self, before: &Host) -> Option<Host> {
+    fn torn_crash(&self, before: &Host) -> Option<Host> {
         let mut disk = before.disk.clone();
         for change in before.unwritten.first()?.record().changes() {
             if let Some(torn) = self.driver.torn_write(&disk, change) {
@@ -136,7 +163,7 @@ impl Stepper<'_> {
     }
 
     /// The machine starts from its disk.
-    pub fn restart(&self, before: &Host) -> Option<Host> {
+    fn restart(&self, before: &Host) -> Option<Stepped> {
         if before.server.is_some() {
             return None;
         }
@@ -146,7 +173,10 @@ impl Stepper<'_> {
         host.recovery = if remembers { Recovery::Restarted } else { Recovery::None };
         host.service = disk.log.snapshot().map_or(Prefix::default(), |snapshot| snapshot.data);
         host.server = Some(self.rules.restart(host.id, self.config, disk.clone()));
-        Some(host)
+        // A restart yields no effects, so its rule is noted here.
+        let mut rules = RuleSet::EMPTY;
+        rules.insert(Rule::P1);
+        Some(Stepped { rules, restarts_timer: true, ..Stepped::silent(host) })
     }
 
     /// A machine that has never run.

@@ -15,6 +15,11 @@ impl Answers {
         self.0.find(mix(question), |(other, _)| *other == question).map(|(_, answer)| *answer)
     }
 
+    /// All questions that were asked, with their answers.
+    pub fn all(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.0.iter().copied()
+    }
+
     /// Remembers an answer.
     pub fn insert(&mut self, question: u64, answer: u32) {
         self.0.insert_unique(mix(question), (question, answer), |(question, _)| mix(*question));
@@ -37,4 +42,12 @@ pub struct Memo {
 /// A question about two numbers.
 pub fn question(one: u32, other: u32) -> u64 {
     u64::from(one) << 32 | u64::from(other)
+}
+
+/// The two numbers of a question.
+pub fn asked_about(question: u64) -> (u32, u32) {
+    let bytes = question.to_le_bytes();
+    let number =
+        |from: usize| bytes.iter().skip(from).take(4).rev().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+    (number(4), number(0))
 }

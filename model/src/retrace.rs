@@ -4,7 +4,7 @@
 use crate::actions::Action;
 use crate::check::CheckError;
 use crate::cluster::System;
-use crate::deed::Deed;
+use crate::label::ActionLabel;
 use crate::profiles::Profile;
 use crate::properties::{Safety, Witness};
 use crate::story::Story;
@@ -19,24 +19,24 @@ pub struct Retraced {
     /// What the last state shows.
     pub shown: Vec<Witness>,
     /// Where a step was not possible: what was. None when all steps were taken.
-    pub possible_instead: Option<Vec<Deed>>,
+    pub possible_instead: Option<Vec<ActionLabel>>,
 }
 
 /// Takes steps again, from the start of a profile, under any rules and on any machines.
 ///
 /// # Errors
 /// When the profile makes no sense under these rules.
-pub fn retrace(system: &System, profile: &Profile, deeds: &[Deed]) -> Result<Retraced, CheckError> {
+pub fn retrace(system: &System, profile: &Profile, labels: &[ActionLabel]) -> Result<Retraced, CheckError> {
     let cluster = profile.cluster(system)?;
     let mut actions: Vec<Action> = Vec::new();
     let mut state = cluster.start().clone();
     let mut possible_instead = None;
-    for wanted in deeds {
-        let possible = cluster.deeds(&state);
-        let found = possible.iter().find(|(_, deed)| deed == wanted).map(|(action, _)| *action);
+    for wanted in labels {
+        let possible = cluster.labels(&state);
+        let found = possible.iter().find(|(_, label)| label == wanted).map(|(action, _)| *action);
         let taken = found.and_then(|action| Some((action, cluster.act(&state, action)?.0)));
         let Some((action, next)) = taken else {
-            possible_instead = Some(possible.into_iter().map(|(_, deed)| deed).collect());
+            possible_instead = Some(possible.into_iter().map(|(_, label)| label).collect());
             break;
         };
         actions.push(action);

@@ -3,7 +3,9 @@
 
 use crate::actions::Action;
 use crate::cluster::Cluster;
+use crate::event::NodeEvent;
 use crate::host::Letter;
+use crate::prefix::Command;
 use crate::state::{LetterId, State, Used};
 use figure2_core::ServerId;
 
@@ -60,17 +62,20 @@ pub fn play(cluster: &Cluster, script: &[Scene]) -> Result<State, ScriptError> {
 }
 
 fn play_scene(cluster: &Cluster, mut state: State, scene: Scene) -> Option<State> {
+    let node = |id, event| Action::Node(ServerId(id), event);
     let action = match scene {
-        Scene::Timeout(id) => Action::ElectionTimeout(ServerId(id)),
-        Scene::Heartbeat(id) => Action::HeartbeatTimeout(ServerId(id)),
-        Scene::Request(id) => Action::ClientRequest(ServerId(id)),
-        Scene::Replicate(id) => Action::Replicate(ServerId(id)),
+        Scene::Timeout(id) => node(id, NodeEvent::ElectionTimeout),
+        Scene::Heartbeat(id) => node(id, NodeEvent::HeartbeatTimeout),
+        Scene::Request(id) => {
+            node(id, NodeEvent::ClientRequest(Command(state.used.client_requests.saturating_add(1))))
+        }
+        Scene::Replicate(id) => node(id, NodeEvent::Replicate),
         Scene::Write(id) => {
             let waiting = cluster.hosts(&state).nth(usize::from(id)).map_or(0, |host| host.unwritten.len());
-            Action::Write(ServerId(id), u8::try_from(waiting).ok()?)
+            node(id, NodeEvent::Write(u8::try_from(waiting).ok()?))
         }
-        Scene::Crash(id) => Action::Crash(ServerId(id), 0),
-        Scene::Restart(id) => Action::Restart(ServerId(id)),
+        Scene::Crash(id) => node(id, NodeEvent::Crash(0)),
+        Scene::Restart(id) => node(id, NodeEvent::Restart),
         Scene::LoseAll => {
             state.network.clear();
             return Some(state);

@@ -1,5 +1,6 @@
 //! The state of the cluster, as the search keeps it: numbers of what the [`Tables`](crate::tables::Tables) hold.
 
+use crate::event::NodeEvent;
 use crate::history::History;
 use crate::host::{Host, Letter};
 use crate::intern::Id;
@@ -60,6 +61,18 @@ pub struct Used {
 }
 
 impl Used {
+    /// Counts an event, if its kind is bounded.
+    pub(crate) fn count<M>(&mut self, event: &NodeEvent<M>) {
+        let counter = match event {
+            NodeEvent::ClientRequest(_) => &mut self.client_requests,
+            NodeEvent::Crash(_) | NodeEvent::TornCrash => &mut self.crashes,
+            NodeEvent::FailWrite => &mut self.failed_writes,
+            NodeEvent::TakeSnapshot => &mut self.snapshots,
+            _ => return,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
     /// All counters in one number.
     pub(crate) fn packed(self) -> u64 {
         let Used { client_requests, crashes, failed_writes, losses, duplications, snapshots } = self;

@@ -4,7 +4,7 @@
 
 use crate::actions::Action;
 use crate::cluster::Cluster;
-use crate::deed::{Deed, deed, letter_of};
+use crate::label::{ActionLabel, letter_of};
 use crate::properties::{Safety, Witness};
 use crate::state::{LetterId, State};
 use crate::view::{Field, describe_message, fields};
@@ -47,7 +47,7 @@ impl fmt::Display for Letter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// What happened.
-    pub deed: Deed,
+    pub label: ActionLabel,
     /// The number of the message that arrived or was lost.
     pub letter: Option<usize>,
     /// The rules that fired.
@@ -148,7 +148,7 @@ impl fmt::Display for Story {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.steps.len().to_string().len();
         for (i, step) in self.steps.iter().enumerate() {
-            write!(f, "{:>width$}. {}", i + 1, step.deed)?;
+            write!(f, "{:>width$}. {}", i + 1, step.label)?;
             if !step.rules.is_empty() {
                 let ids: Vec<&str> = step.rules.iter().map(|rule| rule.id()).collect();
                 write!(f, "  [{}]", ids.join(" "))?;
@@ -192,7 +192,7 @@ impl<'a> Teller<'a> {
         let (cluster, before) = (self.cluster, &self.state);
         let letter = letter_of(before, action).and_then(|letter| self.number_of(letter));
         let gone = letter.filter(|_| !matches!(action, Action::Duplicate(_)));
-        let deed = deed(cluster, before, action);
+        let Some(label) = cluster.label(before, action) else { return };
         let machines: Vec<Vec<Field>> = cluster.hosts(&next).map(fields).collect();
         let changes = changes(self.story.machines_before(self.story.steps.len()), &machines);
         let broken = |state: &State| cluster.broken(state).intersection(cluster.always());
@@ -200,7 +200,7 @@ impl<'a> Teller<'a> {
         let is_new = |witness: &Witness| !cluster.shows(before, *witness) && cluster.shows(&next, *witness);
         let shows = Witness::ALL.into_iter().filter(is_new).collect();
         let sent = self.number_new(gone, &next);
-        self.story.steps.push(Step { deed, letter, rules, changes, sent, machines, breaks, shows });
+        self.story.steps.push(Step { label, letter, rules, changes, sent, machines, breaks, shows });
         self.state = next;
     }
 

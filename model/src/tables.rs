@@ -1,12 +1,13 @@
 //! All parts of all states of a cluster, and the steps between them, each computed once.
 
 use crate::clients::Clients;
+use crate::event::NodeEvent;
 use crate::hashed::digest;
 use crate::history::History;
 use crate::host::{Host, Letter};
 use crate::intern::{Id, Interner};
 use crate::judge::{self, Standing};
-use crate::memo::{Answers, Memo, question};
+use crate::memo::{Answers, Memo, asked_about, question};
 use crate::prefix::{Command, Prefix};
 use crate::properties::SafetySet;
 use crate::state::{HistoryId, HostId, LetterId, State};
@@ -16,48 +17,59 @@ use smallvec::SmallVec;
 use std::cell::RefCell;
 use thread_local::ThreadLocal;
 
-/// What can happen to one machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    Receive(LetterId),
-    ElectionTimeout,
-    HeartbeatTimeout,
-    ClientRequest(Command),
-    Replicate,
-    SendCommit,
-    /// A power loss; the disk keeps the records of so many unwritten steps.
-    Crash(u8),
-    TornCrash,
-    Restart,
-    /// The records of so many unwritten steps become durable.
-    Write(u8),
-    FailWrite,
-    Apply,
-    TakeSnapshot,
-    AnswerSnapshot,
+/// A number for an event.
+fn code(event: NodeEvent<LetterId>) -> u32 {
+    let (kind, operand) = match event {
+        NodeEvent::Receive(letter) => (0, letter.number()),
+        NodeEvent::ElectionTimeout => (1, 0),
+        NodeEvent::HeartbeatTimeout => (2, 0),
+        NodeEvent::ClientRequest(command) => (3, u32::from(command.0)),
+        NodeEvent::Crash(kept) => (4, u32::from(kept)),
+        NodeEvent::TornCrash => (5, 0),
+        NodeEvent::Restart => (6, 0),
+        NodeEvent::Write(steps) => (7, u32::from(steps)),
+        NodeEvent::FailWrite => (8, 0),
+        NodeEvent::Apply => (9, 0),
+        NodeEvent::TakeSnapshot => (10, 0),
+        NodeEvent::AnswerSnapshot => (11, 0),
+        NodeEvent::Replicate => (12, 0),
+        NodeEvent::SendCommit => (13, 0),
+    };
+    operand << 4 | kind
 }
 
-impl Event {
-    /// A number for it.
-    fn code(self) -> u32 {
-        let (kind, operand) = match self {
-            Event::Receive(letter) => (0, letter.number()),
-            Event::ElectionTimeout => (1, 0),
-            Event::HeartbeatTimeout => (2, 0),
-            Event::ClientRequest(command) => (3, u32::from(command.0)),
-            Event::Crash(kept) => (4, u32::from(kept)),
-            Event::TornCrash => (5, 0),
-            Event::Restart => (6, 0),
-            Event::Write(steps) => (7, u32::from(steps)),
-            Event::FailWrite => (8, 0),
-            Event::Apply => (9, 0),
-            Event::TakeSnapshot => (10, 0),
-            Event::AnswerSnapshot => (11, 0),
-            Event::Replicate => (12, 0),
-            Event::SendCommit => (13, 0),
-        };
-        operand << 4 | kind
-    }
+/// The event of a number.
+fn event_of(code: u32, letter: impl FnOnce(u32) -> LetterId) -> Option<NodeEvent<LetterId>> {
+    let operand = code >> 4;
+    let small = operand.to_le_bytes()[0];
+    Some(match code & 15 {
+        0 => NodeEvent::Receive(letter(operand)),
+        1 => NodeEvent::ElectionTimeout,
+        2 => NodeEvent::HeartbeatTimeout,
+        3 => NodeEvent::ClientRequest(Command(small)),
+        4 => NodeEvent::Crash(small),
+        5 => NodeEvent::TornCrash,
+        6 => NodeEvent::Restart,
+        7 => NodeEvent::Write(small),
+        8 => NodeEvent::FailWrite,
+        9 => NodeEvent::Apply,
+        10 => NodeEvent::TakeSnapshot,
+        11 => NodeEvent::AnswerSnapshot,
+        12 => NodeEvent::Replicate,
+        13 => NodeEvent::SendCommit,
+        _ => return None,
+    })
+}
+
+/// An event that was tried on a machine, and what came of it: none where it cannot happen to the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried {
+    /// The machine before.
+    pub host: HostId,
+    /// The event.
+    pub event: NodeEvent<LetterId>,
+    /// The step.
+    pub step: Option<StepId>,
 }
 
 /// What comes of an event.
@@ -155,12 +167,12 @@ impl Tables {
     pub fn step_of(
         &self,
         host: HostId,
-        event: Event,
+        event: NodeEvent<LetterId>,
         compute: impl FnOnce(&Host) -> Option<Step>,
     ) -> Option<StepId> {
         let number = self.remembered(
             |memo| &mut memo.steps,
-            question(host.number(), event.code()),
+            question(host.number(), code(event)),
             || {
                 let step = compute(&self.host(host).content);
                 step.map_or(IMPOSSIBLE, |step| u32::try_from(self.steps.push(step)).unwrap_or(IMPOSSIBLE))
@@ -226,6 +238,22 @@ impl Tables {
         state.hosts.iter().for_each(|host| parts.add(self.host(*host)));
         state.network.letters().iter().for_each(|letter| parts.add(self.letter(*letter)));
         if symmetry { parts.symmetric_key(&self.renamings) } else { parts.key() }
+    }
+
+    /// All that was tried so far.
+    pub fn tried(&mut self) -> Vec<Tried> {
+        let (hosts, letters) = (&self.hosts, &self.letters);
+        let asked = self.memos.iter_mut().flat_map(|memo| memo.get_mut().steps.all());
+        let tried = asked.filter_map(|(question, answer)| {
+            let (host, code) = asked_about(question);
+            let event = event_of(code, |number| letters.id(number))?;
+            Some(Tried {
+                host: hosts.id(host),
+                event,
+                step: (answer != IMPOSSIBLE).then_some(StepId(answer)),
+            })
+        });
+        tried.collect()
     }
 
     fn remembered(

@@ -7,8 +7,8 @@ use figure2_core::rules::{
 };
 use figure2_core::{Command, Config, Effects, Persistent, Rule, Rules, Server, ServerId, Term};
 use figure2_model::{
-    Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Limits, Outcome, Profile, Reduction, Safety,
-    Scene, Sending, System, Unfinished, Verdict, Witness, check, check_system, profiles,
+    ActionLabel, Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Limits, NodeEvent, Outcome, Profile,
+    Reduction, Safety, Scene, Sending, System, Unfinished, Verdict, Witness, check, check_system, profiles,
 };
 use std::time::Duration;
 
@@ -159,7 +159,7 @@ fn a_violation_is_told_by_its_shortest_trace() {
     assert!(trace.is_shortest);
     assert_eq!(trace.broken, [Safety::OneVote]);
     let steps = &trace.story.steps;
-    let actions: Vec<String> = steps.iter().map(|step| step.deed.to_string()).collect();
+    let actions: Vec<String> = steps.iter().map(|step| step.label.to_string()).collect();
     let server = &actions[0][..2];
     assert_eq!(
         actions,
@@ -183,7 +183,15 @@ fn clients_that_are_answered_too_early_are_not_linearizable() {
     let Verdict::Violated(trace) = report.verdict else { panic!("{:?}", report.verdict) };
     assert_eq!(trace.broken, [Safety::Linearizable]);
     // Two leaders, each of which answers with an empty list.
-    assert!(trace.story.steps.iter().filter(|step| step.deed.command.is_some()).count() == 2);
+    assert!(
+        trace
+            .story
+            .steps
+            .iter()
+            .filter(|step| matches!(step.label, ActionLabel::Node(_, NodeEvent::ClientRequest(_))))
+            .count()
+            == 2
+    );
 }
 
 #[test]

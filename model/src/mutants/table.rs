@@ -12,11 +12,13 @@
 mod cell;
 mod file;
 mod judge;
+mod same;
 mod text;
 
 pub use cell::{Cell, Effort, Subject, cells, references, twin};
 pub use file::{Line, Said, Table, TableError, hash};
 pub use judge::{Flaw, judge};
+pub use same::Reference;
 pub use text::section;
 
 /// The table that was committed with these sources.

@@ -22,7 +22,7 @@ use crate::view::describe_letter;
 use hashbrown::HashMap;
 use orders::{orders, turned};
 use run::{Endless, Hosts, Order, Round, Run, Told};
-use world::{Event, LetterId, NEW_COMMAND, World, nameless};
+use world::{Event, LetterId, World, nameless};
 
 pub use run::Missing;
 pub use search::{Recovered, Share};
@@ -242,18 +242,12 @@ impl Judge {
     fn words(&self, told: Told) -> String {
         match told {
             Told::Round(number) => format!("round {number}"),
-            Told::Event(id, event) => match event {
-                Event::Restart => format!("{id} starts again"),
-                Event::Write => format!("{id}: what waited for a write is durable"),
-                Event::Apply => format!("{id}: the service gets what is next"),
-                Event::Answer => format!("{id}: the service answers the snapshot"),
-                Event::Receive(letter) => format!("{id} ← {}", describe_letter(self.world.letter(letter))),
-                Event::ElectionTimeout => format!("{id}: the election timer elapses"),
-                Event::HeartbeatTimeout => format!("{id}: the heartbeat interval elapses"),
-                Event::Request => format!("{id}: a client asks for {NEW_COMMAND}"),
-                Event::Replicate => format!("{id} sends entries that are due"),
-                Event::SendCommit => format!("{id} tells what is committed"),
-            },
+            Told::Event(id, Event::Receive(letter)) => {
+                format!("{id} ← {}", describe_letter(self.world.letter(letter)))
+            }
+            Told::Event(id, event) => {
+                format!("{id} {}", event.map(|letter| describe_letter(self.world.letter(*letter))))
+            }
         }
     }
 }

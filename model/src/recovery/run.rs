@@ -103,7 +103,8 @@ impl<'w> Run<'w> {
         self.queue.extend(letters);
         for id in order {
             self.happens(*id, Event::Restart);
-            self.happens(*id, Event::Write);
+            let unwritten = self.host(*id).map_or(0, |host| host.unwritten.len());
+            self.happens(*id, Event::Write(u8::try_from(unwritten).unwrap_or(u8::MAX)));
             self.serve(*id);
         }
         self.quiet(order)
@@ -121,7 +122,7 @@ impl<'w> Run<'w> {
         self.quiet(order)?;
         for id in order {
             if self.server(*id).is_some_and(lacks_new_command) {
-                self.happens(*id, Event::Request);
+                self.happens(*id, Event::ClientRequest(NEW_COMMAND));
                 self.quiet(order)?;
             }
         }
@@ -188,7 +189,7 @@ impl<'w> Run<'w> {
     /// The service gets what it may have, and answers.
     fn serve(&mut self, id: u8) {
         for _ in 0..MOST_SERVED {
-            if !self.step(id, Event::Answer) && !self.step(id, Event::Apply) {
+            if !self.step(id, Event::AnswerSnapshot) && !self.step(id, Event::Apply) {
                 return;
             }
         }

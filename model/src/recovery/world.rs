@@ -3,11 +3,12 @@
 
 use crate::bounds::{Apply, Bounds};
 use crate::cluster::System;
+use crate::event::NodeEvent;
 use crate::hashed::digest;
 use crate::host::{Ballot, Host, Letter, Recovery};
 use crate::prefix::Command;
 use crate::properties::SafetySet;
-use figure2_core::{AppendResult, Input, Message, Role};
+use figure2_core::{AppendResult, Message, Role};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::hash::Hash;
@@ -19,29 +20,7 @@ pub type HostId = u32;
 pub type LetterId = u32;
 
 /// What happens to a machine in a fair run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Event {
-    /// It starts again.
-    Restart,
-    /// All that waited for a write becomes durable.
-    Write,
-    /// Its service gets what is next.
-    Apply,
-    /// Its service answers the snapshot that it was offered.
-    Answer,
-    /// A message arrives.
-    Receive(LetterId),
-    /// Its election timer elapses.
-    ElectionTimeout,
-    /// Its heartbeat interval elapses.
-    HeartbeatTimeout,
-    /// A client gives it the new command.
-    Request,
-    /// It sends the entries that followers lack.
-    Replicate,
-    /// It tells followers what is committed.
-    SendCommit,
-}
+pub type Event = NodeEvent<LetterId>;
 
 /// What comes of an event.
 #[derive(Clone, Debug)]
@@ -132,26 +111,8 @@ impl World {
 
     fn compute(&mut self, id: HostId, event: Event) -> Option<Step> {
         let stepper = self.system.stepper(&self.bounds);
-        let host = self.hosts.get(id);
-        let stepped = match event {
-            Event::Restart => {
-                let host = stepper.restart(host)?;
-                return Some(Step {
-                    host: self.add_host(&host),
-                    sent: SmallVec::new(),
-                    restarts_timer: true,
-                });
-            }
-            Event::Write => stepper.write(host, u8::try_from(host.unwritten.len()).ok()?),
-            Event::Apply => stepper.apply(host),
-            Event::Answer => stepper.answer(host),
-            Event::Receive(letter) => stepper.step(host, [Input::Receive(self.letters.get(letter).clone())]),
-            Event::ElectionTimeout => stepper.step(host, [Input::ElectionTimeout]),
-            Event::HeartbeatTimeout => stepper.step(host, [Input::HeartbeatTimeout]),
-            Event::Request => stepper.request(host, NEW_COMMAND),
-            Event::Replicate => stepper.step(host, [Input::Replicate]),
-            Event::SendCommit => stepper.step(host, [Input::SendCommit]),
-        }?;
+        let stepped =
+            stepper.apply_event(self.hosts.get(id), event.map(|letter| self.letters.get(*letter)))?;
         let sent = stepped.sent.iter().map(|letter| self.add_letter(letter)).collect();
         Some(Step { host: self.add_host(&stepped.host), sent, restarts_timer: stepped.restarts_timer })
     }

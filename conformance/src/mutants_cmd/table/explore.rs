@@ -1,7 +1,7 @@
 //! Exploring places of the table, several at a time, and keeping what comes of it as it comes.
 
 use anyhow::{Context, anyhow};
-use figure2_model::mutants::table::{Cell, Effort, Line, Said, Table, references};
+use figure2_model::mutants::table::{Cell, Effort, Line, Reference, Said, Table, references};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::panic::resume_unwind;
@@ -29,14 +29,12 @@ pub fn explore(
     jobs: usize,
     effort: &Effort,
 ) -> anyhow::Result<()> {
-    let mut lines = Lines { file: open(file)?, begin: Instant::now(), done: 0, planned: plan.len(), table };
-    let is_needed = |reference: &Cell| plan.iter().any(|cell| cell.place() == reference.place());
-    let is_due = |reference: &Cell| lines.table.get(reference).is_none_or(|line| line.said != Said::Right);
-    let due: Vec<Cell> = references().into_iter().filter(|cell| is_needed(cell) && is_due(cell)).collect();
-    println!("{} places, and {} profiles under the rules of Figure 2 before them", plan.len(), due.len());
-    lines.planned += due.len();
+    let lines = Lines { file: open(file)?, begin: Instant::now(), done: 0, planned: plan.len(), table };
+    let of = |reference: &Cell| plan.iter().filter(|cell| cell.place() == reference.place()).count();
+    let due: Vec<Cell> = references().into_iter().filter(|cell| of(cell) > 0).collect();
+    println!("{} places in {} profiles", plan.len(), due.len());
     let lines = Mutex::new(lines);
-    each(&due, jobs, |cell| guard(&lines).add(cell.explore(None, effort)?))?;
+    let plan: Vec<Cell> = each_reference(&due, &plan, jobs, &lines, effort)?;
     let first = Effort { max_states: FIRST_ROUND.min(effort.max_states), ..*effort };
     let later = Mutex::new(Vec::new());
     each(&plan, jobs, |cell| match compare(cell, &lines, &first)? {
@@ -54,6 +52,34 @@ pub fn explore(
         let line = compare(cell, &lines, effort)?;
         guard(&lines).add(line)
     })
+}
+
+/// Explores the profiles under the rules of Figure 2, and says of which mutants it is known then that they make no difference
+/// there. The others are left.
+fn each_reference(
+    due: &[Cell],
+    plan: &[Cell],
+    jobs: usize,
+    lines: &Mutex<Lines<'_>>,
+    effort: &Effort,
+) -> anyhow::Result<Vec<Cell>> {
+    let left = Mutex::new(Vec::new());
+    each(due, jobs, |cell| {
+        let reference = Reference::explore(cell, effort)?;
+        if guard(lines).table.get(cell) != Some(reference.line()) {
+            guard(lines).add(reference.line().clone())?;
+        }
+        for (place, cell) in plan.iter().enumerate().filter(|(_, other)| other.place() == cell.place()) {
+            match reference.line_of_same(cell) {
+                Some(line) => guard(lines).add(line)?,
+                None => left.lock().unwrap_or_else(PoisonError::into_inner).push((place, cell.clone())),
+            }
+        }
+        Ok(())
+    })?;
+    let mut left = left.into_inner().unwrap_or_else(PoisonError::into_inner);
+    left.sort_by_key(|(place, _)| *place);
+    Ok(left.into_iter().map(|(_, cell)| cell).collect())
 }
 
 /// Explores a place. One that is not killed stays unfinished where it is not known how many states there are under the

@@ -1,8 +1,8 @@
 //! A place in the table: what is explored there, and how.
 
 use super::file::{Line, Said};
-use crate::check::{CheckError, CheckOptions, check_system};
-use crate::cluster::System;
+use crate::check::{CheckError, CheckOptions, search};
+use crate::cluster::{Cluster, System};
 use crate::mutants::{Case, Expected, Kind, Mutant, cases, mutants};
 use crate::profiles::{Profile, profiles};
 use crate::properties::Safety;
@@ -124,10 +124,24 @@ impl Cell {
     /// # Errors
     /// When the profile's bounds make no sense.
     pub fn explore(&self, figure2: Option<(u64, u64)>, effort: &Effort) -> Result<Line, CheckError> {
-        let system = match &self.subject {
+        self.search(figure2, effort).map(|(line, _)| line)
+    }
+
+    /// The rules and the machines.
+    pub(super) fn system(&self) -> System {
+        match &self.subject {
             Subject::Figure2 => System::default(),
             Subject::Case(case) => case.system().clone(),
-        };
+        }
+    }
+
+    /// As [`explore`](Self::explore), with the cluster that was explored; none where the profile's script cannot be played.
+    pub(super) fn search(
+        &self,
+        figure2: Option<(u64, u64)>,
+        effort: &Effort,
+    ) -> Result<(Line, Option<Cluster>), CheckError> {
+        let system = self.system();
         let far = CheckOptions {
             threads: 1,
             time_limit: effort.time_limit,
@@ -141,22 +155,26 @@ impl Cell {
         let recovery = |share| self.breaks_liveness().then_some(share);
         let near = CheckOptions { recovery: recovery(Share::All), ..near };
         let far = CheckOptions { recovery: recovery(self.profile.recovery()), ..far };
-        let mut report = Err(CheckError::NoThreads);
+        let mut searched = Err(CheckError::NoThreads);
         for options in [near, far] {
-            report = check_system(&system, &self.profile, &options, &mut |_| ());
-            if !matches!(&report, Ok(Report { verdict: Verdict::Unfinished(Unfinished::Limit(_)), .. })) {
+            searched = search(&system, &self.profile, &options, &mut |_| ());
+            let is_cut =
+                |report: &Report| matches!(report.verdict, Verdict::Unfinished(Unfinished::Limit(_)));
+            if !matches!(&searched, Ok((report, _)) if is_cut(report)) {
                 break;
             }
         }
-        match report {
-            Ok(report) => Ok(self.line(said(&report, figure2), report.distinct, report.generated)),
-            Err(CheckError::Script(_)) => Ok(self.line(Said::Unplayable, 0, 0)),
+        match searched {
+            Ok((report, cluster)) => {
+                Ok((self.line(said(&report, figure2), report.distinct, report.generated), Some(cluster)))
+            }
+            Err(CheckError::Script(_)) => Ok((self.line(Said::Unplayable, 0, 0), None)),
             Err(error) => Err(error),
         }
     }
 
     /// Whether recovery is what must see it: it is judged as `check` does in the profile, and near the start in all states.
-    fn breaks_liveness(&self) -> bool {
+    pub(super) fn breaks_liveness(&self) -> bool {
         let expected = match &self.subject {
             Subject::Figure2 => None,
             Subject::Case(case) => Some(case.expected()),
@@ -164,7 +182,7 @@ impl Cell {
         matches!(expected, Some(Expected::Survives(Kind::Liveness, _)))
     }
 
-    fn line(&self, said: Said, distinct: u64, generated: u64) -> Line {
+    pub(super) fn line(&self, said: Said, distinct: u64, generated: u64) -> Line {
         Line {
             id: self.id().to_owned(),
             place: self.place(),
