@@ -1,7 +1,8 @@
 //! `figure2 audit`: judges recorded runs without the core.
 
-use crate::audit::{Report, audit, etcd, html, json, junit, text};
-use crate::trace::{self, FORMAT, is_recording};
+use figure2_audit::{Report, audit, etcd, html, json, junit, text};
+use figure2_trace::FORMAT;
+use figure2_validate::is_recording;
 use anyhow::{Context as _, bail};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -68,7 +69,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
     };
     let report = match from {
         From::Figure2 => {
-            let open = || args.traces.iter().map(|path| trace::open(path, args.cut_off)).collect();
+            let open = || args.traces.iter().map(|path| figure2_validate::open(path, args.cut_off)).collect();
             audit(&open)?
         }
         From::Etcd => etcd::audit_files(&args.traces, args.cut_off)?,

@@ -4,8 +4,8 @@
 //!
 //! - The lab: MIT's Raft tests against the real node, on a simulated network ([`labrpc`]), with the tester's checks
 //!   ([`tester`]) and every scenario with its thresholds ([`suite`]).
-//! - The model's steps drive real nodes ([`conform`]); what nodes recorded ([`trace`]) is taken again by the core
-//!   ([`validate`]) and judged without it ([`figure2_audit`]).
+//! - The model's steps drive real nodes ([`conform`]); what nodes recorded is taken again by the core
+//!   ([`figure2_validate`]) and judged without it ([`figure2_audit`]).
 //! - Whole clusters under random faults ([`simulate`]), whose clients' histories are decided by
 //!   [`figure2_linearizability`].
 //! - The command `figure2`: a module `*_cmd` for each subcommand, [`check`], [`verify`], and [`story`], which tells
@@ -13,14 +13,11 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub use figure2_audit as audit;
-
 pub mod audit_cmd;
 pub mod check;
 pub mod conform;
 pub mod conform_cmd;
 pub mod explore_cmd;
-mod instrument;
 pub mod lab_cmd;
 pub mod labrpc;
 pub mod linear_cmd;
@@ -31,8 +28,6 @@ pub mod simulate_cmd;
 pub mod story;
 pub mod suite;
 pub mod tester;
-pub mod trace;
 pub mod trace_cmd;
-pub mod validate;
 pub mod validate_cmd;
 pub mod verify;

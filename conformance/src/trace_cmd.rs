@@ -1,6 +1,6 @@
 //! `figure2 trace`: a trace as text.
 
-use crate::trace::{self, tell_as_etcd, text_of};
+use figure2_validate::{open, tell_as_etcd, text_of};
 use anyhow::Context;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -53,7 +53,7 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<ExitCode> {
             .and_then(|mut text| io::copy(&mut text, &mut to))
             .with_context(|| format!("{name} cannot be read"))
             .map(drop),
-        Format::Etcd => tell_as_etcd(&|| trace::open(&args.file, args.cut_off), &mut to),
+        Format::Etcd => tell_as_etcd(&|| open(&args.file, args.cut_off), &mut to),
     };
     match written.and_then(|()| Ok(to.flush()?)) {
         // Whoever reads has seen enough.

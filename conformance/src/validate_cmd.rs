@@ -1,7 +1,7 @@
 //! `figure2 validate`: takes recorded servers' steps again, and names the first that cannot be.
 
-use crate::trace::{self, Reader};
-use crate::validate::{Counts, Report, validate};
+use figure2_trace::Reader;
+use figure2_validate::{Counts, Report, open, validate};
 use figure2_core::Rule;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ pub struct ValidateArgs {
 pub fn run(args: &ValidateArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let opened: Result<Vec<Reader>, _> =
-        args.traces.iter().map(|path| trace::open(path, args.cut_off)).collect();
+        args.traces.iter().map(|path| open(path, args.cut_off)).collect();
     let Report { counts, rejection } = validate(opened?)?;
     let seconds = start.elapsed().as_secs_f64();
     print_counts(&counts);

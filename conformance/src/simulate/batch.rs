@@ -5,7 +5,7 @@ use super::plan::Plan;
 use super::run::{Figures, Run, run};
 use super::states::States;
 use super::verdict::Verdict;
-use crate::tester::Digest;
+use figure2_validate::instrument::Digest;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

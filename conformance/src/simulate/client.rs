@@ -3,7 +3,7 @@
 use super::cluster::{Answer, Cluster};
 use super::plan::Plan;
 use super::store::{Reply, Request};
-use crate::tester::mix;
+use figure2_validate::instrument::mix;
 use figure2_linearizability::{Action, Outcome};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

@@ -11,7 +11,7 @@ use super::progress::{Leading, Progress, Progressed, Situation};
 use super::start::Start;
 use super::store::{Reply, Request, Store};
 use super::verdict::Failure;
-use crate::tester::mix;
+use figure2_validate::instrument::mix;
 use bytes::Bytes;
 use figure2::codec::{FIRST_VERSION, encode};
 use figure2::{Index, Install, Options, ProposeError, Raft, ServerId};

@@ -3,7 +3,7 @@
 use super::fault::Kind;
 use super::plan::Plan;
 use super::sizes::Span;
-use crate::tester::mix;
+use figure2_validate::instrument::mix;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;

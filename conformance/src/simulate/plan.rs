@@ -4,7 +4,7 @@ use super::fault::{Fault, Kind, SORTS};
 use super::sizes::{Limits, Sizes, Span};
 use super::start::Start;
 use super::states::States;
-use crate::tester::mix;
+use figure2_validate::instrument::mix;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng, SeedableRng};

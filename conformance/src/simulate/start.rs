@@ -7,13 +7,13 @@
 
 use super::store::{Request, Store};
 use crate::conform::convert;
-use crate::trace::convert::ToTrace as _;
-use crate::trace::{self, Payload};
 use bytes::Bytes;
 use figure2::{Command, Persistent, SnapshotData};
 use figure2_core::{Envelope, Index, Log, Message};
 use figure2_linearizability::{Action, Outcome, Recorder};
 use figure2_model::{self as model, Prefix, describe_letter};
+use figure2_trace::{self as trace, Payload};
+use figure2_validate::convert::ToTrace as _;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;

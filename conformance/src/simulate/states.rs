@@ -1,7 +1,7 @@
 //! States of the model, drawn from a seed.
 
 use super::start::{OnItsWay, Start};
-use crate::tester::mix;
+use figure2_validate::instrument::mix;
 use figure2_core::Persistent;
 use figure2_model::{Action, Cluster, Command, Host, Prefix, Profile, State, System, profile, profiles};
 use rand::rngs::StdRng;

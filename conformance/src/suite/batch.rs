@@ -2,7 +2,7 @@
 
 use super::LabTest;
 use super::run::{Mode, Report, RunOptions, run};
-use crate::tester::{Digest, mix};
+use figure2_validate::instrument::{Digest, mix};
 use cpu_time::ProcessTime;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -1,11 +1,11 @@
 //! One test, run once.
 
 use super::{LabTest, second};
-use crate::instrument::panics::{self, Collected};
-use crate::instrument::recording::Recording;
-use crate::tester::{Cluster, Digest, Failure, Figures, Settings, TraceSummary, mix};
+use crate::tester::{Cluster, Failure, Figures, Settings, TraceSummary};
 use bytes::Bytes;
 use cpu_time::ThreadTime;
+use figure2_validate::instrument::panics::{self, Collected};
+use figure2_validate::instrument::{Digest, Recording, mix};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};

@@ -3,8 +3,9 @@
 use super::applier::{self, Applier};
 use super::cluster::{Applying, Cluster, State, purpose};
 use super::failure::Failure;
-use super::peers::{LabPeer, Service, end_name, id, mix};
+use super::peers::{LabPeer, Service, end_name, id};
 use figure2::{Index, Install, Options, Raft, ServerId};
+use figure2_validate::instrument::mix;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 

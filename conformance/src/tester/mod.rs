@@ -21,5 +21,4 @@ pub use checks::{Claim, common_term, leader_of};
 pub use cluster::{Applying, Cluster, Figures, Settings};
 pub use failure::Failure;
 pub use logs::AppliedLogs;
-pub(crate) use peers::mix;
-pub use trace::{Digest, STORM, Trace, TraceSummary};
+pub use trace::{STORM, Trace, TraceSummary};

@@ -1,6 +1,5 @@
 //! How a node and the simulated network see each other.
 
-use super::trace::Digest;
 use crate::labrpc::{ClientEnd, EndName, Handler, Handling};
 use bytes::Bytes;
 use figure2::codec::Frame;
@@ -34,13 +33,4 @@ pub(super) fn id(server: usize) -> u32 {
 /// The end on which a server, in its current generation, calls another.
 pub(super) fn end_name(from: usize, generation: u32, to: usize) -> EndName {
     EndName { caller: id(from), target: id(to), generation }
-}
-
-/// One seed out of several numbers.
-pub(crate) fn mix(parts: &[u64]) -> u64 {
-    let mut digest = Digest::default();
-    for part in parts {
-        digest.add(&part.to_le_bytes());
-    }
-    digest.0
 }

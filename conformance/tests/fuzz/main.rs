@@ -8,10 +8,9 @@
 
 use bolero::TypeGenerator;
 use figure2::{Options, Peer, Persister, Raft, Replies, ServerId};
-use figure2_conformance::audit::{audit, etcd::audit_lines};
+use figure2_audit::{audit, etcd::audit_lines};
 use figure2_conformance::suite::{Mode, RunOptions, run, select};
-use figure2_conformance::trace::{Recorder, of_bytes, tell_as_etcd};
-use figure2_conformance::validate::validate;
+use figure2_validate::{Recorder, of_bytes, tell_as_etcd, validate};
 use peak_alloc::PeakAlloc;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

@@ -4,8 +4,8 @@ use crate::failure;
 use figure2_conformance::simulate::{
     Batch, Defect, Failure, Feature, Plan, Plans, Run, States, Verdict, reduce, run,
 };
-use figure2_conformance::trace::Reader;
-use figure2_conformance::validate::validate;
+use figure2_trace::Reader;
+use figure2_validate::validate;
 use figure2_model::Prefix;
 use std::sync::{Arc, Mutex};
 

@@ -1,8 +1,8 @@
 //! The audit says that good runs hold, and names the property that a falsified one breaks.
 
 use crate::falsify::{Lines, recorded};
-use figure2_conformance::audit::{Property, Report, Verdict, audit};
-use figure2_conformance::trace::Reader;
+use figure2_audit::{Property, Report, Verdict, audit};
+use figure2_trace::Reader;
 use figure2_model::Safety;
 use serde_json::{Value, json};
 

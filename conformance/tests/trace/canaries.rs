@@ -2,9 +2,10 @@
 //! of line is compared with a list; what is not, docs/conformance.md explains.
 
 use crate::falsify::{leaves, recorded};
-use figure2_conformance::audit::etcd::audit_lines;
-use figure2_conformance::audit::text;
-use figure2_conformance::trace::{Reader, tell_as_etcd};
+use figure2_audit::etcd::audit_lines;
+use figure2_audit::text;
+use figure2_trace::Reader;
+use figure2_validate::tell_as_etcd;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

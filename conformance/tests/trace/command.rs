@@ -1,9 +1,15 @@
 //! The commands: exit codes, and what goes where.
 
 use crate::falsify::{Lines, recorded};
-use figure2_conformance::audit::Property;
+use figure2_audit::Property;
+use figure2::{Options, Persister, Raft, Replies, ServerId};
+use figure2_conformance::trace_cmd::{self, Format, TraceArgs};
+use figure2_trace::{Event, TraceError};
+use figure2_validate::{Recorder, open};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitCode, Output};
+use tokio::sync::mpsc;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 fn figure2(args: &[&str], file: &Path) -> (i32, String, String) {
     let Output { status, stdout, stderr } =
@@ -111,6 +117,58 @@ fn a_format_is_recognised_by_itself_and_a_recording_is_told_in_etcds() {
     assert_eq!(figure2(&["trace", "--format", "etcd"], &cut).0, 2);
     assert_eq!(figure2(&["trace", "--format", "etcd", "--cut-off"], &cut).0, 0);
     for path in [ours, theirs, neither, bad, cut] {
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+/// The way to nobody: the only server of its cluster has no peers.
+struct Nobody;
+
+impl figure2::Peer for Nobody {
+    fn send(&self, _: figure2::codec::Frame, _: &Replies) {}
+}
+
+/// Records a server that starts and stops, into a file.
+fn recorded_file(name: &str) -> PathBuf {
+    let path =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}.trace", std::process::id()));
+    let (recorder, file) = Recorder::to_file(&path).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(recorder.layer()));
+    runtime.block_on(async {
+        let (apply, _messages) = mpsc::channel::<figure2::ApplyMsg>(1);
+        let options = Options { record: true, seed: Some(1), ..Options::default() };
+        Raft::make(vec![Nobody], ServerId(0), Persister::new(), apply, options).unwrap().kill();
+    });
+    file.finish().unwrap();
+    path
+}
+
+fn count(path: &Path, accept_cut_off: bool) -> Result<u64, String> {
+    let told = |error: TraceError| error.to_string();
+    let mut reader = open(path, accept_cut_off).map_err(told)?;
+    assert!(reader.header().began > 0);
+    let mut lines = 0;
+    while let Some(raw) = reader.next_line().map_err(told)? {
+        raw.parse::<Event>().unwrap();
+        lines += 1;
+    }
+    Ok(lines)
+}
+
+#[test]
+fn its_text_is_a_trace_too() {
+    let path = recorded_file("text");
+    let text = path.with_extension("jsonl");
+    let args =
+        TraceArgs { file: path.clone(), format: Format::Figure2, cut_off: false, output: Some(text.clone()) };
+    assert_eq!(trace_cmd::run(&args).unwrap(), ExitCode::SUCCESS);
+    assert!(
+        std::fs::read_to_string(&text).unwrap().starts_with(r#"{"format":"figure2-node-trace","version":1"#)
+    );
+    assert_eq!(count(&text, false), Ok(2));
+    assert!(trace_cmd::run(&args).is_err(), "nothing is overwritten");
+    for path in [path, text] {
         std::fs::remove_file(path).unwrap();
     }
 }

@@ -2,8 +2,8 @@
 
 mod candidates;
 
-use figure2_conformance::audit::etcd::{audit_files, audit_lines};
-use figure2_conformance::audit::{Cause, Clock, Property, Report, Verdict, html, json, junit, text};
+use figure2_audit::etcd::{audit_files, audit_lines};
+use figure2_audit::{Cause, Clock, Property, Report, Verdict, html, json, junit, text};
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 

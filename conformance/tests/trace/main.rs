@@ -7,5 +7,4 @@ mod canaries;
 mod command;
 mod etcd;
 mod falsify;
-mod recording;
 mod validation;

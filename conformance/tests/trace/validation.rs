@@ -1,8 +1,8 @@
 //! Good traces are valid, and one change anywhere makes them invalid.
 
 use crate::falsify::{Lines, leaves, other, recorded};
-use figure2_conformance::trace::Reader;
-use figure2_conformance::validate::{Counts, validate};
+use figure2_trace::Reader;
+use figure2_validate::{Counts, validate};
 use serde_json::Value;
 
 /// What was consumed, or the first thing that cannot be.

@@ -1,7 +1,7 @@
 //! Candidates that hear more, or ask otherwise, than in a quiet election.
 
 use super::{about, causes, good, judged, line};
-use figure2_conformance::audit::{Cause, text};
+use figure2_audit::{Cause, text};
 
 /// The good trace up to the second election, then node 2 asks node 3 in terms 2 and 3; node 3 gets the later request
 /// first, grants it, and refuses the older one in the same term. Node 2 hears those answers in this order: the first is

@@ -1,9 +1,11 @@
 //! Every run is recorded, and at its end the recording is judged.
 
-use crate::audit::{self, audit};
-use crate::trace::{Envelope, Header, Reader, Recorder, TraceError};
-use crate::validate::{self, validate};
+use crate::{Counts, Recorder, validate};
+
+
 use bytes::Bytes;
+use figure2_audit::{self as audit, audit};
+use figure2_trace::{Envelope, Header, Reader, TraceError};
 use std::io;
 use std::sync::OnceLock;
 use tokio::time::Instant;
@@ -11,35 +13,35 @@ use tracing::dispatcher::Dispatch;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 /// What the nodes of a run tell.
-pub(crate) struct Recording {
+pub struct Recording {
     recorder: Recorder,
     /// What was on its way when it began.
     on_their_way: Vec<Envelope>,
     /// For the threads on which the nodes run.
-    pub(crate) dispatch: Dispatch,
+    pub dispatch: Dispatch,
 }
 
 /// What became of it.
 #[derive(Default)]
-pub(crate) struct Judged {
+pub struct Judged {
     /// The trace.
-    pub(crate) text: Bytes,
+    pub text: Bytes,
     /// What is wrong with the run, if anything is.
-    pub(crate) wrong: Option<String>,
+    pub wrong: Option<String>,
     /// What was taken again, unless the trace cannot be used.
-    pub(crate) validated: Option<validate::Counts>,
+    pub validated: Option<Counts>,
     /// What the judge saw, unless something was wrong before.
-    pub(crate) audited: Option<audit::Report>,
+    pub audited: Option<audit::Report>,
 }
 
 impl Recording {
     /// Of a cluster that begins with nothing on its way.
-    pub(crate) fn begin() -> Recording {
+    pub fn begin() -> Recording {
         Recording::begin_with(Vec::new())
     }
 
     /// With these messages on their way. Its clock is the run's own, which begins with the first event.
-    pub(crate) fn begin_with(on_their_way: Vec<Envelope>) -> Recording {
+    pub fn begin_with(on_their_way: Vec<Envelope>) -> Recording {
         let began = OnceLock::new();
         let recorder = Recorder::in_memory(move || began.get_or_init(Instant::now).elapsed());
         let dispatch = Dispatch::new(tracing_subscriber::registry().with(recorder.layer()));
@@ -47,7 +49,7 @@ impl Recording {
     }
 
     /// Ends it.
-    pub(crate) fn judge(self, name: &str) -> Judged {
+    pub fn judge(self, name: &str) -> Judged {
         let text = self.recorder.into_text().and_then(|text| with_messages(text, self.on_their_way));
         let text = match text {
             Ok(text) => Bytes::from(text),

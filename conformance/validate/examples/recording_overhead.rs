@@ -1,7 +1,7 @@
 //! What recording costs: three nodes in this process, many clients, runs with and without a recording in turn.
 //!
 //! ```sh
-//! cargo run --release -p figure2-conformance --example recording_overhead -- [rounds] [seconds a run] [clients...]
+//! cargo run --release -p figure2-validate --example recording_overhead -- [rounds] [seconds a run] [clients...]
 //! ```
 //!
 //! Once with a file that is synced at every write, once without any storage, and each with every number of clients (1,
@@ -18,9 +18,8 @@ use figure2::{
     ApplyMsg, Change, Command, Identity, Index, Loaded, Options, Peer, Raft, Record, Replies, ServerId,
     SnapshotData, Storage, StorageError,
 };
-use figure2_conformance::audit::audit;
-use figure2_conformance::trace::{self, Recorder};
-use figure2_conformance::validate::validate;
+use figure2_audit::audit;
+use figure2_validate::{Recorder, open, validate};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write as _;
@@ -214,11 +213,11 @@ fn run(kind: Kind, record: Option<&Path>, clients: usize, time: Duration) -> any
 /// How fast the two judges are, and what they say.
 fn judge(path: &Path) -> anyhow::Result<()> {
     let start = ProcessTime::now();
-    let report = audit(&|| Ok(vec![trace::open(path, false)?]))?;
+    let report = audit(&|| Ok(vec![open(path, false)?]))?;
     let rate = report.lines as f64 / start.elapsed().as_secs_f64();
     println!("audit: {} lines, {rate:.0} lines per second of CPU time, {}", report.lines, report.sentence());
     let start = ProcessTime::now();
-    let report = validate(vec![trace::open(path, false)?])?;
+    let report = validate(vec![open(path, false)?])?;
     let rate = report.counts.lines as f64 / start.elapsed().as_secs_f64();
     let sentence = report.rejection.map_or("valid".to_owned(), |rejection| rejection.to_string());
     println!("validate: {} lines, {rate:.0} lines per second of CPU time, {sentence}", report.counts.lines);

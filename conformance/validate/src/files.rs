@@ -36,7 +36,8 @@ pub fn text_of(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
 }
 
 /// Whether a file that begins so is a trace of nodes, of whatever version: a capture, or text with the header's format.
-pub(crate) fn is_recording(beginning: &[u8]) -> bool {
+#[must_use]
+pub fn is_recording(beginning: &[u8]) -> bool {
     beginning.starts_with(&CAPTURE) || figure2_trace::is_trace(beginning)
 }
 

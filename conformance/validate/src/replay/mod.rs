@@ -9,12 +9,12 @@ mod network;
 mod queue;
 mod replayed_node;
 
-pub use network::Network;
+use network::Network;
 
-use crate::trace::convert::{ReplayPayload, ToCore as _};
-use crate::trace::{Line, Place, Reader, Sequence, TraceError};
+use crate::convert::{ReplayPayload, ToCore as _};
 use figure2::record::Event;
 use figure2_core::{Persistent, Rule, RuleSet, ServerId, Snapshot};
+use figure2_trace::{Line, Place, Reader, Sequence, TraceError};
 use replayed_node::ReplayedNode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -2,7 +2,7 @@
 //! of the steps; a reply and a request of different steps may overtake each other, for two tasks let them go.
 
 use super::{Disk, Mismatch};
-use crate::trace::convert::{ReplayPayload, ToTrace as _};
+use crate::convert::{ReplayPayload, ToTrace as _};
 use figure2::record::Sent;
 use figure2_core::{Batch, Snapshot};
 use figure2_core::{Change, Effects, Envelope, Index, Persisted, Server, Term};

@@ -1,10 +1,11 @@
 //! What a node tells while it is recorded.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on has failed
+
 use figure2::{Options, Persister, Raft, Replies, ServerId};
-use figure2_conformance::trace::{self, Event, Input, Line, Outcome, Reader, Recorder};
-use figure2_conformance::trace_cmd::{self, Format, TraceArgs};
+use figure2_trace::{Event, Input, Line, Outcome, Reader, TraceError};
+use figure2_validate::{Recorder, open};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -105,8 +106,8 @@ fn recorded_file(name: &str) -> PathBuf {
 }
 
 fn count(path: &Path, accept_cut_off: bool) -> Result<u64, String> {
-    let told = |error: trace::TraceError| error.to_string();
-    let mut reader = trace::open(path, accept_cut_off).map_err(told)?;
+    let told = |error: TraceError| error.to_string();
+    let mut reader = open(path, accept_cut_off).map_err(told)?;
     assert!(reader.header().began > 0);
     let mut lines = 0;
     while let Some(raw) = reader.next_line().map_err(told)? {
@@ -123,23 +124,6 @@ fn a_file_is_written_while_it_is_recorded_and_never_overwritten() {
     let again = Recorder::to_file(&path).err().unwrap();
     assert_eq!(again.kind(), std::io::ErrorKind::AlreadyExists);
     std::fs::remove_file(path).unwrap();
-}
-
-#[test]
-fn its_text_is_a_trace_too() {
-    let path = recorded_file("text");
-    let text = path.with_extension("jsonl");
-    let args =
-        TraceArgs { file: path.clone(), format: Format::Figure2, cut_off: false, output: Some(text.clone()) };
-    assert_eq!(trace_cmd::run(&args).unwrap(), ExitCode::SUCCESS);
-    assert!(
-        std::fs::read_to_string(&text).unwrap().starts_with(r#"{"format":"figure2-node-trace","version":1"#)
-    );
-    assert_eq!(count(&text, false), Ok(2));
-    assert!(trace_cmd::run(&args).is_err(), "nothing is overwritten");
-    for path in [path, text] {
-        std::fs::remove_file(path).unwrap();
-    }
 }
 
 #[test]

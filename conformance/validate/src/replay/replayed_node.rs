@@ -2,7 +2,7 @@
 
 use super::queue::{Deliveries, Outbox, json};
 use super::{Disk, Mismatch};
-use crate::trace::convert::{ReplayPayload, ToTrace as _};
+use crate::convert::{ReplayPayload, ToTrace as _};
 use figure2::record::{Sent, State, Step};
 use figure2_core::{
     Config, Envelope, Index, Input, Outcome, Persisted, RuleSet, Server, ServerId, Snapshot, Term,

@@ -2,8 +2,8 @@
 
 use super::queue::json;
 use super::{Mismatch, Rejection};
-use crate::trace::Place;
-use crate::trace::convert::{ReplayPayload, ToTrace as _};
+use figure2_trace::Place;
+use crate::convert::{ReplayPayload, ToTrace as _};
 use figure2_core::{Envelope, RuleSet, ServerId, ServerSet};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

@@ -6,14 +6,14 @@ use std::panic;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
 /// What panicked, in words.
-pub(crate) type Collected = Arc<Mutex<Vec<String>>>;
+pub type Collected = Arc<Mutex<Vec<String>>>;
 
 thread_local! {
     static COLLECTED: RefCell<Option<Collected>> = const { RefCell::new(None) };
 }
 
 /// Collects the panics of the calling thread from now on, instead of reporting them as usual; with none, as usual.
-pub(crate) fn collect(into: Option<Collected>) {
+pub fn collect(into: Option<Collected>) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = panic::take_hook();

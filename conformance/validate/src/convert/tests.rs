@@ -1,9 +1,10 @@
 //! That nothing is lost on the way, held by the file with every kind of line (figure2-trace's tests).
 
 use super::{ToCore as _, ToTrace as _};
-use crate::trace::{Header, Line, Payload, Sent};
+
 use figure2::record;
 use figure2_core::Command as _;
+use figure2_trace::{Header, Line, Payload, Sent};
 
 const VERSION_1: &str = include_str!("../../../trace/tests/version1.jsonl");
 

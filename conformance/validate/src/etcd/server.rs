@@ -1,7 +1,7 @@
 //! One run of one server, told in etcd's form.
 
 use super::line::{Line, Told, number};
-use crate::trace::convert::ReplayPayload;
+use crate::convert::ReplayPayload;
 use figure2::RoleName;
 use figure2::record::{Sent, State, Step};
 use figure2_core::{

@@ -8,7 +8,7 @@ mod line;
 mod server;
 
 use super::convert::ToCore as _;
-use super::{Event as OurEvent, Line as OurLine, Place, Reader, Sequence, TraceError};
+use figure2_trace::{Event as OurEvent, Line as OurLine, Place, Reader, Sequence, TraceError};
 use anyhow::bail;
 use figure2::record::Event;
 use server::Actor;
