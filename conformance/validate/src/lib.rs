@@ -4,7 +4,7 @@
 //!
 //! - [`Recorder`] takes in what recorded nodes emit and keeps it as a capture. [`open`] reads a file as the lines of a
 //!   trace ([`figure2_trace`]), whether it is a capture or text.
-//! - [`convert`] turns the core's types into the structs of a trace and back.
+//! - `convert` turns the core's types into the structs of a trace ([`ToTrace`]) and back.
 //! - [`validate`] takes every recorded step again with the core. [`tell_as_etcd`] does the same, and tells a recording in
 //!   the form of etcd's raft.
 //! - [`instrument`] watches over a whole run of a cluster, in the lab and in simulations alike: it records all nodes, and
@@ -16,13 +16,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod capture;
-pub mod convert;
+mod convert;
 mod etcd;
 mod files;
 pub mod instrument;
 mod recorder;
 mod replay;
 
+pub use convert::ToTrace;
 pub use etcd::tell as tell_as_etcd;
 pub use files::{is_recording, of_bytes, open, text_of};
 pub use recorder::{Recorder, ToFile};

@@ -8,9 +8,9 @@ mod line;
 mod server;
 
 use super::convert::ToCore as _;
-use figure2_trace::{Event as OurEvent, Line as OurLine, Place, Reader, Sequence, TraceError};
 use anyhow::bail;
 use figure2::record::Event;
+use figure2_trace::{Event as OurEvent, Line as OurLine, Place, Reader, Sequence, TraceError};
 use server::Actor;
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -2,7 +2,6 @@
 
 use crate::{Counts, Recorder, validate};
 
-
 use bytes::Bytes;
 use figure2_audit::{self as audit, audit};
 use figure2_trace::{Envelope, Header, Reader, TraceError};

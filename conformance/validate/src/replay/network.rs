@@ -2,9 +2,9 @@
 
 use super::queue::json;
 use super::{Mismatch, Rejection};
-use figure2_trace::Place;
 use crate::convert::{ReplayPayload, ToTrace as _};
 use figure2_core::{Envelope, RuleSet, ServerId, ServerSet};
+use figure2_trace::Place;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
