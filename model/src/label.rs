@@ -3,7 +3,7 @@
 
 use crate::actions::Action;
 use crate::cluster::Cluster;
-use crate::event::LocalEvent;
+use crate::event::{LocalEvent, NodeEvent};
 use crate::state::{LetterId, State};
 use crate::view::describe_letter;
 use figure2_core::ServerId;
@@ -65,6 +65,24 @@ impl ActionLabel {
             ActionLabel::Message { fate, .. } => Some(*fate),
             ActionLabel::Node(..) => None,
         }
+    }
+
+    /// The message in words, if it is about one.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            ActionLabel::Message { message, .. } => Some(message),
+            ActionLabel::Node(..) => None,
+        }
+    }
+
+    /// Whether a message is lost.
+    pub fn is_loss(&self) -> bool {
+        self.fate() == Some(Fate::Lost)
+    }
+
+    /// Whether a node loses its power.
+    pub fn is_crash(&self) -> bool {
+        matches!(self, ActionLabel::Node(_, NodeEvent::Crash(_) | NodeEvent::TornCrash))
     }
 
     /// In words, without what it is about.

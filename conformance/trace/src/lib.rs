@@ -9,7 +9,7 @@
 //!
 //! This crate must not depend on any other crate of figure2. A recording outlives the program that made it: if these
 //! structs were the core's types, a change of the core would change the format without anybody seeing it. So they are
-//! plain structs with plain numbers. `figure2-conformance` converts between them and the core's types. `figure2-audit`
+//! plain structs with plain numbers. `figure2-validate` converts between them and the core's types. `figure2-audit`
 //! reads a trace with this crate alone, which is what makes its judgement independent of the core.
 //!
 //! Nothing here decides whether what a trace says can be true.

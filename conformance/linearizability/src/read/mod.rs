@@ -26,7 +26,6 @@ use shape::Shape;
 
 /// What a history is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Format {
     /// EDN: `{:process 0, :type :invoke, :f :read, :value nil}`, line by line or in one vector or list
     Edn,

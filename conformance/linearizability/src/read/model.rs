@@ -6,7 +6,6 @@ use crate::packed::{Damaged, Packed};
 
 /// A kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Model {
     /// A register for each key: read, write, append, cas (also get and put)
     Register,

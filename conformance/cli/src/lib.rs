@@ -1,0 +1,24 @@
+//! # figure2-cli
+//!
+//! The command `figure2`: a module `*_cmd` for each subcommand, [`check`], [`verify`], and [`story`], which tells
+//! counterexamples.
+//!
+//! Only this crate may see all the others, and only this one knows the command line. It must not judge anything itself: it
+//! asks the crates that do, and tells what they say.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod audit_cmd;
+pub mod check;
+pub mod conform_cmd;
+pub mod explore_cmd;
+pub mod lab_cmd;
+pub mod linear_cmd;
+pub mod mutants_cmd;
+pub mod replay_cmd;
+pub mod simulate_cmd;
+pub mod story;
+pub mod trace_cmd;
+pub mod validate_cmd;
+mod values;
+pub mod verify;

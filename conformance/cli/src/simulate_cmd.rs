@@ -1,0 +1,344 @@
+//! `figure2 simulate`: whole clusters on virtual time, with random faults.
+
+mod kept;
+
+use crate::values::simulate_defect;
+use anyhow::{Context, anyhow, bail};
+use figure2_core::Rule;
+use figure2_simulate::{
+    Batch, Defect, Done, Failure, Figures, Plan, Plans, Progressed, Run, States, Verdict, reduce,
+    run as run_plan,
+};
+pub use kept::Keep;
+use kept::{Kept, KeptRun, write_files};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+/// Run whole clusters of real nodes under random faults, in virtual time; afterwards they must recover.
+///
+/// Faults are crashes, losses of power, partitions, lost, repeated and late messages, slow and failing disks. With --from
+/// there are none, and the clusters begin in states of the model.
+///
+/// Every run is recorded, and its recording validated and audited; what its clients saw is checked for
+/// linearizability. Exit code 0: all hold; 1: one failed, told with the command that repeats it; 2: one came to no
+/// verdict, or nothing was run.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SimulateArgs {
+    /// How many seeds
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub seeds: u64,
+    /// The first seed; each further one is the next number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// For how many simulated seconds faults happen in each run
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    pub seconds: u64,
+    /// No faults: each run begins in a state of this profile of the model (its servers' disks, and the messages on their
+    /// way), drawn by a random walk; "all": of each profile that `figure2 check --profile all` explores, in turn
+    #[arg(long, value_name = "PROFILE", conflicts_with = "seconds")]
+    pub from: Option<String>,
+    /// How many at a time; by default one per CPU
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Run this plan instead, as a failing run leaves it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "seed", "seconds", "from", "jobs"])]
+    pub plan: Option<PathBuf>,
+    /// Put a defect around the nodes: it must be found
+    #[arg(long, value_name = "DEFECT", value_parser = simulate_defect())]
+    pub defect: Option<Defect>,
+    /// Most runs to make a failing plan smaller; 0: leave it as it is
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub reduce: u32,
+    /// Keep plan, recording and history of at most so many runs: those that fail first. The others are counted
+    #[arg(long, value_name = "N", default_value_t = Keep::default().most)]
+    pub traces: usize,
+    /// The directory for these files, by default the current one. Given, it also gets those of the first runs that hold,
+    /// up to --traces
+    #[arg(long, value_name = "DIR")]
+    pub trace: Option<PathBuf>,
+}
+
+/// How often a long batch tells how far it is.
+const PROGRESS: Duration = Duration::from_secs(10);
+
+/// Runs the command.
+///
+/// # Errors
+/// When the arguments make no sense, or a file cannot be read or written.
+pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
+    if let Some(directory) = &args.trace {
+        fs::create_dir_all(directory)
+            .with_context(|| format!("--trace {}: the directory cannot be made", directory.display()))?;
+    }
+    match &args.plan {
+        Some(path) => repeat(args, path),
+        None => {
+            let batch = batch(args)?;
+            let keep = Keep { most: args.traces, directory: args.trace.as_deref() };
+            let outcome = run_batch(&batch, args.reduce, keep)?;
+            Ok(ExitCode::from(outcome.code))
+        }
+    }
+}
+
+fn batch(args: &SimulateArgs) -> anyhow::Result<Batch> {
+    const MOST_JOBS: usize = 256;
+    let jobs = args.jobs.unwrap_or_else(|| available_parallelism().map_or(1, usize::from).min(MOST_JOBS));
+    if !(1..=MOST_JOBS).contains(&jobs) {
+        bail!("--jobs {jobs}; possible are 1 to {MOST_JOBS}");
+    }
+    if args.seeds == 0 {
+        bail!("--seeds 0 runs nothing; possible are 1 and more");
+    }
+    if !(1..=86_400).contains(&args.seconds) {
+        bail!("--seconds {}; possible are 1 to 86400", args.seconds);
+    }
+    let plans = match &args.from {
+        None => Plans::Faults { seconds: args.seconds },
+        Some(name) => {
+            let states = States::of(name).map_err(|reason| anyhow!("--from {name}: {reason}"))?;
+            Plans::States(Arc::new(states))
+        }
+    };
+    Ok(Batch { seed: args.seed, seeds: args.seeds, plans, jobs, defect: args.defect })
+}
+
+/// What came out of a batch.
+pub struct SimulateOutcome {
+    /// What happened in all runs.
+    pub done: Done,
+    /// 0 all hold; 1 one failed; 2 one came to no verdict, or nothing was committed.
+    pub code: u8,
+}
+
+/// Runs a batch, and prints what came out. The plan of the first seed that fails is reduced, in at most `most_reduce` runs.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn run_batch(batch: &Batch, most_reduce: u32, keep: Keep<'_>) -> anyhow::Result<SimulateOutcome> {
+    let Batch { seed, seeds, plans, jobs, defect } = batch;
+    let what = match plans {
+        Plans::Faults { seconds } => format!("{seconds} s of faults in each"),
+        Plans::States(states) => format!("each from a state of the model's ({})", states.name()),
+    };
+    println!("simulate: {seeds} seeds from {seed}, {what}, {jobs} at a time");
+    if let Some(defect) = defect {
+        println!("defect put around the nodes: {defect}");
+    }
+    let start = Instant::now();
+    let told = Mutex::new(Told { kept: Kept::new(keep), runs: 0, bad: 0, last: Instant::now() });
+    let done = batch.run(&|plan, over| {
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.run_is_over(batch, plan, over, start);
+    });
+    let kept = told.into_inner().unwrap_or_else(PoisonError::into_inner).kept;
+    print_figures(&done, start.elapsed().as_secs_f64());
+    kept.write()?;
+    let Some(KeptRun { plan, run }) = kept.first_bad() else {
+        if done.figures.committed == 0 {
+            println!("verdict: unfinished: no entry was committed in any run");
+            return Ok(SimulateOutcome { done, code: 2 });
+        }
+        println!("verdict: holds: every run is safe and linearizable, and recovered");
+        return Ok(SimulateOutcome { done, code: 0 });
+    };
+    let left_out = (done.failed + done.unfinished).saturating_sub(keep.most as u64);
+    if left_out > 0 {
+        println!("{left_out} more seeds do not hold; files are kept of {} (--traces N)", keep.most);
+    }
+    let of_defect = defect.map(|defect| format!(" --defect {defect}")).unwrap_or_default();
+    println!("again: figure2 simulate --seed {} --seeds 1 {plans}{of_defect}", plan.seed);
+    match &run.verdict {
+        Verdict::Failed(failure) => {
+            print_failure(plan, failure);
+            let reduced = reduced(plan, run, failure, *defect, most_reduce);
+            if let (Some((plan, run)), true) = (reduced, keep.most > 0) {
+                let path = write_files(keep.directory(), &format!("{}-reduced", plan.seed), &plan, &run)?;
+                println!("again: figure2 simulate --plan {}{of_defect}", path.display());
+            }
+            println!("verdict: FAILED");
+        }
+        Verdict::Unfinished(reason) => println!("verdict: unfinished: {reason}"),
+        Verdict::Holds => {}
+    }
+    Ok(SimulateOutcome { done, code: exit_code(&run.verdict) })
+}
+
+/// What is told while a batch runs.
+struct Told<'a> {
+    kept: Kept<'a>,
+    runs: u64,
+    bad: u64,
+    last: Instant,
+}
+
+impl Told<'_> {
+    /// How many seeds that do not hold are named as they end, so that whoever waits no longer can repeat them.
+    const NAMED: u64 = 10;
+
+    fn run_is_over(&mut self, batch: &Batch, plan: &Plan, run: &Run, start: Instant) {
+        let Batch { seed, seeds, .. } = batch;
+        self.kept.see(plan.seed.wrapping_sub(*seed), plan, run);
+        self.runs += 1;
+        let what = match &run.verdict {
+            Verdict::Holds => None,
+            Verdict::Failed(failure) => Some(format!("FAILED: {failure}")),
+            Verdict::Unfinished(reason) => Some(format!("unfinished: {reason}")),
+        };
+        if let Some(what) = what {
+            self.bad += 1;
+            if self.bad <= Self::NAMED {
+                println!("seed {} {}", plan.seed, what.lines().next().unwrap_or_default());
+            }
+        }
+        if self.last.elapsed() >= PROGRESS {
+            self.last = Instant::now();
+            let (runs, bad, seconds) = (self.runs, self.bad, start.elapsed().as_secs_f64());
+            println!("{runs} of {seeds} seeds, {bad} of them do not hold, {seconds:.0} s");
+        }
+    }
+}
+
+fn exit_code(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Holds => 0,
+        Verdict::Failed(_) => 1,
+        Verdict::Unfinished(_) => 2,
+    }
+}
+
+/// A smaller plan that fails in the same way, if it may be looked for, and its run.
+fn reduced(
+    plan: &Plan,
+    over: &Run,
+    failure: &Failure,
+    defect: Option<Defect>,
+    most_runs: u32,
+) -> Option<(Plan, Run)> {
+    if most_runs == 0 {
+        return None;
+    }
+    let smaller = reduce(plan, failure, defect, most_runs);
+    println!(
+        "reduced in {} runs: {} of {} faults, {} of {} clients, {} of {} ms",
+        smaller.runs,
+        smaller.plan.faults.len(),
+        plan.faults.len(),
+        smaller.plan.clients,
+        plan.clients,
+        smaller.plan.faults_until_ms,
+        plan.faults_until_ms
+    );
+    let again = run_plan(&smaller.plan, defect);
+    print_failure(&smaller.plan, &smaller.failure);
+    println!("trace: {} lines, was {}", again.lines(), over.lines());
+    Some((smaller.plan, again))
+}
+
+fn print_failure(plan: &Plan, failure: &Failure) {
+    println!("FAILED seed {}: {failure}", plan.seed);
+    println!(
+        "  {} servers, {} clients, {} keys, snapshots every {} entries, installed in {} ms",
+        plan.servers, plan.clients, plan.keys, plan.snapshot_every, plan.install_ms
+    );
+    println!("  limits: {}", plan.limits);
+    println!("  sizes: {}", plan.sizes);
+    if plan.leader_hangs {
+        println!("  after the recovery the leader's disk hangs");
+    }
+    if let Some(start) = &plan.start {
+        println!("  {start}");
+    }
+    for fault in &plan.faults {
+        println!("  {fault}");
+    }
+}
+
+fn print_figures(done: &Done, wall: f64) {
+    let figures = &done.figures;
+    let counts = &figures.counts;
+    let hours = figures.simulated.as_secs_f64() / 3600.0;
+    println!(
+        "{} runs, {} failed, {} unfinished: {hours:.2} simulated hours in {wall:.1} s: {:.1} seeds/s, {:.0} cluster-hours an hour",
+        done.runs,
+        done.failed,
+        done.unfinished,
+        done.runs as f64 / wall.max(1e-9),
+        hours * 3600.0 / wall.max(1e-9),
+    );
+    print_starts(figures);
+    let faults: Vec<String> = counts.faults.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    println!("faults: {}", if faults.is_empty() { "none".to_owned() } else { faults.join(", ") });
+    println!(
+        "network: {} messages, {} lost, {} twice; disks: {} writes, {} failed, {} undone by a loss of power; {} restarts",
+        counts.messages,
+        counts.lost,
+        counts.duplicated,
+        counts.writes,
+        counts.failed_writes,
+        counts.undone_writes,
+        counts.restarts
+    );
+    let sent = &figures.sent;
+    println!(
+        "leaders: {} messages with entries, {} of them with several, {} sent again after a refusal, {} bytes of entries; \
+         {} snapshots; the largest message has {} bytes",
+        sent.batches, sent.several, sent.again, sent.entry_bytes, sent.snapshots, sent.largest
+    );
+    println!(
+        "{} requests of clients, {} elections won, {} entries committed; {} recorded lines, all validated and audited",
+        figures.operations, figures.elections, figures.committed, figures.lines
+    );
+    let Progressed { judged, disturbed } = figures.progressed;
+    if judged.long > 0 || !disturbed.lasted.is_zero() {
+        println!("while faults lasted: {}", figures.progressed);
+    }
+    let missing: Vec<String> = Rule::ALL
+        .iter()
+        .filter(|rule| !figures.rules.contains(**rule))
+        .map(|rule| format!("{rule:?}"))
+        .collect();
+    let all = Rule::ALL.len();
+    println!("rules that fired: {} of {all}; not: {}", all - missing.len(), missing.join(" "));
+    println!("digest {:016x}: the same seeds give the same", done.digest);
+}
+
+/// In which states of the model runs began.
+fn print_starts(figures: &Figures) {
+    if figures.starts.is_empty() {
+        return;
+    }
+    let features: Vec<String> =
+        figures.features.iter().map(|(feature, runs)| format!("{runs} {}", feature.name())).collect();
+    println!(
+        "starts: {} different states of the model, up to {} actions deep: {}",
+        figures.starts.len(),
+        figures.deepest,
+        features.join(", ")
+    );
+}
+
+/// Runs the plan of a file.
+fn repeat(args: &SimulateArgs, path: &Path) -> anyhow::Result<ExitCode> {
+    let named = || format!("--plan {}", path.display());
+    let text = fs::read_to_string(path).with_context(named)?;
+    let plan = Plan::parse(&text).map_err(|reason| anyhow!(reason)).with_context(named)?;
+    let over = run_plan(&plan, args.defect);
+    if let Some(directory) = &args.trace {
+        write_files(directory, &plan.seed.to_string(), &plan, &over)?;
+    }
+    println!("digest {:016x}: the same plan gives the same", over.digest());
+    match &over.verdict {
+        Verdict::Holds => println!("verdict: holds"),
+        Verdict::Failed(failure) => {
+            print_failure(&plan, failure);
+            println!("verdict: FAILED");
+        }
+        Verdict::Unfinished(reason) => println!("verdict: unfinished: {reason}"),
+    }
+    Ok(ExitCode::from(exit_code(&over.verdict)))
+}

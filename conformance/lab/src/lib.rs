@@ -1,0 +1,15 @@
+//! # figure2-lab
+//!
+//! MIT's Raft tests against the real node: the lab's simulated network ([`labrpc`]), the tester's cluster and checks
+//! ([`tester`]), and every scenario with its thresholds ([`suite`]). docs/lab.md has them all.
+//!
+//! Every run is recorded, and its recording validated and audited.
+//!
+//! This crate must not know the model: here the node is judged by what the lab asks of it. And no threshold may be softer
+//! than the lab's.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod labrpc;
+pub mod suite;
+pub mod tester;

@@ -1,0 +1,112 @@
+//! What happens to servers: started, crashed, connected, cut off.
+
+use super::applier::{self, Applier};
+use super::cluster::{Applying, Cluster, State, purpose};
+use super::failure::Failure;
+use super::peers::{LabPeer, Service, end_name, id};
+use figure2::{Index, Install, Options, Raft, ServerId};
+use figure2_validate::instrument::mix;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+impl Cluster {
+    /// Stops a server: cuts it off and kills it. Its successor finds what was durable at this moment.
+    pub async fn crash(&self, server: usize) {
+        self.disconnect(server).await;
+        self.0.network.delete_server(id(server));
+        let mut state = self.lock().await;
+        let member = &mut state.members[server];
+        // Killed first: from here on it counts no write as done, so the copy has all that it ever counted on. What it
+        // may still write is lost, as after a real crash.
+        if let Some(raft) = member.raft.take() {
+            self.record(format_args!("tester: crash S{server}"));
+            self.0.trace.watch(server, None);
+            raft.kill();
+        }
+        member.persister = member.persister.copy();
+    }
+
+    /// Starts a server, or restarts it: with what its predecessor had made durable, and with fresh ends, so that the
+    /// predecessor's calls fail. It is not connected yet.
+    ///
+    /// # Errors
+    /// [`Failure::Make`]; [`Failure::BadSnapshot`] when the service cannot read the snapshot it starts from.
+    pub async fn start(&self, server: usize) -> Result<(), Failure> {
+        self.crash(server).await;
+        let mut state = self.lock().await;
+        let member = &mut state.members[server];
+        member.generation += 1;
+        member.last_applied = Index::ZERO;
+        member.persister = member.persister.copy();
+        let (generation, persister) = (member.generation, member.persister.clone());
+        self.record(format_args!("tester: start S{server}.{generation}"));
+        if self.applying() == Applying::Automatic && persister.snapshot_size() > 0 {
+            applier::load(&mut state, server, &persister.read_snapshot(), None)?;
+        }
+        let peers = (0..self.servers()).map(|target| {
+            let end = end_name(server, generation, target);
+            let peer = LabPeer(self.0.network.make_end(end));
+            self.0.network.connect(end, id(target));
+            peer
+        });
+        // As the lab's channel: a server waits until its service has taken what it delivers.
+        let (apply, messages) = mpsc::channel::<figure2::ApplyMsg>(1);
+        let options = Options {
+            install: match self.applying() {
+                Applying::Automatic => Install::Automatic,
+                Applying::Plain | Applying::Conditional => Install::Conditional,
+            },
+            record: true,
+            seed: Some(mix(&[self.0.settings.seed, purpose::SERVER, server as u64, generation.into()])),
+            // The lab measures the log after each snapshot.
+            max_retained_bytes: 0,
+            ..Options::default()
+        };
+        let me = ServerId(u8::try_from(server).unwrap_or(u8::MAX));
+        let raft = Raft::make(peers.collect(), me, persister, apply, options)
+            .map_err(|cause| Failure::Make { server, cause })?;
+        state.members[server].raft = Some(raft.clone());
+        self.0.trace.watch(server, Some(raft.clone()));
+        self.0.network.add_server(id(server), Arc::new(Service(raft.clone())));
+        let applier = Applier { cluster: self.clone(), server, generation, raft, last_applied: Index::ZERO };
+        tokio::spawn(applier.run(messages));
+        Ok(())
+    }
+
+    /// Connects a server with all servers that are connected.
+    pub async fn connect(&self, server: usize) {
+        let mut state = self.lock().await;
+        self.record(format_args!("tester: connect S{server}"));
+        state.members[server].connected = true;
+        for (other, member) in state.members.iter().enumerate() {
+            if member.connected {
+                self.enable(&state, server, other, true);
+            }
+        }
+    }
+
+    /// Cuts a server off, in both directions.
+    pub async fn disconnect(&self, server: usize) {
+        let mut state = self.lock().await;
+        if state.members[server].connected {
+            self.record(format_args!("tester: disconnect S{server}"));
+        }
+        state.members[server].connected = false;
+        for other in 0..self.servers() {
+            self.enable(&state, server, other, false);
+        }
+    }
+
+    fn enable(&self, state: &State, one: usize, other: usize, enabled: bool) {
+        for (from, to) in [(one, other), (other, one)] {
+            let end = end_name(from, state.members[from].generation, to);
+            self.0.network.enable(end, enabled);
+        }
+    }
+
+    /// Whether the network is reliable from now on.
+    pub fn set_reliable(&self, reliable: bool) {
+        self.record(format_args!("tester: reliable {reliable}"));
+        self.0.network.set_reliable(reliable);
+    }
+}
