@@ -12,20 +12,16 @@ use std::{env, fs};
 /// Parts of the model that tell what was found, and change nothing of it. The mutants and the profiles have digests of
 /// their own; recovery is judged beside the properties, and not in the table. A file that is not named here enters the digest.
 const TELL_ONLY: &[&str] = &[
-    "check.rs",
-    "control.rs",
-    "edges.rs",
-    "label.rs",
+    "cluster/edges.rs",
     "lib.rs",
-    "memory.rs",
-    "mutants.rs",
-    "profiles.rs",
-    "report.rs",
-    "retrace.rs",
-    "story.rs",
-    "trace.rs",
-    "view.rs",
+    "search/check.rs",
+    "search/memory.rs",
+    "search/report.rs",
+    "search/search_state.rs",
 ];
+
+/// Folders of such parts, and of what is apart from the digest.
+const APART: &[&str] = &["mutants/", "profiles/", "recovery/", "trace/"];
 
 /// Files of the mutants that many of them share.
 const SHARED_BY_MUTANTS: &[&str] = &["mutants/bug.rs", "mutants/tools.rs"];
@@ -53,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn decides(name: &str) -> bool {
     let Some(file) = name.strip_prefix("model/") else { return true };
-    let is_apart = ["mutants/", "profiles/", "recovery/"].iter().any(|folder| file.starts_with(folder));
+    let is_apart = APART.iter().any(|folder| file.starts_with(folder));
     SHARED_BY_MUTANTS.contains(&file) || !(is_apart || TELL_ONLY.contains(&file))
 }
 

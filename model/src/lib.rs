@@ -1,58 +1,45 @@
 //! # figure2-model
 //!
-//! The cluster as a stateright [`Model`](stateright::Model) over `figure2-core`.
+//! The cluster as a stateright [`Model`](stateright::Model) over `figure2-core`, and the search that checks it.
+//!
+//! | module | what is there |
+//! |---|---|
+//! | `cluster` | nodes, messages, what can happen to them, and what comes of it |
+//! | `properties` | what must hold of a state, or of a step, and what some state must show |
+//! | `search` | the search, its limits, symmetry, and what makes it fast |
+//! | `recovery` | whether the cluster comes to agree once faults have ended |
+//! | `trace` | what a search found, step by step, and the way back from there into the model |
+//! | `profiles` | the clusters that are checked |
+//! | [`mutants`] | the rules with a bug each, and who finds it |
+//!
+//! No rule of the protocol is here: every step of a server is a step of the core. Nothing that ships depends on this crate.
 
-mod actions;
-mod bounds;
-mod check;
-mod clients;
 mod cluster;
-mod control;
-pub mod driver;
-mod edges;
-mod event;
-mod hashed;
-mod history;
-mod host;
-mod intern;
-mod judge;
-mod label;
-mod machine;
-mod memo;
-mod memory;
 pub mod mutants;
-mod prefix;
 mod profiles;
-mod promises;
 mod properties;
 mod recovery;
-mod report;
-mod retrace;
-mod script;
-mod state;
-mod story;
-mod symmetry;
-mod tables;
+mod search;
 mod trace;
-mod view;
 
-pub use actions::Action;
-pub use bounds::{Apply, Bounds, Budget, Limits, Sending};
-pub use check::{CheckError, CheckOptions, Phase, Progress, check, check_system, shortest_witness};
+pub use cluster::action::Action;
+pub use cluster::bounds::{Apply, Bounds, Budget, Limits, Sending};
+pub use cluster::durability;
+pub use cluster::edges::{Edge, Edges, EdgesError, NodeStep, Visible};
+pub use cluster::event::{LocalEvent, NodeEvent};
+pub use cluster::node::{Envelope, Node, Unwritten};
+pub use cluster::prefix::{Command, Prefix};
+pub use cluster::script::{ScriptError, ScriptStep};
+pub use cluster::state::State;
 pub use cluster::{Cluster, System};
-pub use control::{Control, Limit};
-pub use edges::{Edge, Edges, EdgesError, MachineEvent, MachineStep, Visible};
-pub use event::{LocalEvent, NodeEvent};
-pub use host::{Host, Letter as Message, Unwritten};
-pub use label::{ActionLabel, Fate};
-pub use prefix::{Command, Prefix};
 pub use profiles::{Profile, Reduction, UNREACHABLE, nightly_profiles, profile, profiles};
 pub use properties::{Safety, SafetySet, Witness};
 pub use recovery::{Missing, OnTheirWay, ROUNDS, Recovered, Share, Stuck, Unrecovered};
-pub use report::{Outcome, Report, Unfinished, Verdict, unreached};
-pub use retrace::{Retraced, retrace};
-pub use script::{Scene, ScriptError};
-pub use state::State;
-pub use story::{Change, Letter, Step, Story};
-pub use trace::Trace;
-pub use view::{Field, describe_letter};
+pub use search::check::{CheckError, CheckOptions, Phase, Progress, check, check_system, shortest_witness};
+pub use search::report::{Outcome, Report, Unfinished, Verdict, unreached};
+pub use search::search_state::{Limit, SearchState};
+pub use trace::counterexample::Counterexample;
+pub use trace::label::{ActionLabel, Fate};
+pub use trace::replay::{Replayed, replay};
+pub use trace::view::{Field, describe_envelope};
+pub use trace::{Change, SentMessage, Step, Trace};

@@ -8,7 +8,8 @@ use figure2_core::rules::{
 use figure2_core::{Command, Config, Effects, Persistent, Rule, Rules, Server, ServerId, Term};
 use figure2_model::{
     ActionLabel, Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Limits, NodeEvent, Outcome, Profile,
-    Reduction, Safety, Scene, Sending, System, Unfinished, Verdict, Witness, check, check_system, profiles,
+    Reduction, Safety, ScriptStep, Sending, System, Unfinished, Verdict, Witness, check, check_system,
+    profiles,
 };
 use std::time::Duration;
 
@@ -158,7 +159,7 @@ fn a_violation_is_told_by_its_shortest_trace() {
     let Verdict::Violated(trace) = report.verdict else { panic!("{:?}", report.verdict) };
     assert!(trace.is_shortest);
     assert_eq!(trace.broken, [Safety::OneVote]);
-    let steps = &trace.story.steps;
+    let steps = &trace.trace.steps;
     let actions: Vec<String> = steps.iter().map(|step| step.label.to_string()).collect();
     let server = &actions[0][..2];
     assert_eq!(
@@ -185,7 +186,7 @@ fn clients_that_are_answered_too_early_are_not_linearizable() {
     // Two leaders, each of which answers with an empty list.
     assert!(
         trace
-            .story
+            .trace
             .steps
             .iter()
             .filter(|step| matches!(step.label, ActionLabel::Node(_, NodeEvent::ClientRequest(_))))
@@ -217,9 +218,9 @@ fn what_cannot_be_searched_is_refused() {
     let bounds = Bounds { in_flight: 1, ..BOUNDS };
     let error = check(&Profile { bounds, ..small() }, &threads(1), &mut quiet).unwrap_err();
     assert_eq!(error.to_string(), "bounds of profile small: in flight: 1 (a broadcast alone needs 2)");
-    let script = vec![Scene::Timeout(0), Scene::Restart(9)];
+    let script = vec![ScriptStep::Timeout(0), ScriptStep::Restart(9)];
     let error = check(&Profile { script, ..small() }, &threads(1), &mut quiet).unwrap_err();
-    assert!(error.to_string().starts_with("scene 2 of the script, Restart(9)"), "{error}");
+    assert!(error.to_string().starts_with("step 2 of the script, Restart(9)"), "{error}");
 }
 
 #[test]

@@ -17,14 +17,14 @@ pub use markdown::markdown;
 pub use sarif::sarif;
 pub use select::find_profile;
 
-use crate::story::{FIGURE2, ReplayError, TraceFile, find_mutant, write_out};
+use crate::counterexample::{FIGURE2, ReplayError, TraceFile, find_mutant, write_out};
 use anyhow::{Context, bail};
 pub(crate) use baseline::Baseline;
 use figure2_model::mutants::{Case, Kind, Mutant, Survivor, survivors};
 use figure2_model::{
     CheckError, CheckOptions, Profile, Progress, Reduction, Report, Share, check, profiles, unreached,
 };
-use progress::Teller;
+use progress::ProgressReporter;
 use select::select;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -156,9 +156,9 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     };
     let rules = mutant.as_ref().map_or(FIGURE2, Case::id);
     let violations = violations(&selected, rules, &checked, &args.trace);
-    for Violation { account, file } in &violations {
-        write_out(&TraceFile::of(account).to_json()?, Some(file))?;
-        let (profile, name) = (&account.profile, file.display());
+    for Violation { report, file } in &violations {
+        write_out(&TraceFile::of(report).to_json()?, Some(file))?;
+        let (profile, name) = (&report.profile, file.display());
         tell(&format!(
             "\ntrace of {profile}: {name}\n  figure2 replay {name} --format html --output trace.html\n"
         ));
@@ -252,9 +252,9 @@ fn explore_by(
     let mut checked = Checked { reports: Vec::new(), never_fired: Vec::new() };
     for profile in selected {
         tell(&text::heading(profile));
-        let mut teller = Teller::new(&profile.name);
-        let report = check(profile, &mut |progress| teller.tell(progress))?;
-        teller.end();
+        let mut reporter = ProgressReporter::new(&profile.name);
+        let report = check(profile, &mut |progress| reporter.tell(progress))?;
+        reporter.end();
         tell(&text::report(profile, &report));
         checked.reports.push(report);
     }

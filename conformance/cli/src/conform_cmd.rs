@@ -1,7 +1,7 @@
 //! `figure2 conform`: traces of the model drive real nodes.
 
 use crate::check::find_profile;
-use crate::story::write_out;
+use crate::counterexample::write_out;
 use crate::values::conform_defect;
 use anyhow::{Context, bail};
 use figure2_conform::{Defect, Difference, DifferenceFile, Walks, cover, walk};
@@ -167,11 +167,7 @@ fn run_cover(args: &ConformArgs, profile: &Profile) -> anyhow::Result<ConformOut
         edges.losses,
         start.elapsed().as_secs_f64()
     );
-    println!(
-        "steps of single servers: {} between {} states of them",
-        edges.steps.len(),
-        edges.machines.len()
-    );
+    println!("steps of single servers: {} between {} states of them", edges.steps.len(), edges.nodes.len());
     let start = Instant::now();
     let covered = cover(&edges, &profile.bounds, args.defect)?;
     let (all, seconds) = (edges.edges - edges.losses, start.elapsed().as_secs_f64());

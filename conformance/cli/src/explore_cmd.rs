@@ -1,9 +1,9 @@
 //! `figure2 explore`: stateright's Explorer on a profile, with actions and states that can be read.
 
 use crate::check::find_profile;
-use crate::story::{find_mutant, svg};
+use crate::counterexample::{find_mutant, svg};
 use anyhow::Context;
-use figure2_model::{Action, Cluster, Safety, State, Story, System, Witness};
+use figure2_model::{Action, Cluster, Safety, State, System, Trace, Witness};
 use stateright::{Model, Path, Property};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -74,7 +74,7 @@ pub struct Choice {
     words: String,
 }
 
-/// A state with its description, machine by machine: the Explorer shows what `Debug` writes.
+/// A state with its description, node by node: the Explorer shows what `Debug` writes.
 #[derive(Clone, PartialEq)]
 pub struct Shown(State, String);
 
@@ -121,12 +121,12 @@ impl Model for Explored {
     fn format_step(&self, state: &Shown, choice: Choice) -> Option<String> {
         let next = self.cluster.next_state(&state.0, choice.action)?;
         let from_here = self.cluster.clone().starting_in(state.0.clone());
-        Some(format!("{}\n{}", Story::follow(&from_here, &[choice.action]), self.cluster.describe(&next)))
+        Some(format!("{}\n{}", Trace::follow(&from_here, &[choice.action]), self.cluster.describe(&next)))
     }
 
     fn as_svg(&self, path: Path<Shown, Choice>) -> Option<String> {
         let actions: Vec<Action> = path.into_actions().into_iter().map(|choice| choice.action).collect();
-        Some(svg(&Story::follow(&self.cluster, &actions)).into_string())
+        Some(svg(&Trace::follow(&self.cluster, &actions)).into_string())
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -11,13 +11,13 @@
 pub mod audit_cmd;
 pub mod check;
 pub mod conform_cmd;
+pub mod counterexample;
 pub mod explore_cmd;
 pub mod lab_cmd;
 pub mod linear_cmd;
 pub mod mutants_cmd;
 pub mod replay_cmd;
 pub mod simulate_cmd;
-pub mod story;
 pub mod trace_cmd;
 pub mod validate_cmd;
 mod values;

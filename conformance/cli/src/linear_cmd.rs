@@ -89,10 +89,10 @@ pub fn run(args: &LinearArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::default();
     let done = AtomicBool::new(false);
     let summary = std::thread::scope(|scope| {
-        let teller = scope.spawn(|| tell(args, &progress, &done));
+        let reporter = scope.spawn(|| tell(args, &progress, &done));
         let summary = decide(args, &progress);
         done.store(true, Ordering::Relaxed);
-        teller.thread().unpark();
+        reporter.thread().unpark();
         summary
     })?;
     Ok(ExitCode::from(match summary {

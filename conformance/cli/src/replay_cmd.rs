@@ -2,10 +2,10 @@
 
 use crate::check::find_profile;
 use crate::conform_cmd;
-use crate::story::{Account, FIGURE2, Form, TraceFile, names, write_out};
+use crate::counterexample::{FIGURE2, Form, TraceFile, TraceReport, names, write_out};
 use anyhow::{Context, bail};
 use figure2_conform::DifferenceFile;
-use figure2_model::{CheckOptions, Retraced, Safety, System, Witness, shortest_witness};
+use figure2_model::{CheckOptions, Replayed, Safety, System, Witness, shortest_witness};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -68,30 +68,30 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     }
     let file = TraceFile::from_json(&text).with_context(|| format!("{name} cannot be used"))?;
     let rules = args.rules.clone().unwrap_or_else(|| file.rules.clone());
-    let (profile, retraced) = file.replay(Some(&rules)).with_context(|| format!("{name} cannot be used"))?;
-    let (conclusion, code) = conclude(&file, &rules, &retraced)?;
+    let (profile, replayed) = file.replay(Some(&rules)).with_context(|| format!("{name} cannot be used"))?;
+    let (conclusion, code) = conclude(&file, &rules, &replayed)?;
     let recorded = file.expected_breaks()?;
     let is_asked = |safety: &Safety| profile.always.contains(safety) || recorded.contains(safety);
-    let account = Account {
+    let report = TraceReport {
         profile: profile.name.clone(),
         rules,
         bounds: profile.bounds.to_string(),
-        is_shortest: file.shortest && retraced.possible_instead.is_none(),
-        breaks: retraced.broken.into_iter().filter(is_asked).collect(),
-        shows: file.expected_witness()?.filter(|witness| retraced.shown.contains(witness)),
-        story: retraced.story,
+        is_shortest: file.shortest && replayed.possible_instead.is_none(),
+        breaks: replayed.broken.into_iter().filter(is_asked).collect(),
+        shows: file.expected_witness()?.filter(|witness| replayed.shown.contains(witness)),
+        trace: replayed.trace,
     };
-    write_out(&account.render(args.format)?, args.output.as_deref())?;
+    write_out(&report.render(args.format)?, args.output.as_deref())?;
     eprintln!("{name}: {conclusion}");
     Ok(ExitCode::from(code))
 }
 
 /// What the steps amount to, and the exit code for it.
-fn conclude(file: &TraceFile, rules: &str, retraced: &Retraced) -> anyhow::Result<(String, u8)> {
+fn conclude(file: &TraceFile, rules: &str, replayed: &Replayed) -> anyhow::Result<(String, u8)> {
     let (expected, witness) = (file.expected_breaks()?, file.expected_witness()?);
     let not_reproduced = u8::from(witness.is_some() && expected.is_empty());
-    let taken = retraced.story.steps.len();
-    if let Some(possible) = &retraced.possible_instead {
+    let taken = replayed.trace.steps.len();
+    if let Some(possible) = &replayed.possible_instead {
         let step = file.steps.get(taken).map(ToString::to_string).unwrap_or_default();
         let mut text = format!(
             "DOES NOT REPRODUCE under rules {rules}: step {}, {step:?}, is not possible there; possible are:",
@@ -100,19 +100,19 @@ fn conclude(file: &TraceFile, rules: &str, retraced: &Retraced) -> anyhow::Resul
         possible.iter().for_each(|label| text.push_str(&format!("\n  {label}")));
         return Ok((text, not_reproduced));
     }
-    let shows = witness.is_none_or(|witness| retraced.shown.contains(&witness));
-    let breaks = expected.iter().all(|safety| retraced.broken.contains(safety));
+    let shows = witness.is_none_or(|witness| replayed.shown.contains(&witness));
+    let breaks = expected.iter().all(|safety| replayed.broken.contains(safety));
     Ok(match (breaks && shows, witness) {
         (true, Some(witness)) if expected.is_empty() => (format!("shows {} as recorded", witness.name()), 0),
         (true, _) => (format!("VIOLATED as recorded: {}", names(&expected)), 1),
-        (false, _) if retraced.broken.is_empty() => (
+        (false, _) if replayed.broken.is_empty() => (
             format!(
                 "DOES NOT REPRODUCE under rules {rules}: all {taken} steps were taken, and nothing is broken"
             ),
             not_reproduced,
         ),
         // Something is broken, though not what the file says: that must not look like success.
-        (false, _) => (format!("VIOLATED, but not as recorded: {}", names(&retraced.broken)), 1),
+        (false, _) => (format!("VIOLATED, but not as recorded: {}", names(&replayed.broken)), 1),
     })
 }
 
@@ -142,22 +142,22 @@ pub fn run_witness(args: &WitnessArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let options = CheckOptions { max_trace_states: args.max_states, ..CheckOptions::default() };
-    let Some(story) = shortest_witness(&System::default(), &profile, witness, &options, &mut |_| ())? else {
+    let Some(trace) = shortest_witness(&System::default(), &profile, witness, &options, &mut |_| ())? else {
         bail!(
             "no state among the first {} shows {}; --max-states allows more",
             args.max_states,
             witness.name()
         );
     };
-    let account = Account {
+    let report = TraceReport {
         profile: profile.name.clone(),
         rules: FIGURE2.to_owned(),
         bounds: profile.bounds.to_string(),
         is_shortest: true,
         breaks: Vec::new(),
         shows: Some(witness),
-        story,
+        trace,
     };
-    write_out(&account.render(args.format)?, args.output.as_deref())?;
+    write_out(&report.render(args.format)?, args.output.as_deref())?;
     Ok(ExitCode::SUCCESS)
 }

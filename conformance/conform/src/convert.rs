@@ -87,7 +87,7 @@ pub fn change(change: &Change<model::Command, model::Prefix>) -> Change<Bytes, B
 }
 
 /// A message.
-pub fn letter(letter: &model::Message) -> Letter {
+pub fn letter(letter: &model::Envelope) -> Letter {
     translate(letter, |command| self::command(*command), |prefix| content(prefix).into())
 }
 

@@ -70,7 +70,7 @@ pub fn cover(edges: &Edges, bounds: &Bounds, defect: Option<Defect>) -> anyhow::
                 let (Some(edge), Some(taken)) = (edges.steps.get(next.edge), taken.get_mut(next.edge)) else {
                     break;
                 };
-                let Some(after) = edges.machines.get(edge.to) else { break };
+                let Some(after) = edges.nodes.get(edge.to) else { break };
                 let fields = drive(&mut node, &edge.step, next.writer_is_late, after, &mut events);
                 covered.replayed += 1;
                 if !fields.is_empty() {
@@ -107,7 +107,7 @@ fn shortest(
     let mut events = Vec::new();
     for next in paths.to(last.from).into_iter().chain([last]) {
         let Some(edge) = edges.steps.get(next.edge) else { break };
-        let Some(after) = edges.machines.get(edge.to) else { break };
+        let Some(after) = edges.nodes.get(edge.to) else { break };
         let fields = drive(&mut node, &edge.step, next.writer_is_late, after, &mut events);
         if !fields.is_empty() {
             return Ok(Some(Difference { server, events, fields }));

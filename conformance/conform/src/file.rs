@@ -3,7 +3,7 @@
 
 use super::{Defect, Difference, Differing, NodeUnderTest, StepInput, Writer, drive, unscripted};
 use figure2_core::ServerId;
-use figure2_model::{CheckError, Host, Profile, profile};
+use figure2_model::{CheckError, Node as ModelNode, Profile, profile};
 use serde::{Deserialize, Serialize};
 
 /// What the field `format` says.
@@ -153,11 +153,12 @@ impl DifferenceFile {
         let profile = self.find_profile()?;
         let server = ServerId(self.server);
         let cluster = unscripted(&profile)?;
-        let mut machine: Host = cluster
-            .hosts(cluster.start())
-            .find(|host| host.id == server)
-            .cloned()
-            .ok_or_else(|| DifferenceFileError::Server { profile: self.profile.clone(), server })?;
+        let mut machine: ModelNode =
+            cluster
+                .nodes(cluster.start())
+                .find(|host| host.id == server)
+                .cloned()
+                .ok_or_else(|| DifferenceFileError::Server { profile: self.profile.clone(), server })?;
         let mut node =
             NodeUnderTest::new(server, &profile.bounds, self.defect).map_err(DifferenceFileError::Node)?;
         let mut events = Vec::new();
@@ -166,8 +167,8 @@ impl DifferenceFile {
             let refused = |problem: &str| DifferenceFileError::Step { number, problem: problem.to_owned() };
             // A broken promise shows that no correct peer sent this.
             let step = cluster
-                .machine_step(&machine, event.clone())
-                .filter(|step| step.after.breaches.is_empty())
+                .node_step(&machine, event.clone())
+                .filter(|step| step.after.violations.is_empty())
                 .ok_or_else(|| refused("it cannot happen to the model's machine"))?;
             writer = writer
                 .after(&machine, &step, *writer_is_late)

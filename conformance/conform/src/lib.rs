@@ -35,7 +35,7 @@ pub use walk::{Walked, Walks, walk};
 pub use writer::StepInput;
 
 use figure2_core::ServerId;
-use figure2_model::{CheckError, Cluster, Host, MachineStep, Profile, System, describe_letter};
+use figure2_model::{CheckError, Cluster, Node as ModelNode, NodeStep, Profile, System, describe_envelope};
 use node_under_test::NodeUnderTest;
 use std::fmt;
 use writer::Writer;
@@ -56,7 +56,7 @@ impl fmt::Display for Difference {
         writeln!(f, "DIFFERS {}, step {}:", self.server, self.events.len())?;
         for (number, StepInput { event, writer_is_late }) in (1..).zip(&self.events) {
             let writer = if *writer_is_late { ", and its writer has yet to run" } else { "" };
-            writeln!(f, "{number:4} {}{writer}", event.map(describe_letter))?;
+            writeln!(f, "{number:4} {}{writer}", event.map(describe_envelope))?;
         }
         for field in &self.fields {
             writeln!(f, "{field}")?;
@@ -75,9 +75,9 @@ fn unscripted(profile: &Profile) -> Result<Cluster, CheckError> {
 /// cannot take is one.
 fn drive(
     node: &mut NodeUnderTest,
-    step: &MachineStep,
+    step: &NodeStep,
     writer_is_late: bool,
-    after: &Host,
+    after: &ModelNode,
     events: &mut Vec<StepInput>,
 ) -> Vec<Differing> {
     let input = StepInput { event: step.event.clone(), writer_is_late };

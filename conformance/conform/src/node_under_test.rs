@@ -12,7 +12,7 @@ use bytes::Bytes;
 use figure2::codec::{self, FIRST_VERSION};
 use figure2::{Cluster, Failure};
 use figure2_core::{Config, Index, MAX_SERVERS, ServerId};
-use figure2_model::{Apply, Bounds, Host, MachineEvent, Sending, Visible};
+use figure2_model::{Apply, Bounds, Node as ModelNode, NodeEvent, Sending, Visible};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -96,8 +96,8 @@ impl NodeUnderTest {
     pub fn happen(&mut self, input: &StepInput) -> anyhow::Result<()> {
         let late = input.writer_is_late;
         match &input.event {
-            MachineEvent::Restart => self.start(true)?,
-            MachineEvent::Crash(kept) => {
+            NodeEvent::Restart => self.start(true)?,
+            NodeEvent::Crash(kept) => {
                 if *kept > 0 {
                     self.begin_save();
                     self.disk.complete();
@@ -105,7 +105,7 @@ impl NodeUnderTest {
                 self.disk.lose_power();
                 self.stop();
             }
-            MachineEvent::FailWrite => {
+            NodeEvent::FailWrite => {
                 self.begin_save();
                 anyhow::ensure!(self.disk.is_saving(), "the node saves nothing");
                 self.disk.fail();
@@ -114,7 +114,7 @@ impl NodeUnderTest {
                     self.stop();
                 }
             }
-            MachineEvent::Write(_) => {
+            NodeEvent::Write(_) => {
                 self.begin_save();
                 self.disk.complete();
                 if let Some(node) = &mut self.node {
@@ -133,10 +133,10 @@ impl NodeUnderTest {
     }
 
     /// Something happens to a node that is up.
-    fn take(&mut self, event: &MachineEvent, late: bool) -> anyhow::Result<()> {
+    fn take(&mut self, event: &NodeEvent<figure2_model::Envelope>, late: bool) -> anyhow::Result<()> {
         let node = self.node.as_mut().ok_or_else(|| anyhow::anyhow!("the node is down"))?;
         match event {
-            MachineEvent::Receive(letter) => {
+            NodeEvent::Receive(letter) => {
                 let cluster = Cluster::numbered(self.config.servers());
                 let frame = codec::encode(&cluster, FIRST_VERSION, &convert::letter(letter))?;
                 let bytes = frame.into_bytes();
@@ -150,9 +150,9 @@ impl NodeUnderTest {
                     self.answered(reply.flatten());
                 }
             }
-            MachineEvent::ElectionTimeout => node.fire(Timeout::Election),
-            MachineEvent::HeartbeatTimeout => node.fire(Timeout::Heartbeat),
-            MachineEvent::ClientRequest(command) => {
+            NodeEvent::ElectionTimeout => node.fire(Timeout::Election),
+            NodeEvent::HeartbeatTimeout => node.fire(Timeout::Heartbeat),
+            NodeEvent::ClientRequest(command) => {
                 let started = node.start(convert::command(*command));
                 let last = node.look(|server| (server.log().last_index(), server.current_term()));
                 anyhow::ensure!(
@@ -163,14 +163,14 @@ impl NodeUnderTest {
                     node.replicate();
                 }
             }
-            MachineEvent::Replicate => node.replicate(),
-            MachineEvent::SendCommit => node.send_commit(),
-            MachineEvent::Apply => anyhow::ensure!(node.hand_over(), "nothing was handed to the service"),
-            MachineEvent::TakeSnapshot => {
+            NodeEvent::Replicate => node.replicate(),
+            NodeEvent::SendCommit => node.send_commit(),
+            NodeEvent::Apply => anyhow::ensure!(node.hand_over(), "nothing was handed to the service"),
+            NodeEvent::TakeSnapshot => {
                 let content = self.service.content();
                 node.snapshot(Index::ZERO.plus(content.len()), content.into());
             }
-            MachineEvent::AnswerSnapshot => {
+            NodeEvent::AnswerSnapshot => {
                 let offered = self.service.take_offered();
                 let offered =
                     offered.ok_or_else(|| anyhow::anyhow!("no snapshot was offered to the service"))?;
@@ -237,7 +237,7 @@ impl NodeUnderTest {
     }
 
     /// Where it differs from the model's machine after the last event; nowhere, if all is well.
-    pub fn differing(&mut self, after: &Host, visible: &[Visible]) -> Vec<Differing> {
+    pub fn differing(&mut self, after: &ModelNode, visible: &[Visible]) -> Vec<Differing> {
         let mut differing = Vec::new();
         let model: Vec<Seen> = visible.iter().map(seen_in_model).collect();
         let node = self.journal.take();

@@ -2,7 +2,7 @@
 //! writer is then; where writes are durable at once, the writer is always done, and a place is a machine.
 
 use super::writer::Writer;
-use figure2_model::{Edge, Edges, Host, MachineEvent};
+use figure2_model::{Edge, Edges, Node as ModelNode, NodeEvent};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub struct Paths {
 impl Paths {
     /// Those of all steps that nodes can take.
     pub fn of(edges: &Edges) -> Paths {
-        let mut steps = vec![Vec::new(); edges.machines.len()];
+        let mut steps = vec![Vec::new(); edges.nodes.len()];
         for (number, edge) in edges.steps.iter().enumerate() {
             if let Some(steps) = steps.get_mut(edge.from) {
                 steps.push(number);
@@ -48,8 +48,7 @@ impl Paths {
         while let Some((machine, writer)) = paths.places.get(from).copied() {
             let mut moves = Vec::new();
             for number in steps.get(machine).into_iter().flatten().copied() {
-                let (Some(edge), Some(before)) = (edges.steps.get(number), edges.machines.get(machine))
-                else {
+                let (Some(edge), Some(before)) = (edges.steps.get(number), edges.nodes.get(machine)) else {
                     continue;
                 };
                 for writer_is_late in [false, true] {
@@ -83,9 +82,9 @@ impl Paths {
     }
 
     /// The machine at a place.
-    pub fn machine<'a>(&self, edges: &'a Edges, place: usize) -> Option<&'a Host> {
+    pub fn machine<'a>(&self, edges: &'a Edges, place: usize) -> Option<&'a ModelNode> {
         let (machine, _) = self.places.get(place)?;
-        edges.machines.get(*machine)
+        edges.nodes.get(*machine)
     }
 
     /// For each step that no node can take, why.
@@ -94,10 +93,8 @@ impl Paths {
         let reached: HashSet<usize> = self.places.iter().map(|(machine, _)| *machine).collect();
         let reason = |edge: &Edge| match edge.step.event {
             _ if !reached.contains(&edge.from) => Some(Infeasible::NowhereNear),
-            MachineEvent::Write(_) | MachineEvent::Crash(_) | MachineEvent::FailWrite => {
-                Some(Infeasible::SavesPart)
-            }
-            MachineEvent::Apply | MachineEvent::TakeSnapshot | MachineEvent::AnswerSnapshot => {
+            NodeEvent::Write(_) | NodeEvent::Crash(_) | NodeEvent::FailWrite => Some(Infeasible::SavesPart),
+            NodeEvent::Apply | NodeEvent::TakeSnapshot | NodeEvent::AnswerSnapshot => {
                 Some(Infeasible::ServesDuringInstall)
             }
             _ => None,

@@ -2,7 +2,7 @@
 
 use super::{Defect, Difference, NodeUnderTest, StepInput, Writer, drive, unscripted};
 use figure2_core::{RuleSet, ServerId};
-use figure2_model::{Action, Cluster, MachineStep, Profile, State};
+use figure2_model::{Action, Cluster, NodeStep, Profile, State};
 use rand::rngs::SmallRng;
 use rand::seq::IteratorRandom;
 use rand::{Rng, SeedableRng};
@@ -71,7 +71,7 @@ fn one(
             let at = usize::from(taken.server.0);
             let Some(node) = nodes.get_mut(at) else { break };
             node.writer = taken.writer;
-            let Some(after) = cluster.hosts(&next).nth(at) else { break };
+            let Some(after) = cluster.nodes(&next).nth(at) else { break };
             let fields = drive(&mut node.node, &taken.step, taken.writer_is_late, after, &mut node.events);
             walked.replayed += 1;
             walked.rules = walked.rules.union(rules);
@@ -108,7 +108,7 @@ struct Chosen {
 
 struct Taken {
     server: ServerId,
-    step: MachineStep,
+    step: NodeStep,
     writer_is_late: bool,
     /// Where the node's writer is afterwards.
     writer: Writer,
@@ -125,14 +125,14 @@ fn choose(
 ) -> anyhow::Result<Option<Chosen>> {
     while let Some(place) = (0..possible.len()).choose(random) {
         let action = possible.swap_remove(place);
-        let Some((server, event)) = cluster.machine_event(state, action) else {
+        let Some((server, event)) = cluster.full_event(state, action) else {
             return Ok(Some(Chosen { action, taken: None }));
         };
         let at = usize::from(server.0);
-        let (Some(before), Some(node)) = (cluster.hosts(state).nth(at), nodes.get(at)) else {
+        let (Some(before), Some(node)) = (cluster.nodes(state).nth(at), nodes.get(at)) else {
             anyhow::bail!("{server} is not in the cluster");
         };
-        let step = cluster.machine_step(before, event);
+        let step = cluster.node_step(before, event);
         let step = step.ok_or_else(|| anyhow::anyhow!("the model refuses what it allowed: {action:?}"))?;
         let late_first = lags && random.random_bool(0.5);
         for writer_is_late in [late_first, !late_first] {

@@ -4,7 +4,7 @@
 //! it comes to it, and takes nothing more until that is durable. So which steps share a write is decided when the writer
 //! runs, and the harness decides that: after each event the writer runs at once, or is late.
 
-use figure2_model::{Host, MachineEvent, MachineStep, Unwritten};
+use figure2_model::{Node as ModelNode, NodeEvent, NodeStep, Unwritten};
 use serde::{Deserialize, Serialize};
 
 /// What happens to a node.
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct StepInput {
     /// What the model says that happens.
-    pub event: MachineEvent,
+    pub event: NodeEvent<figure2_model::Envelope>,
     /// Whether the node's writer has yet to run when the next thing happens.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub writer_is_late: bool,
@@ -32,25 +32,25 @@ impl Writer {
     /// Where the writer is after a step of the machine `before`. None if no node can take the step from here, or none
     /// whose writer is late, or none whose writer is not.
     #[must_use]
-    pub fn after(self, before: &Host, step: &MachineStep, writer_is_late: bool) -> Option<Writer> {
+    pub fn after(self, before: &ModelNode, step: &NodeStep, writer_is_late: bool) -> Option<Writer> {
         let waiting = &before.unwritten;
         // If no save is under way, the harness lets the writer take all before it ends the save.
         let taken = if self.saving > 0 { self.saving } else { waiting.len() };
         let mut saving = self.saving;
         match &step.event {
-            MachineEvent::Restart | MachineEvent::Crash(0) => {
+            NodeEvent::Restart | NodeEvent::Crash(0) => {
                 return (!writer_is_late).then(Writer::default);
             }
-            MachineEvent::Crash(kept) => {
+            NodeEvent::Crash(kept) => {
                 let more = waiting.get(usize::from(*kept)..taken)?;
                 return (!writer_is_late && !has_record(more)).then(Writer::default);
             }
-            MachineEvent::FailWrite => {
+            NodeEvent::FailWrite => {
                 return (!writer_is_late && has_record(waiting.get(..taken)?)).then(Writer::default);
             }
-            MachineEvent::Write(steps) if usize::from(*steps) != taken => return None,
-            MachineEvent::Write(_) => saving = 0,
-            MachineEvent::Apply | MachineEvent::TakeSnapshot | MachineEvent::AnswerSnapshot
+            NodeEvent::Write(steps) if usize::from(*steps) != taken => return None,
+            NodeEvent::Write(_) => saving = 0,
+            NodeEvent::Apply | NodeEvent::TakeSnapshot | NodeEvent::AnswerSnapshot
                 if self.before_answer > 0 =>
             {
                 return None;
@@ -70,11 +70,11 @@ impl Writer {
         };
         let before_answer = match &step.event {
             _ if waiting.is_empty() => 0,
-            MachineEvent::AnswerSnapshot if waiting.len() > before.unwritten.len() => waiting.len(),
+            NodeEvent::AnswerSnapshot if waiting.len() > before.unwritten.len() => waiting.len(),
             // The snapshot was refused: the model's step completes at once, but the node's answer waits behind the
             // pending write.
-            MachineEvent::AnswerSnapshot => usize::MAX,
-            MachineEvent::Write(steps) => self.before_answer.saturating_sub(usize::from(*steps)),
+            NodeEvent::AnswerSnapshot => usize::MAX,
+            NodeEvent::Write(steps) => self.before_answer.saturating_sub(usize::from(*steps)),
             _ => self.before_answer,
         };
         Some(Writer { saving, before_answer })
@@ -94,12 +94,12 @@ mod tests {
     };
     use figure2_model::{Bounds, Command, Prefix, profile};
 
-    fn from_leader(message: Message<Command, Prefix>) -> MachineEvent {
-        MachineEvent::Receive(Envelope { from: ServerId(0), to: ServerId(1), message })
+    fn from_leader(message: Message<Command, Prefix>) -> NodeEvent<figure2_model::Envelope> {
+        NodeEvent::Receive(Envelope { from: ServerId(0), to: ServerId(1), message })
     }
 
     /// Term 1: a snapshot of c1, and c2 after it.
-    fn snapshot_and_entry() -> [MachineEvent; 2] {
+    fn snapshot_and_entry() -> [NodeEvent<figure2_model::Envelope>; 2] {
         let (term, first) = (Term(1), Index(1));
         let mut data = Prefix::default();
         data.push(Command(1));
@@ -123,26 +123,26 @@ mod tests {
         let mut profile = profile("nightly-disk").unwrap();
         profile.bounds = Bounds { unwritten: 2, ..profile.bounds };
         let cluster = unscripted(&profile).unwrap();
-        let mut machine = cluster.hosts(cluster.start()).nth(1).unwrap().clone();
+        let mut machine = cluster.nodes(cluster.start()).nth(1).unwrap().clone();
         let mut node = NodeUnderTest::new(machine.id, &profile.bounds, None).unwrap();
         let (mut writer, mut events) = (Writer::default(), Vec::new());
         let [snapshot, entry] = snapshot_and_entry();
         for (event, is_possible) in [
             (snapshot, true),
-            (MachineEvent::Write(1), true),
-            (MachineEvent::Apply, true),
-            (MachineEvent::AnswerSnapshot, true),
+            (NodeEvent::Write(1), true),
+            (NodeEvent::Apply, true),
+            (NodeEvent::AnswerSnapshot, true),
             (entry, true),
-            (MachineEvent::Apply, false),
+            (NodeEvent::Apply, false),
             // The writer took the first alone, and the second waits.
-            (MachineEvent::Write(2), false),
-            (MachineEvent::Crash(2), false),
-            (MachineEvent::Write(1), true),
-            (MachineEvent::Apply, true),
-            (MachineEvent::Crash(1), true),
-            (MachineEvent::Restart, true),
+            (NodeEvent::Write(2), false),
+            (NodeEvent::Crash(2), false),
+            (NodeEvent::Write(1), true),
+            (NodeEvent::Apply, true),
+            (NodeEvent::Crash(1), true),
+            (NodeEvent::Restart, true),
         ] {
-            let step = cluster.machine_step(&machine, event.clone()).unwrap();
+            let step = cluster.node_step(&machine, event.clone()).unwrap();
             let after = writer.after(&machine, &step, false);
             assert_eq!(after.is_some(), is_possible, "{event:?}");
             let Some(after) = after else { continue };
@@ -156,15 +156,15 @@ mod tests {
     fn a_late_writer_takes_together_what_an_early_one_takes_apart() {
         let profile = profile("power-loss-1").unwrap();
         let cluster = unscripted(&profile).unwrap();
-        let start = cluster.hosts(cluster.start()).next().unwrap();
-        let first = cluster.machine_step(start, MachineEvent::ElectionTimeout).unwrap();
-        let second = cluster.machine_step(&first.after, MachineEvent::ElectionTimeout).unwrap();
+        let start = cluster.nodes(cluster.start()).next().unwrap();
+        let first = cluster.node_step(start, NodeEvent::ElectionTimeout).unwrap();
+        let second = cluster.node_step(&first.after, NodeEvent::ElectionTimeout).unwrap();
         for (is_late, possible) in [(true, 2), (false, 1)] {
             let writer = Writer::default().after(start, &first, is_late).unwrap();
             let writer = writer.after(&first.after, &second, false).unwrap();
             for records in 1..=2 {
-                for event in [MachineEvent::Write(records), MachineEvent::Crash(records)] {
-                    let step = cluster.machine_step(&second.after, event.clone()).unwrap();
+                for event in [NodeEvent::Write(records), NodeEvent::Crash(records)] {
+                    let step = cluster.node_step(&second.after, event.clone()).unwrap();
                     let is_possible = writer.after(&second.after, &step, false).is_some();
                     assert_eq!(is_possible, records == possible, "late: {is_late}, {event:?}");
                 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use figure2_conform::{Defect, Difference, DifferenceFile, Infeasible, Walks, cover, walk};
-use figure2_model::{Bounds, Budget, Edges, EdgesError, MachineEvent, Profile, System, profile};
+use figure2_model::{Bounds, Budget, Edges, EdgesError, NodeEvent, Profile, System, profile};
 use serde_json::{Value, json};
 
 /// Small, and with all that defects need: crashes, snapshots, and a service that gets entries again.
@@ -161,9 +161,9 @@ fn each_edge_of_a_profile_whose_writes_lag_is_taken_by_real_nodes() {
     assert_eq!(covered.edges + covered.infeasible_edges(), edges.edges);
     assert!(covered.infeasible.keys().eq([&Infeasible::SavesPart]), "{:?}", covered.infeasible);
     assert!(covered.edges > 100 * covered.infeasible_edges(), "{:?}", covered.infeasible);
-    let fails = |step: &figure2_model::MachineStep| step.event == MachineEvent::FailWrite;
+    let fails = |step: &figure2_model::NodeStep| step.event == NodeEvent::FailWrite;
     assert!(edges.steps.iter().any(|edge| fails(&edge.step)));
-    let keeps = |step: &figure2_model::MachineStep| step.event == MachineEvent::Crash(2);
+    let keeps = |step: &figure2_model::NodeStep| step.event == NodeEvent::Crash(2);
     assert!(edges.steps.iter().any(|edge| keeps(&edge.step)));
     assert!(covered.replayed > covered.steps, "each step is taken with its writer early and late");
 }
@@ -198,7 +198,7 @@ fn a_failed_write_that_is_ignored_is_found_where_writes_fail_and_nowhere_else() 
     let profile = lagging();
     let covered = cover(&edges(&profile), &profile.bounds, Some(defect)).unwrap();
     let difference = covered.difference.unwrap();
-    assert_eq!(difference.events.last().unwrap().event, MachineEvent::FailWrite);
+    assert_eq!(difference.events.last().unwrap().event, NodeEvent::FailWrite);
     assert!(difference.fields.iter().any(|field| field.field == "up"), "{difference}");
     check_file(&profile, defect, &difference);
 

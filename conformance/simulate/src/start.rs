@@ -11,7 +11,7 @@ use figure2::{Command, Persistent, SnapshotData};
 use figure2_conform::{translate, translate_persistent};
 use figure2_core::{Envelope, Index, Log, Message};
 use figure2_linearizability::{Action, Outcome, Recorder};
-use figure2_model::{self as model, Prefix, describe_letter};
+use figure2_model::{self as model, Prefix, describe_envelope};
 use figure2_trace::{self as trace, Payload};
 use figure2_validate::ToTrace as _;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ pub struct OnItsWay {
     /// How long after the servers' start it comes to the network, in ms.
     pub after_ms: u64,
     /// The message.
-    pub message: model::Message,
+    pub message: model::Envelope,
 }
 
 /// What a start has that makes it worth starting from; a run can have several.
@@ -236,7 +236,7 @@ impl fmt::Display for Start {
             )?;
         }
         for OnItsWay { after_ms, message } in &self.on_their_way {
-            write!(f, "\n  on its way, after {after_ms} ms: {}", describe_letter(message))?;
+            write!(f, "\n  on its way, after {after_ms} ms: {}", describe_envelope(message))?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::start::{OnItsWay, Start};
 use figure2_core::Persistent;
 use figure2_model::{
-    Action, Cluster, Command, Host, NodeEvent, Prefix, Profile, State, System, profile, profiles,
+    Action, Cluster, Command, Node as ModelNode, NodeEvent, Prefix, Profile, State, System, profile, profiles,
 };
 use figure2_validate::instrument::mix;
 use rand::rngs::StdRng;
@@ -72,15 +72,15 @@ impl States {
         let late_ms = *[0, 0, LATE_MS].choose(random).unwrap_or(&0);
         let mut on_their_way = Vec::new();
         if !random.random_bool(0.25) {
-            for message in cluster.letters(state).cloned() {
+            for message in cluster.envelopes(state).cloned() {
                 on_their_way.push(OnItsWay { after_ms: random.random_range(0..=late_ms), message });
             }
         }
         Some(Start {
             profile: profile.clone(),
             depth: u32::try_from(depth).unwrap_or(u32::MAX),
-            committed: committed(cluster.hosts(state)),
-            disks: cluster.hosts(state).map(|host| left(host, random)).collect(),
+            committed: committed(cluster.nodes(state)),
+            disks: cluster.nodes(state).map(|host| left(host, random)).collect(),
             on_their_way,
         })
     }
@@ -123,7 +123,7 @@ fn step(cluster: &Cluster, state: &State, likes: &[u32; SORTS], random: &mut Std
 
 /// What a loss of power leaves on a disk: what is durable, and the records of the oldest steps that wait for a write, of
 /// none, some or all of them.
-fn left(host: &Host, random: &mut StdRng) -> Persistent<Command, Prefix> {
+fn left(host: &ModelNode, random: &mut StdRng) -> Persistent<Command, Prefix> {
     let kept = random.random_range(0..=host.unwritten.len());
     let mut disk = host.disk.clone();
     host.unwritten.iter().take(kept).for_each(|step| disk.apply_record(step.record().clone()));
@@ -131,7 +131,7 @@ fn left(host: &Host, random: &mut StdRng) -> Persistent<Command, Prefix> {
 }
 
 /// The longest prefix that a server knows to be committed, or has in a snapshot.
-fn committed<'a>(hosts: impl Iterator<Item = &'a Host>) -> Prefix {
+fn committed<'a>(hosts: impl Iterator<Item = &'a ModelNode>) -> Prefix {
     let mut longest = Prefix::default();
     for host in hosts {
         let up = host.server.as_ref().map(|server| {

@@ -1,9 +1,9 @@
 //! A log whose base moves, and moves again; and what stands behind a snapshot.
 
 use super::Mutant;
-use super::bug::{Fx, Node, Saved, broken, mutants};
+use super::bug::{Fx, Saved, Server, broken, mutants};
 use super::spaces::{ALONE, CONFLICTING_SUFFIX, Needs, ONE_COMMITTED, snapshot, snapshot_in_one_term};
-use crate::prefix::{Command, Prefix};
+use crate::cluster::prefix::{Command, Prefix};
 use figure2_core::{Apply, Change, Config, Index, Log, Persistent, ProgressState, ServerId, Snapshot};
 
 /// A server that is alone, three commands, and a base that moves twice.
@@ -14,7 +14,7 @@ const ONCE: Needs = Needs { client_requests: 2, snapshots: 1, ..ALONE };
 
 /// A change of a snapshot that takes the place of another one.
 fn second(
-    s: &Node,
+    s: &Server,
     change: Saved,
     alter: impl FnOnce(&Snapshot<Prefix>, Snapshot<Prefix>, bool) -> Saved,
 ) -> Saved {
@@ -30,7 +30,7 @@ pub fn mutants() -> Vec<Mutant> {
             "S1-second" breaks S1: "a second snapshot throws the entries after it away";
             CommittedOnMajority in TWICE;
             Persistence {
-                fn save(&self, s: &mut Node, fx: &mut Fx, change: Saved) {
+                fn save(&self, s: &mut Server, fx: &mut Fx, change: Saved) {
                     let change = second(s, change, |_, snapshot, _| Change::Snapshot { snapshot, keep_suffix: false });
                     Figure2.save(s, fx, change);
                 }
@@ -40,7 +40,7 @@ pub fn mutants() -> Vec<Mutant> {
             "S1-data" breaks S1: "a second snapshot has the content of the first";
             SnapshotIsPrefix in TWICE;
             Persistence {
-                fn save(&self, s: &mut Node, fx: &mut Fx, change: Saved) {
+                fn save(&self, s: &mut Server, fx: &mut Fx, change: Saved) {
                     let change = second(s, change, |earlier, snapshot, keep_suffix| Change::Snapshot {
                         snapshot: Snapshot { data: earlier.data, ..snapshot }, keep_suffix,
                     });
@@ -52,7 +52,7 @@ pub fn mutants() -> Vec<Mutant> {
             "S1-term" breaks S1: "a second snapshot has the last included term of the first";
             SnapshotIsPrefix in Needs { terms: 2, crashes: 1, ..TWICE };
             Persistence {
-                fn save(&self, s: &mut Node, fx: &mut Fx, change: Saved) {
+                fn save(&self, s: &mut Server, fx: &mut Fx, change: Saved) {
                     let change = second(s, change, |earlier, snapshot, keep_suffix| Change::Snapshot {
                         snapshot: Snapshot { last_included_term: earlier.last_included_term, ..snapshot }, keep_suffix,
                     });
@@ -64,7 +64,7 @@ pub fn mutants() -> Vec<Mutant> {
             "S1-short" breaks S1: "a second snapshot stands for as many entries as lie behind the first";
             SnapshotIsPrefix in TWICE;
             Persistence {
-                fn save(&self, s: &mut Node, fx: &mut Fx, change: Saved) {
+                fn save(&self, s: &mut Server, fx: &mut Fx, change: Saved) {
                     let change = second(s, change, |earlier, snapshot, keep_suffix| {
                         let covered = snapshot.last_included_index.since(earlier.last_included_index);
                         let last_included_index = Index::ZERO.plus(covered);
@@ -78,7 +78,7 @@ pub fn mutants() -> Vec<Mutant> {
             "P1-suffix" breaks P1: "after a restart from a snapshot the entries behind it are forgotten";
             LeaderCompleteness in Needs { terms: 2, crashes: 1, ..ONCE };
             Persistence {
-                fn restart(&self, id: ServerId, config: Config, persistent: Persistent<Command, Prefix>) -> Node {
+                fn restart(&self, id: ServerId, config: Config, persistent: Persistent<Command, Prefix>) -> Server {
                     let log = match persistent.log.snapshot() {
                         Some(snapshot) => Log::from_parts(Some(snapshot.clone()), Vec::new()),
                         None => persistent.log.clone(),
@@ -91,7 +91,7 @@ pub fn mutants() -> Vec<Mutant> {
             "A1-behind" breaks A1: "after a restart from a snapshot the first entry behind it is not applied";
             AppliedInOrder in Needs { terms: 2, crashes: 1, client_requests: 3, ..ONCE };
             AllServers {
-                fn next_apply(&self, s: &Node, limit: usize) -> Option<Apply<Command, Prefix>> {
+                fn next_apply(&self, s: &Server, limit: usize) -> Option<Apply<Command, Prefix>> {
                     let next = Figure2.next_apply(s, limit)?;
                     match next {
                         Apply::Entries { first_index, .. }
@@ -111,7 +111,7 @@ pub fn mutants() -> Vec<Mutant> {
             "IS7-any" breaks IS7: "the suffix is kept if there is an entry at the snapshot's index, whatever its term";
             Recoverable in Needs { script: CONFLICTING_SUFFIX, ..snapshot(3) };
             Snapshots {
-                fn keeps_suffix(&self, s: &Node, snapshot: &Snapshot<Prefix>) -> bool {
+                fn keeps_suffix(&self, s: &Server, snapshot: &Snapshot<Prefix>) -> bool {
                     s.log().term_at(snapshot.last_included_index).is_some()
                 }
             }
@@ -120,8 +120,8 @@ pub fn mutants() -> Vec<Mutant> {
             "S2W-end" breaks S2W: "a follower whose snapshot is waited for in vain counts as having the leader's whole log";
             CommittedOnMajority in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
             Replication {
-                fn await_snapshots(&self, s: &mut Node, fx: &mut Fx) {
-                    let waits = |s: &Node, peer| {
+                fn await_snapshots(&self, s: &mut Server, fx: &mut Fx) {
+                    let waits = |s: &Server, peer| {
                         s.progress_of(peer).is_some_and(|known| matches!(known.state, ProgressState::Snapshot { .. }))
                     };
                     let waited: Vec<ServerId> = s.config().peers_of(s.id()).filter(|peer| waits(s, *peer)).collect();
@@ -138,7 +138,7 @@ pub fn mutants() -> Vec<Mutant> {
             CommittedOnMajority in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
             Replication {
                 fn snapshot_not_installed(
-                    &self, s: &mut Node, fx: &mut Fx, from: ServerId, _: bool, _: &Refusal,
+                    &self, s: &mut Server, fx: &mut Fx, from: ServerId, _: bool, _: &Refusal,
                 ) {
                     let end = s.log().last_index();
                     self.append_accepted(s, fx, from, end);

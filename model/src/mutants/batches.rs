@@ -2,15 +2,15 @@
 //! are only a part of what it lacks.
 
 use super::Mutant;
-use super::bug::{Fx, Node, broken, mutants};
+use super::bug::{Fx, Server, broken, mutants};
 use super::spaces::{CONFLICTING_SUFFIX, NEEDS, Needs, entries};
 use super::tools::progress;
-use crate::prefix::Command;
-use crate::script::Scene::{self, Exchange, LoseAll, Request, Timeout};
+use crate::cluster::prefix::Command;
+use crate::cluster::script::ScriptStep::{self, Exchange, LoseAll, Request, Timeout};
 use figure2_core::{AppendEntries, AppendResult, Entry, Index, Progress, ServerId};
 
 /// S0 leads term 1, and S1 is known to match.
-const LED: &[Scene] = &[Timeout(0), Exchange(0, 1)];
+const LED: &[ScriptStep] = &[Timeout(0), Exchange(0, 1)];
 
 /// A leader and a follower, two commands, and messages of two entries: after a loss both are sent again.
 const PAIR: Needs =
@@ -35,7 +35,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE2-below" breaks AE2: "a prev_log_index below the log's base is a mismatch";
             NoRejection in PAIR_AND_SNAPSHOT;
             AppendEntriesReceiver {
-                fn find_mismatch(&self, s: &Node, m: &Batch) -> Option<AppendResult> {
+                fn find_mismatch(&self, s: &Server, m: &Batch) -> Option<AppendResult> {
                     let (prev_log_index, base) = (m.prev_log_index, s.log().base_index());
                     let conflict_index = base.next();
                     let below = AppendResult::Conflict {
@@ -49,7 +49,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE3-last" breaks AE3: "only the last entry of a message is looked at for a conflict";
             LogMatching in CONFLICT;
             AppendEntriesReceiver {
-                fn first_conflict(&self, s: &Node, m: &Batch) -> Option<Index> {
+                fn first_conflict(&self, s: &Server, m: &Batch) -> Option<Index> {
                     Figure2.first_conflict(s, m)?;
                     let last = m.prev_log_index.plus(m.entries.len());
                     let term = m.entries.last().map(|entry| entry.term);
@@ -61,7 +61,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE4-one" breaks AE4: "of a message only the first entry is looked up in the log: the others count as new";
             LogMatching in Needs { client_requests: 3, ..BOTH_LOST };
             AppendEntriesReceiver {
-                fn new_entries(&self, s: &Node, m: Batch) -> Vec<Entry<Command>> {
+                fn new_entries(&self, s: &Server, m: Batch) -> Vec<Entry<Command>> {
                     let known = s.log().last_index().since(m.prev_log_index);
                     m.entries.into_iter().skip(known.min(1)).collect()
                 }
@@ -71,7 +71,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE4-known" breaks AE4: "a message of which the log has anything counts as known altogether";
             CommittedOnMajority in PAIR;
             AppendEntriesReceiver {
-                fn new_entries(&self, s: &Node, m: Batch) -> Vec<Entry<Command>> {
+                fn new_entries(&self, s: &Server, m: Batch) -> Vec<Entry<Command>> {
                     let knows_any = s.log().last_index() > m.prev_log_index;
                     if knows_any { Vec::new() } else { m.entries }
                 }
@@ -81,7 +81,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE4-base" breaks AE4: "what the log has of a message is counted from the log's base";
             LogMatching in PAIR_AND_SNAPSHOT;
             AppendEntriesReceiver {
-                fn new_entries(&self, s: &Node, m: Batch) -> Vec<Entry<Command>> {
+                fn new_entries(&self, s: &Server, m: Batch) -> Vec<Entry<Command>> {
                     let after = m.prev_log_index.max(s.log().base_index());
                     let known = s.log().last_index().since(after);
                     m.entries.into_iter().skip(known).collect()
@@ -92,7 +92,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE4-part" breaks AE4: "of a message that begins below the log's base nothing is appended";
             CommittedOnMajority in PAIR_AND_SNAPSHOT;
             AppendEntriesReceiver {
-                fn new_entries(&self, s: &Node, m: Batch) -> Vec<Entry<Command>> {
+                fn new_entries(&self, s: &Server, m: Batch) -> Vec<Entry<Command>> {
                     if m.prev_log_index < s.log().base_index() { Vec::new() } else { Figure2.new_entries(s, m) }
                 }
             }
@@ -101,7 +101,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE4-half" breaks AE4: "of several new entries the last is left out";
             CommittedOnMajority in PAIR;
             AppendEntriesReceiver {
-                fn new_entries(&self, s: &Node, m: Batch) -> Vec<Entry<Command>> {
+                fn new_entries(&self, s: &Server, m: Batch) -> Vec<Entry<Command>> {
                     let mut new = Figure2.new_entries(s, m);
                     new.truncate(new.len().max(2) - 1);
                     new
@@ -112,7 +112,7 @@ pub fn mutants() -> Vec<Mutant> {
             "L3S-batch" breaks L3S: "when any of what was sent is acknowledged, all of it counts";
             CommittedOnMajority in PAIR;
             Leaders {
-                fn append_accepted(&self, s: &mut Node, fx: &mut Fx, from: ServerId, reported: Index) {
+                fn append_accepted(&self, s: &mut Server, fx: &mut Fx, from: ServerId, reported: Index) {
                     let known = progress(s, from).filter(|(_, matched)| reported > *matched);
                     let sent = known.map_or(reported, |(next_index, _)| next_index.prev());
                     Figure2.append_accepted(s, fx, from, reported.max(sent));
@@ -123,7 +123,7 @@ pub fn mutants() -> Vec<Mutant> {
             "L3B-skip" breaks L3B: "when several entries are due the first is left out";
             LogMatching in BOTH_LOST;
             Replication {
-                fn next_batch<'a>(&self, s: &'a Node, known: &Progress) -> &'a [Entry<Command>] {
+                fn next_batch<'a>(&self, s: &'a Server, known: &Progress) -> &'a [Entry<Command>] {
                     match Figure2.next_batch(s, known) {
                         [_, later @ ..] if !later.is_empty() => later,
                         batch => batch,
@@ -135,7 +135,7 @@ pub fn mutants() -> Vec<Mutant> {
             "L3B-count" breaks L3B: "a message carries all that is due, however many entries that are";
             WithinLimits in Needs { entries_per_message: 1, ..BOTH_LOST };
             Replication {
-                fn next_batch<'a>(&self, s: &'a Node, known: &Progress) -> &'a [Entry<Command>] {
+                fn next_batch<'a>(&self, s: &'a Server, known: &Progress) -> &'a [Entry<Command>] {
                     s.log().entries_from(known.next_index, usize::MAX)
                 }
             }

@@ -1,10 +1,10 @@
 //! How a bug is written: the methods that it replaces, and nothing else.
 
-use crate::prefix::{Command, Prefix};
-use figure2_core::{Change, Effects, Server};
+use crate::cluster::prefix::{Command, Prefix};
+use figure2_core::{Change, Effects};
 
 /// A server of the model, as bugs get it.
-pub type Node = Server<Command, Prefix>;
+pub type Server = figure2_core::Server<Command, Prefix>;
 /// The effects of a step.
 pub type Fx = Effects<Command, Prefix>;
 /// A change of the persistent state.

@@ -1,9 +1,9 @@
 //! Figure 2, AppendEntries RPC: the receiver.
 
 use super::Mutant;
-use super::bug::{Fx, Node, broken, mutants};
+use super::bug::{Fx, Server, broken, mutants};
 use super::spaces::{FOUR, NEEDS, Needs, ONE_COMMITTED, entries, one_term, snapshot};
-use crate::prefix::Command;
+use crate::cluster::prefix::Command;
 use figure2_core::{AppendEntries, AppendEntriesReply, AppendResult, Entry, Index, Message, ServerId};
 
 /// The request.
@@ -15,7 +15,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE1-old" breaks AE1: "entries of an older term's leader are taken";
             CommittedOnMajority in entries(2);
             AppendEntriesReceiver {
-                fn append_entries(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: Request) {
+                fn append_entries(&self, s: &mut Server, fx: &mut Fx, from: ServerId, m: Request) {
                     let term = s.current_term();
                     Figure2.append_entries(s, fx, from, AppendEntries { term, ..m });
                 }
@@ -25,7 +25,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE1-heartbeat" breaks AE1: "heartbeats of an older term's leader are taken";
             FollowersAccept in NEEDS;
             AppendEntriesReceiver {
-                fn append_entries(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: Request) {
+                fn append_entries(&self, s: &mut Server, fx: &mut Fx, from: ServerId, m: Request) {
                     let term = if m.entries.is_empty() { s.current_term() } else { m.term };
                     Figure2.append_entries(s, fx, from, AppendEntries { term, ..m });
                 }
@@ -35,7 +35,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE2-none" breaks AE2: "entries are taken without the consistency check";
             LogMatching in entries(2);
             AppendEntriesReceiver {
-                fn find_mismatch(&self, _: &Node, _: &Request) -> Option<AppendResult> {
+                fn find_mismatch(&self, _: &Server, _: &Request) -> Option<AppendResult> {
                     None
                 }
             }
@@ -44,7 +44,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE2-term" breaks AE2: "the consistency check looks whether there is an entry, not at its term";
             LogMatching in entries(3);
             AppendEntriesReceiver {
-                fn find_mismatch(&self, s: &Node, m: &Request) -> Option<AppendResult> {
+                fn find_mismatch(&self, s: &Server, m: &Request) -> Option<AppendResult> {
                     let too_short = m.prev_log_index > s.log().last_index();
                     Figure2.find_mismatch(s, m).filter(|_| too_short)
                 }
@@ -54,7 +54,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE2-end" breaks AE2: "a prev_log_index past the end of the log is no mismatch";
             CommittedOnMajority in one_term(2);
             AppendEntriesReceiver {
-                fn find_mismatch(&self, s: &Node, m: &Request) -> Option<AppendResult> {
+                fn find_mismatch(&self, s: &Server, m: &Request) -> Option<AppendResult> {
                     let too_short = m.prev_log_index > s.log().last_index();
                     Figure2.find_mismatch(s, m).filter(|_| !too_short)
                 }
@@ -64,7 +64,7 @@ pub fn mutants() -> Vec<Mutant> {
             "R3" breaks AE2: "heartbeats skip the consistency check";
             CommittedAgree in entries(2);
             AppendEntriesReceiver {
-                fn find_mismatch(&self, s: &Node, m: &Request) -> Option<AppendResult> {
+                fn find_mismatch(&self, s: &Server, m: &Request) -> Option<AppendResult> {
                     if m.entries.is_empty() { None } else { Figure2.find_mismatch(s, m) }
                 }
             }
@@ -73,7 +73,7 @@ pub fn mutants() -> Vec<Mutant> {
             "R5" breaks AE2: "the consistency check is off by one at the snapshot's edge";
             LogMatching in Needs { script: ONE_COMMITTED, ..snapshot(3) };
             AppendEntriesReceiver {
-                fn find_mismatch(&self, s: &Node, m: &Request) -> Option<AppendResult> {
+                fn find_mismatch(&self, s: &Server, m: &Request) -> Option<AppendResult> {
                     let log = s.log();
                     let is_edge = log.snapshot().is_some() && m.prev_log_index == log.base_index().next();
                     if is_edge { None } else { Figure2.find_mismatch(s, m) }
@@ -84,7 +84,7 @@ pub fn mutants() -> Vec<Mutant> {
             "R1" breaks AE3: "AppendEntries truncates without a conflict";
             LeaderCompleteness in entries(1);
             AppendEntriesReceiver {
-                fn first_conflict(&self, s: &Node, m: &Request) -> Option<Index> {
+                fn first_conflict(&self, s: &Server, m: &Request) -> Option<Index> {
                     let first = m.prev_log_index.next();
                     (first > s.log().base_index() && first <= s.log().last_index()).then_some(first)
                 }
@@ -94,7 +94,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE3-tail" breaks AE3: "what lies beyond the last new entry is deleted, although nothing conflicts";
             CommittedOnMajority in one_term(2);
             AppendEntriesReceiver {
-                fn first_conflict(&self, s: &Node, m: &Request) -> Option<Index> {
+                fn first_conflict(&self, s: &Server, m: &Request) -> Option<Index> {
                     let beyond = m.prev_log_index.plus(m.entries.len()).next();
                     Figure2.first_conflict(s, m).or((beyond <= s.log().last_index()).then_some(beyond))
                 }
@@ -104,7 +104,7 @@ pub fn mutants() -> Vec<Mutant> {
             "R6" breaks AE3: "a conflicting entry is kept";
             CommittedAgree in entries(2);
             AppendEntriesReceiver {
-                fn first_conflict(&self, _: &Node, _: &Request) -> Option<Index> {
+                fn first_conflict(&self, _: &Server, _: &Request) -> Option<Index> {
                     None
                 }
             }
@@ -113,7 +113,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE3-after" breaks AE3: "a conflicting entry is kept, and only what follows it deleted";
             CommittedOnMajority in entries(2);
             AppendEntriesReceiver {
-                fn first_conflict(&self, s: &Node, m: &Request) -> Option<Index> {
+                fn first_conflict(&self, s: &Server, m: &Request) -> Option<Index> {
                     Figure2.first_conflict(s, m).map(Index::next)
                 }
             }
@@ -122,7 +122,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE4-again" breaks AE4: "entries that the log has already are appended again";
             LogMatching in one_term(2);
             AppendEntriesReceiver {
-                fn new_entries(&self, _: &Node, m: Request) -> Vec<Entry<Command>> {
+                fn new_entries(&self, _: &Server, m: Request) -> Vec<Entry<Command>> {
                     m.entries
                 }
             }
@@ -131,7 +131,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE4-skip" breaks AE4: "the first new entry is left out";
             CommittedOnMajority in one_term(1);
             AppendEntriesReceiver {
-                fn new_entries(&self, s: &Node, m: Request) -> Vec<Entry<Command>> {
+                fn new_entries(&self, s: &Server, m: Request) -> Vec<Entry<Command>> {
                     Figure2.new_entries(s, m).into_iter().skip(1).collect()
                 }
             }
@@ -140,7 +140,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE4-lost" breaks AE4: "entries are appended, and forgotten when the conflict before them is deleted";
             CommittedOnMajority in entries(2);
             AppendEntriesReceiver {
-                fn new_entries(&self, s: &Node, m: Request) -> Vec<Entry<Command>> {
+                fn new_entries(&self, s: &Server, m: Request) -> Vec<Entry<Command>> {
                     if s.log().last_index() > Index::ZERO { Vec::new() } else { Figure2.new_entries(s, m) }
                 }
             }
@@ -149,7 +149,7 @@ pub fn mutants() -> Vec<Mutant> {
             "C2" breaks AE5: "commit_index = leader_commit, not min with the last new entry";
             CommittedAgree in entries(2);
             AppendEntriesReceiver {
-                fn follower_commit_index(&self, s: &Node, leader_commit: Index, _: Index) -> Index {
+                fn follower_commit_index(&self, s: &Server, leader_commit: Index, _: Index) -> Index {
                     s.commit_index().max(leader_commit)
                 }
             }
@@ -158,7 +158,7 @@ pub fn mutants() -> Vec<Mutant> {
             "C2-end" breaks AE5: "commit_index = min with the log's end, not with the last new entry";
             CommittedAgree in entries(2);
             AppendEntriesReceiver {
-                fn follower_commit_index(&self, s: &Node, leader_commit: Index, _: Index) -> Index {
+                fn follower_commit_index(&self, s: &Server, leader_commit: Index, _: Index) -> Index {
                     s.commit_index().max(leader_commit.min(s.log().last_index()))
                 }
             }
@@ -167,7 +167,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE5-new" breaks AE5: "commit_index = index of the last new entry, whatever the leader committed";
             CommittedOnMajority in FOUR;
             AppendEntriesReceiver {
-                fn follower_commit_index(&self, s: &Node, _: Index, last_new: Index) -> Index {
+                fn follower_commit_index(&self, s: &Server, _: Index, last_new: Index) -> Index {
                     s.commit_index().max(last_new)
                 }
             }
@@ -176,7 +176,7 @@ pub fn mutants() -> Vec<Mutant> {
             "AE5-max" breaks AE5: "commit_index = max, not min, of leader_commit and the last new entry";
             CommittedAgree in one_term(2);
             AppendEntriesReceiver {
-                fn follower_commit_index(&self, s: &Node, leader_commit: Index, last_new: Index) -> Index {
+                fn follower_commit_index(&self, s: &Server, leader_commit: Index, last_new: Index) -> Index {
                     s.commit_index().max(leader_commit).max(last_new)
                 }
             }
@@ -185,7 +185,7 @@ pub fn mutants() -> Vec<Mutant> {
             "R2-length" breaks L3S: "match_index is set from the length of the follower's log";
             CommittedOnMajority in entries(2);
             AppendEntriesReceiver {
-                fn append_result(&self, s: &Node, fx: &mut Fx, to: ServerId, result: AppendResult) {
+                fn append_result(&self, s: &Server, fx: &mut Fx, to: ServerId, result: AppendResult) {
                     let result = match result {
                         AppendResult::Success { .. } => {
                             AppendResult::Success { match_index: s.log().last_index() }

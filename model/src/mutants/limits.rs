@@ -2,16 +2,16 @@
 //! telling followers of a commit, and stepping down when its disk hangs.
 
 use super::Mutant;
-use super::bug::{Fx, Node, Saved, broken, mutants};
+use super::bug::{Fx, Saved, Server, broken, mutants};
 use super::spaces::{ALONE, FOUR, NEEDS, Needs};
 use super::tools::all_committed;
-use crate::bounds::{Limits, Sending};
-use crate::prefix::Command;
-use crate::script::Scene::{self, Exchange, Heartbeat, LoseAll, Request, Timeout};
+use crate::cluster::bounds::{Limits, Sending};
+use crate::cluster::prefix::Command;
+use crate::cluster::script::ScriptStep::{self, Exchange, Heartbeat, LoseAll, Request, Timeout};
 use figure2_core::{Entry, Outcome, Progress, ProgressState};
 
 /// S0 leads term 1, and S1 is known to match.
-const LED: &[Scene] = &[Timeout(0), Exchange(0, 1)];
+const LED: &[ScriptStep] = &[Timeout(0), Exchange(0, 1)];
 
 /// A leader and a follower, two commands, messages of two entries, and some limits.
 const fn pair(limits: Limits) -> Needs {
@@ -27,7 +27,7 @@ pub fn mutants() -> Vec<Mutant> {
             "L2L-none" breaks L2L: "a command is taken whatever its size";
             WithinLimits in Needs { client_requests: 1, limits: Limits { command: 0, ..Limits::NONE }, ..ALONE };
             Leaders {
-                fn refuse_command(&self, s: &Node, fx: &mut Fx, entry: &Entry<Command>) -> Option<Outcome> {
+                fn refuse_command(&self, s: &Server, fx: &mut Fx, entry: &Entry<Command>) -> Option<Outcome> {
                     Figure2.refuse_command(s, fx, entry).filter(|refusal| !matches!(refusal, Outcome::TooLarge { .. }))
                 }
             }
@@ -36,7 +36,7 @@ pub fn mutants() -> Vec<Mutant> {
             "L2B-none" breaks L2B: "a command is taken however much waits to be committed";
             WithinLimits in pair(Limits { uncommitted: ONE, ..Limits::NONE });
             Leaders {
-                fn refuse_command(&self, s: &Node, fx: &mut Fx, entry: &Entry<Command>) -> Option<Outcome> {
+                fn refuse_command(&self, s: &Server, fx: &mut Fx, entry: &Entry<Command>) -> Option<Outcome> {
                     Figure2.refuse_command(s, fx, entry).filter(|refusal| !matches!(refusal, Outcome::Busy { .. }))
                 }
             }
@@ -48,7 +48,7 @@ pub fn mutants() -> Vec<Mutant> {
                 ..pair(Limits { message: ONE, ..Limits::NONE })
             };
             Replication {
-                fn next_batch<'a>(&self, s: &'a Node, known: &Progress) -> &'a [Entry<Command>] {
+                fn next_batch<'a>(&self, s: &'a Server, known: &Progress) -> &'a [Entry<Command>] {
                     let limit = usize::try_from(s.config().max_entries_per_message).unwrap_or(usize::MAX);
                     s.log().entries_from(known.next_index, limit)
                 }
@@ -61,7 +61,7 @@ pub fn mutants() -> Vec<Mutant> {
                 ..pair(Limits { in_flight: ONE, ..Limits::NONE })
             };
             Replication {
-                fn next_batch<'a>(&self, s: &'a Node, known: &Progress) -> &'a [Entry<Command>] {
+                fn next_batch<'a>(&self, s: &'a Server, known: &Progress) -> &'a [Entry<Command>] {
                     let limit = usize::try_from(s.config().max_entries_per_message).unwrap_or(usize::MAX);
                     s.log().batch_from(known.next_index, limit, s.config().max_message_bytes)
                 }
@@ -71,7 +71,7 @@ pub fn mutants() -> Vec<Mutant> {
             "L3W-none" breaks L3W: "a follower that does not answer is sent more and more";
             WithinLimits in pair(Limits { in_flight: ONE, ..Limits::NONE });
             Replication {
-                fn has_room(&self, _: &Node, known: &Progress) -> bool {
+                fn has_room(&self, _: &Server, known: &Progress) -> bool {
                     known.is_replicating()
                 }
             }
@@ -80,7 +80,7 @@ pub fn mutants() -> Vec<Mutant> {
             "L3W-next" breaks L3W: "what is in flight is compared with the limit without what comes next";
             WithinLimits in pair(Limits { in_flight: ONE, ..Limits::NONE });
             Replication {
-                fn has_room(&self, s: &Node, known: &Progress) -> bool {
+                fn has_room(&self, s: &Server, known: &Progress) -> bool {
                     match known.state {
                         ProgressState::Replicate { in_flight } => in_flight <= s.config().max_in_flight_bytes,
                         _ => false,
@@ -100,7 +100,7 @@ pub fn mutants() -> Vec<Mutant> {
                 ..NEEDS
             };
             Replication {
-                fn has_room(&self, s: &Node, known: &Progress) -> bool {
+                fn has_room(&self, s: &Server, known: &Progress) -> bool {
                     known.match_index < s.log().base_index() || Figure2.has_room(s, known)
                 }
             }
@@ -114,7 +114,7 @@ pub fn mutants() -> Vec<Mutant> {
                 ..FOUR
             };
             Replication {
-                fn send_commit(&self, s: &mut Node, fx: &mut Fx) {
+                fn send_commit(&self, s: &mut Server, fx: &mut Fx) {
                     Figure2.send_commit(&mut all_committed(s), fx);
                 }
             }
@@ -123,7 +123,7 @@ pub fn mutants() -> Vec<Mutant> {
             "L1D-vote" breaks L1D: "a leader that steps down for its disk forgets whom it voted for";
             OneVote in Needs { servers: 2, terms: 1, client_requests: 1, unwritten: 2, script: LED, ..NEEDS };
             Leaders {
-                fn step_down_if_stalled(&self, s: &mut Node, fx: &mut Fx) {
+                fn step_down_if_stalled(&self, s: &mut Server, fx: &mut Fx) {
                     Figure2.step_down_if_stalled(s, fx);
                     if !s.is_leader() {
                         let current_term = s.current_term();

@@ -1,12 +1,12 @@
 //! Changes that break no property, and after which a cluster may never go on: what kills them is recovery.
 
 use super::Survivor;
-use super::bug::{Fx, Node, Saved, broken, survivors};
+use super::bug::{Fx, Saved, Server, broken, survivors};
 use super::spaces::{
     ALONE, CONFLICTING_SUFFIX, ELECTION, NEEDS, Needs, ONE_COMMITTED, entries, one_term, snapshot_in_one_term,
 };
-use crate::bounds::{Limits, Sending};
-use crate::prefix::{Command, Prefix};
+use crate::cluster::bounds::{Limits, Sending};
+use crate::cluster::prefix::{Command, Prefix};
 use figure2_core::{
     AppendEntries, Apply, Entry, Index, Outcome, Persisted, Progress, ProgressState, RequestVote, Role,
     ServerId, Snapshot, Term,
@@ -23,7 +23,7 @@ fn elections() -> Vec<Survivor> {
             Liveness: "Split votes stay split (camunda and others had candidates that kept their term).";
             in NEEDS;
             Candidates {
-                fn election_timeout(&self, s: &mut Node, fx: &mut Fx) {
+                fn election_timeout(&self, s: &mut Server, fx: &mut Fx) {
                     if matches!(s.role(), Role::Follower { .. }) {
                         Figure2.election_timeout(s, fx);
                     }
@@ -36,7 +36,7 @@ fn elections() -> Vec<Survivor> {
             Liveness: "Whoever voted once is asked no more.";
             in ELECTION;
             Candidates {
-                fn request_votes(&self, _: &mut Node, _: &mut Fx) {}
+                fn request_votes(&self, _: &mut Server, _: &mut Fx) {}
             }
         }
         {
@@ -44,7 +44,7 @@ fn elections() -> Vec<Survivor> {
             Liveness: "Nobody ever has them all.";
             in ELECTION;
             Candidates {
-                fn add_vote(&self, s: &mut Node, fx: &mut Fx, from: ServerId) {
+                fn add_vote(&self, s: &mut Server, fx: &mut Fx, from: ServerId) {
                     let Role::Candidate { votes } = s.role() else { return };
                     let mut all = *votes;
                     all.insert(from);
@@ -61,7 +61,7 @@ fn elections() -> Vec<Survivor> {
             Liveness: "A server that is alone never leads.";
             in Needs { client_requests: 1, ..ALONE };
             Candidates {
-                fn persisted(&self, s: &mut Node, fx: &mut Fx, persisted: Persisted) {
+                fn persisted(&self, s: &mut Server, fx: &mut Fx, persisted: Persisted) {
                     if !matches!(s.role(), Role::Candidate { .. }) {
                         Figure2.persisted(s, fx, persisted);
                     }
@@ -73,7 +73,7 @@ fn elections() -> Vec<Survivor> {
             Liveness: "When all have voted, nobody is elected any more.";
             in NEEDS;
             AllServers {
-                fn observe_term(&self, s: &mut Node, fx: &mut Fx, term: Term) {
+                fn observe_term(&self, s: &mut Server, fx: &mut Fx, term: Term) {
                     let vote = s.voted_for();
                     Figure2.observe_term(s, fx, term);
                     if s.voted_for() != vote {
@@ -88,7 +88,7 @@ fn elections() -> Vec<Survivor> {
             Liveness: "Of servers with equal logs none is elected.";
             in ELECTION;
             RequestVoteReceiver {
-                fn candidate_is_up_to_date(&self, s: &Node, m: &RequestVote) -> bool {
+                fn candidate_is_up_to_date(&self, s: &Server, m: &RequestVote) -> bool {
                     (m.last_log_term, m.last_log_index) > (s.log().last_term(), s.log().last_index())
                 }
             }
@@ -99,7 +99,7 @@ fn elections() -> Vec<Survivor> {
                 when you grant a vote).";
             in entries(1);
             RequestVoteReceiver {
-                fn request_vote(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: &RequestVote) {
+                fn request_vote(&self, s: &mut Server, fx: &mut Fx, from: ServerId, m: &RequestVote) {
                     Figure2.request_vote(s, fx, from, m);
                     // All that is kept of this is that the timer starts anew.
                     Figure2.recognise_leader(&mut s.clone(), fx, from);
@@ -111,7 +111,7 @@ fn elections() -> Vec<Survivor> {
             Liveness: "Each candidacy begins a newer term, so none ever wins.";
             in ELECTION;
             RequestVoteReceiver {
-                fn vote_is_free(&self, s: &Node, candidate: ServerId) -> bool {
+                fn vote_is_free(&self, s: &Server, candidate: ServerId) -> bool {
                     s.voted_for() == Some(candidate)
                 }
             }
@@ -121,7 +121,7 @@ fn elections() -> Vec<Survivor> {
             Liveness: "It refuses the leaders of all later terms.";
             in NEEDS;
             Rules {
-                fn receive(&self, s: &mut Node, fx: &mut Fx, envelope: figure2_core::Envelope<Command, Prefix>) {
+                fn receive(&self, s: &mut Server, fx: &mut Fx, envelope: figure2_core::Envelope<Command, Prefix>) {
                     if envelope.message.term() <= s.current_term() || s.voted_for().is_none() {
                         Figure2.receive(s, fx, envelope);
                     }
@@ -138,7 +138,7 @@ fn followers() -> Vec<Survivor> {
             Liveness: "A follower deposes a working leader again and again.";
             in ELECTION;
             AllServers {
-                fn recognise_leader(&self, s: &mut Node, fx: &mut Fx, _: ServerId) {
+                fn recognise_leader(&self, s: &mut Server, fx: &mut Fx, _: ServerId) {
                     if matches!(s.role(), Role::Candidate { .. }) {
                         self.become_follower(s, fx);
                     }
@@ -150,10 +150,10 @@ fn followers() -> Vec<Survivor> {
             Liveness: "The leader asks at the same place again, for ever.";
             in Needs { script: CONFLICTING_SUFFIX, ..entries(3) };
             Replication {
-                fn backtrack(&self, _: &Node, refusal: &Refusal) -> Index {
+                fn backtrack(&self, _: &Server, refusal: &Refusal) -> Index {
                     refusal.prev_log_index.next()
                 }
-                fn append_refused(&self, s: &mut Node, fx: &mut Fx, from: ServerId, refusal: &Refusal) {
+                fn append_refused(&self, s: &mut Server, fx: &mut Fx, from: ServerId, refusal: &Refusal) {
                     // The bound that saves a leader from a follower's bad advice is gone, too.
                     if self.refusal_is_current(s, from, refusal.prev_log_index) {
                         self.heartbeat_to(s, fx, from);
@@ -167,7 +167,7 @@ fn followers() -> Vec<Survivor> {
             in Needs { entries_per_message: 2, ..one_term(2) };
             AppendEntriesReceiver {
                 fn append_entries(
-                    &self, s: &mut Node, fx: &mut Fx, from: ServerId, m: AppendEntries<Command>,
+                    &self, s: &mut Server, fx: &mut Fx, from: ServerId, m: AppendEntries<Command>,
                 ) {
                     if m.entries.len() < 2 {
                         Figure2.append_entries(s, fx, from, m);
@@ -181,7 +181,7 @@ fn followers() -> Vec<Survivor> {
             in one_term(1);
             AppendEntriesReceiver {
                 fn append_entries(
-                    &self, s: &mut Node, fx: &mut Fx, from: ServerId, mut m: AppendEntries<Command>,
+                    &self, s: &mut Server, fx: &mut Fx, from: ServerId, mut m: AppendEntries<Command>,
                 ) {
                     if m.entries.is_empty() {
                         m.leader_commit = Index::ZERO;
@@ -195,7 +195,7 @@ fn followers() -> Vec<Survivor> {
             Liveness: "last_applied runs behind for ever (shaj13/raft 27).";
             in Needs { crashes: 1, ..one_term(1) };
             AllServers {
-                fn next_apply(&self, s: &Node, limit: usize) -> Option<Apply<Command, Prefix>> {
+                fn next_apply(&self, s: &Server, limit: usize) -> Option<Apply<Command, Prefix>> {
                     let is_ahead = s.last_applied() == Index::ZERO && s.commit_index() > Index(1);
                     if is_ahead { None } else { Figure2.next_apply(s, limit) }
                 }
@@ -211,7 +211,7 @@ fn leaders() -> Vec<Survivor> {
             Liveness: "Followers stand for election again and again.";
             in ELECTION;
             Leaders {
-                fn heartbeat(&self, _: &mut Node, _: &mut Fx) {}
+                fn heartbeat(&self, _: &mut Server, _: &mut Fx) {}
             }
         }
         {
@@ -219,7 +219,7 @@ fn leaders() -> Vec<Survivor> {
             Liveness: "An idle cluster sends entries for ever.";
             in one_term(1);
             Leaders {
-                fn heartbeat_to_all(&self, s: &mut Node, fx: &mut Fx) {
+                fn heartbeat_to_all(&self, s: &mut Server, fx: &mut Fx) {
                     let last = s.log().last_index();
                     let entries = s.log().entries_from(last, 1).to_vec();
                     for peer in s.config().peers_of(s.id()) {
@@ -236,7 +236,7 @@ fn leaders() -> Vec<Survivor> {
             Liveness: "No leader stays.";
             in ELECTION;
             Leaders {
-                fn step_down_if_stalled(&self, s: &mut Node, fx: &mut Fx) {
+                fn step_down_if_stalled(&self, s: &mut Server, fx: &mut Fx) {
                     self.become_follower(s, fx);
                 }
             }
@@ -246,7 +246,7 @@ fn leaders() -> Vec<Survivor> {
             Liveness: "After a change of leader nothing is committed any more (raftos 30).";
             in entries(1);
             Leaders {
-                fn may_commit(&self, s: &Node, index: Index) -> bool {
+                fn may_commit(&self, s: &Server, index: Index) -> bool {
                     s.log().term_at(s.commit_index().next()) == Some(s.current_term())
                         && Figure2.may_commit(s, index)
                 }
@@ -257,7 +257,7 @@ fn leaders() -> Vec<Survivor> {
             Harmless: "Where all servers are up all of them have it in the end.";
             in one_term(1);
             Leaders {
-                fn majority_match_index(&self, _: &Node, progress: &[Progress]) -> Index {
+                fn majority_match_index(&self, _: &Server, progress: &[Progress]) -> Index {
                     progress.iter().map(|of| of.match_index).min().unwrap_or(Index::ZERO)
                 }
             }
@@ -267,7 +267,7 @@ fn leaders() -> Vec<Survivor> {
             Liveness: "When the limit is reached once, no command is taken any more.";
             in Needs { limits: Limits { uncommitted: 17, ..Limits::NONE }, ..one_term(2) };
             Leaders {
-                fn refuse_command(&self, s: &Node, fx: &mut Fx, entry: &Entry<Command>) -> Option<Outcome> {
+                fn refuse_command(&self, s: &Server, fx: &mut Fx, entry: &Entry<Command>) -> Option<Outcome> {
                     let Role::Leader { .. } = s.role() else { return None };
                     let (limit, log) = (s.config().max_uncommitted_bytes, s.log());
                     let uncommitted = log.size_between(log.base_index(), log.last_index());
@@ -283,7 +283,7 @@ fn leaders() -> Vec<Survivor> {
             Liveness: "When the limit is reached once, the follower is sent nothing any more.";
             in Needs { limits: Limits { in_flight: 17, ..Limits::NONE }, ..one_term(2) };
             Replication {
-                fn has_room(&self, s: &Node, known: &Progress) -> bool {
+                fn has_room(&self, s: &Server, known: &Progress) -> bool {
                     let sent = s.log().size_between(s.log().base_index(), known.next_index.prev());
                     sent == 0 || sent <= s.config().max_in_flight_bytes && Figure2.has_room(s, known)
                 }
@@ -294,7 +294,7 @@ fn leaders() -> Vec<Survivor> {
             Liveness: "It gets entries only with the next command, and what it lacked before, when that is lost, never.";
             in Needs { sending: Sending::AtOnce, ..one_term(1) };
             Replication {
-                fn append_if_behind(&self, s: &mut Node, fx: &mut Fx, peer: ServerId) {
+                fn append_if_behind(&self, s: &mut Server, fx: &mut Fx, peer: ServerId) {
                     let is_last = |known: &Progress| known.next_index == s.log().last_index();
                     let is_new = s.log().last_index() == s.commit_index().next();
                     if s.progress_of(peer).is_some_and(is_last) && is_new {
@@ -308,7 +308,7 @@ fn leaders() -> Vec<Survivor> {
             Liveness: "A follower that was probed once is probed for ever.";
             in one_term(1);
             Replication {
-                fn follower_matches(&self, s: &mut Node, from: ServerId, reported: Index) {
+                fn follower_matches(&self, s: &mut Server, from: ServerId, reported: Index) {
                     if s.progress_of(from).is_some_and(Progress::is_replicating) {
                         Figure2.follower_matches(s, from, reported);
                     }
@@ -321,7 +321,7 @@ fn leaders() -> Vec<Survivor> {
                 probed for ever.";
             in one_term(1);
             Leaders {
-                fn append_accepted(&self, s: &mut Node, fx: &mut Fx, from: ServerId, reported: Index) {
+                fn append_accepted(&self, s: &mut Server, fx: &mut Fx, from: ServerId, reported: Index) {
                     if s.progress_of(from).is_some_and(|known| reported > known.match_index) {
                         Figure2.append_accepted(s, fx, from, reported);
                     }
@@ -333,7 +333,7 @@ fn leaders() -> Vec<Survivor> {
             Harmless: "They learn of it with the next heartbeat.";
             in Needs { sending: Sending::Separately, ..one_term(1) };
             Replication {
-                fn send_commit(&self, s: &mut Node, fx: &mut Fx) {
+                fn send_commit(&self, s: &mut Server, fx: &mut Fx) {
                     self.replicate(s, fx);
                 }
             }
@@ -348,7 +348,7 @@ fn snapshots() -> Vec<Survivor> {
             Liveness: "It is asked for ever, and never gets what it lacks.";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(1) };
             Replication {
-                fn send_snapshot(&self, _: &mut Node, _: &mut Fx, _: ServerId) {}
+                fn send_snapshot(&self, _: &mut Server, _: &mut Fx, _: ServerId) {}
             }
         }
         {
@@ -356,7 +356,7 @@ fn snapshots() -> Vec<Survivor> {
             Liveness: "It gets nothing after the snapshot.";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(1) };
             Replication {
-                fn follower_matches(&self, s: &mut Node, from: ServerId, reported: Index) {
+                fn follower_matches(&self, s: &mut Server, from: ServerId, reported: Index) {
                     let waits = |known: &Progress| matches!(known.state, ProgressState::Snapshot { .. });
                     if !s.progress_of(from).is_some_and(waits) {
                         Figure2.follower_matches(s, from, reported);
@@ -369,7 +369,7 @@ fn snapshots() -> Vec<Survivor> {
             Liveness: "A follower with a log that is too short is sent the snapshot again and again, and never gets it.";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
             Snapshots {
-                fn offer_snapshot(&self, s: &mut Node, fx: &mut Fx, snapshot: Snapshot<Prefix>) {
+                fn offer_snapshot(&self, s: &mut Server, fx: &mut Fx, snapshot: Snapshot<Prefix>) {
                     if s.log().entries().is_empty() {
                         Figure2.offer_snapshot(s, fx, snapshot);
                     }
@@ -381,7 +381,7 @@ fn snapshots() -> Vec<Survivor> {
             Liveness: "The service is asked again and again, and gets nothing else.";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
             Snapshots {
-                fn cond_install_snapshot(&self, s: &mut Node, fx: &mut Fx, snapshot: Snapshot<Prefix>) {
+                fn cond_install_snapshot(&self, s: &mut Server, fx: &mut Fx, snapshot: Snapshot<Prefix>) {
                     if !self.snapshot_is_old(s, &snapshot) {
                         Figure2.cond_install_snapshot(s, fx, snapshot);
                     }
@@ -393,7 +393,7 @@ fn snapshots() -> Vec<Survivor> {
             Harmless: "It is sent the snapshot again while it installs it, and installs it in the end.";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(1) };
             AppendEntriesReceiver {
-                fn installing(&self, _: &Node) -> Option<Index> {
+                fn installing(&self, _: &Server) -> Option<Index> {
                     None
                 }
             }

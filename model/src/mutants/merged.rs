@@ -1,12 +1,12 @@
-//! One write for several steps: machines that put something else on the disk than the merged record, or are told
+//! One write for several steps: nodes that put something else on the disk than the merged record, or are told
 //! something else than what is durable then.
 
 use super::Mutant;
 use super::spaces::{ALONE, NEEDS, Needs};
 use crate::cluster::System;
-use crate::driver::Driver;
-use crate::host::Unwritten;
-use crate::prefix::{Command, Prefix};
+use crate::cluster::durability::DurabilityPolicy;
+use crate::cluster::node::Unwritten;
+use crate::cluster::prefix::{Command, Prefix};
 use crate::profiles::{CONFLICT_AND_WRITES, Profile};
 use crate::properties::Safety;
 use figure2_core::{Change, Persisted, Record, Rule};
@@ -14,10 +14,10 @@ use figure2_core::{Change, Persisted, Record, Rule};
 type Saved = Change<Command, Prefix>;
 type Merged = Record<Command, Prefix>;
 
-/// A machine that does something else with the changes of one write for several steps.
+/// A node that does something else with the changes of one write for several steps.
 struct Rewrites(fn(Vec<Vec<Saved>>) -> Vec<Saved>);
 
-impl Driver for Rewrites {
+impl DurabilityPolicy for Rewrites {
     fn written(&self, steps: &[Unwritten], merged: Merged) -> Vec<Saved> {
         let parts: Vec<Vec<Saved>> = steps
             .iter()
@@ -28,10 +28,10 @@ impl Driver for Rewrites {
     }
 }
 
-/// A machine that tells the server more than what a write for several steps made durable.
+/// A node that tells the server more than what a write for several steps made durable.
 struct TellsMore;
 
-impl Driver for TellsMore {
+impl DurabilityPolicy for TellsMore {
     fn persisted(&self, steps: &[Unwritten], merged: Option<Persisted>) -> Option<Persisted> {
         let more = |told: Persisted| Persisted { last_log_index: told.last_log_index.next(), ..told };
         if steps.len() < 2 { merged } else { merged.map(more) }
@@ -82,10 +82,17 @@ const CONFLICT: Needs = Needs {
 };
 
 pub fn mutants() -> Vec<Mutant> {
-    let mutant = |id, bug, killed_by, profile: Needs, driver: System| {
-        Mutant::new(id, Rule::P2, bug, killed_by, Profile::from(profile), (driver, include_str!("merged.rs")))
+    let mutant = |id, bug, killed_by, profile: Needs, durability: System| {
+        Mutant::new(
+            id,
+            Rule::P2,
+            bug,
+            killed_by,
+            Profile::from(profile),
+            (durability, include_str!("merged.rs")),
+        )
     };
-    let rewrites = |rewrite| System::driven_by(Rewrites(rewrite));
+    let rewrites = |rewrite| System::with_durability(Rewrites(rewrite));
     vec![
         mutant(
             "M-first",
@@ -120,7 +127,7 @@ pub fn mutants() -> Vec<Mutant> {
             "after a write for several steps the server is told that one entry more is durable",
             Safety::CommittedOnMajority,
             Needs { unwritten: 3, client_requests: 3, ..ALONE },
-            System::driven_by(TellsMore),
+            System::with_durability(TellsMore),
         ),
         mutant(
             "M-ballot",

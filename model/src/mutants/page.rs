@@ -3,7 +3,7 @@
 use super::run::{Case, Expected, Fate, Row};
 use super::table::{Table, section};
 use super::{Kind, cases};
-use crate::bounds::{Budget, Limits, Sending};
+use crate::cluster::bounds::{Budget, Limits, Sending};
 use crate::profiles::Profile;
 use crate::properties::Safety;
 use figure2_core::Rule;
@@ -13,7 +13,7 @@ const INTRODUCTION: &str = "\
 # Mutants
 
 A check is worth what it catches. Each mutant is the rules of Figure 2 with one rule replaced by a bug, from outside
-the core (see [rules.md](rules.md)), or a machine that treats the effects of a step wrongly. It names the property that
+the core (see [rules.md](rules.md)), or a node that treats the effects of a step wrongly. It names the property that
 must be broken, and is explored with that property alone, breadth first and with one thread, without any reduction:
 every renaming of a state is a state of its own, and entries are applied one at a time.
 
@@ -35,10 +35,10 @@ FIGURE2_BLESS=1 cargo test -p figure2-model --test mutants
   *lag*. Messages are lost, duplicated and reordered at will.
 - **steps** is the length of the shortest trace, without the script; **states** is how many distinct states the search
   saw until then.
-- Ids of one letter and a digit (`V1` to `V10`, `C1` to `C5`, `R1` to `R6`, `S1` to `S5`, `D1`, `D2`) are bugs that were
+- Ids of one envelope and a digit (`V1` to `V10`, `C1` to `C5`, `R1` to `R6`, `S1` to `S5`, `D1`, `D2`) are bugs that were
   made in real implementations, some with variants (`V9-term`). The others are named for the rule that they break, or for
   the merged record (`M-`) of steps that share a write.
-- Of the latter some stand for bugs that were made, too: `M-first`, `M-last` and `M-ballot` for a term and a vote that reach
+- Of the latter some stand for bugs that were made, too: `M-first`, `M-last` and `M-term_vote` for a term and a vote that reach
   the disk apart (hashicorp/raft 661); `M-reversed`, `M-truncate` and `M-trim` for a snapshot or a deletion and the log that
   do not go to the disk as one (braft 461, tikv 12618); `M-told` for an acknowledgement before the entry is durable
   (etcd 14370); `L3S-batch` for an acknowledgement of more than the follower has (CCF); `S1-term` and `S1-data` for a wrong

@@ -1,12 +1,12 @@
 //! Running mutants and survivors, and what became of each.
 
 use super::{Kind, Mutant, Survivor, mutants, survivors};
-use crate::check::{CheckError, CheckOptions};
 use crate::cluster::System;
 use crate::profiles::Profile;
 use crate::properties::Safety;
 use crate::recovery::Stuck;
-use crate::report::{Report, Verdict};
+use crate::search::check::{CheckError, CheckOptions};
+use crate::search::report::{Report, Verdict};
 use figure2_core::Rule;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -72,7 +72,7 @@ impl Case {
         }
     }
 
-    /// The changed rules, or the machines that break them.
+    /// The changed rules, or the nodes that break them.
     pub fn system(&self) -> &System {
         match self {
             Case::Mutant(mutant) => &mutant.system,
@@ -177,7 +177,7 @@ fn fate(expected: Expected, report: &Report) -> Fate {
         (Expected::KilledBy(safety), Verdict::Violated(trace))
             if trace.is_shortest && trace.broken == [safety] =>
         {
-            Fate::Killed { steps: trace.story.steps.len() }
+            Fate::Killed { steps: trace.trace.steps.len() }
         }
         (Expected::Survives(..), Verdict::Holds) => Fate::Holds,
         (_, Verdict::Violated(trace)) => {
@@ -195,7 +195,7 @@ fn recovery(survivor: &Survivor, report: &Report) -> Fate {
     match (survivor.kind, &report.verdict) {
         (_, Verdict::Unfinished(why)) => Fate::Unfinished(why.to_string()),
         (Kind::Liveness, Verdict::Unrecovered { trace, run }) => {
-            Fate::Unrecovered { steps: trace.story.steps.len(), stuck: run.stuck }
+            Fate::Unrecovered { steps: trace.trace.steps.len(), stuck: run.stuck }
         }
         (Kind::Equivalent | Kind::Harmless, Verdict::Holds) => Fate::Holds,
         (_, Verdict::Unrecovered { run, .. }) => Fate::Wrong(format!("does not recover: {}", run.stuck)),

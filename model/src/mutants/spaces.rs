@@ -1,9 +1,9 @@
 //! Where mutants are explored: the least that shows the bug, from servers that never ran unless a script leads near.
 
-use crate::bounds::{Apply, Bounds, Budget, Limits, Sending};
+use crate::cluster::bounds::{Apply, Bounds, Budget, Limits, Sending};
+use crate::cluster::script::ScriptStep::{self, Exchange, LoseAll, Request, Timeout};
 pub(super) use crate::profiles::{CONFLICTING_SUFFIX, ONE_COMMITTED, TWO_CANDIDATES};
 use crate::profiles::{LATE_ACKNOWLEDGEMENT as LATE_SCRIPT, Profile, figure8};
-use crate::script::Scene::{self, Exchange, LoseAll, Request, Timeout};
 
 /// What a mutant needs to show itself; all that is not named here is as in [`NEEDS`].
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ pub struct Needs {
     pub lossy: bool,
     /// Whether what clients see is recorded.
     pub clients: bool,
-    pub script: &'static [Scene],
+    pub script: &'static [ScriptStep],
 }
 
 /// Three servers, two terms.
@@ -44,7 +44,7 @@ pub const NEEDS: Needs = Needs {
     script: &[],
 };
 
-/// One server, one term: what a machine does wrong by itself.
+/// One server, one term: what a node does wrong by itself.
 pub const ALONE: Needs = Needs { servers: 1, terms: 1, in_flight: 0, ..NEEDS };
 
 /// One election.

@@ -2,13 +2,13 @@
 //! argument is checked: its space is searched to the end, for every property.
 
 use super::Survivor;
-use super::bug::{Fx, Node, Saved, broken, survivors};
+use super::bug::{Fx, Saved, Server, broken, survivors};
 use super::spaces::{
     CONFLICTING_SUFFIX, ELECTION, NEEDS, Needs, ONE_COMMITTED, entries, snapshot, snapshot_in_one_term,
 };
 use super::tools::{persisted_now, resend, stand_and_count};
-use crate::host::Letter;
-use crate::prefix::{Command, Prefix};
+use crate::cluster::node::Envelope;
+use crate::cluster::prefix::{Command, Prefix};
 use figure2_core::{
     AppendEntries, AppendResult, Apply, Index, InstallSnapshotReply, Persisted, Progress, Rejection,
     RequestVote, Role, ServerId, Snapshot, Term,
@@ -24,7 +24,7 @@ pub fn survivors() -> Vec<Survivor> {
                 is alone is caught (P3-older).";
             in Needs { servers: 2, unwritten: 2, ..entries(1) };
             Candidates {
-                fn persisted(&self, s: &mut Node, fx: &mut Fx, persisted: Persisted) {
+                fn persisted(&self, s: &mut Server, fx: &mut Fx, persisted: Persisted) {
                     persisted_now(s, fx, persisted);
                 }
             }
@@ -35,7 +35,7 @@ pub fn survivors() -> Vec<Survivor> {
                 three servers the own vote is not a majority. A server that is alone is caught (P3-alone).";
             in Needs { unwritten: 2, crashes: 1, ..ELECTION };
             Candidates {
-                fn start_election(&self, s: &mut Node, fx: &mut Fx) {
+                fn start_election(&self, s: &mut Server, fx: &mut Fx) {
                     stand_and_count(s, fx);
                 }
             }
@@ -46,7 +46,7 @@ pub fn survivors() -> Vec<Survivor> {
                 than that, the service is told not to take it.";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
             AllServers {
-                fn next_apply(&self, s: &Node, limit: usize) -> Option<Apply<Command, Prefix>> {
+                fn next_apply(&self, s: &Server, limit: usize) -> Option<Apply<Command, Prefix>> {
                     let first_index = s.last_applied().next();
                     let committed = s.commit_index().since(s.last_applied());
                     let entries = s.log().entries_from(first_index, committed.min(limit)).to_vec();
@@ -63,7 +63,7 @@ pub fn survivors() -> Vec<Survivor> {
                 it may still grant the vote to, once. When it stands itself the vote is its own.";
             in Needs { terms: 3, ..NEEDS };
             AllServers {
-                fn observe_term(&self, s: &mut Node, fx: &mut Fx, term: Term) {
+                fn observe_term(&self, s: &mut Server, fx: &mut Fx, term: Term) {
                     if term > s.current_term() {
                         let voted_for = s.voted_for().filter(|voted_for| *voted_for != s.id());
                         self.save(s, fx, Saved::TermAndVote { current_term: term, voted_for });
@@ -78,7 +78,7 @@ pub fn survivors() -> Vec<Survivor> {
                 server elects one of them.";
             in Needs { script: CONFLICTING_SUFFIX, terms: 3, ..entries(3) };
             RequestVoteReceiver {
-                fn candidate_is_up_to_date(&self, s: &Node, m: &RequestVote) -> bool {
+                fn candidate_is_up_to_date(&self, s: &Server, m: &RequestVote) -> bool {
                     m.last_log_term >= s.log().last_term() && m.last_log_index >= s.log().last_index()
                 }
             }
@@ -90,7 +90,7 @@ pub fn survivors() -> Vec<Survivor> {
                 up-to-date.";
             in Needs { terms: 3, ..NEEDS };
             RequestVoteReceiver {
-                fn request_vote(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: &RequestVote) {
+                fn request_vote(&self, s: &mut Server, fx: &mut Fx, from: ServerId, m: &RequestVote) {
                     let term = s.current_term();
                     Figure2.request_vote(s, fx, from, &RequestVote { term, ..*m });
                 }
@@ -101,7 +101,7 @@ pub fn survivors() -> Vec<Survivor> {
             Liveness: "Its vote in the term is its own already. If the votes are split they stay split.";
             in Needs { terms: 3, ..NEEDS };
             Candidates {
-                fn election_timeout(&self, s: &mut Node, fx: &mut Fx) {
+                fn election_timeout(&self, s: &mut Server, fx: &mut Fx) {
                     match s.role() {
                         Role::Candidate { .. } => self.retry_votes(s, fx),
                         _ => Figure2.election_timeout(s, fx),
@@ -114,7 +114,7 @@ pub fn survivors() -> Vec<Survivor> {
             Harmless: "A lost request is as good as a slow one: the timer elapses, and the next election asks again.";
             in Needs { terms: 3, ..NEEDS };
             Candidates {
-                fn retry_votes(&self, _: &mut Node, _: &mut Fx) {}
+                fn retry_votes(&self, _: &mut Server, _: &mut Fx) {}
             }
         }
         {
@@ -122,7 +122,7 @@ pub fn survivors() -> Vec<Survivor> {
             Liveness: "Nobody is elected by votes that are not counted.";
             in Needs { terms: 3, ..NEEDS };
             AllServers {
-                fn reply_is_stale(&self, s: &Node, reply_term: Term) -> bool {
+                fn reply_is_stale(&self, s: &Server, reply_term: Term) -> bool {
                     reply_term <= s.current_term()
                 }
             }
@@ -133,7 +133,7 @@ pub fn survivors() -> Vec<Survivor> {
                 and what it has already is not appended again.";
             in entries(1);
             Leaders {
-                fn become_leader(&self, s: &mut Node, fx: &mut Fx) {
+                fn become_leader(&self, s: &mut Server, fx: &mut Fx) {
                     Figure2.become_leader(s, &mut Fx::default());
                     let last = s.log().last_index();
                     if last == Index::ZERO {
@@ -153,7 +153,7 @@ pub fn survivors() -> Vec<Survivor> {
             Harmless: "Others learn of it later, with the first heartbeat, and may stand for election before.";
             in entries(1);
             Leaders {
-                fn become_leader(&self, s: &mut Node, _: &mut Fx) {
+                fn become_leader(&self, s: &mut Server, _: &mut Fx) {
                     Figure2.become_leader(s, &mut Fx::default());
                 }
             }
@@ -164,7 +164,7 @@ pub fn survivors() -> Vec<Survivor> {
                 heartbeat, whether they were lost or are on their way.";
             in entries(1);
             Leaders {
-                fn heartbeat(&self, s: &mut Node, fx: &mut Fx) {
+                fn heartbeat(&self, s: &mut Server, fx: &mut Fx) {
                     Figure2.heartbeat(s, &mut Fx::default());
                     for peer in s.config().peers_of(s.id()) {
                         resend(s, fx, peer);
@@ -178,7 +178,7 @@ pub fn survivors() -> Vec<Survivor> {
                 the follower has.";
             in entries(1);
             Replication {
-                fn refusal_is_current(&self, s: &Node, _: ServerId, _: Index) -> bool {
+                fn refusal_is_current(&self, s: &Server, _: ServerId, _: Index) -> bool {
                     s.is_leader()
                 }
             }
@@ -188,7 +188,7 @@ pub fn survivors() -> Vec<Survivor> {
             Equivalent: "The snapshot knows the term of its last entry, which is committed: a leader's is the same.";
             in Needs { script: ONE_COMMITTED, ..snapshot(1) };
             AppendEntriesReceiver {
-                fn find_mismatch(&self, s: &Node, m: &AppendEntries<Command>) -> Option<AppendResult> {
+                fn find_mismatch(&self, s: &Server, m: &AppendEntries<Command>) -> Option<AppendResult> {
                     let log = s.log();
                     if m.prev_log_index == log.base_index() && m.prev_log_term != log.base_term() {
                         let (prev_log_index, conflict_index) = (m.prev_log_index, m.prev_log_index);
@@ -206,7 +206,7 @@ pub fn survivors() -> Vec<Survivor> {
                 (C5).";
             in entries(1);
             Leaders {
-                fn majority_match_index(&self, s: &Node, progress: &[Progress]) -> Index {
+                fn majority_match_index(&self, s: &Server, progress: &[Progress]) -> Index {
                     let mut sorted: Vec<Index> = progress.iter().map(|of| of.match_index).collect();
                     sorted.sort_unstable();
                     sorted.get(s.config().majority() - 1).copied().unwrap_or(Index::ZERO)
@@ -219,7 +219,7 @@ pub fn survivors() -> Vec<Survivor> {
                 snapshot, it has what the snapshot covers.";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
             Replication {
-                fn snapshot_reply(&self, s: &mut Node, fx: &mut Fx, from: ServerId, m: &InstallSnapshotReply) {
+                fn snapshot_reply(&self, s: &mut Server, fx: &mut Fx, from: ServerId, m: &InstallSnapshotReply) {
                     Figure2.snapshot_reply(s, fx, from, m);
                     if let Some(index) = m.last_included_index.filter(|_| m.term == s.current_term()) {
                         Figure2.append_accepted(s, fx, from, index);
@@ -232,10 +232,10 @@ pub fn survivors() -> Vec<Survivor> {
             Harmless: "The service asks before it switches, and is told not to (IS8R).";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
             Snapshots {
-                fn offer_snapshot(&self, s: &mut Node, fx: &mut Fx, snapshot: Snapshot<Prefix>) {
+                fn offer_snapshot(&self, s: &mut Server, fx: &mut Fx, snapshot: Snapshot<Prefix>) {
                     let anything = broken!(
                         Snapshots {
-                            fn snapshot_is_old(&self, _: &Node, _: &Snapshot<Prefix>) -> bool {
+                            fn snapshot_is_old(&self, _: &Server, _: &Snapshot<Prefix>) -> bool {
                                 false
                             }
                         }
@@ -249,7 +249,7 @@ pub fn survivors() -> Vec<Survivor> {
             Equivalent: "All peers of the model are correct, and no message of theirs is one to reject.";
             in entries(1);
             Validation {
-                fn validate(&self, _: &Node, _: &Letter) -> Result<(), Rejection> {
+                fn validate(&self, _: &Server, _: &Envelope) -> Result<(), Rejection> {
                     Ok(())
                 }
             }

@@ -1,10 +1,10 @@
 //! Changes of how followers are brought up to date that break no property.
 
 use super::Survivor;
-use super::bug::{Fx, Node, broken, survivors};
+use super::bug::{Fx, Server, broken, survivors};
 use super::spaces::{CONFLICTING_SUFFIX, Needs, ONE_COMMITTED, entries, snapshot_in_one_term};
-use crate::bounds::Limits;
-use crate::prefix::Command;
+use crate::cluster::bounds::Limits;
+use crate::cluster::prefix::Command;
 use figure2_core::{AppendEntries, Index, ServerId};
 
 pub fn survivors() -> Vec<Survivor> {
@@ -15,7 +15,7 @@ pub fn survivors() -> Vec<Survivor> {
                 the first entry is where they differ, if they do, and a message that is late finds its own entries.";
             in Needs { entries_per_message: 2, script: CONFLICTING_SUFFIX, ..entries(4) };
             AppendEntriesReceiver {
-                fn first_conflict(&self, s: &Node, m: &AppendEntries<Command>) -> Option<Index> {
+                fn first_conflict(&self, s: &Server, m: &AppendEntries<Command>) -> Option<Index> {
                     let first = m.prev_log_index.next();
                     Figure2.first_conflict(s, m).filter(|index| *index == first)
                 }
@@ -26,7 +26,7 @@ pub fn survivors() -> Vec<Survivor> {
             Liveness: "If the snapshot was lost, the follower gets nothing more in this term.";
             in Needs { script: ONE_COMMITTED, ..snapshot_in_one_term(2) };
             Replication {
-                fn await_snapshots(&self, _: &mut Node, _: &mut Fx) {}
+                fn await_snapshots(&self, _: &mut Server, _: &mut Fx) {}
             }
         }
         {
@@ -35,7 +35,7 @@ pub fn survivors() -> Vec<Survivor> {
             in Needs { script: ONE_COMMITTED, crashes: 1, ..snapshot_in_one_term(1) };
             Replication {
                 fn snapshot_not_installed(
-                    &self, s: &mut Node, fx: &mut Fx, from: ServerId, acknowledged: bool, refusal: &Refusal,
+                    &self, s: &mut Server, fx: &mut Fx, from: ServerId, acknowledged: bool, refusal: &Refusal,
                 ) {
                     if refusal.installing.is_some() {
                         Figure2.snapshot_not_installed(s, fx, from, acknowledged, refusal);
@@ -50,7 +50,7 @@ pub fn survivors() -> Vec<Survivor> {
                 script: ONE_COMMITTED, limits: Limits { retained: 17, ..Limits::NONE }, ..snapshot_in_one_term(1)
             };
             Snapshots {
-                fn retains_for_followers(&self, _: &Node, _: Index) -> bool {
+                fn retains_for_followers(&self, _: &Server, _: Index) -> bool {
                     false
                 }
             }

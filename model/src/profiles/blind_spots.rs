@@ -2,7 +2,7 @@
 //! stands behind a snapshot, a base that moves twice, and steps that share a write.
 
 use super::{BASE, Profile, REPLICATION_RULES, new};
-use crate::bounds::{Apply, Bounds, Budget, Limits};
+use crate::cluster::bounds::{Apply, Bounds, Budget, Limits};
 use crate::properties::Witness;
 use figure2_core::Rule;
 

@@ -1,7 +1,7 @@
 //! The profiles that every change is checked with, but for those with a scripted beginning.
 
 use super::{BASE, ELECTION_RULES, Profile, REPLICATION_RULES, SNAPSHOT_RULES, new};
-use crate::bounds::{Apply, Bounds, Budget};
+use crate::cluster::bounds::{Apply, Bounds, Budget};
 use crate::properties::Witness;
 use figure2_core::Rule;
 

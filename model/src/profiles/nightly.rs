@@ -1,7 +1,7 @@
 //! The profiles for a night.
 
 use super::{BASE, Profile, REPLICATION_RULES, SNAPSHOT_RULES, new};
-use crate::bounds::{Apply, Bounds, Budget};
+use crate::cluster::bounds::{Apply, Bounds, Budget};
 use crate::properties::Witness;
 use figure2_core::Rule;
 

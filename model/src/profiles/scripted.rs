@@ -1,20 +1,20 @@
 //! Profiles that begin in the middle of a history: steps of the core, in a fixed order, lead there.
 
 use super::{BASE, Profile, new};
-use crate::bounds::{Bounds, Budget};
+use crate::cluster::bounds::{Bounds, Budget};
+use crate::cluster::script::ScriptStep;
 use crate::properties::Witness;
-use crate::script::Scene;
 use figure2_core::Rule;
 
 /// S0 leads term 1 and has committed c1 with S1.
-pub const ONE_COMMITTED: &[Scene] = {
-    use Scene::{Exchange, LoseAll, Request, Timeout};
+pub const ONE_COMMITTED: &[ScriptStep] = {
+    use ScriptStep::{Exchange, LoseAll, Request, Timeout};
     &[Timeout(0), Exchange(0, 1), Request(0), Exchange(0, 1), LoseAll]
 };
 
 /// S0 led term 1, committed c1 with S1, and has c2 alone; S1 leads term 2 by the vote of S2.
-pub const CONFLICT_BEHIND_COMMITTED: &[Scene] = {
-    use Scene::{Exchange, LoseAll, Request, Timeout};
+pub const CONFLICT_BEHIND_COMMITTED: &[ScriptStep] = {
+    use ScriptStep::{Exchange, LoseAll, Request, Timeout};
     &[
         Timeout(0),
         Exchange(0, 1),
@@ -30,8 +30,8 @@ pub const CONFLICT_BEHIND_COMMITTED: &[Scene] = {
 };
 
 /// S0 led term 1 and has c1 and c2, uncommitted; S1 leads term 2 and has committed c3 with S2.
-pub const CONFLICTING_SUFFIX: &[Scene] = {
-    use Scene::{Exchange, LoseAll, Request, Timeout};
+pub const CONFLICTING_SUFFIX: &[ScriptStep] = {
+    use ScriptStep::{Exchange, LoseAll, Request, Timeout};
     &[
         Timeout(0),
         Exchange(0, 1),
@@ -50,8 +50,8 @@ pub const CONFLICTING_SUFFIX: &[Scene] = {
 
 /// Of five servers, S0 led term 1; S1 has its c1 and c2, and the acknowledgement is still on its way. S2 led term 2
 /// by the votes of S3 and S4, and its c3 took the place of both at S0. S0 leads term 3 and has c4.
-pub const LATE_ACKNOWLEDGEMENT: &[Scene] = {
-    use Scene::{Exchange, LoseAllBut, Pass, Request, Timeout};
+pub const LATE_ACKNOWLEDGEMENT: &[ScriptStep] = {
+    use ScriptStep::{Exchange, LoseAllBut, Pass, Request, Timeout};
     &[
         Timeout(0),
         Exchange(0, 1),
@@ -79,15 +79,15 @@ pub const LATE_ACKNOWLEDGEMENT: &[Scene] = {
 };
 
 /// Of four servers S0 and S3 are candidates of term 1, each with the vote of one other.
-pub const TWO_CANDIDATES: &[Scene] = {
-    use Scene::{Exchange, LoseAll, Timeout};
+pub const TWO_CANDIDATES: &[ScriptStep] = {
+    use ScriptStep::{Exchange, LoseAll, Timeout};
     &[Timeout(0), Exchange(0, 1), LoseAll, Timeout(3), Exchange(3, 2), LoseAll]
 };
 
 /// S0 led term 1, and its c1 and c2 reached nobody. S1 leads term 2 by the vote of S2, S0 is its follower, and its c3 is
 /// on its way there. Writes lag, and those until here are done.
-pub const CONFLICT_AND_WRITES: &[Scene] = {
-    use Scene::{Heartbeat, LoseAll, Pass, Request, Timeout, Write};
+pub const CONFLICT_AND_WRITES: &[ScriptStep] = {
+    use ScriptStep::{Heartbeat, LoseAll, Pass, Request, Timeout, Write};
     &[
         Timeout(0),
         Write(0),
@@ -117,7 +117,7 @@ pub const CONFLICT_AND_WRITES: &[Scene] = {
 
 /// The late part of Figure 8, for mutants.
 pub fn figure8() -> Profile {
-    use Scene::{Crash, Exchange, LoseAll, Request, Restart, Timeout};
+    use ScriptStep::{Crash, Exchange, LoseAll, Request, Restart, Timeout};
     Profile {
         script: vec![
             // (a) S0 leads term 1, and its entry c1 reaches nobody.
@@ -152,7 +152,7 @@ pub fn figure8() -> Profile {
 
 /// The Students' Guide's reappearing index.
 pub fn reappearing_index() -> Profile {
-    use Scene::{Crash, Exchange, Heartbeat, LoseAll, Pass, Request, Timeout};
+    use ScriptStep::{Crash, Exchange, Heartbeat, LoseAll, Pass, Request, Timeout};
     Profile {
         script: vec![
             // S0 leads term 1; c1 and c2 reach S1 alone. Their clients were told indexes 1 and 2.

@@ -2,7 +2,7 @@
 //! proposed waits, is sent together, or is sent while the leader's own write is under way.
 
 use super::{BASE, Profile, REPLICATION_RULES, new};
-use crate::bounds::{Bounds, Budget, Sending};
+use crate::cluster::bounds::{Bounds, Budget, Sending};
 use crate::properties::Witness;
 use figure2_core::Rule;
 

@@ -14,15 +14,15 @@ mod search;
 mod words;
 mod world;
 
-use crate::bounds::Bounds;
 use crate::cluster::System;
-use crate::hashed::{digest, mix};
-use crate::host::{Host, Letter};
-use crate::view::describe_letter;
+use crate::cluster::bounds::Bounds;
+use crate::cluster::node::{Envelope, Node};
+use crate::search::hashed::{digest, mix};
+use crate::trace::view::describe_envelope;
 use hashbrown::HashMap;
 use orders::{orders, turned};
-use run::{Endless, Hosts, Order, Round, Run, Told};
-use world::{Event, LetterId, World, nameless};
+use run::{Endless, Nodes, Order, Round, Run, Told};
+use world::{EnvelopeId, Event, World, nameless};
 
 pub use run::Missing;
 pub use search::{Recovered, Share};
@@ -61,7 +61,7 @@ pub enum Stuck {
         /// What is missing; nothing, when it is only that more is sent than heartbeats.
         missing: Option<Missing>,
     },
-    /// After this round the machines are as they were before an earlier one, and the servers' turns, too: so it goes on.
+    /// After this round the nodes are as they were before an earlier one, and the servers' turns, too: so it goes on.
     Returns {
         /// The round.
         round: u32,
@@ -83,14 +83,14 @@ pub struct Unrecovered {
     /// Why it is none.
     pub stuck: Stuck,
     /// What happened in it, a line an event.
-    pub story: Vec<String>,
+    pub trace: Vec<String>,
 }
 
 /// Judges states. One for each thread.
 pub struct Judge {
     world: World,
-    /// How many rounds it takes from these machines at rest, in this order of the servers; none when it never ends well.
-    known: HashMap<(Hosts, u32), Option<u32>, ahash::RandomState>,
+    /// How many rounds it takes from these nodes at rest, in this order of the servers; none when it never ends well.
+    known: HashMap<(Nodes, u32), Option<u32>, ahash::RandomState>,
     /// The longest recovery so far, in rounds.
     longest: u32,
 }
@@ -106,45 +106,46 @@ impl Judge {
         self.longest
     }
 
-    /// Whether the cluster recovers from these machines, in the order of their ids, and these messages on their way.
+    /// Whether the cluster recovers from these nodes, in the order of their ids, and these messages on their way.
     ///
     /// # Errors
     /// A fair run that is no recovery.
     pub fn judge<'a>(
         &mut self,
-        hosts: impl Iterator<Item = &'a Host>,
-        letters: impl Iterator<Item = &'a Letter>,
+        nodes: impl Iterator<Item = &'a Node>,
+        envelopes: impl Iterator<Item = &'a Envelope>,
     ) -> Result<(), Box<Unrecovered>> {
         if self.world.len() + self.known.len() > MOST_HELD {
             let bounds = *self.world.bounds();
             self.world = World::new(&self.world.system().clone(), &bounds);
             self.known.clear();
         }
-        let mut numbers = Hosts::new();
+        let mut numbers = Nodes::new();
         let mut looks: Vec<u64> = Vec::new();
-        for host in hosts {
-            looks.push(nameless(host));
-            numbers.push(self.world.add_host(host));
+        for node in nodes {
+            looks.push(nameless(node));
+            numbers.push(self.world.add_node(node));
         }
-        let mut sent: Vec<(u64, LetterId)> = Vec::new();
-        for letter in letters {
-            let content = digest(&letter.message);
-            for (id, more) in [(letter.from, 1), (letter.to, 2)] {
+        let mut sent: Vec<(u64, EnvelopeId)> = Vec::new();
+        for envelope in envelopes {
+            let content = digest(&envelope.message);
+            for (id, more) in [(envelope.from, 1), (envelope.to, 2)] {
                 if let Some(look) = looks.get_mut(usize::from(id.0)) {
                     *look = look.wrapping_add(mix(content ^ more));
                 }
             }
-            sent.push((content, self.world.add_letter(letter)));
+            sent.push((content, self.world.add_envelope(envelope)));
         }
         for order in orders(&looks) {
             let arriving = self.in_order(&sent, &order);
-            for (on_their_way, letters) in [(OnTheirWay::Arrive, arriving), (OnTheirWay::Lost, Vec::new())] {
-                if on_their_way == OnTheirWay::Arrive && letters.is_empty() {
+            for (on_their_way, envelopes) in [(OnTheirWay::Arrive, arriving), (OnTheirWay::Lost, Vec::new())]
+            {
+                if on_their_way == OnTheirWay::Arrive && envelopes.is_empty() {
                     continue;
                 }
-                self.recovers(&numbers, &order, &letters).map_err(|(first, stuck)| {
-                    let story = self.story(&numbers, &order, first, &letters, stuck);
-                    Box::new(Unrecovered { on_their_way, stuck, story })
+                self.recovers(&numbers, &order, &envelopes).map_err(|(first, stuck)| {
+                    let trace = self.trace(&numbers, &order, first, &envelopes, stuck);
+                    Box::new(Unrecovered { on_their_way, stuck, trace })
                 })?;
             }
         }
@@ -152,21 +153,26 @@ impl Judge {
     }
 
     /// The messages in the order in which they arrive: those of older terms first, then by content, then by their addresses.
-    fn in_order(&self, sent: &[(u64, LetterId)], order: &[u8]) -> Vec<LetterId> {
+    fn in_order(&self, sent: &[(u64, EnvelopeId)], order: &[u8]) -> Vec<EnvelopeId> {
         let place = |id: figure2_core::ServerId| order.iter().position(|other| *other == id.0);
         let mut sorted = sent.to_vec();
         sorted.sort_by_cached_key(|(content, id)| {
-            let letter = self.world.letter(*id);
-            (letter.message.term(), *content, place(letter.from), place(letter.to))
+            let envelope = self.world.envelope(*id);
+            (envelope.message.term(), *content, place(envelope.from), place(envelope.to))
         });
-        sorted.into_iter().map(|(_, letter)| letter).collect()
+        sorted.into_iter().map(|(_, envelope)| envelope).collect()
     }
 
     /// Each server is the first whose election timer elapses, in turn.
-    fn recovers(&mut self, hosts: &Hosts, order: &Order, letters: &[LetterId]) -> Result<(), (usize, Stuck)> {
-        let mut run = Run::new(&mut self.world, hosts.clone(), false);
-        run.end_faults(order, letters).map_err(|Endless| (0, Stuck::Endless { round: 0 }))?;
-        let begin = run.hosts().clone();
+    fn recovers(
+        &mut self,
+        nodes: &Nodes,
+        order: &Order,
+        envelopes: &[EnvelopeId],
+    ) -> Result<(), (usize, Stuck)> {
+        let mut run = Run::new(&mut self.world, nodes.clone(), false);
+        run.end_faults(order, envelopes).map_err(|Endless| (0, Stuck::Endless { round: 0 }))?;
+        let begin = run.nodes().clone();
         for first in 0..order.len() {
             let rounds = self.rounds(&begin, order, first).map_err(|stuck| (first, stuck))?;
             self.longest = self.longest.max(rounds);
@@ -175,13 +181,13 @@ impl Judge {
     }
 
     /// How many rounds it takes.
-    fn rounds(&mut self, begin: &Hosts, order: &Order, first: usize) -> Result<u32, Stuck> {
-        let mut passed: Vec<(Hosts, u32)> = Vec::new();
-        let mut hosts = begin.clone();
+    fn rounds(&mut self, begin: &Nodes, order: &Order, first: usize) -> Result<u32, Stuck> {
+        let mut passed: Vec<(Nodes, u32)> = Vec::new();
+        let mut nodes = begin.clone();
         let end = loop {
             let done = u32::try_from(passed.len()).unwrap_or(ROUNDS);
             let turn = turned(order, first + passed.len());
-            let key = (hosts.clone(), code(&turn));
+            let key = (nodes.clone(), code(&turn));
             if let Some(to) = passed.iter().position(|earlier| *earlier == key) {
                 break Err(Stuck::Returns { round: done, to: u32::try_from(to).unwrap_or(ROUNDS) + 1 });
             }
@@ -189,21 +195,21 @@ impl Judge {
             if let Some(more) = self.known.get(&key).copied().flatten().filter(|more| done + more <= ROUNDS) {
                 break Ok(done + more);
             }
-            let mut run = Run::new(&mut self.world, hosts.clone(), false);
+            let mut run = Run::new(&mut self.world, nodes.clone(), false);
             run.begin_at_rest();
             let round = run.round(done + 1, &turn).map_err(|Endless| Stuck::Endless { round: done + 1 });
             let missing = run.missing();
-            let after = run.hosts().clone();
+            let after = run.nodes().clone();
             let round = match round {
                 Ok(round) => round,
                 Err(stuck) => break Err(stuck),
             };
-            let unchanged = after == hosts && !round.timed_out;
+            let unchanged = after == nodes && !round.timed_out;
             passed.push(key);
             match after_round(unchanged, &round, missing, done + 1) {
                 Some(Ok(())) => break Ok(done),
                 Some(Err(stuck)) => break Err(stuck),
-                None => hosts = after,
+                None => nodes = after,
             }
         };
         for (place, key) in passed.into_iter().enumerate() {
@@ -214,39 +220,39 @@ impl Judge {
     }
 
     /// The same run once more, told up to the round that says why it is no recovery.
-    fn story(
+    fn trace(
         &mut self,
-        hosts: &Hosts,
+        nodes: &Nodes,
         order: &Order,
         first: usize,
-        letters: &[LetterId],
+        envelopes: &[EnvelopeId],
         stuck: Stuck,
     ) -> Vec<String> {
         let last = match stuck {
             Stuck::Endless { round } | Stuck::AtRest { round, .. } | Stuck::Returns { round, .. } => round,
             Stuck::TooLong { .. } => ROUNDS,
         };
-        let mut run = Run::new(&mut self.world, hosts.clone(), true);
-        let mut is_endless = run.end_faults(order, letters).is_err();
+        let mut run = Run::new(&mut self.world, nodes.clone(), true);
+        let mut is_endless = run.end_faults(order, envelopes).is_err();
         for number in 1..=last {
             let turn = turned(order, first + number as usize - 1);
             is_endless = is_endless || run.round(number, &turn).is_err();
         }
-        let mut story = run.into_story();
+        let mut trace = run.into_story();
         if is_endless {
-            story.truncate(LONGEST_ENDLESS);
+            trace.truncate(LONGEST_ENDLESS);
         }
-        story.into_iter().map(|told| self.words(told)).collect()
+        trace.into_iter().map(|told| self.words(told)).collect()
     }
 
     fn words(&self, told: Told) -> String {
         match told {
             Told::Round(number) => format!("round {number}"),
-            Told::Event(id, Event::Receive(letter)) => {
-                format!("{id} ← {}", describe_letter(self.world.letter(letter)))
+            Told::Event(id, Event::Receive(envelope)) => {
+                format!("{id} ← {}", describe_envelope(self.world.envelope(envelope)))
             }
             Told::Event(id, event) => {
-                format!("{id} {}", event.map(|letter| describe_letter(self.world.letter(*letter))))
+                format!("{id} {}", event.map(|envelope| describe_envelope(self.world.envelope(*envelope))))
             }
         }
     }
@@ -275,10 +281,10 @@ fn code(order: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::CheckOptions;
     use crate::cluster::Cluster;
+    use crate::cluster::state::State;
     use crate::mutants::{Kind, survivors};
-    use crate::state::State;
+    use crate::search::check::CheckOptions;
     use figure2_core::ServerId;
     use stateright::Model;
     use std::collections::HashSet;
@@ -312,18 +318,18 @@ mod tests {
             let judge = || Judge::new(&survivor.system, &survivor.profile.bounds);
             let (mut one, mut other) = (judge(), judge());
             for state in states(&cluster, 3_000) {
-                let recovers = one.judge(cluster.hosts(&state), cluster.letters(&state)).is_ok();
+                let recovers = one.judge(cluster.nodes(&state), cluster.envelopes(&state)).is_ok();
                 stuck += u32::from(!recovers);
                 for names in [[1, 2, 0], [2, 1, 0]].map(|names| names.map(ServerId)) {
-                    let mut hosts: Vec<Host> =
-                        cluster.hosts(&state).map(|host| host.renamed(&names)).collect();
-                    hosts.sort_by_key(|host| host.id);
-                    let letters: Vec<Letter> =
-                        cluster.letters(&state).map(|letter| letter.renamed(&names)).collect();
+                    let mut nodes: Vec<Node> =
+                        cluster.nodes(&state).map(|node| node.renamed(&names)).collect();
+                    nodes.sort_by_key(|node| node.id);
+                    let envelopes: Vec<Envelope> =
+                        cluster.envelopes(&state).map(|envelope| envelope.renamed(&names)).collect();
                     assert_eq!(
-                        other.judge(hosts.iter(), letters.iter()).is_ok(),
+                        other.judge(nodes.iter(), envelopes.iter()).is_ok(),
                         recovers,
-                        "{id}: {hosts:#?}"
+                        "{id}: {nodes:#?}"
                     );
                 }
             }

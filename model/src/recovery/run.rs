@@ -6,17 +6,17 @@
 //! turn it is. That others' do not elapse before the messages of that one have arrived is the paper's timing requirement
 //! (section 5.6), and that each server is first once in a while is what random timeouts are for (section 5.2).
 
-use super::world::{Event, HostId, LetterId, NEW_COMMAND, World, is_of_rest};
-use crate::bounds::Sending;
-use crate::host::Host;
+use super::world::{EnvelopeId, Event, NEW_COMMAND, NodeId, World, is_of_rest};
+use crate::cluster::bounds::Sending;
+use crate::cluster::node::Node;
 use figure2_core::{Index, Role, Server, ServerId};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 
 /// The servers in an order.
 pub type Order = SmallVec<[u8; 5]>;
-/// The machines, by server id.
-pub type Hosts = SmallVec<[HostId; 5]>;
+/// The nodes, by server id.
+pub type Nodes = SmallVec<[NodeId; 5]>;
 
 /// Most messages that arrive before a cluster must have come to rest, or is held never to.
 const MOST_MESSAGES: usize = 2_000;
@@ -24,7 +24,7 @@ const MOST_MESSAGES: usize = 2_000;
 /// Most that a service is given after one event, likewise.
 const MOST_SERVED: usize = 50;
 
-/// What happened to a machine in a fair run, or to a message.
+/// What happened to a node in a fair run, or to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     /// A round begins.
@@ -40,8 +40,8 @@ pub struct Endless;
 /// A fair run under way.
 pub struct Run<'w> {
     world: &'w mut World,
-    hosts: Hosts,
-    queue: VecDeque<LetterId>,
+    nodes: Nodes,
+    queue: VecDeque<EnvelopeId>,
     /// The servers whose election timer started anew in this round.
     restarted: u8,
     /// Whether anything but heartbeats and the answers that they match was sent in this round.
@@ -51,7 +51,7 @@ pub struct Run<'w> {
     /// A service was given something without an end.
     is_endless: bool,
     /// What happened, if it is to be told.
-    story: Option<Vec<Told>>,
+    trace: Option<Vec<Told>>,
 }
 
 /// What a round came to.
@@ -64,19 +64,19 @@ pub struct Round {
 }
 
 impl<'w> Run<'w> {
-    /// From these machines, with nothing on its way.
-    pub fn new(world: &'w mut World, hosts: Hosts, story: bool) -> Run<'w> {
-        let told = hosts.iter().map(|_| Index::ZERO).collect();
-        let story = story.then(Vec::new);
+    /// From these nodes, with nothing on its way.
+    pub fn new(world: &'w mut World, nodes: Nodes, trace: bool) -> Run<'w> {
+        let told = nodes.iter().map(|_| Index::ZERO).collect();
+        let trace = trace.then(Vec::new);
         Run {
             world,
-            hosts,
+            nodes,
             queue: VecDeque::new(),
             restarted: 0,
             is_busy: false,
             told,
             is_endless: false,
-            story,
+            trace,
         }
     }
 
@@ -87,23 +87,23 @@ impl<'w> Run<'w> {
         }
     }
 
-    /// The machines.
-    pub fn hosts(&self) -> &Hosts {
-        &self.hosts
+    /// The nodes.
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
     }
 
     /// What happened.
     pub fn into_story(self) -> Vec<Told> {
-        self.story.unwrap_or_default()
+        self.trace.unwrap_or_default()
     }
 
-    /// Faults end: machines that are down start again, writes become durable, services catch up; and these messages, and what
+    /// Faults end: nodes that are down start again, writes become durable, services catch up; and these messages, and what
     /// comes of them, arrive.
-    pub fn end_faults(&mut self, order: &[u8], letters: &[LetterId]) -> Result<(), Endless> {
-        self.queue.extend(letters);
+    pub fn end_faults(&mut self, order: &[u8], envelopes: &[EnvelopeId]) -> Result<(), Endless> {
+        self.queue.extend(envelopes);
         for id in order {
             self.happens(*id, Event::Restart);
-            let unwritten = self.host(*id).map_or(0, |host| host.unwritten.len());
+            let unwritten = self.node(*id).map_or(0, |node| node.unwritten.len());
             self.happens(*id, Event::Write(u8::try_from(unwritten).unwrap_or(u8::MAX)));
             self.serve(*id);
         }
@@ -144,9 +144,9 @@ impl<'w> Run<'w> {
     fn quiet(&mut self, order: &[u8]) -> Result<(), Endless> {
         let mut arrived = 0;
         loop {
-            while let Some(letter) = self.queue.pop_front() {
-                let to = self.world.letter(letter).to.0;
-                self.happens(to, Event::Receive(letter));
+            while let Some(envelope) = self.queue.pop_front() {
+                let to = self.world.envelope(envelope).to.0;
+                self.happens(to, Event::Receive(envelope));
                 arrived += 1;
                 if arrived > MOST_MESSAGES || self.is_endless {
                     return Err(Endless);
@@ -179,7 +179,7 @@ impl<'w> Run<'w> {
         }
     }
 
-    /// An event at a machine, if it is possible there; then its service does its part.
+    /// An event at a node, if it is possible there; then its service does its part.
     fn happens(&mut self, id: u8, event: Event) {
         if self.step(id, event) {
             self.serve(id);
@@ -198,31 +198,31 @@ impl<'w> Run<'w> {
 
     fn step(&mut self, id: u8, event: Event) -> bool {
         let place = usize::from(id);
-        let Some(step) = self.hosts.get(place).and_then(|host| self.world.step(*host, event)) else {
+        let Some(step) = self.nodes.get(place).and_then(|node| self.world.step(*node, event)) else {
             return false;
         };
         self.tell(Told::Event(ServerId(id), event));
-        self.hosts[place] = step.host;
+        self.nodes[place] = step.node;
         self.restarted |= u8::from(step.restarts_timer) << id;
-        for letter in step.sent {
-            self.is_busy |= !is_of_rest(self.world.letter(letter));
-            self.queue.push_back(letter);
+        for envelope in step.sent {
+            self.is_busy |= !is_of_rest(self.world.envelope(envelope));
+            self.queue.push_back(envelope);
         }
         true
     }
 
     fn tell(&mut self, told: Told) {
-        if let Some(story) = &mut self.story {
-            story.push(told);
+        if let Some(trace) = &mut self.trace {
+            trace.push(told);
         }
     }
 
-    fn host(&self, id: u8) -> Option<&Host> {
-        self.hosts.get(usize::from(id)).map(|host| self.world.host(*host))
+    fn node(&self, id: u8) -> Option<&Node> {
+        self.nodes.get(usize::from(id)).map(|node| self.world.node(*node))
     }
 
     fn server(&self, id: u8) -> Option<&Server<crate::Command, crate::Prefix>> {
-        self.host(id).and_then(|host| host.server.as_ref())
+        self.node(id).and_then(|node| node.server.as_ref())
     }
 
     fn leads(&self, id: u8) -> bool {
@@ -230,19 +230,19 @@ impl<'w> Run<'w> {
     }
 
     fn commit_index(&self, place: usize) -> Index {
-        let host = self.hosts.get(place).map(|host| self.world.host(*host));
-        host.and_then(|host| host.server.as_ref()).map(Server::commit_index).unwrap_or_default()
+        let node = self.nodes.get(place).map(|node| self.world.node(*node));
+        node.and_then(|node| node.server.as_ref()).map(Server::commit_index).unwrap_or_default()
     }
 
     /// What is still missing: one leader whose term all servers are in, equal logs, the new command committed in the leader's
     /// term and applied by every service. Nothing, when all of it is there.
     pub fn missing(&self) -> Option<Missing> {
-        let hosts: SmallVec<[&Host; 5]> = self.hosts.iter().map(|host| self.world.host(*host)).collect();
+        let nodes: SmallVec<[&Node; 5]> = self.nodes.iter().map(|node| self.world.node(*node)).collect();
         let servers: SmallVec<[&Server<_, _>; 5]> =
-            hosts.iter().filter_map(|host| host.server.as_ref()).collect();
+            nodes.iter().filter_map(|node| node.server.as_ref()).collect();
         let mut leaders = servers.iter().filter(|server| server.is_leader());
         let (Some(leader), None) = (leaders.next(), leaders.next()) else { return Some(Missing::OneLeader) };
-        if servers.len() < hosts.len()
+        if servers.len() < nodes.len()
             || servers.iter().any(|server| server.current_term() != leader.current_term())
         {
             return Some(Missing::OneTerm);
@@ -258,7 +258,7 @@ impl<'w> Run<'w> {
             server.commit_index() < leader.commit_index() || server.last_applied() < leader.commit_index()
         };
         if servers.iter().any(is_behind)
-            || hosts.iter().any(|host| host.service.last_index() < leader.commit_index())
+            || nodes.iter().any(|node| node.service.last_index() < leader.commit_index())
         {
             return Some(Missing::Applied);
         }

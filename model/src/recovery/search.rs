@@ -1,11 +1,11 @@
 //! A search that judges, besides the properties, whether the cluster recovers from the states that it visits.
 
 use super::{Judge, Unrecovered};
-use crate::actions::Action;
-use crate::bounds::Bounds;
+use crate::cluster::action::Action;
+use crate::cluster::bounds::Bounds;
+use crate::cluster::state::State;
 use crate::cluster::{Cluster, KEPT, System};
-use crate::hashed::mix;
-use crate::state::State;
+use crate::search::hashed::mix;
 use stateright::{Model, Property};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl Watch {
     pub fn judge(&self, cluster: &Cluster, state: &State) -> Result<(), Box<Unrecovered>> {
         let judge = self.judges.get_or(|| RefCell::new(Judge::new(&self.system, &self.bounds)));
         let mut judge = judge.borrow_mut();
-        judge.judge(cluster.hosts(state), cluster.letters(state))?;
+        judge.judge(cluster.nodes(state), cluster.envelopes(state))?;
         self.rounds.fetch_max(judge.longest(), Ordering::Relaxed);
         Ok(())
     }

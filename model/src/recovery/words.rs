@@ -58,7 +58,7 @@ impl fmt::Display for Unrecovered {
                 OnTheirWay::Lost => "is lost",
             }
         )?;
-        for line in &self.story {
+        for line in &self.trace {
             let indent = if line.starts_with("round ") { "  " } else { "    " };
             writeln!(f, "{indent}{line}")?;
         }

@@ -1,34 +1,34 @@
-//! Machines and messages of fair runs, and the steps between them, each computed once. They are kept apart from those of
+//! Nodes and messages of fair runs, and the steps between them, each computed once. They are kept apart from those of
 //! the search: a fair run goes beyond the search's bounds, and must leave nothing there.
 
-use crate::bounds::{Apply, Bounds};
 use crate::cluster::System;
-use crate::event::NodeEvent;
-use crate::hashed::digest;
-use crate::host::{Ballot, Host, Letter, Recovery};
-use crate::prefix::Command;
+use crate::cluster::bounds::{Apply, Bounds};
+use crate::cluster::event::NodeEvent;
+use crate::cluster::node::{Envelope, Node, Recovery, TermVote};
+use crate::cluster::prefix::Command;
 use crate::properties::SafetySet;
+use crate::search::hashed::digest;
 use figure2_core::{AppendResult, Message, Role};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// The number of a machine.
-pub type HostId = u32;
+/// The number of a node.
+pub type NodeId = u32;
 /// The number of a message.
-pub type LetterId = u32;
+pub type EnvelopeId = u32;
 
-/// What happens to a machine in a fair run.
-pub type Event = NodeEvent<LetterId>;
+/// What happens to a node in a fair run.
+pub type Event = NodeEvent<EnvelopeId>;
 
 /// What comes of an event.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// The machine afterwards.
-    pub host: HostId,
+    /// The node afterwards.
+    pub node: NodeId,
     /// What it sent.
-    pub sent: SmallVec<[LetterId; 4]>,
+    pub sent: SmallVec<[EnvelopeId; 4]>,
     /// Whether its election timer started anew.
     pub restarts_timer: bool,
 }
@@ -41,9 +41,9 @@ pub const NEW_COMMAND: Command = Command(0);
 pub struct World {
     system: System,
     bounds: Bounds,
-    hosts: Numbered<Host>,
-    letters: Numbered<Letter>,
-    steps: HashMap<(HostId, Event), Option<Step>, ahash::RandomState>,
+    nodes: Numbered<Node>,
+    envelopes: Numbered<Envelope>,
+    steps: HashMap<(NodeId, Event), Option<Step>, ahash::RandomState>,
 }
 
 impl World {
@@ -52,18 +52,18 @@ impl World {
         World {
             system: system.clone(),
             bounds: Bounds { apply: Apply::AtOnce, unwritten: 0, ..*bounds },
-            hosts: Numbered::default(),
-            letters: Numbered::default(),
+            nodes: Numbered::default(),
+            envelopes: Numbered::default(),
             steps: HashMap::default(),
         }
     }
 
-    /// How many machines, messages and steps are held.
+    /// How many nodes, messages and steps are held.
     pub fn len(&self) -> usize {
-        self.hosts.all.len() + self.letters.all.len() + self.steps.len()
+        self.nodes.all.len() + self.envelopes.all.len() + self.steps.len()
     }
 
-    /// The rules and the machines.
+    /// The rules and the nodes.
     pub fn system(&self) -> &System {
         &self.system
     }
@@ -73,66 +73,66 @@ impl World {
         &self.bounds
     }
 
-    /// The number of a machine. What only the search's properties look at is left out.
-    pub fn add_host(&mut self, host: &Host) -> HostId {
-        self.hosts.number(Host {
-            ballot: Ballot::default(),
+    /// The number of a node. What only the search's properties look at is left out.
+    pub fn add_node(&mut self, node: &Node) -> NodeId {
+        self.nodes.number(Node {
+            term_vote: TermVote::default(),
             recovery: Recovery::None,
-            breaches: SafetySet::EMPTY,
+            violations: SafetySet::EMPTY,
             installed: false,
-            ..host.clone()
+            ..node.clone()
         })
     }
 
     /// The number of a message.
-    pub fn add_letter(&mut self, letter: &Letter) -> LetterId {
-        self.letters.number(letter.clone())
+    pub fn add_envelope(&mut self, envelope: &Envelope) -> EnvelopeId {
+        self.envelopes.number(envelope.clone())
     }
 
-    /// The machine of a number.
-    pub fn host(&self, id: HostId) -> &Host {
-        self.hosts.get(id)
+    /// The node of a number.
+    pub fn node(&self, id: NodeId) -> &Node {
+        self.nodes.get(id)
     }
 
     /// The message of a number.
-    pub fn letter(&self, id: LetterId) -> &Letter {
-        self.letters.get(id)
+    pub fn envelope(&self, id: EnvelopeId) -> &Envelope {
+        self.envelopes.get(id)
     }
 
-    /// What comes of an event. None when it cannot happen to the machine.
-    pub fn step(&mut self, host: HostId, event: Event) -> Option<Step> {
-        if let Some(known) = self.steps.get(&(host, event)) {
+    /// What comes of an event. None when it cannot happen to the node.
+    pub fn step(&mut self, node: NodeId, event: Event) -> Option<Step> {
+        if let Some(known) = self.steps.get(&(node, event)) {
             return known.clone();
         }
-        let step = self.compute(host, event);
-        self.steps.insert((host, event), step.clone());
+        let step = self.compute(node, event);
+        self.steps.insert((node, event), step.clone());
         step
     }
 
-    fn compute(&mut self, id: HostId, event: Event) -> Option<Step> {
+    fn compute(&mut self, id: NodeId, event: Event) -> Option<Step> {
         let stepper = self.system.stepper(&self.bounds);
         let stepped =
-            stepper.apply_event(self.hosts.get(id), event.map(|letter| self.letters.get(*letter)))?;
-        let sent = stepped.sent.iter().map(|letter| self.add_letter(letter)).collect();
-        Some(Step { host: self.add_host(&stepped.host), sent, restarts_timer: stepped.restarts_timer })
+            stepper.apply_event(self.nodes.get(id), event.map(|envelope| self.envelopes.get(*envelope)))?;
+        let sent = stepped.sent.iter().map(|envelope| self.add_envelope(envelope)).collect();
+        Some(Step { node: self.add_node(&stepped.node), sent, restarts_timer: stepped.restarts_timer })
     }
 }
 
 /// Whether a message is one that a cluster at rest sends: a heartbeat, or the answer that it matches.
-pub fn is_of_rest(letter: &Letter) -> bool {
-    match &letter.message {
+pub fn is_of_rest(envelope: &Envelope) -> bool {
+    match &envelope.message {
         Message::AppendEntries(message) => message.entries.is_empty(),
         Message::AppendEntriesReply(reply) => matches!(reply.result, AppendResult::Success { .. }),
         _ => false,
     }
 }
 
-/// What a machine and the messages from and to it say of it, whatever the servers are called.
-pub fn nameless(host: &Host) -> u64 {
-    let vote = |vote: Option<figure2_core::ServerId>| vote.map(|vote| vote == host.id);
-    let role = host.server.as_ref().map(|server| match server.role() {
+/// What a node and the messages from and to it say of it, whatever the servers are called.
+pub fn nameless(node: &Node) -> u64 {
+    let vote = |vote: Option<figure2_core::ServerId>| vote.map(|vote| vote == node.id);
+    let role = node.server.as_ref().map(|server| match server.role() {
         Role::Follower { leader } => {
-            (0_u8, vec![leader.map_or(0, |leader| 1 + u64::from(leader == host.id))])
+            (0_u8, vec![leader.map_or(0, |leader| 1 + u64::from(leader == node.id))])
         }
         Role::Candidate { votes } => (1, vec![votes.len() as u64]),
         Role::Leader { progress, .. } => {
@@ -141,19 +141,19 @@ pub fn nameless(host: &Host) -> u64 {
             (2, known)
         }
     });
-    let server = host.server.as_ref().map(|server| {
+    let server = node.server.as_ref().map(|server| {
         let persistent = server.persistent();
-        let ballot = (persistent.current_term, vote(persistent.voted_for));
+        let term_vote = (persistent.current_term, vote(persistent.voted_for));
         (
-            ballot,
+            term_vote,
             persistent.log.clone(),
             server.commit_index(),
             server.last_applied(),
             server.offered().cloned(),
         )
     });
-    let disk = (host.disk.current_term, vote(host.disk.voted_for), &host.disk.log);
-    digest(&(role, server, disk, host.unwritten.len(), host.service, &host.answering))
+    let disk = (node.disk.current_term, vote(node.disk.voted_for), &node.disk.log);
+    digest(&(role, server, disk, node.unwritten.len(), node.service, &node.answering))
 }
 
 /// Values with numbers, each value once.

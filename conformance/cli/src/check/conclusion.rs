@@ -1,6 +1,6 @@
 //! What came out of checking some profiles, as all formats tell it.
 
-use crate::story::Account;
+use crate::counterexample::TraceReport;
 use figure2_core::Rule;
 use figure2_model::{Outcome, Profile, Report, Verdict};
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ impl Checked {
 /// A violation, and where its trace was written.
 pub struct Violation {
     /// The steps.
-    pub account: Account,
+    pub report: TraceReport,
     /// The trace file.
     pub file: PathBuf,
 }
@@ -43,7 +43,7 @@ impl Violation {
     #[must_use]
     pub fn of(profile: &Profile, rules: &str, report: &Report, file: PathBuf) -> Option<Violation> {
         let Verdict::Violated(trace) = &report.verdict else { return None };
-        Some(Violation { account: Account::of_violation(profile, rules, trace), file })
+        Some(Violation { report: TraceReport::of_violation(profile, rules, trace), file })
     }
 }
 
@@ -64,7 +64,7 @@ pub fn word(verdict: &Verdict) -> &'static str {
 pub fn sentence(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Holds => "every state within the bounds was visited".to_owned(),
-        Verdict::Violated(trace) => crate::story::names(&trace.broken),
+        Verdict::Violated(trace) => crate::counterexample::names(&trace.broken),
         Verdict::Unrecovered { run, .. } => format!("no recovery: {}", run.stuck),
         Verdict::Vacuous { .. } => {
             format!("every state was visited, and none shows: {}", missing(verdict).join(", "))

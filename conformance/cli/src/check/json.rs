@@ -1,7 +1,7 @@
 //! A check as JSON, for other programs.
 
 use super::conclusion::{Checked, Violation, outcome_word, sentence, word};
-use crate::story::TraceFile;
+use crate::counterexample::TraceFile;
 use figure2_model::{Report, Verdict};
 use serde::Serialize;
 
@@ -74,7 +74,7 @@ pub fn json(checked: &Checked, violations: &[Violation]) -> anyhow::Result<Strin
 }
 
 fn result(report: &Report, violations: &[Violation]) -> ProfileResult {
-    let violation = violations.iter().find(|violation| violation.account.profile == report.profile);
+    let violation = violations.iter().find(|violation| violation.report.profile == report.profile);
     ProfileResult {
         profile: report.profile.clone(),
         bounds: report.bounds.to_string(),
@@ -101,12 +101,12 @@ fn result(report: &Report, violations: &[Violation]) -> ProfileResult {
             states_judged: recovered.judged,
             most_rounds: recovered.rounds,
             unrecovered: match &report.verdict {
-                Verdict::Unrecovered { run, .. } => Some(run.story.clone()),
+                Verdict::Unrecovered { run, .. } => Some(run.trace.clone()),
                 _ => None,
             },
         }),
         trace_file: violation.map(|violation| violation.file.display().to_string()),
-        trace: violation.map(|violation| TraceFile::of(&violation.account)),
+        trace: violation.map(|violation| TraceFile::of(&violation.report)),
     }
 }
 

@@ -13,7 +13,7 @@ pub fn junit(checked: &Checked, violations: &[Violation], is_whole: bool) -> any
     let mut document = quick_junit::Report::new("figure2 check");
     for report in &checked.reports {
         let profile = profiles().into_iter().find(|profile| profile.name == report.profile);
-        let violation = violations.iter().find(|violation| violation.account.profile == report.profile);
+        let violation = violations.iter().find(|violation| violation.report.profile == report.profile);
         document.add_test_suite(suite(report, profile.as_ref(), violation));
     }
     if is_whole {
@@ -69,9 +69,9 @@ fn status(outcome: Outcome, report: &Report, violation: Option<&Violation>) -> T
         }
         Outcome::Broken => {
             let mut status = told(NonSuccessKind::Failure, sentence(&report.verdict));
-            if let Some(Violation { account, file }) = violation {
-                let (length, story) = (account.length(), &account.story);
-                status.set_description(format!("{length}; figure2 replay {}\n\n{story}", file.display()));
+            if let Some(Violation { report, file }) = violation {
+                let (length, trace) = (report.length(), &report.trace);
+                status.set_description(format!("{length}; figure2 replay {}\n\n{trace}", file.display()));
             }
             status
         }

@@ -2,7 +2,7 @@
 
 use super::conclusion::{Checked, Violation, sentence, word};
 use super::text::grouped;
-use crate::story::mermaid;
+use crate::counterexample::mermaid;
 use figure2_model::{Report, Verdict};
 use std::fmt::Write as _;
 
@@ -35,16 +35,16 @@ pub fn markdown(checked: &Checked, violations: &[Violation]) -> String {
             );
         }
     }
-    for Violation { account, file } in violations {
+    for Violation { report, file } in violations {
         let _ = write!(
             text,
             "\n### {}\n\n{}  \n{}; `figure2 replay {}`\n\n```mermaid\n{}```\n\n<details><summary>Step by step</summary>\n\n```text\n{}```\n\n</details>\n",
-            account.headline(),
-            account.setting(),
-            account.length(),
+            report.headline(),
+            report.setting(),
+            report.length(),
             file.display(),
-            mermaid(account),
-            account.story
+            mermaid(report),
+            report.trace
         );
     }
     text

@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 const SELDOM: Duration = Duration::from_secs(10);
 
 /// Tells on stderr how a search is getting on: in place on a terminal, else a line now and then.
-pub struct Teller<'a> {
+pub struct ProgressReporter<'a> {
     name: &'a str,
     in_place: bool,
     told: Instant,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> ProgressReporter<'a> {
     /// For the search of a profile.
     pub fn new(name: &'a str) -> Self {
-        Teller { name, in_place: stderr().is_terminal(), told: Instant::now() }
+        ProgressReporter { name, in_place: stderr().is_terminal(), told: Instant::now() }
     }
 
     /// Tells, if it is time to.

@@ -3,14 +3,14 @@
 //! A search that was not finished is a failed invocation, which is how SARIF says that silence means nothing.
 
 use super::conclusion::{Checked, Violation, sentence};
-use crate::story::TraceFile;
+use crate::counterexample::TraceFile;
 use figure2_model::{Report, Safety, Verdict};
 use serde::Serialize;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// Where a profile says what a search of it must have seen.
-const PROFILES: &str = "model/src/profiles.rs";
+const PROFILES: &str = "model/src/profiles/mod.rs";
 
 /// The rule of a search that did not reach what it is there to check.
 const VACUOUS: &str = "vacuous-check";
@@ -187,16 +187,16 @@ fn notification(report: &Report) -> Option<Notification> {
 }
 
 fn findings(violation: &Violation) -> anyhow::Result<Vec<Finding>> {
-    let Violation { account, file } = violation;
+    let Violation { report, file } = violation;
     let uri = uri(&file.display().to_string());
-    let lines = TraceFile::of(account).lines_of_steps()?;
+    let lines = TraceFile::of(report).lines_of_steps()?;
     let broken_at = lines.last().copied().unwrap_or(1);
     let of_property = |safety: &Safety| {
-        let steps = (1..).zip(&account.story.steps).zip(&lines).map(|((number, step), line)| FlowLocation {
+        let steps = (1..).zip(&report.trace.steps).zip(&lines).map(|((number, step), line)| FlowLocation {
             location: at(&uri, *line, Some(format!("{number}. {}", step.label))),
         });
-        let length = account.length();
-        let message = format!("{} is broken in profile {} ({length})", safety.name(), account.profile);
+        let length = report.length();
+        let message = format!("{} is broken in profile {} ({length})", safety.name(), report.profile);
         Finding {
             rule_id: id(*safety),
             level: "error",
@@ -205,7 +205,7 @@ fn findings(violation: &Violation) -> anyhow::Result<Vec<Finding>> {
             code_flows: vec![CodeFlow { thread_flows: [ThreadFlow { locations: steps.collect() }] }],
         }
     };
-    Ok(account.breaks.iter().map(of_property).collect())
+    Ok(report.breaks.iter().map(of_property).collect())
 }
 
 fn vacuous_finding(report: &Report) -> Option<Finding> {

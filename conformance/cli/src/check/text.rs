@@ -1,9 +1,9 @@
 //! A check in words, as a person reads it.
 
 use super::conclusion::{Checked, missing};
-use crate::story::{diagram, names};
+use crate::counterexample::{diagram, names};
 use figure2_core::Rule;
-use figure2_model::{Outcome, Profile, Recovered, Report, Share, Trace, Unfinished, Verdict};
+use figure2_model::{Counterexample, Outcome, Profile, Recovered, Report, Share, Unfinished, Verdict};
 use std::time::Duration;
 
 /// Width of the names of what a report tells.
@@ -118,17 +118,17 @@ fn verdict(verdict: &Verdict) -> String {
 }
 
 /// A violation step by step, then as a diagram.
-fn trace(trace: &Trace) -> String {
+fn trace(trace: &Counterexample) -> String {
     let kind = if trace.is_shortest {
         "the shortest there is"
     } else {
         "not known to be the shortest: the search for that was too large"
     };
-    let mut text = format!("\n  {} steps, {kind}:\n", trace.story.steps.len());
+    let mut text = format!("\n  {} steps, {kind}:\n", trace.trace.steps.len());
     for line in trace.to_string().lines() {
         text.push_str(&format!("    {line}\n"));
     }
-    text + "\n" + &diagram(&trace.story)
+    text + "\n" + &diagram(&trace.trace)
 }
 
 /// How often each rule fired, in all searches together.

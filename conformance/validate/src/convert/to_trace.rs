@@ -296,7 +296,7 @@ impl ToTrace for Config {
             max_retained_bytes,
         } = self;
         v1::Config {
-            servers: servers,
+            servers,
             max_entries_per_message,
             max_message_bytes,
             max_in_flight_bytes,

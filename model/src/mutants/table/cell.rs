@@ -1,13 +1,13 @@
 //! A place in the table: what is explored there, and how.
 
 use super::file::{Line, Said};
-use crate::check::{CheckError, CheckOptions, search};
 use crate::cluster::{Cluster, System};
 use crate::mutants::{Case, Expected, Kind, Mutant, cases, mutants};
 use crate::profiles::{Profile, profiles};
 use crate::properties::Safety;
 use crate::recovery::Share;
-use crate::report::{Outcome, Report, Unfinished, Verdict};
+use crate::search::check::{CheckError, CheckOptions, search};
+use crate::search::report::{Outcome, Report, Unfinished, Verdict};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -127,7 +127,7 @@ impl Cell {
         self.search(figure2, effort).map(|(line, _)| line)
     }
 
-    /// The rules and the machines.
+    /// The rules and the nodes.
     pub(super) fn system(&self) -> System {
         match &self.subject {
             Subject::Figure2 => System::default(),

@@ -9,10 +9,10 @@
 
 use super::cell::{Cell, Effort};
 use super::file::{Line, Said};
-use crate::check::CheckError;
+use crate::cluster::step::{Stepped, Stepper};
 use crate::cluster::{Cluster, System};
-use crate::machine::{Stepped, Stepper};
-use crate::tables::{Step, Tried};
+use crate::search::check::CheckError;
+use crate::search::tables::{Step, Tried};
 use figure2_core::{Rule, ServerId};
 
 /// A profile that was explored under the rules of Figure 2, with all that was tried on its nodes.
@@ -31,7 +31,7 @@ impl Reference {
         let (line, cluster) = cell.search(None, effort)?;
         let mut cluster = cluster.ok_or(CheckError::NoThreads)?;
         let tried = match line.said {
-            Said::Right => cluster.tables_mut().map(crate::tables::Tables::tried).unwrap_or_default(),
+            Said::Right => cluster.tables_mut().map(crate::search::tables::Tables::tried).unwrap_or_default(),
             _ => Vec::new(),
         };
         Ok(Reference { line, cluster, tried })
@@ -63,8 +63,9 @@ impl Reference {
     /// Whether the same comes of an event.
     fn comes_of(&self, stepper: &Stepper<'_>, tried: &Tried) -> bool {
         let tables = self.cluster.tables();
-        let before = &tables.host(tried.host).content;
-        let stepped = stepper.apply_event(before, tried.event.map(|letter| self.cluster.letter(*letter)));
+        let before = &tables.node(tried.node).content;
+        let stepped =
+            stepper.apply_event(before, tried.event.map(|envelope| self.cluster.envelope(*envelope)));
         match (stepped, tried.step) {
             (None, None) => true,
             (Some(stepped), Some(step)) => self.is_step(&stepped, tables.step(step)),
@@ -75,8 +76,8 @@ impl Reference {
     /// Whether it is the same step, but for the rules that fired: of these the search only asks whether a server was
     /// elected, and whether it took a command.
     fn is_step(&self, stepped: &Stepped, step: &Step) -> bool {
-        let sent = step.sent.iter().map(|letter| self.cluster.letter(*letter));
-        stepped.host == self.cluster.tables().host(step.host).content
+        let sent = step.sent.iter().map(|envelope| self.cluster.envelope(*envelope));
+        stepped.node == self.cluster.tables().node(step.node).content
             && stepped.sent.iter().eq(sent)
             && [Rule::L1, Rule::L2]
                 .iter()

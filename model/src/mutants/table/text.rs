@@ -24,7 +24,7 @@ changed is done anew:
 ```sh
 cargo figure2 mutants table                  # judges the table
 cargo figure2 mutants table --run            # explores what is missing or outdated; goes on where it was stopped
-cargo figure2 mutants table --run --shard 1/4 --file part1.txt   # a quarter of it, on another machine, ...
+cargo figure2 mutants table --run --shard 1/4 --file part1.txt   # a quarter of it, on another node, ...
 cargo figure2 mutants table --merge part1.txt --merge part2.txt  # ... and all of them together
 cargo figure2 mutants table --sample 7 --minutes 3   # repeats what it says in some places, drawn by a seed
 ```

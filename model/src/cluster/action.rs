@@ -1,0 +1,112 @@
+//! What can happen in a state of the cluster.
+
+use crate::cluster::Cluster;
+use crate::cluster::bounds::{Apply, Sending};
+use crate::cluster::event::{LocalEvent, NodeEvent};
+use crate::cluster::node::Node;
+use crate::cluster::prefix::{Command, Prefix};
+use crate::cluster::state::{State, Used};
+use figure2_core::{Index, Role, Server, ServerId, Term};
+
+/// Something that can happen in the cluster. Messages are named by their position in the network of the state before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// A message arrives.
+    Deliver(u8),
+    /// A message arrives, and a copy of it is still on its way.
+    Duplicate(u8),
+    /// A message is lost.
+    Drop(u8),
+    /// Something else happens to a node.
+    Node(ServerId, LocalEvent),
+}
+
+/// Whether a leader's election timer has anything to say: without a write of its own under way, it says nothing.
+fn is_writing(server: &Server<Command, Prefix>) -> bool {
+    let own = server.progress_of(server.id()).map(|own| own.match_index);
+    own.is_some_and(|own| own < server.log().last_index())
+}
+
+impl Cluster {
+    /// What can happen in a state, but for what [`act`](Self::act) refuses.
+    pub(crate) fn possible(&self, state: &State, actions: &mut Vec<Action>) {
+        self.network_actions(state, actions);
+        for node in self.nodes(state) {
+            match &node.server {
+                Some(server) => self.node_actions(state.used, node, server, actions),
+                None => actions.push(Action::Node(node.id, NodeEvent::Restart)),
+            }
+        }
+    }
+
+    /// What can happen to a node that is up, but for messages.
+    fn node_actions(
+        &self,
+        used: Used,
+        node: &Node,
+        server: &Server<Command, Prefix>,
+        actions: &mut Vec<Action>,
+    ) {
+        let bounds = &self.bounds;
+        let mut add = |event| actions.push(Action::Node(node.id, event));
+        if server.is_leader() {
+            if used.client_requests < bounds.client_requests {
+                add(NodeEvent::ClientRequest(Command(used.client_requests.saturating_add(1))));
+            }
+            add(NodeEvent::HeartbeatTimeout);
+            if bounds.sending == Sending::Separately {
+                if server.has_entries_to_send() {
+                    add(NodeEvent::Replicate);
+                }
+                if server.commit_index() > Index::ZERO {
+                    add(NodeEvent::SendCommit);
+                }
+            }
+            if is_writing(server) {
+                add(NodeEvent::ElectionTimeout);
+            }
+        } else {
+            if server.current_term() < Term(u64::from(bounds.terms)) {
+                add(NodeEvent::ElectionTimeout);
+            }
+            if matches!(server.role(), Role::Candidate { .. }) {
+                add(NodeEvent::HeartbeatTimeout);
+            }
+        }
+        let unwritten = u8::try_from(node.unwritten.len()).unwrap_or(u8::MAX);
+        (1..=unwritten).for_each(|steps| add(NodeEvent::Write(steps)));
+        if unwritten > 0 && used.failed_writes < bounds.failed_writes {
+            add(NodeEvent::FailWrite);
+        }
+        if used.crashes < bounds.crashes {
+            (0..=unwritten).for_each(|kept| add(NodeEvent::Crash(kept)));
+            if unwritten > 0 {
+                add(NodeEvent::TornCrash);
+            }
+        }
+        if bounds.apply == Apply::Separately {
+            if node.answering.is_some() {
+                add(NodeEvent::AnswerSnapshot);
+            } else {
+                add(NodeEvent::Apply);
+                if used.snapshots < bounds.snapshots {
+                    add(NodeEvent::TakeSnapshot);
+                }
+            }
+        }
+    }
+
+    fn network_actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let may_lose = self.bounds.losses.allows(state.used.losses);
+        let may_duplicate = self.bounds.duplications.allows(state.used.duplications);
+        for position in (0u8..).take(state.network.envelopes().len()) {
+            actions.push(Action::Deliver(position));
+            if may_duplicate {
+                actions.push(Action::Duplicate(position));
+            }
+            if may_lose {
+                actions.push(Action::Drop(position));
+            }
+        }
+    }
+}

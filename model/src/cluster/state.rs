@@ -1,0 +1,138 @@
+//! The state of the cluster, as the search keeps it: numbers of what the [`Tables`](crate::search::tables::Tables) hold.
+
+use crate::cluster::event::NodeEvent;
+use crate::cluster::history::History;
+use crate::cluster::node::{Envelope, Node};
+use crate::search::intern::Id;
+use crate::search::symmetry::Interned;
+use smallvec::SmallVec;
+use std::hash::{Hash, Hasher};
+
+/// The number of a node: whose it is, and all that is on it.
+pub type NodeId = Id<Interned<Node>>;
+/// The number of a message with its addresses.
+pub type EnvelopeId = Id<Interned<Envelope>>;
+/// The number of a history.
+pub type HistoryId = Id<Interned<History>>;
+
+/// The whole cluster at one moment.
+#[derive(Debug, PartialEq, Eq)]
+pub struct State {
+    /// The nodes, by server id.
+    pub(crate) nodes: SmallVec<[NodeId; 5]>,
+    /// The messages on their way.
+    pub(crate) network: Network,
+    /// What happened and must not be contradicted later.
+    pub(crate) history: HistoryId,
+    /// How much of the bounds is used up.
+    pub(crate) used: Used,
+    /// The hash of all of it; the same for states that are taken for one.
+    pub(crate) key: u64,
+}
+
+// By hand, for the numbers are copied as a block, which a derived `Clone` does not do; it is a tenth of a search.
+impl Clone for State {
+    fn clone(&self) -> Self {
+        State { nodes: SmallVec::from_slice(&self.nodes), network: self.network.clone(), ..*self }
+    }
+}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.key);
+    }
+}
+
+/// How often what bounds limit has happened. What is unlimited is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Used {
+    /// Client requests that a leader accepted.
+    pub client_requests: u8,
+    /// Crashes.
+    pub crashes: u8,
+    /// Writes that failed.
+    pub failed_writes: u8,
+    /// Losses.
+    pub losses: u8,
+    /// Duplications.
+    pub duplications: u8,
+    /// Snapshots taken.
+    pub snapshots: u8,
+}
+
+impl Used {
+    /// Counts an event, if its kind is bounded.
+    pub(crate) fn count<M>(&mut self, event: &NodeEvent<M>) {
+        let counter = match event {
+            NodeEvent::ClientRequest(_) => &mut self.client_requests,
+            NodeEvent::Crash(_) | NodeEvent::TornCrash => &mut self.crashes,
+            NodeEvent::FailWrite => &mut self.failed_writes,
+            NodeEvent::TakeSnapshot => &mut self.snapshots,
+            _ => return,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    /// All counters in one number.
+    pub(crate) fn packed(self) -> u64 {
+        let Used { client_requests, crashes, failed_writes, losses, duplications, snapshots } = self;
+        u64::from_le_bytes([client_requests, crashes, failed_writes, losses, duplications, snapshots, 0, 0])
+    }
+}
+
+/// The messages on their way: a set.
+///
+/// A set and not a multiset: two equal messages on their way differ from one only in that both can be delivered, and
+/// one that is delivered with a copy left behind does the same. Any message may be delivered at any time, so order
+/// is arbitrary already. They are kept in an order of their contents, so that a position means the same in every run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Network(SmallVec<[EnvelopeId; 6]>);
+
+impl Clone for Network {
+    fn clone(&self) -> Self {
+        Network(SmallVec::from_slice(&self.0))
+    }
+}
+
+impl Network {
+    /// The messages.
+    pub fn envelopes(&self) -> &[EnvelopeId] {
+        &self.0
+    }
+
+    /// The message at a position.
+    pub fn envelope(&self, position: u8) -> Option<EnvelopeId> {
+        self.0.get(usize::from(position)).copied()
+    }
+
+    /// How many messages are on their way once these are, too.
+    pub fn with(&self, sent: &[EnvelopeId]) -> usize {
+        let is_new = |(place, envelope): &(usize, &EnvelopeId)| {
+            !self.0.contains(envelope) && !sent.iter().take(*place).any(|earlier| earlier == *envelope)
+        };
+        self.0.len() + sent.iter().enumerate().filter(is_new).count()
+    }
+
+    /// Puts a message on its way, unless it is. `order` tells where among the others it belongs.
+    pub fn insert<K: Ord>(&mut self, envelope: EnvelopeId, order: impl Fn(EnvelopeId) -> K) {
+        if !self.0.contains(&envelope) {
+            let rank = order(envelope);
+            // Few are on their way: a search from the front is the shortest.
+            let place = self.0.iter().position(|other| order(*other) > rank).unwrap_or(self.0.len());
+            self.0.insert(place, envelope);
+        }
+    }
+
+    /// Takes the message at a position out.
+    pub fn remove(&mut self, position: u8) {
+        let position = usize::from(position);
+        if position < self.0.len() {
+            self.0.remove(position);
+        }
+    }
+
+    /// Takes all messages out.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}

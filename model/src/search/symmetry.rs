@@ -1,0 +1,365 @@
+//! Symmetry among servers. States that differ only in the servers' names behave alike, so one of them is enough: all
+//! of them get the same key, and the search takes them for one.
+//!
+//! The key is canonical exactly, and by construction. A server's *weight* in a state is a number that does not depend on
+//! names: each part of the state adds what it says of the server, whatever the others are called. The key is a sum, over
+//! all renamings that put the servers in the order of their weights, of a hash of the state under each. A renamed state
+//! has the same weights under the new names, so the same states come of those renamings, and the sum is the same. Mostly
+//! no two weights are equal, and there is one summand; where some are, all orders among these servers count, so that
+//! nothing depends on the names that they happened to have. (A representative that sorts by some fields, as
+//! stateright's `RewritePlan` does, is not canonical: ties keep the order in which they were.) The states themselves are
+//! not renamed, so paths need no translation.
+//!
+//! What a part adds to the weights, and its hash under each renaming, are computed once, when the part first comes
+//! up.
+
+use crate::cluster::history::History;
+use crate::cluster::node::{Envelope, Node};
+use crate::properties::SafetySet;
+use crate::properties::invariants;
+use crate::search::hashed::{digest, mix};
+use figure2_core::ServerId;
+use smallvec::SmallVec;
+use std::hash::Hash;
+
+/// The most servers of a cluster.
+const MOST_SERVERS: usize = 5;
+
+/// New ids by old id.
+pub type Names = SmallVec<[ServerId; MOST_SERVERS]>;
+
+/// Something that names servers.
+pub trait Named: Hash + Eq + Sized {
+    /// The same under other names.
+    #[must_use]
+    fn under(&self, names: &[ServerId]) -> Self;
+    /// The properties that it breaks by itself.
+    fn broken(&self) -> SafetySet;
+}
+
+impl Named for Node {
+    fn under(&self, names: &[ServerId]) -> Self {
+        self.renamed(names)
+    }
+
+    fn broken(&self) -> SafetySet {
+        invariants::of_node(self)
+    }
+}
+
+impl Named for Envelope {
+    fn under(&self, names: &[ServerId]) -> Self {
+        self.renamed(names)
+    }
+
+    fn broken(&self) -> SafetySet {
+        SafetySet::EMPTY
+    }
+}
+
+impl Named for History {
+    fn under(&self, names: &[ServerId]) -> Self {
+        self.renamed(names)
+    }
+
+    fn broken(&self) -> SafetySet {
+        invariants::of_history(self)
+    }
+}
+
+/// A part of a state, with what was computed of it when it first came up.
+#[derive(Debug)]
+pub struct Interned<T> {
+    /// The part.
+    pub content: T,
+    /// The properties that it breaks by itself.
+    pub broken: SafetySet,
+    hashes: Hashes,
+}
+
+/// What keys are put together from.
+#[derive(Debug)]
+struct Hashes {
+    /// What the part adds to each server's weight, by id: a sum over all renamings that give the server the first name.
+    weights: [u64; MOST_SERVERS],
+    /// The hash under each renaming, the first of which leaves all names as they are.
+    renamed: SmallVec<[u64; 6]>,
+}
+
+impl<T: Named> Interned<T> {
+    /// The part with what is computed of it.
+    pub fn new(content: T, renamings: &Renamings) -> Interned<T> {
+        let renamed: SmallVec<[u64; 6]> =
+            renamings.all().map(|names| digest(&content.under(names))).collect();
+        let mut weights = [0_u64; MOST_SERVERS];
+        for (names, hash) in renamings.all().zip(&renamed) {
+            let first = names.iter().position(|name| *name == ServerId(0));
+            if let Some(sum) = first.and_then(|first| weights.get_mut(first)) {
+                *sum = sum.wrapping_add(mix(*hash));
+            }
+        }
+        Interned { broken: content.broken(), content, hashes: Hashes { weights, renamed } }
+    }
+
+    /// The hash of the part as it is.
+    pub fn digest(&self) -> u64 {
+        self.hashes.under(0)
+    }
+}
+
+impl Hashes {
+    fn under(&self, renaming: usize) -> u64 {
+        self.renamed.get(renaming).copied().unwrap_or_default()
+    }
+}
+
+/// A state's parts, of which its key is made.
+pub struct Parts<'a> {
+    hashes: SmallVec<[&'a Hashes; 16]>,
+    rest: u64,
+}
+
+impl<'a> Parts<'a> {
+    /// None yet; `rest` is the hash of what names nobody.
+    pub fn new(rest: u64) -> Parts<'a> {
+        Parts { hashes: SmallVec::new(), rest: mix(rest) }
+    }
+
+    /// Adds a part.
+    pub fn add<T>(&mut self, interned: &'a Interned<T>) {
+        self.hashes.push(&interned.hashes);
+    }
+
+    /// The hash of the state under a renaming.
+    fn under(&self, renaming: usize) -> u64 {
+        let sum = self.hashes.iter().fold(self.rest, |sum, part| sum.wrapping_add(part.under(renaming)));
+        mix(sum)
+    }
+
+    /// The key of the state alone.
+    pub fn key(&self) -> u64 {
+        self.under(0)
+    }
+
+    /// The key that the state shares with all its renamings.
+    pub fn symmetric_key(&self, renamings: &Renamings) -> u64 {
+        let mut weights = [0_u64; MOST_SERVERS];
+        for part in &self.hashes {
+            for (weight, more) in weights.iter_mut().zip(&part.weights) {
+                *weight = weight.wrapping_add(*more);
+            }
+        }
+        let weights = weights.get(..renamings.servers()).unwrap_or(&weights);
+        let numbers = renamings.in_order_of(weights).iter();
+        numbers.fold(0, |sum, number| sum.wrapping_add(self.under(usize::from(*number))))
+    }
+}
+
+/// All renamings of a number of servers, and which of them put the servers into a given order.
+pub struct Renamings {
+    names: Vec<Names>,
+    /// The numbers of the renamings for each order, by the order's [`code`].
+    of_order: Vec<SmallVec<[u8; 6]>>,
+}
+
+impl Renamings {
+    /// All renamings of that many servers; the first leaves all names as they are.
+    pub fn of(servers: u8) -> Renamings {
+        let names = renamings(servers);
+        let mut of_order = vec![SmallVec::new(); usize::from(servers).pow(u32::from(servers))];
+        let servers = usize::from(servers);
+        for (number, names) in (0..).zip(&names) {
+            // Each way to let neighbours be equal: bit i is set where the servers with the new names i and i + 1 are.
+            for equal in 0..1_usize << servers.saturating_sub(1) {
+                let first_equal =
+                    |name: usize| (1..=name).rev().find(|i| equal >> (i - 1) & 1 == 0).unwrap_or(0);
+                let places = names.iter().map(|name| first_equal(usize::from(name.0)));
+                if let Some(numbers) = of_order.get_mut(code(servers, places)) {
+                    numbers.push(number);
+                }
+            }
+        }
+        Renamings { names, of_order }
+    }
+
+    fn servers(&self) -> usize {
+        self.names.first().map_or(0, SmallVec::len)
+    }
+
+    /// Each of them.
+    pub fn all(&self) -> impl Iterator<Item = &Names> {
+        self.names.iter()
+    }
+
+    /// The numbers of those that put the servers in the order of their weights.
+    fn in_order_of(&self, weights: &[u64]) -> &[u8] {
+        let place = |weight: &u64| weights.iter().filter(|other| *other < weight).count();
+        self.of_order.get(code(weights.len(), weights.iter().map(place))).map_or(&[], SmallVec::as_slice)
+    }
+}
+
+/// A number for an order of servers in which some may be equal: the place of each is the number of those before it.
+fn code(servers: usize, places: impl Iterator<Item = usize>) -> usize {
+    places.fold(0, |code, place| code * servers + place)
+}
+
+/// All renamings of that many servers; the first leaves all names as they are.
+fn renamings(servers: u8) -> Vec<Names> {
+    let mut all = vec![Names::new()];
+    for _ in 0..servers {
+        let mut longer = Vec::new();
+        for names in &all {
+            for id in (0..servers).map(ServerId).filter(|id| !names.contains(id)) {
+                let mut names = names.clone();
+                names.push(id);
+                longer.push(names);
+            }
+        }
+        all = longer;
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::bounds::{Apply, Bounds, Budget};
+    use crate::cluster::state::{Network, State};
+    use crate::cluster::{Cluster, System};
+    use crate::search::search_state::SearchState;
+    use stateright::Model;
+    use std::collections::{HashMap, HashSet};
+    use std::sync::Arc;
+
+    /// A space in which writes lag, so that everything that names servers comes up.
+    const BOUNDS: Bounds = Bounds {
+        servers: 3,
+        terms: 1,
+        client_requests: 1,
+        crashes: 1,
+        unwritten: 1,
+        failed_writes: 0,
+        losses: Budget::Unlimited,
+        duplications: Budget::AtMost(0),
+        snapshots: 0,
+        in_flight: 2,
+        entries_per_message: 1,
+        sending: crate::cluster::bounds::Sending::AtOnce,
+        limits: crate::cluster::bounds::Limits::NONE,
+        apply: Apply::AtOnce,
+        clients: true,
+    };
+
+    fn renamed(cluster: &Cluster, state: &State, names: &[ServerId]) -> State {
+        let tables = cluster.tables();
+        let mut nodes = state.nodes.clone();
+        for node in cluster.nodes(state) {
+            let node = node.under(names);
+            let place = usize::from(node.id.0);
+            nodes[place] = tables.intern_node(node);
+        }
+        let mut network = Network::default();
+        for envelope in cluster.envelopes(state) {
+            let envelope = tables.intern_envelope(envelope.under(names));
+            network.insert(envelope, |envelope| tables.envelope(envelope).digest());
+        }
+        let history = tables.intern_history(tables.history(state.history).content.under(names));
+        let mut renamed = State { nodes, network, history, used: state.used, key: 0 };
+        renamed.key = tables.key(&renamed, true);
+        renamed
+    }
+
+    /// The states of the space, told apart by their whole content: all of them, or some when there are that many.
+    fn reachable(cluster: &Cluster, enough: usize) -> HashSet<State> {
+        let mut seen: HashSet<State> = cluster.init_states().into_iter().collect();
+        let mut pending: Vec<State> = seen.iter().cloned().collect();
+        while let Some(state) = pending.pop()
+            && seen.len() < enough
+        {
+            for (_, next) in cluster.next_steps(&state) {
+                if seen.insert(next.clone()) {
+                    pending.push(next);
+                }
+            }
+        }
+        seen
+    }
+
+    /// How many keys some states of the space have, each of which stands for renamings of one state alone; and how
+    /// many states these are.
+    fn keys_and_states(bounds: Bounds, enough: usize) -> (usize, usize) {
+        let cluster =
+            Cluster::new(&System::default(), bounds, Arc::new(SearchState::new(None))).with_symmetry(true);
+        let all_names = renamings(bounds.servers);
+        let mut first_of_key: HashMap<u64, State> = HashMap::new();
+        let states = reachable(&cluster, enough);
+        for state in states.iter().filter(|state| **state != *cluster.start()) {
+            let all: Vec<State> = all_names.iter().map(|names| renamed(&cluster, state, names)).collect();
+            assert!(all.iter().all(|renamed| renamed.key == state.key), "{}", cluster.describe(state));
+            let first = first_of_key.entry(state.key).or_insert_with(|| state.clone());
+            assert!(all.contains(first), "one key, but no renaming:\n{first:?}\n{state:?}");
+        }
+        (first_of_key.len(), states.len())
+    }
+
+    #[test]
+    fn states_have_the_same_key_exactly_when_one_is_the_other_renamed() {
+        let (keys, states) = keys_and_states(BOUNDS, usize::MAX);
+        assert!(keys * 5 < states, "{keys} of {states}");
+        for servers in [4, 5] {
+            let bounds = Bounds { servers, in_flight: 4, ..BOUNDS };
+            let (keys, states) = keys_and_states(bounds, 400);
+            assert!(keys > 50 && states >= 400, "{keys} of {states}");
+        }
+    }
+
+    /// The keys, without names, of all states that follow one.
+    fn followers(cluster: &Cluster, state: &State) -> Vec<u64> {
+        let mut keys: Vec<u64> =
+            cluster.next_steps(state).iter().map(|(_, next)| cluster.tables().key(next, true)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// The kill table explores mutants with symmetry, but for those that do not treat all ids alike. Which these are is
+    /// found out here: from a state whose servers are renamed the same must follow, renamed.
+    #[test]
+    fn all_mutants_but_those_that_say_so_treat_all_ids_alike() {
+        for case in crate::mutants::cases() {
+            let Ok(cluster) = case.profile().cluster(case.system()) else { panic!("{}", case.id()) };
+            let all_names = renamings(case.profile().bounds.servers);
+            let sampled = if all_names.len() > 6 { 40 } else { 250 };
+            let treats_alike = reachable(&cluster, sampled).iter().all(|state| {
+                let expected = followers(&cluster, state);
+                let mut names = all_names.iter().skip(1).step_by(1 + all_names.len() / 12);
+                names.all(|names| followers(&cluster, &renamed(&cluster, state, names)) == expected)
+            });
+            assert_eq!(treats_alike, case.is_symmetric(), "{}", case.id());
+        }
+    }
+
+    #[test]
+    fn the_renamings_in_the_order_of_the_weights_are_all_that_do_not_turn_two_round() {
+        let renamings = Renamings::of(4);
+        for weights in (0..256).map(|n: u64| [n % 4, n / 4 % 4, n / 16 % 4, n / 64]) {
+            let keeps = |names: &Names| {
+                let before =
+                    |one: usize, other: usize| weights[one] >= weights[other] || names[one] < names[other];
+                (0..4).all(|one| (0..4).all(|other| before(one, other)))
+            };
+            let expected: Vec<u8> =
+                (0..).zip(renamings.all()).filter(|(_, names)| keeps(names)).map(|(n, _)| n).collect();
+            assert!(!expected.is_empty());
+            assert_eq!(renamings.in_order_of(&weights), expected, "{weights:?}");
+        }
+    }
+
+    #[test]
+    fn every_renaming_is_there_once_and_the_first_changes_nothing() {
+        let names: HashSet<Names> = renamings(4).into_iter().collect();
+        assert_eq!(names.len(), 24);
+        let first: Vec<ServerId> = (0..4).map(ServerId).collect();
+        assert_eq!(renamings(4)[0].to_vec(), first);
+    }
+}

@@ -1,0 +1,244 @@
+//! All parts of all states of a cluster, and the steps between them, each computed once.
+
+use crate::cluster::clients::Clients;
+use crate::cluster::event::NodeEvent;
+use crate::cluster::history::History;
+use crate::cluster::node::{Envelope, Node};
+use crate::cluster::prefix::{Command, Prefix};
+use crate::cluster::state::{EnvelopeId, HistoryId, NodeId, State};
+use crate::properties::SafetySet;
+use crate::properties::invariants::{self, CommitCheck};
+use crate::search::hashed::digest;
+use crate::search::intern::{Id, Interner};
+use crate::search::memo::{Cache, Memo, key_parts, memo_key};
+use crate::search::symmetry::{Interned, Named, Parts, Renamings};
+use figure2_core::{Index, RuleSet};
+use smallvec::SmallVec;
+use std::cell::RefCell;
+use thread_local::ThreadLocal;
+
+/// An event that was tried on a node, and what came of it: none where it cannot happen to the node.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried {
+    /// The node before.
+    pub node: NodeId,
+    /// The event.
+    pub event: NodeEvent<EnvelopeId>,
+    /// The step.
+    pub step: Option<StepId>,
+}
+
+/// What comes of an event.
+#[derive(Debug)]
+pub struct Step {
+    /// The node afterwards.
+    pub node: NodeId,
+    /// What it sent.
+    pub sent: SmallVec<[EnvelopeId; 4]>,
+    /// The rules that fired.
+    pub rules: RuleSet,
+    /// Whether the server won an election.
+    pub elected: bool,
+    /// The server's commit_index afterwards; 0 when it is down.
+    pub commit_index: Index,
+    /// The command that the server took from a client.
+    pub took: Option<Command>,
+    /// What its service had applied before.
+    pub had_applied: Prefix,
+    /// Whether a client could notice anything.
+    pub concerns_clients: bool,
+}
+
+/// The number of a step.
+#[derive(Clone, Copy, Debug)]
+pub struct StepId(u32);
+
+/// No step: the event cannot happen to the node.
+const IMPOSSIBLE: u32 = u32::MAX;
+
+/// The parts and the steps. They are only ever added; searches of one cluster share them.
+pub struct Tables {
+    renamings: Renamings,
+    nodes: Interner<Interned<Node>>,
+    envelopes: Interner<Interned<Envelope>>,
+    histories: Interner<Interned<History>>,
+    steps: boxcar::Vec<Step>,
+    memos: ThreadLocal<RefCell<Memo>>,
+}
+
+impl Tables {
+    /// For a cluster of that many servers.
+    pub fn new(servers: u8) -> Tables {
+        Tables {
+            renamings: Renamings::of(servers),
+            nodes: Interner::default(),
+            envelopes: Interner::default(),
+            histories: Interner::default(),
+            steps: boxcar::Vec::new(),
+            memos: ThreadLocal::new(),
+        }
+    }
+
+    /// The number of a node.
+    pub fn intern_node(&self, node: Node) -> NodeId {
+        self.intern(&self.nodes, node)
+    }
+
+    /// The number of a message.
+    pub fn intern_envelope(&self, envelope: Envelope) -> EnvelopeId {
+        self.intern(&self.envelopes, envelope)
+    }
+
+    /// The number of a history.
+    pub fn intern_history(&self, history: History) -> HistoryId {
+        self.intern(&self.histories, history)
+    }
+
+    fn intern<T: Named>(&self, values: &Interner<Interned<T>>, content: T) -> Id<Interned<T>> {
+        let same = |interned: &Interned<T>, content: &T| interned.content == *content;
+        values.intern(digest(&content), content, same, |content| Interned::new(content, &self.renamings))
+    }
+
+    /// The node of a number.
+    pub fn node(&self, id: NodeId) -> &Interned<Node> {
+        self.nodes.get(id)
+    }
+
+    /// The message of a number.
+    pub fn envelope(&self, id: EnvelopeId) -> &Interned<Envelope> {
+        self.envelopes.get(id)
+    }
+
+    /// The history of a number.
+    pub fn history(&self, id: HistoryId) -> &Interned<History> {
+        self.histories.get(id)
+    }
+
+    /// The step of a number.
+    pub fn step(&self, id: StepId) -> &Step {
+        &self.steps[id.0 as usize]
+    }
+
+    /// What comes of an event; `compute` is asked the first time.
+    pub fn step_of(
+        &self,
+        node: NodeId,
+        event: NodeEvent<EnvelopeId>,
+        compute: impl FnOnce(&Node) -> Option<Step>,
+    ) -> Option<StepId> {
+        let number = self.remembered(
+            |memo| &mut memo.steps,
+            memo_key(node.number(), event.map(|message| message.number()).code()),
+            || {
+                let step = compute(&self.node(node).content);
+                step.map_or(IMPOSSIBLE, |step| u32::try_from(self.steps.push(step)).unwrap_or(IMPOSSIBLE))
+            },
+        );
+        (number != IMPOSSIBLE).then_some(StepId(number))
+    }
+
+    /// The history after a step: a new one if the step won an election, moved a commit_index beyond what is committed
+    /// so far, or was noticed by a client.
+    pub fn history_after(&self, before: HistoryId, id: StepId) -> HistoryId {
+        let step = self.step(id);
+        let old = &self.history(before).content;
+        let clients_care = step.concerns_clients && old.clients.is_some();
+        if !step.elected && step.commit_index <= old.committed_through() && !clients_care {
+            return before;
+        }
+        let number = self.remembered(
+            |memo| &mut memo.histories,
+            memo_key(before.number(), id.0),
+            || {
+                let mut history = old.clone();
+                let node = &self.node(step.node).content;
+                if let Some(server) = &node.server {
+                    if step.elected {
+                        history.record_election(server);
+                    }
+                    history.record_commits(server);
+                }
+                if let Some(clients) = &mut history.clients {
+                    tell_clients(clients, node, step);
+                }
+                self.intern_history(history).number()
+            },
+        );
+        self.histories.id(number)
+    }
+
+    /// A node judged against a history.
+    pub fn commit_check(&self, node: NodeId, history: HistoryId) -> CommitCheck {
+        let answer = self.remembered(
+            |memo| &mut memo.commit_checks,
+            memo_key(node.number(), history.number()),
+            || invariants::of_node_in(&self.node(node).content, &self.history(history).content).packed(),
+        );
+        CommitCheck::unpacked(answer)
+    }
+
+    /// What two nodes break between them.
+    pub fn pair_breaks(&self, one: NodeId, other: NodeId) -> SafetySet {
+        let answer = self.remembered(
+            |memo| &mut memo.pairs,
+            memo_key(one.number(), other.number()),
+            || invariants::of_pair(&self.node(one).content, &self.node(other).content).packed(),
+        );
+        SafetySet::unpacked(answer)
+    }
+
+    /// The key of a state: its own, or with symmetry the one that it shares with all its renamings.
+    pub fn key(&self, state: &State, symmetry: bool) -> u64 {
+        let mut parts = Parts::new(state.used.packed());
+        parts.add(self.history(state.history));
+        state.nodes.iter().for_each(|node| parts.add(self.node(*node)));
+        state.network.envelopes().iter().for_each(|envelope| parts.add(self.envelope(*envelope)));
+        if symmetry { parts.symmetric_key(&self.renamings) } else { parts.key() }
+    }
+
+    /// All that was tried so far.
+    pub fn tried(&mut self) -> Vec<Tried> {
+        let (nodes, envelopes) = (&self.nodes, &self.envelopes);
+        let asked = self.memos.iter_mut().flat_map(|memo| memo.get_mut().steps.all());
+        let tried = asked.filter_map(|(memo_key, answer)| {
+            let (node, code) = key_parts(memo_key);
+            let event = NodeEvent::of_code(code)?.map(|number| envelopes.id(*number));
+            Some(Tried {
+                node: nodes.id(node),
+                event,
+                step: (answer != IMPOSSIBLE).then_some(StepId(answer)),
+            })
+        });
+        tried.collect()
+    }
+
+    fn remembered(
+        &self,
+        answers: impl Fn(&mut Memo) -> &mut Cache,
+        memo_key: u64,
+        compute: impl FnOnce() -> u32,
+    ) -> u32 {
+        let memo = self.memos.get_or_default();
+        if let Some(answer) = answers(&mut memo.borrow_mut()).get(memo_key) {
+            return answer;
+        }
+        let answer = compute();
+        answers(&mut memo.borrow_mut()).insert(memo_key, answer);
+        answer
+    }
+}
+
+/// What clients notice of a step.
+fn tell_clients(clients: &mut Clients, node: &Node, step: &Step) {
+    let Some(server) = &node.server else { return clients.stopped(node.id) };
+    if let Some(command) = step.took {
+        clients.took(node.id, server.log().last_index(), command);
+    }
+    if !node.installed {
+        let mut before = step.had_applied;
+        for command in node.service.beyond(step.had_applied) {
+            clients.applied(node.id, command, before);
+            before.push(command);
+        }
+    }
+}
