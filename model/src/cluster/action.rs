@@ -5,7 +5,7 @@ use crate::cluster::bounds::{Apply, Sending};
 use crate::cluster::event::{LocalEvent, NodeEvent};
 use crate::cluster::node::Node;
 use crate::cluster::prefix::{Command, Prefix};
-use crate::cluster::state::{State, Used};
+use crate::cluster::state::State;
 use figure2_core::{Index, Role, Server, ServerId, Term};
 
 /// Something that can happen in the cluster. Messages are named by their position in the network of the state before.
@@ -19,6 +19,43 @@ pub enum Action {
     Drop(u8),
     /// Something else happens to a node.
     Node(ServerId, LocalEvent),
+}
+
+/// How often what bounds limit has happened. What is unlimited is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Used {
+    /// Client requests that a leader accepted.
+    pub client_requests: u8,
+    /// Crashes.
+    pub crashes: u8,
+    /// Writes that failed.
+    pub failed_writes: u8,
+    /// Losses.
+    pub losses: u8,
+    /// Duplications.
+    pub duplications: u8,
+    /// Snapshots taken.
+    pub snapshots: u8,
+}
+
+impl Used {
+    /// Counts an event, if its kind is bounded.
+    pub(crate) fn count<M>(&mut self, event: &NodeEvent<M>) {
+        let counter = match event {
+            NodeEvent::ClientRequest(_) => &mut self.client_requests,
+            NodeEvent::Crash(_) | NodeEvent::TornCrash => &mut self.crashes,
+            NodeEvent::FailWrite => &mut self.failed_writes,
+            NodeEvent::TakeSnapshot => &mut self.snapshots,
+            _ => return,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    /// All counters in one number.
+    pub(crate) fn packed(self) -> u64 {
+        let Used { client_requests, crashes, failed_writes, losses, duplications, snapshots } = self;
+        u64::from_le_bytes([client_requests, crashes, failed_writes, losses, duplications, snapshots, 0, 0])
+    }
 }
 
 /// Whether a leader's election timer has anything to say: without a write of its own under way, it says nothing.

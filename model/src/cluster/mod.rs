@@ -13,7 +13,7 @@ pub mod script;
 pub mod state;
 pub mod step;
 
-use crate::cluster::action::Action;
+use crate::cluster::action::{Action, Used};
 use crate::cluster::bounds::{Apply, Bounds};
 use crate::cluster::clients::Clients;
 use crate::cluster::durability::{Correct, DurabilityPolicy};
@@ -21,7 +21,7 @@ use crate::cluster::event::NodeEvent;
 use crate::cluster::history::History;
 use crate::cluster::node::{Envelope, Node};
 use crate::cluster::prefix::{Command, Prefix};
-use crate::cluster::state::{EnvelopeId, Network, NodeId, State, Used};
+use crate::cluster::state::{EnvelopeId, Network, NodeId, State};
 use crate::cluster::step::Stepper;
 use crate::properties::invariants;
 use crate::properties::{Safety, SafetySet, Witness};

@@ -2,11 +2,11 @@
 //! a history that would otherwise be out of its reach.
 
 use crate::cluster::Cluster;
-use crate::cluster::action::Action;
+use crate::cluster::action::{Action, Used};
 use crate::cluster::event::NodeEvent;
 use crate::cluster::node::Envelope;
 use crate::cluster::prefix::Command;
-use crate::cluster::state::{EnvelopeId, State, Used};
+use crate::cluster::state::{EnvelopeId, State};
 use figure2_core::ServerId;
 
 /// One step of a script. Servers are named by their ids.

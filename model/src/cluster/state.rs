@@ -1,6 +1,6 @@
 //! The state of the cluster, as the search keeps it: numbers of what the [`Tables`](crate::search::tables::Tables) hold.
 
-use crate::cluster::event::NodeEvent;
+use crate::cluster::action::Used;
 use crate::cluster::history::History;
 use crate::cluster::node::{Envelope, Node};
 use crate::search::intern::Id;
@@ -40,43 +40,6 @@ impl Clone for State {
 impl Hash for State {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.key);
-    }
-}
-
-/// How often what bounds limit has happened. What is unlimited is not counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Used {
-    /// Client requests that a leader accepted.
-    pub client_requests: u8,
-    /// Crashes.
-    pub crashes: u8,
-    /// Writes that failed.
-    pub failed_writes: u8,
-    /// Losses.
-    pub losses: u8,
-    /// Duplications.
-    pub duplications: u8,
-    /// Snapshots taken.
-    pub snapshots: u8,
-}
-
-impl Used {
-    /// Counts an event, if its kind is bounded.
-    pub(crate) fn count<M>(&mut self, event: &NodeEvent<M>) {
-        let counter = match event {
-            NodeEvent::ClientRequest(_) => &mut self.client_requests,
-            NodeEvent::Crash(_) | NodeEvent::TornCrash => &mut self.crashes,
-            NodeEvent::FailWrite => &mut self.failed_writes,
-            NodeEvent::TakeSnapshot => &mut self.snapshots,
-            _ => return,
-        };
-        *counter = counter.saturating_add(1);
-    }
-
-    /// All counters in one number.
-    pub(crate) fn packed(self) -> u64 {
-        let Used { client_requests, crashes, failed_writes, losses, duplications, snapshots } = self;
-        u64::from_le_bytes([client_requests, crashes, failed_writes, losses, duplications, snapshots, 0, 0])
     }
 }
 
