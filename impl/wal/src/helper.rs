@@ -7,6 +7,10 @@ use crate::rules::Rules;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Between two steps of the thread.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What the log and its helper tell each other.
 struct Desk<F: Fs> {
@@ -137,6 +141,10 @@ fn work<F: Fs, R: Rules>(shared: &Shared<F>, mut workshop: Workshop<F, R>) {
         let outcome = workshop.step(&mut orders);
         let mut desk = shared.desk();
         match outcome {
+            // A pause, so that a write's sync is not behind one piece after the other.
+            Ok((true, None)) if !desk.orders.urgent && !desk.stop => {
+                drop(shared.changed.wait_timeout(desk, PAUSE).unwrap_or_else(PoisonError::into_inner));
+            }
             Ok((true, None)) => {}
             Ok((true, Some(ready))) => {
                 desk.orders.wanted = None;

@@ -42,7 +42,7 @@ impl Orders {
 
 /// A segment on its way.
 enum Job<F: Fs> {
-    Zero { name: String, file: F::File, at: u64 },
+    Zero { name: String, file: F::File, at: u64, recycled: bool },
     Head { name: String, file: F::File, recycled: bool },
     Name { name: String, ready: Ready<F> },
     Durable { ready: Ready<F> },
@@ -148,14 +148,14 @@ impl<F: Fs, R: Rules> Workshop<F, R> {
             return Ok(None);
         };
         self.job = match job {
-            Job::Zero { name, file, at } if at < self.options.segment_bytes && !orders.urgent => {
+            Job::Zero { name, file, at, recycled } if at < self.options.segment_bytes && !orders.urgent => {
                 let length = self.options.zeroed_at_once.clamp(1, self.options.segment_bytes - at);
                 let zeros = vec![0; usize::try_from(length).unwrap_or(1 << 20)];
                 self.fs.write_at(&file, &zeros, at).map_err(WalError::io("a write", &name))?;
                 self.fs.sync_data(&file).map_err(WalError::io("a sync", &name))?;
-                Some(Job::Zero { name, file, at: at + zeros.len() as u64 })
+                Some(Job::Zero { name, file, at: at + zeros.len() as u64, recycled })
             }
-            Job::Zero { name, file, .. } => Some(Job::Head { name, file, recycled: false }),
+            Job::Zero { name, file, recycled, .. } => Some(Job::Head { name, file, recycled }),
             Job::Head { name, file, recycled } => {
                 let Some(place) = orders.wanted else { return Ok(None) };
                 let ready = self.head(&name, file, place, recycled)?;
@@ -182,11 +182,13 @@ impl<F: Fs, R: Rules> Workshop<F, R> {
     fn begin(&mut self) -> Result<Job<F>, WalError> {
         if let Some(name) = self.spares.pop() {
             let file = self.fs.open(&name).map_err(WalError::io("opening it", &name))?;
-            return Ok(Job::Head { name, file, recycled: true });
+            let at = self.fs.length(&file).map_err(WalError::io("telling its length", &name))?;
+            // It may be one that was being zeroed when the server stopped.
+            return Ok(Job::Zero { name, file, at, recycled: true });
         }
         let name = self.new_spare();
         let file = self.fs.create(&name).map_err(WalError::io("making it", &name))?;
-        Ok(Job::Zero { name, file, at: 0 })
+        Ok(Job::Zero { name, file, at: 0, recycled: false })
     }
 
     fn head(&self, name: &str, file: F::File, place: u64, recycled: bool) -> Result<Ready<F>, WalError> {

@@ -79,6 +79,10 @@ fn write_anew<F: Fs>(
 ) -> Result<(), WalError> {
     let mut places: Vec<u64> = scan.unproven.iter().map(|write| write.place).collect();
     places.push(tail);
+    places.extend(scan.cuts.iter().filter_map(|cut| match names::parse(&cut.file) {
+        Name::Segment(place) => Some(place),
+        _ => None,
+    }));
     places.sort_unstable();
     places.dedup();
     for place in places {

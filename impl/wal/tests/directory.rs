@@ -289,6 +289,28 @@ fn a_cut_is_reported() {
     );
 }
 
+/// The torn write was the first of its segment, which is prepared anew after the start, and still has its bytes.
+#[test]
+fn a_cut_is_reported_once() {
+    let disk = Disk::new(1);
+    let mut storage = simulated(&disk);
+    storage.write(record(vec![append(1, 3000)])).unwrap();
+    storage.write(record(vec![append(1, 3000)])).unwrap();
+    drop(storage);
+    assert!(disk.flip("log-0000000000000002", 4096 + 100, 1));
+    let mut cuts = Vec::new();
+    for _ in 0..3 {
+        let mut storage = DiskStorage::on(disk.open().unwrap(), small().helper_thread(true));
+        storage.read(&me()).unwrap();
+        cuts.push(storage.recovery().unwrap().cut.len());
+        // The helper prepares the segment again.
+        while !disk.files().iter().any(|(name, _)| name == "log-0000000000000002") {
+            std::thread::yield_now();
+        }
+    }
+    assert_eq!(cuts, [1, 0, 0]);
+}
+
 #[tokio::test]
 async fn it_is_a_storage() {
     let disk = Disk::new(1);

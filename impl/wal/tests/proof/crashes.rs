@@ -8,10 +8,10 @@ use figure2_testing::disk::{Disk, Keep};
 use figure2_wal::rules::Rules;
 use std::collections::HashSet;
 use std::fmt;
-use std::ops::RangeInclusive;
+use std::ops::{AddAssign, RangeInclusive};
 
 /// What was looked at.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Counts {
     operations: u64,
     choices: u64,
@@ -19,13 +19,22 @@ pub struct Counts {
     in_recovery: u64,
 }
 
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.operations += other.operations;
+        self.choices += other.choices;
+        self.disks += other.disks;
+        self.in_recovery += other.in_recovery;
+    }
+}
+
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { operations, choices, disks, in_recovery } = self;
         write!(
             f,
-            "{operations} operations, {choices} choices of what was not synced and kills, {disks} different disks, \
-             {in_recovery} more from crashes in recovery"
+            "{operations} crashes, {choices} choices of what of the unsynced is kept, {disks} different disks to recover \
+             from, {in_recovery} more after a crash in recovery"
         )
     }
 }

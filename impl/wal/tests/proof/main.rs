@@ -16,55 +16,47 @@ mod runs;
 mod soak;
 
 use figure2_wal::rules::AsWritten;
+use judge::Wrong;
+use runs::Run;
+use std::fmt::Display;
+use std::ops::AddAssign;
 
 /// Whether to look further than a test that must be quick can.
 fn deep() -> bool {
     std::env::var_os("FIGURE2_WAL_DEEP").is_some()
 }
 
-fn each_crash(run: &runs::Run) {
-    let counts = crashes::explore::<AsWritten>(run).unwrap_or_else(|wrong| panic!("{}: {wrong}", run.name));
-    println!("crash points of {}: {counts}", run.name);
+/// Looks at each run, prints what was counted, and the sums.
+fn each<C: Default + AddAssign + Copy + Display>(
+    what: &str,
+    runs: impl IntoIterator<Item = Run>,
+    explore: fn(&Run) -> Result<C, Wrong>,
+) {
+    let mut all = C::default();
+    let mut count = 0;
+    for run in runs {
+        let counts = explore(&run).unwrap_or_else(|wrong| panic!("{}: {wrong}", run.name));
+        println!("{what}, {}: {counts}", run.name);
+        all += counts;
+        count += 1;
+    }
+    println!("{what}, all {count} runs: {all}");
 }
 
 #[test]
-fn every_crash_point_of_an_election() {
-    each_crash(&runs::election());
+fn every_crash_point() {
+    let random = (2..if deep() { 20 } else { 2 }).map(runs::random);
+    each("crash points", runs::all().into_iter().chain(random), crashes::explore::<AsWritten>);
 }
 
 #[test]
-fn every_crash_point_of_appends_over_several_segments() {
-    each_crash(&runs::appends());
+fn every_operation_that_fails() {
+    each("failing operations", runs::all(), failures::explore::<AsWritten>);
 }
 
 #[test]
-fn every_crash_point_of_a_new_leader_that_truncates() {
-    each_crash(&runs::new_leader());
-}
-
-#[test]
-fn every_crash_point_of_snapshots_and_recycled_segments() {
-    each_crash(&runs::snapshots());
-}
-
-#[test]
-fn every_crash_point_of_a_leaders_snapshot() {
-    each_crash(&runs::leaders_snapshot());
-}
-
-#[test]
-fn every_crash_point_of_a_write_larger_than_a_segment() {
-    each_crash(&runs::large());
-}
-
-#[test]
-fn every_crash_point_of_random_runs() {
-    (0..if deep() { 20 } else { 2 }).for_each(|seed| each_crash(&runs::random(seed)));
-}
-
-#[test]
-fn every_crash_point_of_overwrites() {
-    each_crash(&runs::overwrites());
+fn every_byte_that_rots() {
+    each("rot", runs::all(), rot::explore::<AsWritten>);
 }
 
 #[test]
@@ -74,24 +66,6 @@ fn many_crashes_of_one_disk() {
         soak::live(seed, &mut counts).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
     }
     println!("disks that crash over and over: {counts}");
-}
-
-#[test]
-fn every_operation_that_fails() {
-    for run in runs::all() {
-        let counts = failures::explore::<AsWritten>(&run);
-        let counts = counts.unwrap_or_else(|wrong| panic!("{}: {wrong}", run.name));
-        println!("failing operations of {}: {counts}", run.name);
-    }
-}
-
-#[test]
-fn every_byte_that_rots() {
-    for run in runs::all() {
-        let counts = rot::explore::<AsWritten>(&run);
-        let counts = counts.unwrap_or_else(|wrong| panic!("{}: {wrong}", run.name));
-        println!("rot after {}: {counts}", run.name);
-    }
 }
 
 #[test]

@@ -34,21 +34,21 @@ macro_rules! mutants {
     };
 }
 
-type Explore = fn(&Run) -> Option<Wrong>;
-
 /// By what it is found, and what is found.
 fn find<R: Rules>() -> Option<(String, Wrong)> {
-    let by: [(&str, Explore); 3] = [
-        // The quickest first.
-        ("failing operations", |run| failures::explore::<R>(run).err()),
-        ("rot", |run| rot::explore::<R>(run).err()),
-        ("crash points", |run| crashes::explore::<R>(run).err()),
-    ];
+    let failures =
+        |run: &Run| Some((format!("failing operations of {}", run.name), failures::explore::<R>(run).err()?));
+    let rot = |run: &Run| Some((format!("rot after {}", run.name), rot::explore::<R>(run).err()?));
+    let crashes =
+        |run: &Run| Some((format!("crash points of {}", run.name), crashes::explore::<R>(run).err()?));
     let runs = runs::all();
-    by.iter().find_map(|(by, explore)| {
-        let found = |run: &Run| Some((format!("{by} of {}", run.name), explore(run)?));
-        runs.iter().find_map(found)
-    })
+    // What is quick to look at comes first.
+    let (quick, others) = runs.split_at(2);
+    None.or_else(|| quick.iter().find_map(failures))
+        .or_else(|| runs[..3].iter().find_map(rot))
+        .or_else(|| others.iter().find_map(failures))
+        .or_else(|| others.iter().find_map(rot))
+        .or_else(|| runs.iter().find_map(crashes))
 }
 
 mutants! {

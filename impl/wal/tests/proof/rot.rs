@@ -8,20 +8,32 @@ use figure2_testing::disk::{Disk, SECTOR};
 use figure2_wal::rules::Rules;
 use figure2_wal::{WalError, inspect_on};
 use std::fmt;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 /// What was looked at.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Counts {
     refused: u64,
     cut: u64,
     unused: u64,
 }
 
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.refused += other.refused;
+        self.cut += other.cut;
+        self.unused += other.unused;
+    }
+}
+
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { refused, cut, unused } = self;
-        write!(f, "{refused} flips refused, {cut} cut off and reported, {unused} in bytes that nothing uses")
+        write!(
+            f,
+            "{refused} flips are refused, {cut} cut off and reported, {unused} in bytes that nothing uses"
+        )
     }
 }
 
