@@ -74,6 +74,12 @@ pub(crate) struct Tail {
     pub(crate) bytes: u64,
 }
 
+/// By what writes are judged.
+struct Context<'a, R> {
+    rules: &'a R,
+    identity: &'a DiskIdentity,
+}
+
 /// What was read, as far as reading came.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
@@ -102,6 +108,7 @@ pub(crate) fn read_file<F: Fs>(fs: &F, name: &str) -> Result<Vec<u8>, WalError> 
     Ok(bytes)
 }
 
+/// Length of a file.
 pub(crate) fn read_length<F: Fs>(fs: &F, name: &str) -> Result<u64, WalError> {
     let length = || fs.length(&fs.open(name)?);
     length().map_err(WalError::io("telling its length", name))
@@ -121,7 +128,7 @@ impl Scan {
         run
     }
 
-    pub(crate) fn places(&self) -> impl Iterator<Item = u64> {
+    fn places(&self) -> impl Iterator<Item = u64> {
         self.names.iter().filter_map(|(name, _)| match name {
             Name::Segment(place) => Some(*place),
             _ => None,
@@ -146,7 +153,7 @@ impl Scan {
         };
         let mut ends = Ends::default();
         for place in &run {
-            self.read_segment(fs, rules, &identity, *place, &mut ends)?;
+            self.read_segment(fs, &Context { rules, identity: &identity }, *place, &mut ends)?;
         }
         self.cuts = ends.cuts;
         if self.number == 0 && *first != 1 {
@@ -163,15 +170,14 @@ impl Scan {
     fn read_segment<F: Fs, R: Rules>(
         &mut self,
         fs: &F,
-        rules: &R,
-        identity: &DiskIdentity,
+        context: &Context<'_, R>,
         place: u64,
         ends: &mut Ends,
     ) -> Result<(), WalError> {
         let file = names::segment(place);
         let bytes = read_file(fs, &file)?;
         let head = SegmentHead::decode(&bytes).map_err(|bad| bad.of(&file))?;
-        if (head.disk, head.place) != (identity.disk, place) {
+        if (head.disk, head.place) != (context.identity.disk, place) {
             let what = format!("it is segment {} of disk {}", head.place, head.disk);
             return Err(WalError::damaged(&file, 0, what));
         }
@@ -188,15 +194,15 @@ impl Scan {
         let mut frames = Vec::new();
         let mut offset = SEGMENT_HEAD;
         let mut outcome = Ok(());
-        while let Some(frame) = segment.frame(rules, offset) {
-            outcome = self.take(rules, identity, &segment, offset, &frame, &mut view, ends);
+        while let Some(frame) = segment.frame(context.rules, offset) {
+            outcome = self.take(context, &segment, &frame, &mut view, ends);
             if outcome.is_err() {
                 break;
             }
             frames.push((offset, frame.head.number, frame.bytes.len()));
             offset += frame.bytes.len();
+            view.end = offset as u64;
         }
-        view.end = offset as u64;
         let written = view.writes.is_some();
         self.segments.push(view);
         outcome?;
@@ -204,7 +210,7 @@ impl Scan {
             let (bytes, epoch) = (bytes.len() as u64, head.epoch);
             self.tail = Some(Tail { place, epoch, offset: offset as u64, bytes });
         }
-        self.end(rules, &segment, offset, written, ends)?;
+        self.end(context.rules, &segment, offset, written, ends)?;
         let proven = self.proven;
         self.unproven.retain(|write| write.number > proven);
         for (offset, number, length) in frames.into_iter().filter(|(_, number, _)| *number > proven) {
@@ -214,30 +220,29 @@ impl Scan {
         Ok(())
     }
 
-    /// Takes in a write.
-    #[allow(clippy::too_many_arguments)]
+    /// Takes in the write that begins where the view ends.
     fn take<R: Rules>(
         &mut self,
-        rules: &R,
-        identity: &DiskIdentity,
+        context: &Context<'_, R>,
         segment: &Segment<'_>,
-        offset: usize,
         frame: &Frame<'_>,
         view: &mut SegmentView,
         ends: &mut Ends,
     ) -> Result<(), WalError> {
+        let Context { rules, identity } = context;
+        let offset = view.end;
         let FrameHead { number, proven, group, .. } = frame.head;
-        let damaged = |what: String| WalError::damaged(&segment.file, offset as u64, what);
+        let damaged = |what: String| WalError::damaged(&segment.file, offset, what);
         let begins = self.number == 0;
         if !begins && !rules.follows(number, self.number + 1) {
             let expected = self.number + 1;
             if number < expected {
                 return Err(damaged(format!("write {number} stands where write {expected} should")));
             }
-            return Err(ends.missing(expected, number, &segment.file, offset as u64));
+            return Err(ends.missing(expected, number, &segment.file, offset));
         }
         if begins && ends.last.is_some() {
-            return Err(ends.missing(number.saturating_sub(1), number, &segment.file, offset as u64));
+            return Err(ends.missing(number.saturating_sub(1), number, &segment.file, offset));
         }
         if group != identity.group {
             return Err(damaged(format!("write {number} is of group {group}")));
@@ -269,7 +274,7 @@ impl Scan {
         self.number = number;
         self.proven = self.proven.max(proven);
         ends.cuts.clear();
-        ends.last = Some((segment.file.clone(), (offset + frame.bytes.len()) as u64));
+        ends.last = Some((segment.file.clone(), offset + frame.bytes.len() as u64));
         Ok(())
     }
 

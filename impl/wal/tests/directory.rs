@@ -80,6 +80,18 @@ fn a_record_that_does_not_follow_stops_the_log() {
 }
 
 #[test]
+fn records_that_change_nothing_are_taken() {
+    let disk = Disk::new(1);
+    let mut storage = simulated(&disk);
+    storage.write(record(vec![])).unwrap();
+    storage.write(record(vec![append(0, 1), append(2, 1), append(0, 1)])).unwrap();
+    storage.write(record(vec![append(0, 1)])).unwrap();
+    drop(storage);
+    let mut storage = DiskStorage::on(disk.open().unwrap(), small());
+    assert_eq!(storage.read(&me()).unwrap().persistent.log.last_index(), Index(2));
+}
+
+#[test]
 fn inspect_tells_what_a_directory_holds_and_changes_nothing() {
     let directory = TempDir::new().unwrap();
     let mut storage = DiskStorage::open(directory.path(), small()).unwrap();

@@ -64,13 +64,12 @@ impl SegmentHead {
         let early = BadHead::Damaged(file.len() as u64, "the head of the segment ends early");
         let (head, _) = file.split_at_checked(SEGMENT_HEAD).ok_or(early.clone())?;
         let mut reader = begin(head, SEGMENT_MAGIC)?;
-        let read = || {
+        let mut read = || {
             let recycled = reader.u32()?;
             let disk = DiskId(reader.u128()?);
             let (place, epoch) = (reader.u64()?, reader.u64()?);
             Some((recycled, SegmentHead { place, epoch, disk, recycled: recycled == 1 }))
         };
-        let mut read = read;
         let (recycled, decoded) = read().ok_or(early)?;
         if recycled > 1 || !sealed(head, decoded.disk) {
             return Err(BadHead::Damaged(0, CHANGED));

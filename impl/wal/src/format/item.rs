@@ -104,6 +104,8 @@ impl Item {
                 to.push(TERM_AND_VOTE);
                 put_term_and_vote(to, *term, *vote);
             }
+            // Nothing changes, so nothing is written.
+            Item::Append { entries, .. } if entries.is_empty() => {}
             Item::Append { first, entries } => {
                 to.push(APPEND);
                 // A list that is longer than its count can say is longer than a frame can be, which is refused.
