@@ -12,6 +12,7 @@ pub mod audit_cmd;
 pub mod check;
 pub mod conform_cmd;
 pub mod counterexample;
+pub mod disk_cmd;
 pub mod explore_cmd;
 pub mod lab_cmd;
 pub mod linear_cmd;

@@ -2,8 +2,8 @@
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use figure2_cli::{
-    audit_cmd, check, conform_cmd, explore_cmd, lab_cmd, linear_cmd, mutants_cmd, replay_cmd, simulate_cmd,
-    trace_cmd, validate_cmd, verify,
+    audit_cmd, check, conform_cmd, disk_cmd, explore_cmd, lab_cmd, linear_cmd, mutants_cmd, replay_cmd,
+    simulate_cmd, trace_cmd, validate_cmd, verify,
 };
 use std::process::ExitCode;
 
@@ -22,6 +22,7 @@ enum Command {
     Audit(audit_cmd::AuditArgs),
     Check(check::CheckArgs),
     Conform(conform_cmd::ConformArgs),
+    Disk(disk_cmd::DiskArgs),
     Explore(explore_cmd::ExploreArgs),
     Lab(lab_cmd::LabArgs),
     Linear(linear_cmd::LinearArgs),
@@ -35,10 +36,11 @@ enum Command {
 }
 
 /// What a person wants, and the commands for it.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Everything at once", &["verify"]),
     ("Check the rules", &["check", "witness", "replay", "explore", "mutants"]),
     ("Test the node", &["lab", "conform", "simulate"]),
+    ("Look at a disk", &["disk"]),
     ("Judge a recording", &["audit", "validate", "trace"]),
     ("Judge what clients saw", &["linear"]),
 ];
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => audit_cmd::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Conform(args) => conform_cmd::run(&args),
+        Command::Disk(args) => disk_cmd::run(&args),
         Command::Explore(args) => explore_cmd::run(&args),
         Command::Lab(args) => lab_cmd::run(&args),
         Command::Linear(args) => linear_cmd::run(&args),

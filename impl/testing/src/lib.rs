@@ -29,5 +29,6 @@
 //! # }
 //! ```
 
+pub mod disk;
 pub mod storage;
 pub mod transport;

@@ -5,7 +5,8 @@ mod records;
 use bytes::Bytes;
 use figure2::{Change, Cluster, Identity, Index, Loaded, Persistent, ServerId, Storage, Term};
 use figure2_core::{Entry, Snapshot};
-use records::{Records, placed, record};
+pub use records::placed;
+use records::{Records, record};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -112,7 +113,7 @@ fn same(found: &State, expected: &State, after: &str) -> Result<(), String> {
 async fn keep<M: Medium>(medium: &M, records: Vec<(&str, Vec<Change<Bytes, Bytes>>)>) -> Result<(), String> {
     let (mut storage, mut expected) = restart(medium).await?;
     for (what, changes) in records {
-        let changes = placed(&expected, changes);
+        let changes = placed(expected.log.last_index(), changes);
         expected.apply_record(record(changes.clone()));
         save(&mut storage, changes).await?;
         drop(storage);
@@ -261,10 +262,12 @@ async fn random_records_are_kept(medium: impl Medium, seed: u64) -> Result<(), S
 /// afterwards, or nothing.
 async fn a_save_that_is_given_up_is_whole(medium: impl Medium, polls: usize) -> Result<(), String> {
     let (mut storage, mut before) = restart(&medium).await?;
-    let changes = placed(&before, vec![term_and_vote(1, Some(1)), append(1, &["a", "b", "c"])]);
+    let changes =
+        placed(before.log.last_index(), vec![term_and_vote(1, Some(1)), append(1, &["a", "b", "c"])]);
     before.apply_record(record(changes.clone()));
     save(&mut storage, changes).await?;
-    let changes = placed(&before, vec![truncate(2), append(2, &["x"; 100]), term_and_vote(2, None)]);
+    let changes =
+        placed(before.log.last_index(), vec![truncate(2), append(2, &["x"; 100]), term_and_vote(2, None)]);
     let mut after = before.clone();
     after.apply_record(record(changes.clone()));
     {

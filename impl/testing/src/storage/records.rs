@@ -2,7 +2,7 @@
 
 use super::{append, append_at_end, snapshot, term_and_vote, truncate};
 use bytes::Bytes;
-use figure2::{Change, Persistent, Record};
+use figure2::{Change, Index, Persistent, Record};
 use figure2_core::Entry;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -12,28 +12,27 @@ pub(super) fn record(changes: Vec<Change<Bytes, Bytes>>) -> Record<Bytes, Bytes>
     changes.into_iter().collect()
 }
 
-/// A change of this state: what is appended, is appended where the log ends.
-fn place(state: &Persistent<Bytes, Bytes>, change: Change<Bytes, Bytes>) -> Change<Bytes, Bytes> {
-    match change {
+/// The changes, one after the other, of a log that ends there: what is appended, is appended where the log ends then.
+pub fn placed(last_index: Index, changes: Vec<Change<Bytes, Bytes>>) -> Vec<Change<Bytes, Bytes>> {
+    let mut last = last_index;
+    let place_next = |change| match change {
         Change::Append { entries, .. } => {
-            Change::Append { first_index: state.log.last_index().next(), entries }
+            let first_index = last.next();
+            last = last.plus(entries.len());
+            Change::Append { first_index, entries }
+        }
+        Change::Truncate { from } => {
+            last = last.min(from.prev());
+            Change::Truncate { from }
+        }
+        Change::Snapshot { snapshot, keep_suffix } => {
+            let covered = snapshot.last_included_index;
+            last = if keep_suffix { last.max(covered) } else { covered };
+            Change::Snapshot { snapshot, keep_suffix }
         }
         other => other,
-    }
-}
-
-/// Changes of this state, one after the other.
-pub(super) fn placed(
-    state: &Persistent<Bytes, Bytes>,
-    changes: Vec<Change<Bytes, Bytes>>,
-) -> Vec<Change<Bytes, Bytes>> {
-    let mut after = state.clone();
-    let mut place_next = |change| {
-        let placed = place(&after, change);
-        after.apply(placed.clone());
-        placed
     };
-    changes.into_iter().map(&mut place_next).collect()
+    changes.into_iter().map(place_next).collect()
 }
 
 /// Draws records.
@@ -55,10 +54,10 @@ impl Records {
     pub(super) fn next(&mut self, state: &Persistent<Bytes, Bytes>) -> Vec<Change<Bytes, Bytes>> {
         let mut after = state.clone();
         (0..self.random.random_range(1..=4))
-            .map(|_| {
+            .flat_map(|_| {
                 let change = self.change(&after);
-                let placed = place(&after, change);
-                after.apply(placed.clone());
+                let placed = placed(after.log.last_index(), vec![change]);
+                placed.iter().for_each(|change| after.apply(change.clone()));
                 placed
             })
             .collect()
@@ -75,7 +74,7 @@ impl Records {
             2 if last > base => truncate(self.random.random_range(base + 1..=last)),
             3 if last > base => {
                 let index = self.random.random_range(base + 1..=last);
-                let at = log.term_at(figure2::Index(index)).map_or(term, |term| term.0);
+                let at = log.term_at(Index(index)).map_or(term, |term| term.0);
                 snapshot(index, at, self.bytes(), true)
             }
             4 if self.random.random_ratio(1, 5) => {

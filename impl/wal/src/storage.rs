@@ -1,0 +1,257 @@
+//! The log as a node's [`Storage`].
+
+use crate::error::WalError;
+use crate::format::DiskId;
+use crate::format::files::DiskIdentity;
+use crate::format::item::{Entry, Item};
+use crate::fs::Fs;
+use crate::log::Log;
+use crate::options::Options;
+use crate::report::Recovery;
+use crate::rules::{AsWritten, Rules};
+use crate::scan::Scan;
+use crate::snapshot::{InUse, SnapshotFile, SnapshotReader, SnapshotWriter};
+use crate::std_fs::StdFs;
+use figure2_core::{Change, Index, Log as CoreLog, Persistent, Record, ServerId, Snapshot, Term};
+use figure2_engine::{Cluster, Command, Identity, Loaded, SnapshotData, Storage, StorageError};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A node's storage in a directory: its log, in segments, and its snapshot, as a file.
+///
+/// ```no_run
+/// use figure2_wal::{DiskStorage, Options};
+///
+/// let storage = DiskStorage::open("/var/lib/counter", Options::default())?;
+/// # Ok::<(), figure2_wal::WalError>(())
+/// ```
+pub struct DiskStorage<F: Fs = StdFs, R: Rules = AsWritten> {
+    fs: Arc<F>,
+    rules: R,
+    options: Options,
+    /// Once it was loaded: the log, and the cluster whose places the core's ids are.
+    open: Option<(Log<F, R>, Cluster)>,
+    recovery: Option<Recovery>,
+}
+
+impl DiskStorage {
+    /// Opens a directory, and locks it until the storage is dropped. A directory that is not there is made, in one that is.
+    ///
+    /// # Errors
+    /// [`WalError::Locked`] when another server runs on it, and when it cannot be opened or made.
+    pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<DiskStorage, WalError> {
+        let name = directory.as_ref().display().to_string();
+        let fs = StdFs::open(directory).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => WalError::Locked { directory: name.clone() },
+            _ => WalError::io("opening it", &name)(error),
+        })?;
+        Ok(DiskStorage::on(fs, options))
+    }
+}
+
+impl<F: Fs> DiskStorage<F> {
+    /// The storage in a directory of some file system.
+    #[must_use]
+    pub fn on(fs: F, options: Options) -> Self {
+        DiskStorage::with_rules(fs, options)
+    }
+}
+
+impl<F: Fs, R: Rules> DiskStorage<F, R> {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_rules(fs: F, options: Options) -> Self {
+        DiskStorage { fs: Arc::new(fs), rules: R::default(), options, open: None, recovery: None }
+    }
+
+    /// What the last [`load`](Storage::load) found and did.
+    #[must_use]
+    pub fn recovery(&self) -> Option<&Recovery> {
+        self.recovery.as_ref()
+    }
+
+    /// The disk's name, once it was loaded.
+    #[must_use]
+    pub fn disk(&self) -> Option<DiskId> {
+        self.open.as_ref().map(|(log, _)| log.identity().disk)
+    }
+
+    /// Begins a snapshot's file.
+    ///
+    /// # Errors
+    /// When it was not loaded before, or the file cannot be made.
+    pub fn snapshot_writer(&mut self) -> Result<SnapshotWriter<F, R>, WalError> {
+        let (log, _) = self.open.as_mut().ok_or(WalError::NotLoaded)?;
+        log.snapshot_writer()
+    }
+
+    /// Makes a file the server's snapshot, in place of the prefix of the log that it covers, as a record with a snapshot does
+    /// through [`save`](Storage::save). It covers the entries through `index`, whose last one is of `term`; those after it
+    /// stay if `keep_suffix`, else the whole log goes. The snapshot never is in memory as a whole.
+    ///
+    /// # Errors
+    /// When it may not be durable, or it was not loaded before.
+    pub fn switch(
+        &mut self,
+        file: &SnapshotFile,
+        index: Index,
+        term: Term,
+        keep_suffix: bool,
+    ) -> Result<(), WalError> {
+        let (log, _) = self.open.as_mut().ok_or(WalError::NotLoaded)?;
+        log.sound()?;
+        let snapshot = log.refer(file, index.0, term.0);
+        log.append(&[Item::Snapshot { snapshot, keep_suffix }])
+    }
+
+    /// Opens the server's snapshot, if it has one.
+    ///
+    /// # Errors
+    /// When it was not loaded before, the file cannot be read, or it is damaged.
+    pub fn snapshot_reader(&self) -> Result<Option<SnapshotReader<F>>, WalError> {
+        let (log, _) = self.open.as_ref().ok_or(WalError::NotLoaded)?;
+        log.snapshot_reader()
+    }
+
+    /// [`Storage::load`], at once.
+    ///
+    /// # Errors
+    /// When the directory cannot be read, or is not what a server wrote. Nothing is changed then.
+    pub fn read(&mut self, me: &Identity) -> Result<Loaded, WalError> {
+        self.open = None;
+        let mut scan = Scan::default();
+        scan.read(&*self.fs, &self.rules)?;
+        let identity = scan.identity.as_ref().filter(|_| scan.number > 0).map(identity_of);
+        let cluster = identity.as_ref().unwrap_or(me).cluster.clone();
+        let entries = std::mem::take(&mut scan.replay.entries);
+        let persistent = Persistent {
+            current_term: Term(scan.replay.state.term),
+            voted_for: scan.replay.state.vote.map(|id| place(&cluster, id)).transpose()?,
+            log: CoreLog::from_parts(
+                self.read_snapshot(&scan)?,
+                entries.into_iter().map(core_entry).collect(),
+            ),
+        };
+        let disk = DiskId(self.fs.random().map_err(WalError::io("drawing a random number", "identity"))?);
+        let new = DiskIdentity {
+            disk,
+            group: me.cluster.group(),
+            server: me.server,
+            voters: me.cluster.voters().to_vec(),
+        };
+        let (log, mut recovery) = Log::resume(self.fs.clone(), self.rules.clone(), self.options, scan, new)?;
+        recovery.entries = persistent.log.entries().len();
+        if recovery.cut.is_empty() {
+            tracing::info!(%recovery, "the log was recovered");
+        } else {
+            tracing::warn!(%recovery, "the log was recovered, and its end was cut off");
+        }
+        self.recovery = Some(recovery);
+        self.open = Some((log, cluster));
+        Ok(Loaded { identity, persistent })
+    }
+
+    fn read_snapshot(&self, scan: &Scan) -> Result<Option<Snapshot<SnapshotData>>, WalError> {
+        let (Some(identity), Some(snapshot)) = (&scan.identity, &scan.replay.state.snapshot) else {
+            return Ok(None);
+        };
+        let in_use = InUse::default();
+        let reader = SnapshotReader::open(self.fs.clone(), &self.rules, identity.disk, snapshot, in_use)?;
+        Ok(Some(Snapshot {
+            last_included_index: Index(snapshot.index),
+            last_included_term: Term(snapshot.term),
+            data: reader.read_all()?.into(),
+        }))
+    }
+
+    /// Index of the log's last entry; none before the log was read.
+    pub fn last_index(&self) -> Option<Index> {
+        self.open.as_ref().map(|(log, _)| Index(log.state().last_index))
+    }
+
+    /// [`Storage::save`], at once.
+    ///
+    /// # Errors
+    /// When the record may not be durable, or it was not loaded before.
+    pub fn write(&mut self, record: Record<Command, SnapshotData>) -> Result<(), WalError> {
+        let (log, cluster) = self.open.as_mut().ok_or(WalError::NotLoaded)?;
+        log.sound()?;
+        let items = items(log, cluster, record).map_err(|error| log.fail(error))?;
+        log.append(&items)
+    }
+}
+
+/// A record as the log writes it. Snapshots are written to files of their own.
+fn items<F: Fs, R: Rules>(
+    log: &mut Log<F, R>,
+    cluster: &Cluster,
+    record: Record<Command, SnapshotData>,
+) -> Result<Vec<Item>, WalError> {
+    let mut state = log.state().clone();
+    let mut items = Vec::with_capacity(record.changes().len());
+    for change in record {
+        let item = item(log, cluster, change)?;
+        state.apply(&item).map_err(WalError::Rejected)?;
+        items.push(item);
+    }
+    Ok(items)
+}
+
+fn item<F: Fs, R: Rules>(
+    log: &mut Log<F, R>,
+    cluster: &Cluster,
+    change: Change<Command, SnapshotData>,
+) -> Result<Item, WalError> {
+    Ok(match change {
+        Change::TermAndVote { current_term, voted_for } => {
+            let unknown =
+                |server| WalError::Rejected(format!("a vote for {server}, who is not of the cluster"));
+            let vote = voted_for.map(|server| cluster.id(server).ok_or_else(|| unknown(server)));
+            Item::TermAndVote { term: current_term.0, vote: vote.transpose()? }
+        }
+        Change::Append { first_index, entries } => {
+            let entry =
+                |entry: figure2_core::Entry<Command>| Entry { term: entry.term.0, command: entry.command };
+            Item::Append { first: first_index.0, entries: entries.into_iter().map(entry).collect() }
+        }
+        Change::Truncate { from } => Item::Truncate { from: from.0 },
+        Change::Snapshot { snapshot, keep_suffix } => {
+            let Snapshot { last_included_index, last_included_term, data } = snapshot;
+            let mut writer = log.snapshot_writer()?;
+            writer.write_all(&data).map_err(WalError::io("a write", "the snapshot"))?;
+            let file = writer.finish()?;
+            let snapshot = log.refer(&file, last_included_index.0, last_included_term.0);
+            Item::Snapshot { snapshot, keep_suffix }
+        }
+    })
+}
+
+fn core_entry(entry: Entry) -> figure2_core::Entry<Command> {
+    figure2_core::Entry { term: Term(entry.term), command: entry.command }
+}
+
+fn identity_of(identity: &DiskIdentity) -> Identity {
+    let voters = identity.voters.iter().copied().collect();
+    Identity { server: identity.server, cluster: Cluster::new(identity.group, &voters) }
+}
+
+fn place(cluster: &Cluster, id: u64) -> Result<ServerId, WalError> {
+    let unknown =
+        || WalError::damaged("the log", 0, format!("the vote went to {id}, who is not of the cluster"));
+    cluster.place(id).ok_or_else(unknown)
+}
+
+impl<F: Fs, R: Rules> Storage for DiskStorage<F, R> {
+    async fn load(&mut self, me: &Identity) -> Result<Loaded, StorageError> {
+        Ok(self.read(me)?)
+    }
+
+    async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
+        Ok(self.write(record)?)
+    }
+
+    fn blocks(&self) -> bool {
+        self.fs.blocks()
+    }
+}
