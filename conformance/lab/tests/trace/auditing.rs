@@ -255,6 +255,33 @@ fn a_candidate_that_takes_entries() {
 }
 
 #[test]
+fn a_follower_that_names_another_leader() {
+    let takes = |line: &Value| is_received(line, "AppendEntries");
+    let report = falsified("Persist12C", takes, |line| {
+        let leader = &mut line["event"]["step"]["state"]["leader"];
+        *leader = (1 - leader.as_u64().unwrap().min(1)).into();
+    });
+    names(&report, Property::KnownLeader);
+}
+
+#[test]
+fn a_server_that_names_a_leader_before_another_is_elected() {
+    let mut lines = Lines::of(&recorded("Persist12C"));
+    let wins = lines.find(wins);
+    let (leader, term) = (lines.lines[wins]["server"].clone(), term_of(&lines.lines[wins]));
+    let voter =
+        lines.lines[..wins].iter().rposition(|line| line["server"] != leader && term_of(line) == term);
+    let voter = voter.unwrap();
+    lines.lines[voter]["event"]["step"]["state"]["leader"] = lines.lines[voter]["server"].clone();
+    names(&judged(lines.renumbered()), Property::KnownLeader);
+}
+
+/// The term after a step; null for another line.
+fn term_of(line: &Value) -> Value {
+    line.pointer("/event/step/state/current_term").cloned().unwrap_or_default()
+}
+
+#[test]
 fn a_rejected_message() {
     let takes = |line: &Value| is_received(line, "RequestVote");
     let report = falsified("Persist12C", takes, |line| {
