@@ -47,7 +47,7 @@ impl<C, S> Default for Effects<C, S> {
 }
 
 impl<C, S> Effects<C, S> {
-    /// What the step answers to its caller: the lab's return values, or why the input was rejected.
+    /// What the step answers to its caller: what became of the input, or why it was rejected.
     pub fn outcome(&self) -> &Outcome {
         &self.outcome
     }
