@@ -227,8 +227,8 @@ impl Raft {
         self.monitor.install(snapshot).await.unwrap_or(false)
     }
 
-    /// Stops the server. Returns at once; its tasks end soon after ([`shutdown`](Self::shutdown) waits for that). A write, a send or a delivery
-    /// under way may finish, nothing more begins.
+    /// Stops the server. Returns at once; its tasks end soon after, and [`shutdown`](Self::shutdown) waits for that. A write,
+    /// a send or a delivery under way may finish, nothing more begins.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));

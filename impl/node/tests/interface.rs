@@ -259,6 +259,40 @@ async fn term_and_leadership_are_read_together() {
     assert!(torn.is_empty(), "leadership of one term was read with another: {torn:?}");
 }
 
+#[tokio::test]
+async fn messages_may_be_handed_in_where_there_is_no_runtime() {
+    let (replies, mut received) = mpsc::unbounded_channel();
+    let peers = [1, 2].map(|id| (id, Replies { id, replies: replies.clone() }));
+    let (apply, _messages) = mpsc::channel::<ApplyMsg>(1);
+    let raft = Raft::new(0, peers, Persister::new(), apply, patient()).await.unwrap();
+    let handed_in: Vec<_> = [(1, 5), (2, 6), (1, 7)]
+        .map(|(from, term)| {
+            let raft = raft.clone();
+            std::thread::spawn(move || raft.handle(request_vote(from, 0, term))).join().unwrap().is_ok()
+        })
+        .into();
+    assert_eq!(handed_in, [true; 3]);
+    for expected in [(1, 5), (2, 6), (1, 7)] {
+        let reply = timeout(Duration::from_secs(5), received.recv()).await.unwrap().unwrap();
+        assert_eq!(reply, expected, "replies leave in the order of the requests");
+    }
+}
+
+/// A peer that notes its id, and the term of each reply that it is sent.
+struct Replies {
+    id: u64,
+    replies: mpsc::UnboundedSender<(u64, u64)>,
+}
+
+impl Peer for Replies {
+    fn send(&self, frame: Frame) {
+        let message = decode_message(&frame).unwrap().message;
+        if !message.is_request() {
+            self.replies.send((self.id, message.term().0)).unwrap();
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_of_another_group_is_not_heard() {
     let net = Net::new(3);
