@@ -131,7 +131,6 @@ impl Cluster {
             batch.push((), self.servers.get_mut(usize::from(id.0))?.step(input));
             let Ok(durable) = batch.persist(|_| Ok::<(), Infallible>(()));
             for released in durable.released {
-                self.network.extend(released.reply);
                 self.network.extend(released.messages);
             }
             next = durable.persisted.map(Input::Persisted);

@@ -3,7 +3,7 @@
 //! When a thread begins with an atomic load, and then stores to the same place, loom may leave out interleavings (its
 //! issues 166 and 392). The engine has one atomic, the flag that says that the node has stopped. Under the explorers it
 //! lies behind a lock, as all else does, for loom explores locks whatever comes before. This shows both: that loom hides
-//! outcomes of a flag that is an atomic, and that it sees all of what tasks, handlers and kill do with the engine's.
+//! outcomes of a flag that is an atomic, and that it sees all of what tasks, handlers and stop do with the engine's.
 
 use crate::explore::spawn;
 use crate::fakes::{Clock, Monitor};
@@ -46,12 +46,12 @@ const PROGRAMS: &[Program] = &[
         outcomes: TWICE,
     },
     Program {
-        about: "the engine: a task looks, works and ends, against kill",
+        about: "the engine: a task looks, works and ends, against stop",
         run: task_ends,
         is_known: false,
         outcomes: TWICE,
     },
-    Program { about: "the engine: kill against a task's looks", run: kill, is_known: false, outcomes: TWICE },
+    Program { about: "the engine: stop against a task's looks", run: stop, is_known: false, outcomes: TWICE },
 ];
 
 /// Prints what loom sees of each. An error names what it hides of the engine.
@@ -143,15 +143,15 @@ fn task_ends() -> Outcome {
         drop(end);
     });
     let seen = looks(&monitor);
-    monitor.kill();
+    monitor.stop();
     task.join();
     seen
 }
 
-fn kill() -> Outcome {
+fn stop() -> Outcome {
     let monitor = monitor();
     let other = monitor.clone();
-    let task = spawn(move || other.kill());
+    let task = spawn(move || other.stop());
     let seen = looks(&monitor);
     task.join();
     seen

@@ -192,7 +192,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// Runs the future of a task that [`Rest::begin_task`] announced, until it ends or all tasks rest. Then it is forgotten as it is: what a task does when it
-/// is stopped is explored where nodes are killed.
+/// is stopped is explored where nodes are stopped.
 pub fn run_until_rest<F: Future>(future: F, tasks: &Arc<Rest>) {
     run(future, tasks);
 }

@@ -116,9 +116,9 @@ impl Disk {
         look(&lock(&self.0).durable)
     }
 
-    /// Asserts that all which the reply says is durable.
-    pub fn assert_holds(&self, reply: &Envelope) {
-        self.read(|durable| assert_durable(durable, reply));
+    /// Asserts that all which the message says of its sender is durable.
+    fn assert_holds(&self, message: &Envelope) {
+        self.read(|durable| assert_durable(durable, message));
     }
 }
 
@@ -183,6 +183,10 @@ pub struct Sent {
     pub committed: [u64; 3],
     /// How often it was asked for a vote.
     pub votes: [u64; 3],
+    /// How often it was granted one.
+    pub granted: [u64; 3],
+    /// How many replies.
+    pub replies: [u64; 3],
 }
 
 impl Link for Wire {
@@ -199,13 +203,16 @@ impl Link for Wire {
                     sent.committed[to] = sent.committed[to].max(message.leader_commit.0);
                 }
                 Message::RequestVote(_) => sent.votes[to] += 1,
+                Message::RequestVoteReply(reply) => sent.granted[to] += u64::from(reply.vote_granted),
                 _ => {}
             }
+            sent.replies[to] += u64::from(!envelope.message.is_request());
             sent.last[to]
         };
         if envelope.to == S1 && matches!(envelope.message, Message::AppendEntries(_)) {
             self.disk.was_sent(last);
-            self.monitor.reply(append_succeeded(S1, last));
+            // The node may have stopped meanwhile.
+            let _ = self.monitor.receive(append_succeeded(S1, last));
         }
     }
 }
@@ -332,6 +339,7 @@ impl Shop {
         }
         let answer = self.monitor.install(snapshot).await;
         self.book.lock().offered = None;
+        assert!(answer.is_some() || self.monitor.is_stopped(), "a running node gave no answer");
         if answer == Some(true) {
             let durable = self.disk.read(|durable| durable.log.base_index());
             assert!(durable >= index, "the service was told to switch before the snapshot was durable");

@@ -1,11 +1,11 @@
 //! A node of a scenario: the engine with fakes around it, and its tasks on threads.
 
-use crate::explore::{Rest, Task, block_on, run_until_rest, spawn};
+use crate::explore::{Rest, Task, run_until_rest, spawn};
 use crate::fakes::{Book, Channel, Clock, Disk, Habits, Monitor, Sent, Shop, Wire};
 use crate::setup::Start;
 use core::future::poll_fn;
 use core::pin::pin;
-use core::task::Poll;
+use core::task::{Context, Poll, Waker};
 use figure2_engine::{Envelope, Service, applier, sender, syncer};
 use figure2_engine::{Install, Storage};
 use std::sync::Arc;
@@ -83,6 +83,20 @@ impl Node {
         });
     }
 
+    /// Lets the syncer and then the sender do, on this thread, all that there is to do.
+    pub fn write_by_hand(&self) {
+        let mut syncer = pin!(syncer::run(&self.monitor, self.disk.clone()));
+        let mut sender = pin!(sender::run(&self.monitor, self.wire()));
+        let mut context = Context::from_waker(Waker::noop());
+        // Each goes on once after it has found work.
+        for _ in 0..2 {
+            assert!(syncer.as_mut().poll(&mut context).is_pending(), "the syncer ended");
+        }
+        for _ in 0..2 {
+            assert!(sender.as_mut().poll(&mut context).is_pending(), "the sender ended");
+        }
+    }
+
     fn wire(&self) -> Wire {
         Wire { monitor: self.monitor.clone(), disk: self.disk.clone(), sent: self.sent.clone() }
     }
@@ -132,7 +146,7 @@ impl Node {
         Shop { monitor, disk, book, leads: self.leads, habits }
     }
 
-    /// Starts threads with the engine and the disk at hand, handlers or clients; each gets its number, from 0 on.
+    /// Starts threads with the engine at hand, handlers or clients; each gets its number, from 0 on.
     pub fn spawn_handlers(&mut self, count: usize, body: impl Fn(&Handler, u64) + Clone + Send + 'static) {
         for n in 0..count as u64 {
             let (handler, rest, body) = (self.handler(), self.rest.clone(), body.clone());
@@ -147,7 +161,7 @@ impl Node {
 
     /// What a handler needs.
     pub fn handler(&self) -> Handler {
-        Handler { monitor: self.monitor.clone(), disk: self.disk.clone(), book: self.book.clone() }
+        Handler { monitor: self.monitor.clone(), book: self.book.clone() }
     }
 
     /// Waits until the handlers have ended and no task has anything to do; then the service must have all up to `index`,
@@ -156,7 +170,15 @@ impl Node {
         self.settle_beside(index, async {});
     }
 
-    /// The same, while this thread runs a task.
+    /// The same, and each of these servers was sent so many replies.
+    pub fn settle_with_replies(self, index: u64, replies: [u64; 3]) {
+        let sent = self.sent.clone();
+        self.settle(index);
+        let sent = sent.lock().map(|sent| sent.replies).unwrap_or_default();
+        assert!(sent == replies, "all rest, and replies were sent {sent:?}, of {replies:?}");
+    }
+
+    /// The same as [`settle`](Self::settle), while this thread runs a task.
     pub fn settle_beside(mut self, index: u64, task: impl Future) {
         self.rest.begin_task();
         self.rest.call();
@@ -183,7 +205,7 @@ impl Node {
 
     /// Stops the node, and waits for the end of all its threads.
     pub fn end(self) {
-        self.monitor.kill();
+        self.monitor.stop();
         self.join();
     }
 
@@ -208,24 +230,14 @@ impl Node {
 /// A thread's view of the node.
 pub struct Handler {
     pub monitor: Arc<Monitor>,
-    pub disk: Disk,
     pub book: Arc<Book>,
 }
 
 impl Handler {
-    /// An RPC of which nobody awaits the reply.
-    pub fn tell(&self, request: Envelope) {
-        self.book.expect(&request);
-        drop(self.monitor.request(request));
-    }
-
-    /// An RPC: the request is handled, the reply awaited, and all it says must be durable.
-    pub fn call(&self, request: Envelope) -> Option<Envelope> {
-        self.book.expect(&request);
-        let reply = block_on(self.monitor.request(request));
-        if let Some(reply) = &reply {
-            self.disk.assert_holds(reply);
-        }
-        reply
+    /// A message from a peer. (What it is answered, the way to the peers sees.)
+    pub fn tell(&self, message: Envelope) {
+        self.book.expect(&message);
+        let taken = self.monitor.receive(message);
+        assert!(taken.is_ok() || self.monitor.is_stopped(), "a running node took no message: {taken:?}");
     }
 }

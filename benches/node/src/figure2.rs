@@ -9,10 +9,9 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
 use figure2::codec::Frame;
 use figure2::{
-    ApplyMsg, Command, Identity, Loaded, Options, Peer, ProposalOutcome, Raft, Record, Replies, SnapshotData,
+    ApplyMsg, Command, Identity, Loaded, Options, Peer, ProposalOutcome, Raft, Record, SnapshotData,
     Storage, StorageError,
 };
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -30,7 +29,7 @@ pub struct Nodes {
 impl Cluster for Nodes {
     async fn start() -> Result<Nodes> {
         let mut servers: Vec<Raft> = Vec::new();
-        let mut ends: Vec<(u64, mpsc::UnboundedReceiver<Sent>)> = Vec::new();
+        let mut ends: Vec<(u64, mpsc::UnboundedReceiver<Frame>)> = Vec::new();
         for me in 0..u64::from(VOTERS) {
             let mut links = Vec::new();
             for to in (0..u64::from(VOTERS)).filter(|to| *to != me) {
@@ -43,13 +42,13 @@ impl Cluster for Nodes {
             tokio::spawn(serve(raft.clone(), messages));
             servers.push(raft);
         }
-        for (to, requests) in ends {
+        for (to, messages) in ends {
             let to = usize::try_from(to).ok().and_then(|to| servers.get(to)).context("no such server")?;
-            tokio::spawn(carry(to.clone(), requests));
+            tokio::spawn(carry(to.clone(), messages));
         }
         for _ in 0..PATIENCE.as_millis() {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            if let Some(leader) = servers.iter().find(|raft| raft.get_state().1) {
+            if let Some(leader) = servers.iter().find(|raft| raft.term_and_leadership().1) {
                 return Ok(Nodes { leader: leader.clone(), _all: servers });
             }
         }
@@ -81,41 +80,26 @@ impl Storage for Nowhere {
     }
 }
 
-/// A request, and where its reply goes.
-type Sent = (Frame, Replies);
-
 /// The way from one server to another: in order, as a connection is.
-struct Link(mpsc::UnboundedSender<Sent>);
+struct Link(mpsc::UnboundedSender<Frame>);
 
-fn link() -> (Link, mpsc::UnboundedReceiver<Sent>) {
+fn link() -> (Link, mpsc::UnboundedReceiver<Frame>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     (Link(sender), receiver)
 }
 
 impl Peer for Link {
-    fn send(&self, request: Frame, replies: &Replies) {
+    fn send(&self, frame: Frame) {
         // The other end is gone at the end of the measurement only.
-        let _ = self.0.send((request, replies.clone()));
+        let _ = self.0.send(frame);
     }
 }
 
-/// The other end of a link: hands requests over in their order, and does not wait for a reply before the next one.
-async fn carry(to: Raft, mut requests: mpsc::UnboundedReceiver<Sent>) {
-    let mut under_way = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            biased;
-            Some((request, replies)) = requests.recv() => {
-                let to = to.clone();
-                under_way.push(async move { (to.call(request).await, replies) });
-            }
-            Some((reply, replies)) = under_way.next() => {
-                if let Some(reply) = reply {
-                    replies.deliver(reply);
-                }
-            }
-            else => return,
-        }
+/// The other end of a link: hands messages over in their order.
+async fn carry(to: Raft, mut messages: mpsc::UnboundedReceiver<Frame>) {
+    while let Some(frame) = messages.recv().await {
+        // What it does not take is sent again.
+        let _ = to.handle(frame);
     }
 }
 

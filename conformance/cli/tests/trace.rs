@@ -7,7 +7,7 @@
 mod falsify;
 
 use falsify::{Lines, recorded};
-use figure2::{Options, Persister, Raft, Replies, ServerId};
+use figure2::{Options, Persister, Raft};
 use figure2_audit::Property;
 use figure2_cli::trace_cmd::{self, Format, TraceArgs};
 use figure2_trace::{Event, TraceError};
@@ -131,7 +131,7 @@ fn a_format_is_recognised_by_itself_and_a_recording_is_told_in_etcds() {
 struct Nobody;
 
 impl figure2::Peer for Nobody {
-    fn send(&self, _: figure2::codec::Frame, _: &Replies) {}
+    fn send(&self, _: figure2::codec::Frame) {}
 }
 
 /// Records a server that starts and stops, into a file.
@@ -144,7 +144,8 @@ fn recorded_file(name: &str) -> PathBuf {
     runtime.block_on(async {
         let (apply, _messages) = mpsc::channel::<figure2::ApplyMsg>(1);
         let options = Options { record: true, seed: Some(1), ..Options::default() };
-        Raft::make(vec![Nobody], ServerId(0), Persister::new(), apply, options).unwrap().kill();
+        let nobody = std::iter::empty::<(u64, Nobody)>();
+        Raft::new(0, nobody, Persister::new(), apply, options).await.unwrap().stop();
     });
     file.finish().unwrap();
     path

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use core::future::Future;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
-use figure2::codec::{self, CodecError, FIRST_VERSION};
+use figure2::codec::{self, FIRST_VERSION, Frame};
 use figure2::{
-    ApplyMsg, Cluster, Command, Failure, Identity, Install, MakeError, RoleName, SnapshotData, Started,
-    Storage, StorageError,
+    ApplyMsg, Cluster, Command, Failure, HandleError, Identity, Install, MakeError, Position, ProposeError,
+    RoleName, SnapshotData, Storage, StorageError,
 };
 use figure2_core::{Config, Index, ServerId};
 use figure2_engine::{
@@ -49,22 +49,24 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// Starts the server `me` from what `storage` holds. Requests to peers go to `link`, encoded, and what is committed
-    /// to `service`.
+    /// Starts the server `me` from what `storage` holds. Messages to peers go to `link`, encoded, with whether they are
+    /// requests; and what is committed goes to `service`.
     ///
     /// # Errors
-    /// As those of [`Raft::make`](figure2::Raft::make).
-    pub fn make(
+    /// As those of [`Raft::new`](figure2::Raft::new), and when the storage does not load at once.
+    pub fn new(
         me: ServerId,
         config: Config,
         mut storage: impl Storage,
         apply_mode: ApplyMode,
-        link: impl Fn(Bytes) + Send + 'static,
+        link: impl Fn(bool, Bytes) + Send + 'static,
         service: impl Fn(ApplyMsg) + Send + Sync + 'static,
     ) -> Result<Harness, MakeError> {
         let identity = identity(me, config);
         let loaded = pin!(storage.load(&identity)).poll(&mut Context::from_waker(Waker::noop()));
-        let Poll::Ready(loaded) = loaded else { return Err(MakeError::NotAtOnce) };
+        let Poll::Ready(loaded) = loaded else {
+            return Err(StorageError::failed("it does not load at once").into());
+        };
         let server = Server::new(me, config, loaded?.persistent)?;
         let due = Arc::new(Mutex::new(None));
         let monitor = Arc::new(Monitor::sending_by_hand(server, Manual { due: due.clone() }));
@@ -85,9 +87,12 @@ impl Harness {
         Ok(Harness { monitor, due, sender, syncer, applier, service })
     }
 
-    /// As [`Raft::start`](figure2::Raft::start).
-    pub fn start(&self, command: Command) -> Started {
-        self.monitor.start(command)
+    /// As [`Raft::propose`](figure2::Raft::propose).
+    ///
+    /// # Errors
+    /// As those.
+    pub fn propose(&self, command: Command) -> Result<Position, ProposeError> {
+        self.monitor.propose(command)
     }
 
     /// Sends what followers lack. It does so only when told.
@@ -100,24 +105,12 @@ impl Harness {
         self.monitor.give(Input::SendCommit);
     }
 
-    /// A request from a peer; the reply arrives once the node has come to rest.
+    /// As [`Raft::handle`](figure2::Raft::handle).
     ///
     /// # Errors
-    /// When the bytes are no message.
-    pub fn call(
-        &self,
-        request: &Bytes,
-    ) -> Result<impl Future<Output = Option<Envelope>> + Send + use<>, CodecError> {
-        Ok(self.monitor.request(codec::decode_message(request)?))
-    }
-
-    /// A reply from a peer.
-    ///
-    /// # Errors
-    /// When the bytes are no message.
-    pub fn deliver(&self, reply: &Bytes) -> Result<(), CodecError> {
-        self.monitor.reply(codec::decode_message(reply)?);
-        Ok(())
+    /// As those.
+    pub fn handle(&self, frame: Frame) -> Result<(), HandleError> {
+        Ok(self.monitor.receive(codec::decode_message(frame)?)?)
     }
 
     /// A timer elapses.
@@ -184,9 +177,9 @@ impl Harness {
         self.monitor.failure()
     }
 
-    /// As [`Raft::kill`](figure2::Raft::kill), and the tasks end.
-    pub fn kill(mut self) {
-        self.monitor.kill();
+    /// As [`Raft::stop`](figure2::Raft::stop), and the tasks end.
+    pub fn stop(mut self) {
+        self.monitor.stop();
         self.rest();
     }
 }
@@ -263,10 +256,10 @@ struct Wire<L> {
     link: L,
 }
 
-impl<L: Fn(Bytes) + Send> Link for Wire<L> {
+impl<L: Fn(bool, Bytes) + Send> Link for Wire<L> {
     fn send(&self, envelope: Envelope) {
         match codec::encode(&self.cluster, FIRST_VERSION, &envelope) {
-            Ok(frame) => (self.link)(frame.into_bytes()),
+            Ok(frame) => (self.link)(envelope.message.is_request(), frame.into_bytes()),
             Err(error) => self.monitor.fail(Failure::Storage(StorageError::failed(error))),
         }
     }

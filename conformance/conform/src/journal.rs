@@ -5,15 +5,12 @@ use bytes::Bytes;
 use figure2::{ApplyMsg, Change, codec};
 use figure2_core::{Index, Snapshot};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Wake;
 
 /// What was seen of a node while it took a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
     /// A message left.
     Sent(Letter),
-    /// The caller of an RPC was answered; the answer is put in the place of this once the node rests.
-    Answered,
     /// A record became durable.
     Saved(Vec<Change<Bytes, Bytes>>),
     /// Bytes left that are no message.
@@ -33,13 +30,6 @@ impl Journal {
     /// Takes out all that was noted.
     pub fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut lock(&self.0))
-    }
-}
-
-/// Notes the moment at which a caller is answered.
-impl Wake for Journal {
-    fn wake(self: Arc<Self>) {
-        self.note(Seen::Answered);
     }
 }
 

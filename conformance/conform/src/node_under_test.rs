@@ -10,13 +10,10 @@ use super::pending::Pending;
 use super::writer::StepInput;
 use bytes::Bytes;
 use figure2::codec::{self, FIRST_VERSION};
-use figure2::{Cluster, Failure};
-use figure2_core::{Config, Index, MAX_SERVERS, ServerId};
+use figure2::{Cluster, Failure, HandleError, Position};
+use figure2_core::{Config, Index, ServerId};
 use figure2_model::{Apply, Bounds, Node as ModelNode, NodeEvent, Sending, Visible};
-use std::future::Future;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
 
 /// One server: its disk, which outlives it, its service, and the node while it is up.
 pub struct NodeUnderTest {
@@ -30,7 +27,7 @@ pub struct NodeUnderTest {
     node: Option<Harness>,
     /// Whether writes lag: then the harness ends each save.
     lags: bool,
-    /// Where writes lag: who waits for an answer, and what is on its way in the model and not yet from the node.
+    /// Whether the service waits for an answer; and, where writes lag, what is on its way in the model and not yet from the node.
     pending: Pending,
     /// The last request that left in this life, or in the one before: for a defect.
     last_sent: Arc<Mutex<Option<Bytes>>>,
@@ -70,9 +67,11 @@ impl NodeUnderTest {
         if let Some(bytes) = stale {
             journal.note(seen_in_bytes(&bytes));
         }
-        let link = move |message: Bytes| {
+        let link = move |is_request: bool, message: Bytes| {
             journal.note(seen_in_bytes(&message));
-            *lock(&last_sent) = Some(message);
+            if is_request {
+                *lock(&last_sent) = Some(message);
+            }
         };
         let service = self.service.clone();
         let repeats = Mutex::new(again && self.defect == Some(Defect::ApplyRepeated));
@@ -82,8 +81,7 @@ impl NodeUnderTest {
             }
             service.take(message);
         };
-        let mut node =
-            Harness::make(self.id, self.config, self.disk.clone(), self.apply_mode, link, deliver)?;
+        let mut node = Harness::new(self.id, self.config, self.disk.clone(), self.apply_mode, link, deliver)?;
         node.rest();
         self.node = Some(node);
         Ok(())
@@ -139,25 +137,19 @@ impl NodeUnderTest {
             NodeEvent::Receive(letter) => {
                 let cluster = Cluster::numbered(self.config.servers());
                 let frame = codec::encode(&cluster, FIRST_VERSION, &convert::letter(letter))?;
-                let bytes = frame.into_bytes();
-                if !letter.message.is_request() {
-                    node.deliver(&bytes)?;
-                } else if self.lags {
-                    self.pending.for_reply(node.call(&bytes)?);
-                } else {
-                    let reply = node.call(&bytes)?;
-                    let reply = answer(node, &self.journal, reply);
-                    self.answered(reply.flatten());
+                // What it rejects, the model's server rejects, too; a node that has stopped is found to differ.
+                if let Err(error @ HandleError::Undecodable(_)) = node.handle(frame) {
+                    return Err(error.into());
                 }
             }
             NodeEvent::ElectionTimeout => node.fire(Timeout::Election),
             NodeEvent::HeartbeatTimeout => node.fire(Timeout::Heartbeat),
             NodeEvent::ClientRequest(command) => {
-                let started = node.start(convert::command(*command));
-                let last = node.look(|server| (server.log().last_index(), server.current_term()));
+                let proposed = node.propose(convert::command(*command));
+                let (index, term) = node.look(|server| (server.log().last_index(), server.current_term()));
                 anyhow::ensure!(
-                    started.is_leader && (started.index, started.term) == last,
-                    "start answered {started:?}, and the log ends with {last:?}"
+                    proposed == Ok(Position { index, term }),
+                    "propose answered {proposed:?}, and the log ends at {index} in term {term}"
                 );
                 if self.sending == Sending::AtOnce {
                     node.replicate();
@@ -201,9 +193,6 @@ impl NodeUnderTest {
                 node.rest();
             }
         }
-        for reply in self.pending.replies() {
-            self.journal.note(as_received(&reply));
-        }
         if let Some(installed) = self.pending.installed() {
             self.service.install(&installed);
         }
@@ -217,23 +206,10 @@ impl NodeUnderTest {
     /// The node is no more, and all that was in memory.
     fn stop(&mut self) {
         if let Some(node) = self.node.take() {
-            node.kill();
+            node.stop();
         }
         self.pending.end();
         self.service.restart(Vec::new());
-    }
-
-    /// Puts the reply where the journal says that it was given.
-    fn answered(&mut self, reply: Option<convert::Letter>) {
-        let Some(reply) = reply else { return };
-        let mut reply = Some(as_received(&reply));
-        for seen in self.journal.take() {
-            let is_answer = seen == Seen::Answered;
-            let seen = if is_answer { reply.take() } else { Some(seen) };
-            if let Some(seen) = seen {
-                self.journal.note(seen);
-            }
-        }
     }
 
     /// Where it differs from the model's machine after the last event; nowhere, if all is well.
@@ -272,29 +248,6 @@ impl NodeUnderTest {
             differing.push(Differing::new("the node", &"runs", &failure.to_string()));
         }
         differing
-    }
-}
-
-/// Lets the node run until it rests, with somebody waiting for an answer of it: the waiter notes when it comes.
-fn answer<T>(node: &mut Harness, waiter: &Journal, answer: impl Future<Output = T>) -> Option<T> {
-    let mut answer = pin!(answer);
-    let waker = Waker::from(Arc::new(waiter.clone()));
-    if let Poll::Ready(early) = answer.as_mut().poll(&mut Context::from_waker(&waker)) {
-        waiter.note(Seen::Answered);
-        return Some(early);
-    }
-    node.rest();
-    match answer.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => Some(answer),
-        Poll::Pending => None,
-    }
-}
-
-/// A reply, as on its way to the caller: encoded, and decoded there.
-fn as_received(reply: &convert::Letter) -> Seen {
-    match codec::encode(&Cluster::numbered(MAX_SERVERS), FIRST_VERSION, reply) {
-        Ok(frame) => seen_in_bytes(&frame.into_bytes()),
-        Err(error) => Seen::Garbled(error),
     }
 }
 

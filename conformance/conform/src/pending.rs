@@ -1,7 +1,5 @@
-//! Where writes lag: what a node still owes. Callers wait for its replies, its service for the word that a snapshot is
-//! installed, and messages that the model has sent already wait until its writer is done with a save.
+//! Where writes lag: what a node still owes. Its service waits for the word that a snapshot is installed, and messages that the model has sent already wait until its writer is done with a save.
 
-use super::convert::Letter;
 use super::difference::Differing;
 use super::journal::Seen;
 use bytes::Bytes;
@@ -9,23 +7,17 @@ use figure2_core::Snapshot;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-type Answer<T> = Pin<Box<dyn Future<Output = Option<T>> + Send>>;
+type Answer = Pin<Box<dyn Future<Output = Option<bool>> + Send>>;
 
 /// What a node still owes.
 #[derive(Default)]
 pub struct Pending {
-    replies: Vec<Answer<Letter>>,
-    install: Option<(Answer<bool>, Snapshot<Bytes>)>,
+    install: Option<(Answer, Snapshot<Bytes>)>,
     /// Sent in the model, and not yet by the node: a network could have delayed them as long.
     unsent: Vec<Seen>,
 }
 
 impl Pending {
-    /// A caller waits for a reply.
-    pub fn for_reply(&mut self, reply: impl Future<Output = Option<Letter>> + Send + 'static) {
-        self.replies.push(Box::pin(reply));
-    }
-
     /// The service waits to hear whether the snapshot is installed.
     pub fn for_installed(
         &mut self,
@@ -33,19 +25,6 @@ impl Pending {
         snapshot: Snapshot<Bytes>,
     ) {
         self.install = Some((Box::pin(installed), snapshot));
-    }
-
-    /// The replies that arrived.
-    pub fn replies(&mut self) -> Vec<Letter> {
-        let mut arrived = Vec::new();
-        self.replies.retain_mut(|reply| match now(reply) {
-            Poll::Ready(reply) => {
-                arrived.extend(reply);
-                false
-            }
-            Poll::Pending => true,
-        });
-        arrived
     }
 
     /// The snapshot that turned out to be installed.
@@ -68,7 +47,6 @@ impl Pending {
 
     /// The node is no more: nobody waits.
     pub fn end(&mut self) {
-        self.replies.clear();
         self.install = None;
     }
 
@@ -104,6 +82,6 @@ impl Pending {
     }
 }
 
-fn now<T>(answer: &mut Answer<T>) -> Poll<Option<T>> {
+fn now(answer: &mut Answer) -> Poll<Option<bool>> {
     answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
 }

@@ -13,7 +13,7 @@ use super::store::{Reply, Request, Store};
 use super::verdict::Failure;
 use bytes::Bytes;
 use figure2::codec::{FIRST_VERSION, encode};
-use figure2::{Index, Install, Options, ProposeError, Raft, ServerId};
+use figure2::{Index, Install, Options, ProposeError, Raft};
 use figure2_linearizability::{Action, Operation, Outcome, Recorder};
 use figure2_validate::instrument::mix;
 use std::collections::BTreeMap;
@@ -124,14 +124,14 @@ impl Cluster {
     /// Who believes to lead the latest term.
     pub(super) fn leader(&self) -> Option<u8> {
         let claims = (0..self.plan.servers).filter_map(|server| {
-            let (term, is_leader) = self.running(server)?.get_state();
+            let (term, is_leader) = self.running(server)?.term_and_leadership();
             is_leader.then_some((term, server))
         });
         claims.max().map(|(_, server)| server)
     }
 
     /// Starts a server from what its disk has.
-    pub(super) fn start(&self, server: u8) -> Result<(), Failure> {
+    pub(super) async fn start(&self, server: u8) -> Result<(), Failure> {
         let Some((generation, disk)) = self.with(server, |member| {
             member.generation += 1;
             (member.generation, member.disk.clone())
@@ -160,8 +160,10 @@ impl Cluster {
         if self.has(Defect::NoElections) && generation > 1 {
             options.election_timeout = Duration::from_secs(60)..Duration::from_secs(61);
         }
-        let peers = (0..self.plan.servers).map(|to| Link::new(self, server, to)).collect();
-        let raft = Raft::make(peers, ServerId(server), disk, apply, options)
+        let others = (0..self.plan.servers).filter(|to| *to != server);
+        let peers = others.map(|to| (u64::from(to), Link::new(self, server, to)));
+        let raft = Raft::new(server.into(), peers, disk, apply, options)
+            .await
             .map_err(|error| Failure::Service { server, what: error.to_string() })?;
         self.with(server, |member| {
             member.store = store;
@@ -179,7 +181,7 @@ impl Cluster {
             if let Ok(frame) = encode(&figure2::Cluster::numbered(self.plan.servers), FIRST_VERSION, &message)
             {
                 let link = Link::new(self, from, to);
-                tokio::spawn(link.carry_late(after_ms, message.message.is_request(), frame.into_bytes()));
+                tokio::spawn(link.carry_late(after_ms, frame.into_bytes()));
             }
         }
     }
@@ -188,7 +190,7 @@ impl Cluster {
     pub(super) fn stop(&self, server: u8, left: impl FnOnce(&Disk) -> Disk) {
         self.with(server, |member| {
             if let Some(raft) = member.raft.take() {
-                raft.kill();
+                raft.stop();
             }
             member.disk = left(&member.disk);
             // Whoever waits learns that the server is gone.

@@ -5,13 +5,13 @@ use super::defect::Defect;
 use super::nemesis::Nemesis;
 use bytes::Bytes;
 use figure2::codec::{Frame, decode_message};
-use figure2::{Index, Peer, Replies};
+use figure2::{Index, Peer};
 use figure2_core::{AppendResult, Message};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// The way from one server to another, and back for the reply.
+/// The way from one server to another.
 #[derive(Clone)]
 pub(super) struct Link {
     pub(super) cluster: Cluster,
@@ -33,11 +33,14 @@ pub(super) struct Repeated {
 const HEARTBEAT: Duration = Duration::from_millis(120);
 
 impl Peer for Link {
-    fn send(&self, request: Frame, replies: &Replies) {
-        let request = request.into_bytes();
-        self.transmit(request.clone(), replies);
+    fn send(&self, frame: Frame) {
+        let message = frame.into_bytes();
+        if !is_request(&message) {
+            return self.carry(message);
+        }
+        self.transmit(message.clone());
         if self.cluster.has(Defect::NeverStepsDown) || self.cluster.has(Defect::SnapshotRepeated) {
-            self.repeat(request, replies);
+            self.repeat(message);
         }
     }
 }
@@ -49,35 +52,21 @@ impl Link {
     }
 
     /// Carries a message that was sent before the servers started: the network gets it so many ms after that.
-    pub(super) async fn carry_late(self, after_ms: u64, is_request: bool, message: Bytes) {
+    pub(super) async fn carry_late(self, after_ms: u64, message: Bytes) {
         sleep(Duration::from_millis(after_ms)).await;
-        let Link { from, to, .. } = self;
-        if is_request {
-            // The answer goes to whoever runs there by now: the network outlives the server that asked.
-            match self.cluster.running(from) {
-                Some(asked) => self.carry(message, &asked.replies()),
-                None => self.nemesis.lost_on_the_way(),
-            }
-        } else if self.cluster.holds_back(from, to, &message) {
-            self.nemesis.lost_on_the_way();
-        } else if let Some(delay) = self.nemesis.fate(from, to).first
-            && arrives(&self.nemesis, from, to, delay).await
-            && let Some(server) = self.cluster.running(to)
-        {
-            server.replies().deliver(&message);
-        }
+        self.carry(message);
     }
 
     /// The defects of a transport that sends more than its node does.
-    fn repeat(&self, request: Bytes, replies: &Replies) {
+    fn repeat(&self, request: Bytes) {
         let mut repeated = self.repeated.lock().unwrap_or_else(PoisonError::into_inner);
         match decode_message(&request).map(|envelope| envelope.message) {
             Ok(Message::AppendEntries(message)) if message.entries.is_empty() => {
                 repeated.heartbeats += 1;
                 if self.cluster.has(Defect::NeverStepsDown) {
-                    tokio::spawn(self.clone().lead_for_ever(request, replies.clone(), repeated.heartbeats));
+                    tokio::spawn(self.clone().lead_for_ever(request, repeated.heartbeats));
                 } else if let Some(snapshot) = repeated.snapshot.clone() {
-                    self.transmit(snapshot, replies);
+                    self.transmit(snapshot);
                 }
             }
             Ok(Message::InstallSnapshot(_)) => repeated.snapshot = Some(request),
@@ -89,7 +78,7 @@ impl Link {
     }
 
     /// Repeats a heartbeat until the node sends another, calls an election, or ends.
-    async fn lead_for_ever(self, request: Bytes, replies: Replies, number: u64) {
+    async fn lead_for_ever(self, request: Bytes, number: u64) {
         let generation = || self.cluster.with(self.from, |member| member.generation);
         let begun = generation();
         loop {
@@ -98,51 +87,43 @@ impl Link {
             if !is_latest || generation() != begun || self.cluster.running(self.from).is_none() {
                 return;
             }
-            self.transmit(request.clone(), &replies);
+            self.transmit(request.clone());
         }
     }
 
-    fn transmit(&self, request: Bytes, replies: &Replies) {
+    fn transmit(&self, request: Bytes) {
         self.cluster.sent(self.from, self.to, &request);
-        self.carry(request, replies);
+        self.carry(request);
     }
 
-    /// There, and back with the reply, as the nemesis decides.
-    fn carry(&self, request: Bytes, replies: &Replies) {
+    /// Carries a message, request or reply, as the nemesis decides, to whoever runs there when it arrives.
+    fn carry(&self, message: Bytes) {
         let Link { from, to, .. } = *self;
+        let is_reply = !is_request(&message);
+        if is_reply && self.cluster.holds_back(from, to, &message) {
+            return self.nemesis.lost_on_the_way();
+        }
         let fate = self.nemesis.fate(from, to);
         for delay in fate.first.into_iter().chain(fate.second) {
-            let (cluster, nemesis) = (self.cluster.clone(), self.nemesis.clone());
-            let (request, replies) = (request.clone(), replies.clone());
+            let (cluster, nemesis, message) = (self.cluster.clone(), self.nemesis.clone(), message.clone());
             tokio::spawn(async move {
                 if !arrives(&nemesis, from, to, delay).await {
                     return;
                 }
                 let Some(server) = cluster.running(to) else { return nemesis.lost_on_the_way() };
-                let Some(reply) = server.call(&request).await.map(Frame::into_bytes) else { return };
-                if cluster.holds_back(to, from, &reply) {
-                    return nemesis.lost_on_the_way();
+                if is_reply {
+                    cluster.answered(to, from, &message);
                 }
-                let fate = nemesis.fate(to, from);
-                if let Some(delay) = fate.second {
-                    let (cluster, nemesis) = (cluster.clone(), nemesis.clone());
-                    let (reply, replies) = (reply.clone(), replies.clone());
-                    tokio::spawn(async move {
-                        if arrives(&nemesis, to, from, delay).await {
-                            cluster.answered(from, to, &reply);
-                            replies.deliver(&reply);
-                        }
-                    });
-                }
-                if let Some(delay) = fate.first
-                    && arrives(&nemesis, to, from, delay).await
-                {
-                    cluster.answered(from, to, &reply);
-                    replies.deliver(&reply);
-                }
+                // What it does not take, the log says: it counts as lost.
+                let _ = server.handle(message);
             });
         }
     }
+}
+
+/// Whether a message asks for a reply. (Whatever servers send has a form.)
+fn is_request(message: &Bytes) -> bool {
+    decode_message(message).is_ok_and(|envelope| envelope.message.is_request())
 }
 
 fn append_result(reply: &Bytes) -> Option<AppendResult> {

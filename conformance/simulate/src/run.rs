@@ -223,14 +223,14 @@ async fn simulate(plan: &Plan, defect: Option<Defect>) -> Left {
 /// The faults, then the recovery.
 async fn whole(cluster: &Cluster) -> Result<(), Failure> {
     for server in 0..cluster.plan().servers {
-        cluster.start(server)?;
+        cluster.start(server).await?;
     }
     cluster.begin_messages();
     let clients = (1..=u64::from(cluster.plan().clients)).map(|id| Client::new(cluster.clone(), id).run());
     let clients: Vec<_> = clients.map(tokio::spawn).collect();
     faults(cluster).await?;
     cluster.nemesis.clears_up();
-    supervise(cluster)?;
+    supervise(cluster).await?;
     let recovered = tokio::select! {
         served = served(cluster) => served,
         stopped = supervised(cluster) => stopped,
@@ -281,7 +281,7 @@ async fn faults(cluster: &Cluster) -> Result<(), Failure> {
             Some(fault) if begins => begin(cluster, place, &fault.kind),
             _ => cluster.nemesis.end(place),
         }
-        supervise(cluster)?;
+        supervise(cluster).await?;
     }
     wait(cluster, began + Duration::from_millis(until)).await
 }
@@ -303,7 +303,7 @@ fn begin(cluster: &Cluster, place: usize, kind: &Kind) {
 async fn wait(cluster: &Cluster, until: Instant) -> Result<(), Failure> {
     while Instant::now() < until {
         sleep_until(until.min(Instant::now() + LOOK)).await;
-        supervise(cluster)?;
+        supervise(cluster).await?;
         cluster.watch_progress()?;
     }
     Ok(())
@@ -312,12 +312,12 @@ async fn wait(cluster: &Cluster, until: Instant) -> Result<(), Failure> {
 pub(super) async fn supervised(cluster: &Cluster) -> Result<(), Failure> {
     loop {
         sleep(LOOK).await;
-        supervise(cluster)?;
+        supervise(cluster).await?;
     }
 }
 
 /// Starts each server that is down, unless a fault keeps it down; one that stopped by itself must have had a fault.
-fn supervise(cluster: &Cluster) -> Result<(), Failure> {
+async fn supervise(cluster: &Cluster) -> Result<(), Failure> {
     for server in 0..cluster.plan().servers {
         if let Some(failure) = cluster.running(server).and_then(|raft| raft.failure()) {
             if !cluster.with(server, |member| member.disk.failed()).unwrap_or_default() {
@@ -326,7 +326,7 @@ fn supervise(cluster: &Cluster) -> Result<(), Failure> {
             cluster.stop(server, Disk::after_crash);
         }
         if cluster.running(server).is_none() && !cluster.nemesis.keeps_down(server) {
-            cluster.start(server)?;
+            cluster.start(server).await?;
         }
     }
     Ok(())

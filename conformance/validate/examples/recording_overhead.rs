@@ -15,8 +15,8 @@ use bytes::Bytes;
 use cpu_time::ProcessTime;
 use figure2::codec::Frame;
 use figure2::{
-    ApplyMsg, Change, Command, Identity, Index, Loaded, Options, Peer, Raft, Record, Replies, ServerId,
-    SnapshotData, Storage, StorageError,
+    ApplyMsg, Change, Command, Identity, Index, Loaded, Options, Peer, Raft, Record, SnapshotData, Storage,
+    StorageError,
 };
 use figure2_audit::audit;
 use figure2_validate::{Recorder, open, validate};
@@ -89,14 +89,11 @@ struct Direct {
 }
 
 impl Peer for Direct {
-    fn send(&self, request: Frame, replies: &Replies) {
-        let Some(raft) = self.cluster.get().and_then(|servers| servers.get(self.to)).cloned() else { return };
-        let replies = replies.clone();
-        tokio::spawn(async move {
-            if let Some(reply) = raft.call(request).await {
-                replies.deliver(reply);
-            }
-        });
+    fn send(&self, frame: Frame) {
+        if let Some(raft) = self.cluster.get().and_then(|servers| servers.get(self.to)) {
+            // What it does not take is sent again.
+            let _ = raft.handle(frame);
+        }
     }
 }
 
@@ -139,18 +136,19 @@ async fn throughput(kind: Kind, record: bool, clients: usize, time: Duration) ->
     let cluster: Cluster = Arc::default();
     let waiting: Vec<Waiting> = (0..3).map(|_| Waiting::default()).collect();
     let mut servers = Vec::new();
-    for (me, own) in waiting.iter().enumerate() {
+    for (me, own) in (0..).zip(&waiting) {
         let (apply, messages) = mpsc::channel::<ApplyMsg>(1024);
-        let peers = (0..3).map(|to| Direct { cluster: cluster.clone(), to }).collect();
+        let others = (0..3).filter(|to| *to != me);
+        let peers = others.map(|to| (to as u64, Direct { cluster: cluster.clone(), to }));
         let options = Options { record, seed: Some(7), ..Options::default() };
-        let raft = Raft::make(peers, ServerId(u8::try_from(me)?), Log::new(kind)?, apply, options)?;
+        let raft = Raft::new(me as u64, peers, Log::new(kind)?, apply, options).await?;
         tokio::spawn(serve(raft.clone(), messages, own.clone()));
         servers.push(raft);
     }
     let _ = cluster.set(servers.clone());
     let leader = loop {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        if let Some(leader) = servers.iter().position(|raft| raft.get_state().1) {
+        if let Some(leader) = servers.iter().position(|raft| raft.term_and_leadership().1) {
             break leader;
         }
     };
@@ -164,9 +162,10 @@ async fn throughput(kind: Kind, record: bool, clients: usize, time: Duration) ->
                     let committed = {
                         // Held over the call, so that the answer cannot come before it is waited for.
                         let mut waiting = lock(&waiting);
-                        let started = raft.start(Bytes::from_static(b"a command of thirty-two bytes ..."));
+                        let command = Bytes::from_static(b"a command of thirty-two bytes ...");
+                        let Ok(proposal) = raft.propose(command) else { break };
                         let (client, committed) = oneshot::channel();
-                        waiting.insert(started.index, client);
+                        waiting.insert(proposal.index, client);
                         committed
                     };
                     done += u64::from(committed.await.is_ok());
@@ -181,7 +180,7 @@ async fn throughput(kind: Kind, record: bool, clients: usize, time: Duration) ->
         done += task.await?;
     }
     let rate = done as f64 / start.elapsed().as_secs_f64();
-    servers.iter().for_each(Raft::kill);
+    servers.iter().for_each(Raft::stop);
     Ok((done, rate))
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
-use figure2::{Options, Persister, Raft, Replies, ServerId};
+use figure2::{Options, Persister, Raft};
 use figure2_trace::{Event, Input, Line, Outcome, Reader, TraceError};
 use figure2_validate::{Recorder, open};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 struct Nobody;
 
 impl figure2::Peer for Nobody {
-    fn send(&self, _: figure2::codec::Frame, _: &Replies) {}
+    fn send(&self, _: figure2::codec::Frame) {}
+}
+
+fn nobody() -> std::iter::Empty<(u64, Nobody)> {
+    std::iter::empty()
 }
 
 /// Runs the only server of a cluster until it has committed two commands, and again from what it had saved.
@@ -30,16 +34,16 @@ fn text_of_a_lonely_server(record: bool) -> Vec<u8> {
         for commands in [["one", "two"], ["three", "four"]] {
             let (apply, mut messages) = mpsc::channel::<figure2::ApplyMsg>(1);
             let options = Options { record, seed: Some(1), ..Options::default() };
-            let raft = Raft::make(vec![Nobody], ServerId(0), persister.clone(), apply, options).unwrap();
+            let raft = Raft::new(0, nobody(), persister.clone(), apply, options).await.unwrap();
             sleep(Duration::from_secs(1)).await;
             for command in commands {
-                assert!(raft.start(command.into()).is_leader);
+                raft.propose(command.into()).unwrap();
             }
             for _ in commands {
                 messages.recv().await.unwrap();
             }
             sleep(Duration::from_secs(1)).await;
-            raft.kill();
+            raft.stop();
         }
         recorder.into_text().unwrap()
     })
@@ -99,7 +103,7 @@ fn recorded_file(name: &str) -> PathBuf {
     runtime.block_on(async {
         let (apply, _messages) = mpsc::channel::<figure2::ApplyMsg>(1);
         let options = Options { record: true, seed: Some(1), ..Options::default() };
-        Raft::make(vec![Nobody], ServerId(0), Persister::new(), apply, options).unwrap().kill();
+        Raft::new(0, nobody(), Persister::new(), apply, options).await.unwrap().stop();
     });
     file.finish().unwrap();
     path

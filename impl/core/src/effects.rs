@@ -5,8 +5,8 @@
 //!
 //! ```compile_fail,E0616
 //! # use figure2_core::*;
-//! fn reply_too_early(effects: Effects<u8, u8>) -> Option<Envelope<u8, u8>> {
-//!     effects.reply // private: a reply before the write is durable does not compile
+//! fn reply_too_early(effects: Effects<u8, u8>) -> Vec<Envelope<u8, u8>> {
+//!     effects.messages // private: a reply before the write is durable does not compile
 //! }
 //! ```
 //!
@@ -26,7 +26,6 @@ pub struct Effects<C, S> {
     record: Record<C, S>,
     persisted: Option<Persisted>,
     early: Vec<Envelope<C, S>>,
-    reply: Option<Envelope<C, S>>,
     messages: Vec<Envelope<C, S>>,
     reset_election_timer: bool,
     rules: RuleSet,
@@ -39,7 +38,6 @@ impl<C, S> Default for Effects<C, S> {
             record: Record::default(),
             persisted: None,
             early: Vec::new(),
-            reply: None,
             messages: Vec::new(),
             reset_election_timer: false,
             rules: RuleSet::EMPTY,
@@ -49,7 +47,7 @@ impl<C, S> Default for Effects<C, S> {
 }
 
 impl<C, S> Effects<C, S> {
-    /// What the step answers to its caller: the lab's return values, or why the input was rejected.
+    /// What the step answers to its caller: what became of the input, or why it was rejected.
     pub fn outcome(&self) -> &Outcome {
         &self.outcome
     }
@@ -66,7 +64,7 @@ impl<C, S> Effects<C, S> {
 
     /// Whether nothing is to be written and nothing to be sent: then no batch needs to wait for a write.
     pub fn is_empty(&self) -> bool {
-        self.record.is_empty() && self.early.is_empty() && self.reply.is_none() && self.messages.is_empty()
+        self.record.is_empty() && self.early.is_empty() && self.messages.is_empty()
     }
 
     /// What must become durable; to look at, not to write: writing is [`Batch::persist`].
@@ -105,10 +103,6 @@ impl<C, S> Effects<C, S> {
         self.messages.push(envelope);
     }
 
-    pub(crate) fn set_reply(&mut self, envelope: Envelope<C, S>) {
-        self.reply = Some(envelope);
-    }
-
     /// Notes how far the server had come when the record was complete.
     pub(crate) fn seal(&mut self, persisted: Persisted) {
         if !self.record.is_empty() {
@@ -117,7 +111,8 @@ impl<C, S> Effects<C, S> {
     }
 }
 
-/// Effects of several steps that wait for one write. `T` is the driver's: it names whom a reply goes back to.
+/// Effects of several steps that wait for one write. `T` is the driver's: it names who waits for the write
+/// of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Batch<C, S, T> {
     pub(crate) record: Record<C, S>,
@@ -137,7 +132,7 @@ impl<C, S, T> Batch<C, S, T> {
         self.merge(effects.record, effects.persisted);
         let mut messages = effects.early;
         messages.extend(effects.messages);
-        self.waiting.push(Released { tag, reply: effects.reply, messages });
+        self.waiting.push(Released { tag, messages });
     }
 
     /// Adds a batch of later steps: one write for both.
@@ -207,8 +202,6 @@ pub struct Durable<C, S, T> {
 pub struct Released<C, S, T> {
     /// What the driver gave with the step.
     pub tag: T,
-    /// The reply to the request that the step handled.
-    pub reply: Option<Envelope<C, S>>,
-    /// All other messages.
+    /// What it sends, replies included.
     pub messages: Vec<Envelope<C, S>>,
 }

@@ -16,7 +16,7 @@ pub enum Input<C, S> {
     HeartbeatTimeout,
     /// A message arrived.
     Receive(Envelope<C, S>),
-    /// A client's command (the lab's Start). Answered by [`Outcome::Proposed`], [`Outcome::NotLeader`],
+    /// A client's command. Answered by [`Outcome::Proposed`], [`Outcome::NotLeader`],
     /// [`Outcome::TooLarge`] or [`Outcome::Busy`].
     Propose(C),
     /// Send what followers lack (Figure 2, Leaders 3). A driver gives it once after one or many `Propose`, so that
@@ -32,7 +32,7 @@ pub enum Input<C, S> {
         /// Index of the last entry delivered.
         index: Index,
     },
-    /// The service took a snapshot of its state after the entry at `index` (the lab's Snapshot). Answered by
+    /// The service took a snapshot of its state after the entry at `index`. Answered by
     /// [`Outcome::SnapshotTaken`] or [`Outcome::SnapshotIgnored`].
     SnapshotTaken {
         /// Index of the last entry the snapshot covers.
@@ -40,7 +40,7 @@ pub enum Input<C, S> {
         /// The service's state.
         data: S,
     },
-    /// The service, offered a snapshot, is about to switch to it (the lab's CondInstallSnapshot). Answered by
+    /// The service, offered a snapshot, is about to switch to it (CondInstallSnapshot in MIT's lab). Answered by
     /// [`Outcome::Installed`] or [`Outcome::InstallRefused`].
     CondInstallSnapshot(Snapshot<S>),
 }

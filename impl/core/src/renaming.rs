@@ -80,8 +80,8 @@ impl<C: Clone, S: Clone, T: Clone> Batch<C, S, T> {
                 *voted_for = voted_for.map(|id| name(names, id));
             }
         }
-        for Released { reply, messages, .. } in &mut renamed.waiting {
-            for envelope in reply.iter_mut().chain(messages.iter_mut()) {
+        for Released { messages, .. } in &mut renamed.waiting {
+            for envelope in messages.iter_mut() {
                 (envelope.from, envelope.to) = (name(names, envelope.from), name(names, envelope.to));
             }
             messages.sort_by_key(|envelope| envelope.to);

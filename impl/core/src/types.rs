@@ -54,7 +54,7 @@ impl Index {
     }
 }
 
-/// A server's place in the cluster, from 0: the lab's `me`, and the paper's candidateId and leaderId.
+/// A server's place in the cluster, from 0: the paper's candidateId and leaderId.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ServerId(pub u8);

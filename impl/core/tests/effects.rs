@@ -1,7 +1,7 @@
 //! What a step asks of its driver, and that it cannot be done in the wrong order.
 
 use crate::common::*;
-use figure2_core::{Batch, Change, Index, Input, Message, Persisted, Persistent, Record, Term};
+use figure2_core::{Batch, Change, Envelope, Index, Input, Message, Persisted, Persistent, Record, Term};
 
 fn writes_nothing(record: Record<u8, u8>) -> Result<(), ()> {
     panic!("nothing to write, yet a write was asked for: {record:?}")
@@ -33,14 +33,13 @@ fn steps_that_wait_together_share_one_record_and_keep_the_order_of_their_message
     let mut stored = disk(4, None, &[]);
     stored.apply_record(written.remove(0));
     assert_eq!(stored, *server.persistent());
-    let released: Vec<_> =
-        durable.released.into_iter().map(|r| (r.tag, r.reply.map(|e| (e.to, e.message)))).collect();
-    let expected = [
-        ("vote", Some((S1, vote(5, true)))),
-        ("entries", Some((S1, success(5, 1)))),
-        ("refused", Some((S2, vote(5, false)))),
-    ];
-    assert_eq!(released, expected);
+    let answers =
+        [("vote", S1, vote(5, true)), ("entries", S1, success(5, 1)), ("refused", S2, vote(5, false))];
+    assert_eq!(durable.released.len(), answers.len());
+    for (released, (tag, to, message)) in durable.released.into_iter().zip(answers) {
+        assert_eq!(released.tag, tag);
+        assert_eq!(released.messages, [Envelope { from: S0, to, message }]);
+    }
     assert_eq!(durable.persisted, Some(Persisted { current_term: Term(5), last_log_index: Index(1) }));
 }
 

@@ -1,6 +1,6 @@
-//! Why a command is not taken, and why a node stops.
+//! Why a command or a message is not taken, and why a node stops.
 
-use figure2_core::{ServerId, Term};
+use figure2_core::{Rejection, ServerId, Term};
 use std::error::Error;
 use std::sync::Arc;
 
@@ -37,7 +37,22 @@ pub enum ProposeError {
         /// The limit `max_command_bytes`.
         limit: u64,
     },
-    /// The server was killed, or has failed: its failure says why.
+    /// The server was stopped, or has failed: its failure says why.
+    #[error("the server has stopped")]
+    Stopped,
+}
+
+/// Why a server did not take in a message of a peer. It counts as lost: Raft sends again what matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// Too much of what peers have sent waits for this server's own write. Later there will be room.
+    #[error("busy: what peers have sent waits for a write, and reaches max_waiting_bytes")]
+    Busy,
+    /// No correct peer sends it to this server.
+    #[error("rejected: {0}")]
+    Rejected(Rejection),
+    /// The server was stopped, or has failed: its failure says why.
     #[error("the server has stopped")]
     Stopped,
 }
@@ -75,7 +90,7 @@ impl StorageError {
     }
 }
 
-/// Why a node stopped without being killed. A stopped node answers as a killed one does.
+/// Why a node stopped without being told to. It answers as one that was told.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {

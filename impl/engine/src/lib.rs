@@ -9,7 +9,7 @@
 //! [`figure2_core`]'s. Whoever embeds Raft wants the crate `figure2`, which runs this one on tokio.
 //!
 //! ```text
-//!  handlers ──lock, step──┬─> outbox ──> syncer: save ──> Persisted (lock) ──> answer
+//!  handlers ──lock, step──┬─> outbox ──> syncer: save ──> Persisted (lock)
 //!                         │                                      │
 //!                         ├─> ready  <───────────────────────────┘
 //!                         │     └───────> sender: send
@@ -37,13 +37,13 @@ mod watch;
 pub use applied::AwaitOutcome;
 pub use applier::Service;
 pub use cluster::{Cluster, Identity};
-pub use error::{Failure, ProposeError, StorageError};
+pub use error::{Failure, ProposeError, ReceiveError, StorageError};
 pub use monitor::{Monitor, StopAtEnd};
 pub use propose::ProposeWhenReady;
 pub use sender::Link;
 pub use signal::{Signal, Wait};
 pub use state::{Due, Timers};
-pub use status::{ApplyMsg, Install, Position, ProposalOutcome, RoleName, Started, Status};
+pub use status::{ApplyMsg, Install, Position, ProposalOutcome, RoleName, Status};
 pub use storage::{Loaded, Storage};
 pub use watch::Watch;
 
@@ -63,25 +63,8 @@ pub type Envelope = figure2_core::Envelope<Command, SnapshotData>;
 pub type Apply = figure2_core::Apply<Command, SnapshotData>;
 /// A snapshot of the service.
 pub type Snapshot = figure2_core::Snapshot<SnapshotData>;
-type Batch = figure2_core::Batch<Command, SnapshotData, Tag>;
-type Durable = figure2_core::Durable<Command, SnapshotData, Tag>;
-
-/// Who waits for the outcome of a step to be durable. Dropping the tag resolves their receiver to None.
-pub enum Tag {
-    /// Nobody.
-    Nobody,
-    /// The caller of an RPC, for the reply.
-    Caller(oneshot::Sender<Envelope>),
-    /// Whoever asked to install the snapshot that ends at `index`.
-    Installer {
-        /// Index of the last entry that the snapshot covers.
-        index: figure2_core::Index,
-        /// The answer, once it is durable.
-        installed: bool,
-        /// Where it is given.
-        answer: oneshot::Sender<bool>,
-    },
-}
+type Batch = figure2_core::Batch<Command, SnapshotData, Option<state::Installer>>;
+type Durable = figure2_core::Durable<Command, SnapshotData, Option<state::Installer>>;
 
 #[cfg(all(test, not(loom)))]
 mod tests;

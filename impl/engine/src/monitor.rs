@@ -2,10 +2,10 @@
 
 use crate::record::Recorded;
 use crate::signal::Signal;
-use crate::state::{Due, State, Stop, Timers};
+use crate::state::{Due, Installer, State, Stop, Timers};
 use crate::sync::{Flag, Mutex, MutexGuard};
-use crate::{Apply, Batch, Durable, Envelope, Input, Server, Snapshot, Tag, oneshot};
-use crate::{Failure, Install, SnapshotData, Status};
+use crate::{Apply, Batch, Durable, Envelope, Input, Server, Snapshot, oneshot};
+use crate::{Failure, Install, ReceiveError, SnapshotData, Status};
 use core::task::Waker;
 use figure2_core::{Index, Outcome, Progress, ServerId, Term};
 
@@ -55,7 +55,7 @@ impl<T: Timers> Monitor<T> {
 
     /// Steps an input that nobody waits for.
     pub fn give(&self, input: Input) {
-        self.update(|state| state.step(Tag::Nobody, input));
+        self.update(|state| state.step(input));
     }
 
     fn with(server: Server, timers: T, recorded: Option<Recorded>) -> Self {
@@ -76,37 +76,38 @@ impl<T: Timers> Monitor<T> {
         self.lock().waiting.limit = bytes;
     }
 
-    /// A request from a peer. The reply arrives once what it says is durable. There is none when too much waits for that
-    /// already: the request counts as lost.
-    pub fn request(&self, envelope: Envelope) -> oneshot::Receiver<Envelope> {
-        let (caller, reply) = oneshot::channel();
-        self.update(|state| {
-            if !state.is_full() {
-                state.step(Tag::Caller(caller), Input::Receive(envelope));
+    /// Takes in a message from a peer, be it a request or a reply. The reply to a request leaves as any message does, once
+    /// what it says is durable: each request that is taken has one, and to one peer they leave in the order of the requests.
+    ///
+    /// # Errors
+    /// Why it is not taken in.
+    pub fn receive(&self, envelope: Envelope) -> Result<(), ReceiveError> {
+        let received = self.update(|state| {
+            // A reply adds little to what waits, and may end the wait of others.
+            if envelope.message.is_request() && state.is_full() {
+                return Err(ReceiveError::Busy);
+            }
+            match state.step(Input::Receive(envelope)) {
+                Outcome::Rejected(rejection) => Err(ReceiveError::Rejected(rejection)),
+                _ => Ok(()),
             }
         });
-        reply
+        received.unwrap_or(Err(ReceiveError::Stopped))
     }
 
-    /// A reply from a peer.
-    pub fn reply(&self, envelope: Envelope) {
-        self.update(|state| state.step(Tag::Nobody, Input::Receive(envelope)));
-    }
-
-    /// The lab's Snapshot.
+    /// The service's state after the entry at `index`, which takes the place of the log up to there.
     pub fn snapshot(&self, index: Index, data: SnapshotData) {
-        self.update(|state| state.step(Tag::Nobody, Input::SnapshotTaken { index, data }));
+        self.update(|state| state.step(Input::SnapshotTaken { index, data }));
     }
 
-    /// The lab's CondInstallSnapshot: whether the snapshot is installed, once it is durable.
+    /// The service asks whether it may switch to a snapshot: whether it is installed, once that is durable; none when the
+    /// node stops.
     pub fn install(&self, snapshot: Snapshot) -> oneshot::Receiver<bool> {
         let (answer, installed) = oneshot::channel();
         let index = snapshot.last_included_index;
         self.update(|state| {
-            state.step_tagged(Input::CondInstallSnapshot(snapshot), |outcome| Tag::Installer {
-                index,
-                installed: *outcome == Outcome::Installed,
-                answer,
+            state.step_for(Input::CondInstallSnapshot(snapshot), |outcome| {
+                Some(Installer { index, installed: *outcome == Outcome::Installed, answer })
             })
         });
         installed
@@ -123,11 +124,11 @@ impl<T: Timers> Monitor<T> {
                     }
                     // What it would ask for would wait behind all the rest.
                     Due::Election if state.is_full() => state.timers.restart_election(),
-                    Due::Election => _ = state.step(Tag::Nobody, Input::ElectionTimeout),
+                    Due::Election => _ = state.step(Input::ElectionTimeout),
                     Due::Heartbeat => {
                         state.timers.restart_heartbeat();
                         if !state.is_full() {
-                            state.step(Tag::Nobody, Input::HeartbeatTimeout);
+                            state.step(Input::HeartbeatTimeout);
                         }
                     }
                 }
@@ -141,7 +142,7 @@ impl<T: Timers> Monitor<T> {
         self.update(|state| {
             if let Some(input) = state.what_to_send() {
                 state.commit_moved = false;
-                state.step(Tag::Nobody, input);
+                state.step(input);
             }
             let ready = core::mem::take(&mut state.ready);
             state.awake.sender = !ready.is_empty();
@@ -164,24 +165,24 @@ impl<T: Timers> Monitor<T> {
         .flatten()
     }
 
-    /// For the syncer: a batch is durable, and its messages may leave. Who is to be answered, and what; none once
-    /// stopped: then nothing of it leaves.
-    pub(crate) fn persisted(&self, durable: Durable) -> Option<Vec<(Tag, Option<Envelope>)>> {
+    /// For the syncer: a batch is durable, and its messages may leave. Who is to be answered; none once stopped: then
+    /// nothing of it leaves.
+    pub(crate) fn persisted(&self, durable: Durable) -> Option<Vec<Installer>> {
         self.update(|state| {
             state.waiting.end_write();
-            let mut answers = Vec::with_capacity(durable.released.len());
+            let mut answers = Vec::new();
             for released in durable.released {
-                if let Some(answered) = released.tag.installer_index() {
-                    state.unanswered = state.unanswered.filter(|offered| *offered > answered);
-                }
                 state.ready.extend(released.messages);
-                answers.push((released.tag, released.reply));
+                if let Some(installer) = released.tag {
+                    state.unanswered = state.unanswered.filter(|offered| *offered > installer.index);
+                    answers.push(installer);
+                }
             }
             if let Some(persisted) = durable.persisted {
                 if let Some(recorded) = state.recorded {
                     recorded.durable();
                 }
-                state.step(Tag::Nobody, Input::Persisted(persisted));
+                state.step(Input::Persisted(persisted));
             }
             answers
         })
@@ -219,7 +220,7 @@ impl<T: Timers> Monitor<T> {
 
     /// For the applier: the service has everything up to `index`.
     pub(crate) fn applied(&self, index: Index) {
-        self.update(|state| state.step(Tag::Nobody, Input::Applied { index }));
+        self.update(|state| state.step(Input::Applied { index }));
     }
 
     /// Term and leadership, read together.
@@ -246,22 +247,22 @@ impl<T: Timers> Monitor<T> {
         look(&self.lock().server)
     }
 
-    /// Why the node stopped, if nobody killed it.
+    /// Why the node stopped, if nobody told it to.
     pub fn failure(&self) -> Option<Failure> {
         match &self.lock().stop {
             Some(Stop::Failed(failure)) => Some(failure.clone()),
-            Some(Stop::Killed) | None => None,
+            Some(Stop::Asked) | None => None,
         }
     }
 
-    /// Whether the node was killed or failed.
+    /// Whether the node was stopped or failed.
     pub fn is_stopped(&self) -> bool {
         self.stopped.is_raised()
     }
 
-    /// The lab's Kill.
-    pub fn kill(&self) {
-        self.halt(&mut self.lock(), Stop::Killed);
+    /// Stops the node. Its tasks end by themselves, soon.
+    pub fn stop(&self) {
+        self.halt(&mut self.lock(), Stop::Asked);
     }
 
     /// Stops the node because it cannot go on.
@@ -328,12 +329,12 @@ impl<T: Timers> Monitor<T> {
         }
         let (server, term) = (state.server.id(), state.server.current_term());
         match &stop {
-            Stop::Killed => tracing::debug!(target: "figure2", %server, %term, "killed"),
+            Stop::Asked => tracing::debug!(target: "figure2", %server, %term, "stopped as asked"),
             Stop::Failed(failure) => tracing::error!(target: "figure2", %server, %term, %failure, "stopped"),
         }
         if let Some(recorded) = state.recorded {
             recorded.stop(match &stop {
-                Stop::Killed => None,
+                Stop::Asked => None,
                 Stop::Failed(failure) => Some(failure.to_string()),
             });
         }
@@ -349,15 +350,6 @@ impl<T: Timers> Monitor<T> {
         state.applied.take_all().into_iter().for_each(Waker::wake);
         for task in [&self.sender, &self.syncer, &self.applier, &self.applier_stop, &self.timer] {
             task.notify();
-        }
-    }
-}
-
-impl Tag {
-    fn installer_index(&self) -> Option<Index> {
-        match self {
-            Tag::Installer { index, .. } => Some(*index),
-            Tag::Nobody | Tag::Caller(_) => None,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Commands of clients, and those who wait until there is room for one.
 
 use crate::state::{State, Timers};
-use crate::{Command, Position, ProposeError, Started};
-use crate::{Input, Monitor, Tag};
+use crate::{Command, Position, ProposeError};
+use crate::{Input, Monitor};
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use figure2_core::{Index, Outcome};
+use figure2_core::Outcome;
 
 impl<T: Timers> Monitor<T> {
     /// The command goes into the leader's log, or is refused; the answer does not wait for anything.
@@ -17,17 +17,6 @@ impl<T: Timers> Monitor<T> {
         self.update(|state| state.propose(command)).unwrap_or(Err(ProposeError::Stopped))
     }
 
-    /// The lab's Start: [`propose`](Self::propose), whose errors all say that the command was not taken.
-    pub fn start(&self, command: Command) -> Started {
-        match self.propose(command) {
-            Ok(Position { index, term }) => Started { index, term, is_leader: true },
-            Err(ProposeError::NotLeader { term, .. }) => {
-                Started { index: Index::ZERO, term, is_leader: false }
-            }
-            Err(_) => Started { index: Index::ZERO, term: self.status().term, is_leader: false },
-        }
-    }
-
     /// As [`propose`](Self::propose), and waits while the answer is that the leader is busy.
     pub fn propose_when_ready(&self, command: Command) -> ProposeWhenReady<'_, T> {
         ProposeWhenReady { monitor: self, command, place: None }
@@ -36,7 +25,7 @@ impl<T: Timers> Monitor<T> {
 
 impl<T: Timers> State<T> {
     fn propose(&mut self, command: Command) -> Result<Position, ProposeError> {
-        match self.step(Tag::Nobody, Input::Propose(command)) {
+        match self.step(Input::Propose(command)) {
             Outcome::Proposed { index, term } => Ok(Position { index, term }),
             Outcome::TooLarge { size, limit } => Err(ProposeError::TooLarge { size, limit }),
             Outcome::Busy { uncommitted, limit } => Err(ProposeError::Busy { uncommitted, limit }),

@@ -59,7 +59,7 @@ pub enum Event<C, S> {
     },
     /// The node stops; nothing follows but what its tasks had under way.
     Stop {
-        /// Why it stopped by itself; none when it was killed.
+        /// Why it stopped by itself; none when it was told to.
         failure: Option<String>,
     },
 }

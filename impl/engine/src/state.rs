@@ -5,7 +5,7 @@ use crate::applied::Applied;
 use crate::observe::Facts;
 use crate::propose::Queue;
 use crate::record::Recorded;
-use crate::{Batch, Envelope, Input, Server, Tag};
+use crate::{Batch, Envelope, Input, Server, oneshot};
 use crate::{Command, Failure, RoleName, SnapshotData, Status};
 use core::task::Waker;
 use figure2_core::{Change, Entry, Index, Outcome};
@@ -40,10 +40,18 @@ pub enum Due<Instant> {
 
 /// Why a node does not go on.
 pub(crate) enum Stop {
-    /// Somebody killed it.
-    Killed,
+    /// Somebody asked for it.
+    Asked,
     /// It failed.
     Failed(Failure),
+}
+
+/// Who asked to install a snapshot, and waits until the answer is durable. Dropped, it answers that there is none.
+pub(crate) struct Installer {
+    /// Index of the last entry that the snapshot covers.
+    pub(crate) index: Index,
+    pub(crate) installed: bool,
+    pub(crate) answer: oneshot::Sender<bool>,
 }
 
 /// What the lock guards.
@@ -54,7 +62,8 @@ pub(crate) struct State<T: Timers> {
     pub(crate) sleeps_until: Option<T::Instant>,
     /// What waits for the next write, in the order of the steps.
     pub(crate) outbox: Batch,
-    /// What may leave: a leader's requests in the order of the steps, and what a write has released.
+    /// What may leave, in the order in which it became free to: a leader's requests as the steps made them, and replies and
+    /// all else once a write has released them.
     pub(crate) ready: Vec<Envelope>,
     /// This leader's commit_index moved, and SendCommit is still to be stepped: once for all that was committed.
     pub(crate) commit_moved: bool,
@@ -115,13 +124,17 @@ impl<T: Timers> State<T> {
         }
     }
 
-    /// As [`step_tagged`](Self::step_tagged), when whoever waits is known before the outcome.
-    pub(crate) fn step(&mut self, tag: Tag, input: Input) -> Outcome {
-        self.step_tagged(input, |_| tag)
+    /// A step whose outcome nobody waits for.
+    pub(crate) fn step(&mut self, input: Input) -> Outcome {
+        self.step_for(input, |_| None)
     }
 
     /// One step of the server: its effects go to the timers and the outbox before the lock is let go.
-    pub(crate) fn step_tagged(&mut self, input: Input, tag: impl FnOnce(&Outcome) -> Tag) -> Outcome {
+    pub(crate) fn step_for(
+        &mut self,
+        input: Input,
+        who_waits: impl FnOnce(&Outcome) -> Option<Installer>,
+    ) -> Outcome {
         let before = Facts::of(&self.server);
         let told = self.recorded.and_then(|recorded| Some((recorded, recorded.step_begins(&input)?)));
         if let Input::SnapshotTaken { index, .. } = &input
@@ -155,12 +168,12 @@ impl<T: Timers> State<T> {
 
         let outcome = effects.outcome().clone();
         self.ready.extend(effects.take_early());
-        let tag = tag(&outcome);
-        if !(effects.is_empty() && matches!(tag, Tag::Nobody)) {
+        let waits = who_waits(&outcome);
+        if !(effects.is_empty() && waits.is_none()) {
             if after.role != RoleName::Leader {
                 self.waiting.add(effects.record().changes());
             }
-            self.outbox.push(tag, effects);
+            self.outbox.push(waits, effects);
         }
         outcome
     }

@@ -53,18 +53,6 @@ pub enum ProposalOutcome {
     Unknown,
 }
 
-/// The answer of the lab's Start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Started {
-    /// Where the command will stand if it is ever committed; 0 when it was not taken.
-    pub index: Index,
-    /// This server's current term.
-    pub term: Term,
-    /// Whether this server took the command, believing that it is the leader. If not, it is not the leader, or it is and
-    /// refused the command as too large or as one too many: `propose` says which.
-    pub is_leader: bool,
-}
-
 /// What a server is at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -103,7 +91,7 @@ impl fmt::Display for RoleName {
 pub struct Status {
     /// This server.
     pub id: ServerId,
-    /// What it is; follower once it is killed or has failed.
+    /// What it is; follower once it is stopped or has failed.
     pub role: RoleName,
     /// Its current term.
     pub term: Term,

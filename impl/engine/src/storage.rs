@@ -19,7 +19,7 @@ pub trait Storage: Send + 'static {
 
     /// Makes a record durable. `Ok` means that all of its changes are durable; after a crash before that, all of them are
     /// there or none. Inputs keep arriving during the call, and their changes go into the next record. The node waits for
-    /// the end of the call even when it is killed.
+    /// the end of the call even when it is stopped.
     ///
     /// # Errors
     /// When they may not be durable. The node stops then, for good: nothing that waited for this write leaves.

@@ -1,11 +1,12 @@
-//! The syncer: the only task that writes to the storage, and that answers those who wait for a write.
+//! The syncer: the only task that writes to the storage.
 
 use crate::signal::yield_now;
-use crate::{Envelope, Monitor, Tag, Timers};
+use crate::state::Installer;
 use crate::{Failure, Storage};
+use crate::{Monitor, Timers};
 
-/// Takes all that waits for a write, makes it durable with one save, tells the server, and only then answers, and hands
-/// over to the [sender](crate::sender) what may leave; until the node stops.
+/// Takes all that waits for a write, makes it durable with one save, tells the server, and only then hands over to the
+/// [sender](crate::sender) what may leave, and answers the service that asked for a snapshot; until the node stops.
 pub async fn run<T: Timers>(monitor: &Monitor<T>, mut storage: impl Storage) {
     let _stop_at_end = monitor.stop_at_end();
     while !monitor.is_stopped() {
@@ -17,25 +18,15 @@ pub async fn run<T: Timers>(monitor: &Monitor<T>, mut storage: impl Storage) {
             };
             let Ok(durable) = batch.persist_by(save).await else { return };
             let Some(answers) = monitor.persisted(durable) else { return };
-            for (tag, reply) in answers {
-                answer(monitor, tag, reply);
+            for Installer { installed, answer, .. } in answers {
+                // Dropped, it says that there is no answer.
+                if !monitor.is_stopped() {
+                    answer.send(installed);
+                }
             }
             // What others add meanwhile shares the next save.
             yield_now().await;
         }
         monitor.syncer.wait().await;
-    }
-}
-
-/// Tells whoever waited for a step's write.
-fn answer<T: Timers>(monitor: &Monitor<T>, tag: Tag, reply: Option<Envelope>) {
-    match (tag, reply) {
-        (Tag::Caller(caller), Some(reply)) if !monitor.is_stopped() => {
-            monitor.tell_sent(&reply);
-            caller.send(reply);
-        }
-        (Tag::Installer { installed, answer, .. }, _) if !monitor.is_stopped() => answer.send(installed),
-        // Dropped, a tag answers that there is no answer: a message was rejected, or the node stopped.
-        _ => {}
     }
 }

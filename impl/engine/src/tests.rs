@@ -169,7 +169,7 @@ fn commands_of_many_threads_are_delivered_in_order_once_durable() {
         for _ in 0..clients {
             scope.spawn(|| {
                 for _ in 0..each {
-                    assert!(monitor.start(Bytes::from_static(b"x")).is_leader);
+                    assert!(monitor.propose(Bytes::from_static(b"x")).is_ok());
                 }
             });
         }
@@ -177,7 +177,7 @@ fn commands_of_many_threads_are_delivered_in_order_once_durable() {
     while monitor.status().last_applied < Index(clients * each) {
         thread::yield_now();
     }
-    monitor.kill();
+    monitor.stop();
     sender.join().unwrap();
     syncer.join().unwrap();
     applier.join().unwrap();
@@ -207,14 +207,15 @@ impl Storage for Notes {
 fn vote_granted(monitor: &Monitor<ElectAtOnce>) {
     let term = monitor.status().term;
     let reply = figure2_core::RequestVoteReply { term, vote_granted: true };
-    monitor.reply(Envelope { from: ServerId(1), to: ServerId(0), message: Message::RequestVoteReply(reply) });
+    let message = Message::RequestVoteReply(reply);
+    monitor.receive(Envelope { from: ServerId(1), to: ServerId(0), message }).unwrap();
 }
 
 /// A follower says that it has all up to `match_index`.
 fn append_succeeded(monitor: &Monitor<ElectAtOnce>, match_index: u64) {
     let result = figure2_core::AppendResult::Success { match_index: Index(match_index) };
     let message = Message::AppendEntriesReply(figure2_core::AppendEntriesReply { term: Term(1), result });
-    monitor.reply(Envelope { from: ServerId(1), to: ServerId(0), message });
+    monitor.receive(Envelope { from: ServerId(1), to: ServerId(0), message }).unwrap();
 }
 
 #[test]
@@ -241,12 +242,12 @@ fn votes_wait_for_the_write_and_what_a_leader_sends_does_not() {
 
     // A follower that is known to match gets entries before the leader's own write, and during it.
     for _ in 0..3 {
-        assert!(monitor.start(Bytes::from_static(b"x")).is_leader);
+        assert!(monitor.propose(Bytes::from_static(b"x")).is_ok());
     }
     assert_eq!(run(), 5, "the entries of three commands, in one message");
     assert_eq!(at_save.lock().unwrap().len(), 2, "their write has begun");
     for sent in 6..=8 {
-        assert!(monitor.start(Bytes::from_static(b"x")).is_leader);
+        assert!(monitor.propose(Bytes::from_static(b"x")).is_ok());
         assert_eq!(run(), sent, "an entry that was proposed during the write");
     }
     append_succeeded(&monitor, 6);
@@ -269,10 +270,12 @@ fn a_stopped_node_neither_steps_nor_saves() {
     monitor.timeout();
     let vote = RequestVote { term: Term(9), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
     let envelope = Envelope { from: ServerId(1), to: ServerId(0), message: Message::RequestVote(vote) };
-    let reply = monitor.request(envelope.clone());
-    monitor.kill();
-    assert_eq!(block_on(reply), None, "who waited gets no answer");
-    assert_eq!(block_on(monitor.request(envelope)), None);
+    assert_eq!(monitor.receive(envelope.clone()), Ok(()));
+    let offered = Snapshot { last_included_index: Index(5), last_included_term: Term(1), data: Bytes::new() };
+    let installed = monitor.install(offered);
+    monitor.stop();
+    assert_eq!(block_on(installed), None, "who waited gets no answer");
+    assert_eq!(monitor.receive(envelope), Err(ReceiveError::Stopped));
     assert!(monitor.timeout().is_none());
     let notes = Notes { sent: sent.clone(), at_save: at_save.clone(), done: Arc::default() };
     block_on(syncer::run(&monitor, notes));
@@ -315,7 +318,7 @@ fn nothing_follows_an_offer_before_its_answer_is_durable() {
         data: Bytes::from_static(b"state after 5"),
     };
     let offer = InstallSnapshot { term: Term(1), snapshot: snapshot() };
-    let _reply = monitor.request(from_leader(Message::InstallSnapshot(offer)));
+    monitor.receive(from_leader(Message::InstallSnapshot(offer))).unwrap();
     assert_eq!(monitor.next_apply(Install::Conditional), Some(Apply::Snapshot(snapshot())));
     assert_eq!(monitor.next_apply(Install::Conditional), None, "offered once");
 
@@ -328,7 +331,7 @@ fn nothing_follows_an_offer_before_its_answer_is_durable() {
         entries: entries.clone(),
         leader_commit: Index(6),
     };
-    let _reply = monitor.request(from_leader(Message::AppendEntries(append)));
+    monitor.receive(from_leader(Message::AppendEntries(append))).unwrap();
     assert_eq!(monitor.status().commit_index, Index(6));
     assert_eq!(monitor.next_apply(Install::Conditional), None, "the answer is not durable yet");
 
@@ -379,11 +382,9 @@ fn a_refused_command_says_why() {
     }
     assert_eq!(leader.propose(command()), Err(ProposeError::Busy { uncommitted: 48, limit: 48 }));
     assert_eq!(leader.propose(Bytes::from(vec![0; 10])), Err(ProposeError::TooLarge { size: 10, limit: 9 }));
-    let started = leader.start(command());
-    assert_eq!((started.index, started.term, started.is_leader), (Index::ZERO, term, false));
     small.write();
     assert_eq!(leader.propose(command()), Ok(Position { index: Index(3), term }));
-    leader.kill();
+    leader.stop();
     assert_eq!(leader.propose(command()), Err(ProposeError::Stopped));
 }
 
@@ -422,7 +423,7 @@ fn a_proposal_waits_for_room_and_may_be_given_up() {
     assert!(leader.propose(command()).is_ok());
     let mut last = Box::pin(leader.propose_when_ready(command()));
     assert!(last.as_mut().poll(&mut context).is_pending());
-    leader.kill();
+    leader.stop();
     assert_eq!(woken.0.load(Ordering::SeqCst), 2);
     assert_eq!(last.as_mut().poll(&mut context), Poll::Ready(Err(ProposeError::Stopped)));
     drop(last);
@@ -430,33 +431,46 @@ fn a_proposal_waits_for_room_and_may_be_given_up() {
 
 #[test]
 fn requests_beyond_the_limit_are_dropped_until_the_write_ends() {
-    let (monitor, done) = (monitor(3), Arc::<Signal>::default());
+    let (monitor, sent, done) = (monitor(3), Sent::default(), Arc::<Signal>::default());
     monitor.limit_waiting(1024);
     let notes = Notes { sent: Sent::default(), at_save: Arc::default(), done: done.clone() };
     let mut syncer = pin!(syncer::run(&monitor, notes));
+    let mut sender = pin!(sender::run(&monitor, sent.clone()));
     let mut run = || {
         for _ in 0..4 {
             assert!(syncer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert!(sender.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
+        sent.0.lock().unwrap().iter().map(|(_, term)| term.0).collect::<Vec<_>>()
     };
     let ask = |term| {
         let vote = RequestVote { term: Term(term), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
-        monitor.request(Envelope { from: ServerId(1), to: ServerId(0), message: Message::RequestVote(vote) })
+        monitor.receive(Envelope { from: ServerId(1), to: ServerId(0), message: Message::RequestVote(vote) })
     };
-    let first = ask(1);
+    assert_eq!(ask(1), Ok(()));
     run();
-    let waiting: Vec<_> = (2..=4).map(ask).collect();
+    assert_eq!([ask(2), ask(3), ask(4)], [Ok(()); 3]);
     assert_eq!(monitor.status().term, Term(4));
-    assert_eq!(block_on(ask(5)), None, "4 times 256 bytes wait");
+    assert_eq!(ask(5), Err(ReceiveError::Busy), "4 times 256 bytes wait");
     assert_eq!(monitor.status().term, Term(4), "it was not even looked at");
+    vote_granted(&monitor);
+    assert_eq!(run(), [], "nothing is durable yet");
+    done.notify();
+    assert_eq!(run(), [1]);
+    assert_eq!(ask(6), Ok(()), "there is room again");
+    assert_eq!(monitor.status().term, Term(6));
     done.notify();
     run();
-    assert!(block_on(first).is_some());
-    let next = ask(6);
-    assert_eq!(monitor.status().term, Term(6), "there is room again");
-    for _ in 0..2 {
-        done.notify();
-        run();
-    }
-    assert!(waiting.into_iter().all(|reply| block_on(reply).is_some()) && block_on(next).is_some());
+    done.notify();
+    assert_eq!(run(), [1, 2, 3, 4, 6], "in the order of the requests");
+}
+
+#[test]
+fn what_no_correct_peer_sends_is_refused_and_has_no_reply() {
+    let monitor = monitor(3);
+    let vote = RequestVote { term: Term(1), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
+    let stranger = Envelope { from: ServerId(9), to: ServerId(0), message: Message::RequestVote(vote) };
+    let rejection = figure2_core::Rejection::UnknownSender(ServerId(9));
+    assert_eq!(monitor.receive(stranger), Err(ReceiveError::Rejected(rejection)));
+    assert!(monitor.take_outbox().is_none(), "nothing waits for a write");
 }

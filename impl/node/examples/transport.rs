@@ -1,9 +1,9 @@
-//! A transport of one's own: three servers talk over TCP on loopback, each request and reply in a frame. It has no encryption, and believes whoever connects: an example, and nothing to run in production. `cargo run -p figure2 --example transport` runs it.
+//! A transport of one's own: three servers talk over TCP on loopback, each message in a frame, on a connection for each direction. It has no encryption, and believes whoever connects: an example, and nothing to run in production. `cargo run -p figure2 --example transport` runs it.
 
 mod frames;
 
 use figure2::codec::Frame;
-use figure2::{ApplyMsg, Cluster, Options, Peer, Persister, ProposalOutcome, Raft, Replies};
+use figure2::{ApplyMsg, Cluster, HandleError, Options, Peer, Persister, ProposalOutcome, Raft};
 use frames::{call, pick_up, read_frame, write_frame};
 use std::error::Error;
 use std::io;
@@ -13,51 +13,48 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-/// The way to a server: a queue of requests. Raft sends again what is lost, so a full queue loses messages, and never waits.
-struct Way(mpsc::Sender<(Frame, Replies)>);
+/// The way to a server: a queue of messages. Raft sends again what is lost, so a full queue loses messages, and never waits.
+struct Way(mpsc::Sender<Frame>);
 
 impl Peer for Way {
-    fn send(&self, request: Frame, replies: &Replies) {
-        let _ = self.0.try_send((request, replies.clone()));
+    fn send(&self, frame: Frame) {
+        let _ = self.0.try_send(frame);
     }
 }
 
-type Queue = mpsc::Receiver<(Frame, Replies)>;
-
-/// Takes requests from the queue to a server; connects anew when the connection is lost.
-async fn carry((me, to): (u64, u64), address: SocketAddr, mut queue: Queue) -> io::Result<()> {
-    while let Some((request, replies)) = queue.recv().await {
+/// Takes messages from the queue to a server; connects anew when the connection is lost.
+async fn carry(
+    (me, to): (u64, u64),
+    address: SocketAddr,
+    mut queue: mpsc::Receiver<Frame>,
+) -> io::Result<()> {
+    while let Some(frame) = queue.recv().await {
         let Ok(mut stream) = TcpStream::connect(address).await else {
             sleep(Duration::from_millis(50)).await;
             continue;
         };
         // So far there is one version of the messages: what both agree on needs no keeping.
         call(&mut stream, &Cluster::numbered(3), me, to).await?;
-        let (mut reader, mut writer) = stream.into_split();
-        let reading = tokio::spawn(async move {
-            while let Ok(reply) = read_frame(&mut reader).await {
-                replies.deliver(reply);
-            }
-        });
-        let mut next = Some(request);
-        while let Some(request) = next {
-            if write_frame(&mut writer, request).await.is_err() {
+        let mut next = Some(frame);
+        while let Some(frame) = next {
+            if write_frame(&mut stream, frame).await.is_err() {
                 break;
             }
-            next = queue.recv().await.map(|(request, _)| request);
+            next = queue.recv().await;
         }
-        reading.abort();
     }
     Ok(())
 }
 
-/// Answers the requests of one connection, in turn: a slow disk delays those behind.
-async fn answer(raft: Raft, me: u64, mut stream: TcpStream) -> io::Result<()> {
+/// Hands in what one connection brings. What the server has to say to it leaves by the other one.
+async fn listen(raft: Raft, me: u64, mut stream: TcpStream) -> io::Result<()> {
     pick_up(&mut stream, &raft, me).await?;
     loop {
-        // Without a reply, it is as if it were lost.
-        let Some(reply) = raft.call(read_frame(&mut stream).await?).await else { continue };
-        write_frame(&mut stream, reply).await?;
+        match raft.handle(read_frame(&mut stream).await?) {
+            // What it has no room for is sent again.
+            Ok(()) | Err(HandleError::Busy) => {}
+            Err(error) => return Err(io::Error::other(error)),
+        }
     }
 }
 
@@ -71,8 +68,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (mut servers, mut channels) = (Vec::new(), Vec::new());
     for (me, listener) in (0..).zip(listeners) {
         let ways = (0..).zip(&addresses).filter(|(to, _)| *to != me).map(|(to, address)| {
-            let (queue, requests) = mpsc::channel(64);
-            tokio::spawn(carry((me, to), *address, requests));
+            let (queue, messages) = mpsc::channel(64);
+            tokio::spawn(carry((me, to), *address, messages));
             (to, Way(queue))
         });
         let (apply, applied) = mpsc::channel::<ApplyMsg>(64);
@@ -81,7 +78,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         channels.push(applied);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(raft.clone(), me, stream));
+                tokio::spawn(listen(raft.clone(), me, stream));
             }
         });
     }

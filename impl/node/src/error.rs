@@ -2,8 +2,8 @@
 
 use crate::codec::CodecError;
 use core::time::Duration;
-use figure2_core::StartError;
-use figure2_engine::{Identity, StorageError};
+use figure2_core::{Rejection, StartError};
+use figure2_engine::{Identity, ReceiveError, StorageError};
 
 /// Why a node could not be made.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -29,9 +29,6 @@ pub enum MakeError {
     /// There is a peer with this server's own id.
     #[error("there is a peer with id {0}, which is this server's own: give one for each other server")]
     OwnPeer(u64),
-    /// The storage takes its time, where it may not.
-    #[error("the storage is not ready at once: use Raft::new, which waits for it")]
-    NotAtOnce,
     /// What the storage holds could not be read.
     #[error("the state of this server could not be loaded: {0}")]
     Storage(#[from] StorageError),
@@ -65,8 +62,39 @@ pub enum MakeError {
         problem: String,
     },
     /// There is no runtime to run the node's tasks.
-    #[error("not inside a tokio runtime: call Raft::make from a task, or under Runtime::enter")]
+    #[error("not inside a tokio runtime: call Raft::new from a task, or under Runtime::enter")]
     NoRuntime,
+}
+
+/// Why a node did not take in a message. It is logged, and counts as lost: Raft sends again what matters.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandleError {
+    /// The bytes are no message of this cluster, or of no version that this build knows.
+    #[error("undecodable: {0}; close the connection that it came from")]
+    Undecodable(#[from] CodecError),
+    /// No correct peer sends it to this server.
+    #[error("rejected: {0}")]
+    Rejected(Rejection),
+    /// Too much of what peers have sent waits for this server's disk. Later there will be room.
+    #[error(
+        "busy: what peers have sent waits for the disk, and reaches max_waiting_bytes; read on a little later"
+    )]
+    Busy,
+    /// The server was stopped, or has failed: its failure says why.
+    #[error("the server has stopped: stop reading for it")]
+    Stopped,
+}
+
+impl From<ReceiveError> for HandleError {
+    fn from(error: ReceiveError) -> HandleError {
+        match error {
+            ReceiveError::Rejected(rejection) => HandleError::Rejected(rejection),
+            ReceiveError::Busy => HandleError::Busy,
+            // There is no other.
+            _ => HandleError::Stopped,
+        }
+    }
 }
 
 /// What was stored is read back by the codec: what it cannot read is damaged.

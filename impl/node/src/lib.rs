@@ -13,14 +13,16 @@ mod raft;
 mod tasks;
 mod timer;
 
-pub use error::MakeError;
-pub use figure2_core::{Change, Index, Persistent, Progress, ProgressState, Record, ServerId, Term};
+pub use error::{HandleError, MakeError};
+pub use figure2_core::{
+    Change, Index, Persistent, Progress, ProgressState, Record, Rejection, ServerId, Term,
+};
 pub use figure2_engine::{
     ApplyMsg, Cluster, Command, Failure, Identity, Install, Loaded, Position, ProposalOutcome, ProposeError,
-    RoleName, SnapshotData, Started, Status, Storage, StorageError, record,
+    RoleName, SnapshotData, Status, Storage, StorageError, record,
 };
 pub use options::Options;
-pub use peer::{Peer, Replies};
+pub use peer::Peer;
 pub use persister::Persister;
 pub use proposal::{Proposal, ProposalFuture, StatusWatch};
 pub use raft::Raft;

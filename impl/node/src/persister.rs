@@ -1,4 +1,4 @@
-//! Storage in memory: the lab's persister.
+//! Storage in memory.
 
 use crate::codec;
 use crate::codec::Identity;
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use figure2_core::{Log, Persistent, Record, Snapshot};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Storage in memory, that outlives the node and not the process: for tests, and for the lab.
+/// Storage in memory, that outlives the node and not the process: for tests and examples.
 ///
 /// Clones share their contents. State and snapshot are replaced together, under one lock: nobody ever sees the one
 /// without the other. What is kept are encoded bytes, and a restart decodes them, as with a disk.

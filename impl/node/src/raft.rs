@@ -1,17 +1,14 @@
 //! The node: the engine, run by tokio.
 
-use crate::codec::{FIRST_VERSION, Frame};
+use crate::codec::Frame;
 use crate::proposal::{Proposal, StatusWatch};
 use crate::tasks::{ApplyChannel, Disk, Wire, while_it_lasts};
 use crate::timer::{self, Deadlines};
 use crate::{
-    Cluster, Command, Failure, Identity, Loaded, MakeError, Options, Peer, Position, Progress, ProposeError,
-    Replies, SnapshotData, Started, Status, Storage, codec,
+    Cluster, Command, Failure, HandleError, Identity, Loaded, MakeError, Options, Peer, Position, Progress,
+    ProposeError, SnapshotData, Status, Storage, codec,
 };
-use core::future::Future;
-use core::pin::pin;
-use core::task::{Context, Poll, Waker};
-use figure2_core::{Index, MAX_SERVERS, Server, ServerId, StartError, Term};
+use figure2_core::{Index, Server, ServerId, Term};
 use figure2_engine::{Envelope, Monitor, Snapshot, applier, sender, syncer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +17,7 @@ use tokio::sync::watch;
 
 /// A server of the cluster: a handle to it, cheap to clone.
 ///
-/// The server runs until it is [killed](Self::kill), or fails; dropping the handles does not end it.
+/// The server runs until it is [stopped](Self::stop), or fails; dropping the handles does not end it.
 #[derive(Clone)]
 pub struct Raft {
     monitor: Arc<Monitor<Deadlines>>,
@@ -79,7 +76,7 @@ impl Raft {
         let monitor = Arc::new(make(server, deadlines));
         monitor.limit_waiting(options.max_waiting_bytes);
         let raft = Raft { monitor, cluster, peers, tasks: watch::Sender::new(()) };
-        let wire = Wire { replies: Replies { raft: raft.clone() } };
+        let wire = Wire { raft: raft.clone() };
         let in_place = storage.blocks() && runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         let storage = Disk { storage, in_place };
         let (monitor, task) = raft.task();
@@ -94,33 +91,6 @@ impl Raft {
         let (monitor, task) = raft.task();
         runtime.spawn(async move { while_it_lasts(task, timer::run(&monitor)).await });
         Ok(raft)
-    }
-
-    /// As [`new`](Self::new), for a storage that loads without waiting (the lab's Make): the servers are numbered from 0, and
-    /// `peers` has one for each, in this order; the place of `me` is unused.
-    ///
-    /// # Errors
-    /// As those of [`new`](Self::new), and when the storage does wait.
-    pub fn make<P: Peer>(
-        peers: Vec<P>,
-        me: ServerId,
-        storage: impl Storage,
-        apply: impl Into<ApplyChannel>,
-        options: Options,
-    ) -> Result<Raft, MakeError> {
-        let (servers, own) = (peers.len(), usize::from(me.0));
-        if own >= servers {
-            return Err(match u8::try_from(servers) {
-                Ok(servers) if (1..=MAX_SERVERS).contains(&servers) => StartError::NotAMember(me).into(),
-                _ => MakeError::BadClusterSize(servers),
-            });
-        }
-        let others = (0..).zip(peers).filter(|(id, _)| *id != u64::from(me.0));
-        let made = pin!(Raft::new(me.0.into(), others, storage, apply, options));
-        match made.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(made) => made,
-            Poll::Pending => Err(MakeError::NotAtOnce),
-        }
     }
 
     /// The servers of the cluster, and their ids: a [`ServerId`] is a place among them.
@@ -140,7 +110,7 @@ impl Raft {
     }
 
     /// From now on messages to the server with this id go this way, or nowhere: for a server that has moved, or is being
-    /// replaced. Who votes does not change by it. False when no such server is of the cluster, or this one was killed.
+    /// replaced. Who votes does not change by it. False when no such server is of the cluster, or this one was stopped.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
@@ -152,7 +122,7 @@ impl Raft {
     /// # }
     /// ```
     pub fn set_peer<P: Peer>(&self, id: u64, peer: Option<P>) -> bool {
-        let Some(place) = self.cluster.place(id).filter(|_| !self.is_killed()) else { return false };
+        let Some(place) = self.cluster.place(id).filter(|_| !self.is_stopped()) else { return false };
         let mut peers = lock(&self.peers);
         let before = match peer {
             Some(peer) => peers.insert(place, Arc::new(peer)),
@@ -218,17 +188,7 @@ impl Raft {
         self.monitor.propose_when_ready(command).await.map(|position| self.proposal(position))
     }
 
-    /// [`propose`](Self::propose) as the lab has it (its Start): every refusal is an answer without leadership.
-    pub fn start(&self, command: Command) -> Started {
-        self.monitor.start(command)
-    }
-
-    /// The current term, and whether this server believes it is its leader: one atomic read (the lab's GetState).
-    pub fn get_state(&self) -> (Term, bool) {
-        self.monitor.term_and_leadership()
-    }
-
-    /// The service's state after the entry at `index` (the lab's Snapshot): the log up to there is discarded. Never
+    /// The service's state after the entry at `index` : the log up to there is discarded. Never
     /// waits. Without effect if a snapshot of this or a later index exists, the entry is not committed, or this server
     /// leads and keeps the entries for a follower that lacks them
     /// ([`max_retained_bytes`](crate::Options::max_retained_bytes)): a later snapshot will do.
@@ -251,7 +211,7 @@ impl Raft {
         self.monitor.snapshot(index, data);
     }
 
-    /// The service, offered a snapshot, asks whether it may switch to it (the lab's CondInstallSnapshot). True, and
+    /// The service, offered a snapshot, asks whether it may switch to it . True, and
     /// only once that is durable: it must switch, and the next message is for the entry after the snapshot. False: the
     /// snapshot is old (or the server stopped), and the service must stay as it is.
     ///
@@ -267,24 +227,24 @@ impl Raft {
         self.monitor.install(snapshot).await.unwrap_or(false)
     }
 
-    /// Stops the server (the lab's Kill). Returns at once; its tasks end soon after. A write, a send or a delivery
-    /// under way may finish, nothing more begins.
+    /// Stops the server. Returns at once; its tasks end soon after, and [`shutdown`](Self::shutdown) waits for that. A write,
+    /// a send or a delivery under way may finish, nothing more begins.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (raft, mut applied) = leader().await?;
-    /// raft.kill();
+    /// raft.stop();
     /// assert!(raft.propose("too late".into()).is_err());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn kill(&self) {
-        self.monitor.kill();
+    pub fn stop(&self) {
+        self.monitor.stop();
     }
 
-    /// Stops the server, as [`kill`](Self::kill) does, and returns when all its tasks have ended: the storage, the peers
+    /// Stops the server, as [`stop`](Self::stop) does, and returns when all its tasks have ended: the storage, the peers
     /// and the apply channel have been dropped, and another server may be made on the same storage. Waits as long as a
     /// write under way takes.
     ///
@@ -295,17 +255,17 @@ impl Raft {
     /// # let (raft, mut applied) = leader().await?;
     /// raft.shutdown().await;
     /// // Its storage is free for another server.
-    /// assert!(raft.is_killed() && raft.failure().is_none());
+    /// assert!(raft.is_stopped() && raft.failure().is_none());
     /// # Ok(())
     /// # }
     /// ```
     pub async fn shutdown(&self) {
-        self.kill();
+        self.stop();
         self.tasks.closed().await;
     }
 
-    /// Whether the server was killed, or failed.
-    pub fn is_killed(&self) -> bool {
+    /// Whether the server was stopped, or failed.
+    pub fn is_stopped(&self) -> bool {
         self.monitor.is_stopped()
     }
 
@@ -314,18 +274,51 @@ impl Raft {
         self.monitor.failure()
     }
 
-    /// An RPC from a peer: an encoded request. Answers the encoded reply, once all that it says is durable; none when
-    /// the server is killed, or the request is rejected or cannot be decoded. The reply is of the version that the peer
-    /// [speaks](Peer::version).
-    pub async fn call(&self, request: impl Into<Frame>) -> Option<Frame> {
-        let request = self.decode(request.into())?;
-        if !request.message.is_request() {
-            self.misplaced(&request);
-            return None;
+    /// Takes in an encoded message from a peer, a request or a reply, at any time and from anywhere; does not wait for
+    /// anything. The reply to a request, once all that it says is durable, leaves by the [way](Peer::send) to whoever asked,
+    /// as all messages do, and in the version that this peer [speaks](Peer::version).
+    ///
+    /// # Errors
+    /// Why it is not taken in. A transport may ignore that, for it is logged, and Raft sends again what matters; or it
+    /// closes the connection on which nobody speaks as a peer.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// use figure2::HandleError;
+    ///
+    /// let noise = raft.handle(vec![1, 2, 3]);
+    /// assert!(matches!(noise, Err(HandleError::Undecodable(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn handle(&self, frame: impl Into<Frame>) -> Result<(), HandleError> {
+        if self.is_stopped() {
+            return Err(HandleError::Stopped);
         }
-        let reply = self.monitor.request(request).await?;
-        let version = self.way_to(reply.to).map_or(FIRST_VERSION, |peer| peer.version());
-        self.encode(&reply, version)
+        let envelope = codec::decode(&self.cluster, frame.into()).inspect_err(|error| {
+            let Status { id: server, term, last_log_index: index, .. } = self.status();
+            tracing::warn!(target: "figure2", %server, %term, %index, %error, "undecodable message");
+        })?;
+        Ok(self.monitor.receive(envelope)?)
+    }
+
+    /// The current term, and whether this server believes to lead it: one atomic read.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// let (term, leads) = raft.term_and_leadership();
+    /// assert!(term.0 > 0 && leads);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn term_and_leadership(&self) -> (Term, bool) {
+        self.monitor.term_and_leadership()
     }
 
     /// The server at one moment: one atomic read.
@@ -382,32 +375,6 @@ impl Raft {
         StatusWatch(self.monitor.watch())
     }
 
-    /// Takes in replies: for a transport that has one apart from its request, such as one that outlived the node that asked.
-    pub fn replies(&self) -> Replies {
-        Replies { raft: self.clone() }
-    }
-
-    /// Takes in a reply from a peer.
-    pub(crate) fn deliver(&self, reply: Frame) {
-        match self.decode(reply) {
-            Some(request) if request.message.is_request() => self.misplaced(&request),
-            Some(reply) => self.monitor.reply(reply),
-            None => {}
-        }
-    }
-
-    fn decode(&self, frame: Frame) -> Option<Envelope> {
-        if self.is_killed() {
-            return None;
-        }
-        codec::decode(&self.cluster, frame)
-            .inspect_err(|error| {
-                let Status { id: server, term, last_log_index: index, .. } = self.status();
-                tracing::warn!(target: "figure2", %server, %term, %index, %error, "undecodable message");
-            })
-            .ok()
-    }
-
     pub(crate) fn encode(&self, envelope: &Envelope, version: u8) -> Option<Frame> {
         codec::encode(&self.cluster, version, envelope)
             .inspect_err(|error| {
@@ -427,13 +394,6 @@ impl Raft {
 
     pub(crate) fn way_to(&self, server: ServerId) -> Option<Arc<dyn Peer>> {
         lock(&self.peers).get(&server).cloned()
-    }
-
-    /// A request where a reply was expected, or the other way round.
-    fn misplaced(&self, envelope: &Envelope) {
-        let Status { id: server, term, last_log_index: index, .. } = self.status();
-        let (from, message) = (envelope.from, envelope.message.name());
-        tracing::warn!(target: "figure2", %server, %term, %index, %from, message, "message dropped: out of place");
     }
 }
 

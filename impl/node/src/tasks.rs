@@ -1,6 +1,6 @@
 //! What the node's tasks hold: the caller's storage, the ways to the peers, and the apply channel.
 
-use crate::{ApplyMsg, Command, Identity, Loaded, Replies, SnapshotData, Storage, StorageError};
+use crate::{ApplyMsg, Command, Identity, Loaded, Raft, SnapshotData, Storage, StorageError};
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use figure2_core::Record;
@@ -36,16 +36,15 @@ impl<S: Storage> Storage for Disk<S> {
 
 /// The engine's link: encodes, and hands to the caller's transport.
 pub(crate) struct Wire {
-    pub(crate) replies: Replies,
+    pub(crate) raft: Raft,
 }
 
 impl Link for Wire {
     fn send(&self, envelope: Envelope) {
-        let raft = &self.replies.raft;
-        if let Some(peer) = raft.way_to(envelope.to)
-            && let Some(request) = raft.encode(&envelope, peer.version())
+        if let Some(peer) = self.raft.way_to(envelope.to)
+            && let Some(frame) = self.raft.encode(&envelope, peer.version())
         {
-            peer.send(request, &self.replies);
+            peer.send(frame);
         }
     }
 }
@@ -53,7 +52,7 @@ impl Link for Wire {
 impl Drop for Wire {
     /// Nothing is sent any more, whoever still has a handle.
     fn drop(&mut self) {
-        self.replies.raft.forget_peers();
+        self.raft.forget_peers();
     }
 }
 

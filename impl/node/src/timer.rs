@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::codec::{FIRST_VERSION, Frame, decode_message, encode};
-    use crate::{Cluster, Index, Peer, Persister, Raft, Replies, Term};
+    use crate::{Cluster, Index, Peer, Persister, Raft, Term};
     use figure2_core::{AppendEntries, Envelope, Message};
     use std::sync::{Arc, Mutex};
     use tokio::sync::mpsc;
@@ -92,8 +92,8 @@ mod tests {
     struct Asked(Arc<Mutex<Option<Instant>>>);
 
     impl Peer for Asked {
-        fn send(&self, request: Frame, _: &Replies) {
-            if let Message::RequestVote(_) = decode_message(&request).unwrap().message {
+        fn send(&self, frame: Frame) {
+            if let Message::RequestVote(_) = decode_message(&frame).unwrap().message {
                 self.0.lock().unwrap().get_or_insert(Instant::now());
             }
         }
@@ -118,16 +118,16 @@ mod tests {
         for seed in 0..400 {
             let (options, asked) = (Options { seed: Some(seed), ..Options::default() }, Asked::default());
             let (apply, _messages) = mpsc::channel::<crate::ApplyMsg>(1);
-            let peers = vec![asked.clone(); 3];
+            let peers = [1, 2].map(|id| (id, asked.clone()));
             // The same seed draws the same.
             let mut drawn = Deadlines::new(ServerId(0), &options);
-            let raft = Raft::make(peers, ServerId(0), Persister::new(), apply, options).unwrap();
+            let raft = Raft::new(0, peers, Persister::new(), apply, options).await.unwrap();
             drawn.restart_election();
             sleep(Duration::from_millis(100)).await;
-            assert!(raft.call(heartbeat()).await.is_some());
+            raft.handle(heartbeat()).unwrap();
             drawn.restart_election();
             sleep(Duration::from_secs(1)).await;
-            raft.kill();
+            raft.stop();
             // tokio's timers are as fine as a millisecond.
             let off = asked.0.lock().unwrap().unwrap().saturating_duration_since(drawn.election);
             if off > Duration::from_millis(1) {

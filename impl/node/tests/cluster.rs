@@ -7,7 +7,7 @@ mod common;
 use bytes::Bytes;
 use common::{Cluster, Net, make};
 use figure2::codec::decode_message;
-use figure2::{ApplyMsg, Index, Options, Persister, RoleName, ServerId};
+use figure2::{ApplyMsg, Index, Options, Persister, ProposeError, RoleName, ServerId};
 use figure2_core::Message;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -22,7 +22,7 @@ fn command(n: u64) -> Bytes {
 async fn one_leader_is_elected_and_stays() {
     let cluster = Cluster::new(3);
     let leader = cluster.leader().await;
-    let (term, is_leader) = cluster.node(leader).raft.get_state();
+    let (term, is_leader) = cluster.node(leader).raft.term_and_leadership();
     assert!(is_leader);
     sleep(Duration::from_secs(3)).await;
     for id in ALL {
@@ -37,8 +37,7 @@ async fn commands_are_applied_everywhere_in_order() {
     let cluster = Cluster::new(3);
     let leader = cluster.leader().await;
     for n in 1..=20 {
-        let started = cluster.node(leader).raft.start(command(n));
-        assert_eq!((started.index, started.is_leader), (Index(n), true));
+        assert_eq!(cluster.node(leader).raft.propose(command(n)).unwrap().index, Index(n));
     }
     cluster.wait_applied(Index(20), &command(20), &ALL).await;
     let expected: Vec<(u64, Bytes)> = (1..=20).map(|n| (n, command(n))).collect();
@@ -55,7 +54,7 @@ async fn concurrent_commands_share_a_message() {
     sleep(Duration::from_millis(1)).await;
     let before = cluster.net.count_sent();
     for n in 0..50 {
-        cluster.node(leader).raft.start(command(n));
+        cluster.node(leader).raft.propose(command(n)).unwrap();
     }
     sleep(Duration::from_millis(10)).await;
     let sent = cluster.net.count_sent() - before;
@@ -68,25 +67,25 @@ async fn a_follower_takes_no_command() {
     let cluster = Cluster::new(3);
     let leader = cluster.leader().await;
     let follower = ServerId((leader.0 + 1) % 3);
-    let started = cluster.node(follower).raft.start(command(1));
-    let (term, _) = cluster.node(leader).raft.get_state();
-    assert_eq!((started.index, started.term, started.is_leader), (Index::ZERO, term, false));
+    let refused = cluster.node(follower).raft.propose(command(1)).map(|proposal| proposal.index);
+    let (term, _) = cluster.node(leader).raft.term_and_leadership();
+    assert_eq!(refused, Err(ProposeError::NotLeader { term, leader: Some(leader) }));
     sleep(Duration::from_secs(1)).await;
     assert!(ALL.iter().all(|id| cluster.node(*id).raft.status().last_log_index == Index::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_leader_follows_a_killed_one() {
+async fn a_new_leader_follows_a_stopped_one() {
     let cluster = Cluster::new(3);
     cluster.commit("first").await;
     let old = cluster.leader().await;
-    let (old_term, _) = cluster.node(old).raft.get_state();
+    let (old_term, _) = cluster.node(old).raft.term_and_leadership();
     cluster.crash(old);
     let new = cluster.leader().await;
     assert_ne!(new, old);
-    assert!(cluster.node(new).raft.get_state().0 > old_term);
+    assert!(cluster.node(new).raft.term_and_leadership().0 > old_term);
     assert_eq!(cluster.commit("second").await, Index(2));
-    assert_eq!(cluster.node(old).commands().len(), 1, "nothing is delivered after a kill");
+    assert_eq!(cluster.node(old).commands().len(), 1, "nothing is delivered after the stop");
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,10 +96,10 @@ async fn a_minority_elects_and_commits_nothing() {
     for id in &others {
         cluster.net.connect(*id, false);
     }
-    cluster.node(leader).raft.start(command(1));
+    cluster.node(leader).raft.propose(command(1)).unwrap();
     sleep(Duration::from_secs(3)).await;
     assert_eq!(cluster.node(leader).raft.status().commit_index, Index::ZERO);
-    assert!(others.iter().all(|id| !cluster.node(*id).raft.get_state().1));
+    assert!(others.iter().all(|id| !cluster.node(*id).raft.term_and_leadership().1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +108,7 @@ async fn a_restart_keeps_log_term_and_vote() {
     for n in 1..=5 {
         cluster.commit(&n.to_string()).await;
     }
-    let terms: Vec<_> = ALL.iter().map(|id| cluster.node(*id).raft.get_state().0).collect();
+    let terms: Vec<_> = ALL.iter().map(|id| cluster.node(*id).raft.term_and_leadership().0).collect();
     for id in ALL {
         cluster.crash(id);
     }
@@ -179,7 +178,7 @@ async fn a_single_server_is_its_own_majority() {
     let net = Net::new(1);
     let (raft, mut messages) = make(&net, 1, ServerId(0), Persister::new(), &Options::default(), 1);
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(raft.start(command(1)).index, Index(1));
+    assert_eq!(raft.propose(command(1)).unwrap().index, Index(1));
     let message = messages.recv().await;
     assert!(matches!(message, Some(ApplyMsg::Command { index: Index(1), .. })), "{message:?}");
 }
@@ -193,7 +192,7 @@ async fn heartbeats_keep_their_interval() {
     sleep(Duration::from_secs(10)).await;
     let per_follower_and_second =
         (cluster.net.count_sent() - before) as f64 / 2.0 / start.elapsed().as_secs_f64();
-    assert!(cluster.node(leader).raft.get_state().1);
+    assert!(cluster.node(leader).raft.term_and_leadership().1);
     assert!((8.0..=8.4).contains(&per_follower_and_second), "{per_follower_and_second}, expected 1 / 0.12");
 }
 

@@ -5,11 +5,11 @@
 mod common;
 
 use bytes::Bytes;
-use common::{Net, identity, make, start, wires};
+use common::{Net, at_once, identity, make, start, wires};
 use figure2::codec::{FIRST_VERSION, Frame, decode_message, encode};
 use figure2::{
     Cluster, Command, Failure, Identity, Index, Loaded, MakeError, Options, Peer, Persistent, Persister,
-    Raft, Record, Replies, ServerId, SnapshotData, Storage, StorageError, Term,
+    Raft, Record, ServerId, SnapshotData, Storage, StorageError, Term,
 };
 use figure2_core::{AppendEntries, AppendResult, Entry, Envelope, Message, RequestVote, RequestVoteReply};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -49,15 +49,15 @@ fn stored(persister: &Persister) -> Persistent<Command, SnapshotData> {
     persister.copy().read(&identity(ME)).unwrap().persistent
 }
 
-/// Compares each request, at the very moment it is sent, with what the sender has stored.
+/// Compares each message, at the very moment it is sent, with what the sender has stored.
 struct Witness {
     sender: Persister,
     requests_for_votes: Arc<AtomicUsize>,
 }
 
 impl Peer for Witness {
-    fn send(&self, request: Frame, _: &Replies) {
-        let envelope = decode_message(&request).unwrap();
+    fn send(&self, frame: Frame) {
+        let envelope = decode_message(&frame).unwrap();
         let stored = stored(&self.sender);
         assert!(stored.current_term >= envelope.message.term(), "a term was sent before it was durable");
         if let Message::RequestVote(_) = envelope.message {
@@ -74,11 +74,10 @@ impl Peer for Witness {
 #[tokio::test(start_paused = true)]
 async fn requests_for_votes_follow_the_own_vote() {
     let (persister, requests_for_votes) = (Persister::new(), Arc::<AtomicUsize>::default());
-    let peers = (0..3)
-        .map(|_| Witness { sender: persister.clone(), requests_for_votes: requests_for_votes.clone() })
-        .collect();
+    let witness = || Witness { sender: persister.clone(), requests_for_votes: requests_for_votes.clone() };
+    let peers = [1, 2].map(|id| (id, witness()));
     let (apply, _messages) = mpsc::channel::<figure2::ApplyMsg>(1);
-    let raft = Raft::make(peers, ME, persister, apply, Options::default()).unwrap();
+    let raft = Raft::new(0, peers, persister, apply, Options::default()).await.unwrap();
     sleep(Duration::from_secs(5)).await;
     assert!(requests_for_votes.load(Ordering::Relaxed) > 10);
     assert!(raft.failure().is_none(), "{:?}", raft.failure());
@@ -89,14 +88,14 @@ async fn replies_follow_what_they_say() {
     let (net, persister) = (Net::new(3), Persister::new());
     let (raft, _messages) = make(&net, 3, ME, persister.clone(), &Options::default(), 1);
 
-    let reply = decode_message(raft.call(&request_vote(5)).await.unwrap()).unwrap();
+    let reply = decode_message(net.call(&raft, &request_vote(5)).await.unwrap()).unwrap();
     assert_eq!(
         reply.message,
         Message::RequestVoteReply(RequestVoteReply { term: Term(5), vote_granted: true })
     );
     assert_eq!((stored(&persister).current_term, stored(&persister).voted_for), (Term(5), Some(PEER)));
 
-    let reply = decode_message(raft.call(&append_one(5)).await.unwrap()).unwrap();
+    let reply = decode_message(net.call(&raft, &append_one(5)).await.unwrap()).unwrap();
     let Message::AppendEntriesReply(reply) = reply.message else { panic!("{reply:?}") };
     assert_eq!(reply.result, AppendResult::Success { match_index: Index(1) });
     assert_eq!(stored(&persister).log.last_index(), Index(1));
@@ -155,17 +154,17 @@ async fn while_a_write_is_under_way_nothing_is_answered_and_nothing_else_waits()
         Options { election_timeout: Duration::from_secs(60)..Duration::from_secs(61), ..Options::default() };
     let (raft, _messages) = make(&net, 3, ME, storage.clone(), &slow, 1);
     storage.shut(true);
-    let voter = raft.clone();
-    let vote = tokio::spawn(async move { voter.call(&request_vote(5)).await });
+    let (voters, voter) = (net.clone(), raft.clone());
+    let vote = tokio::spawn(async move { voters.call(&voter, &request_vote(5)).await });
     until("the write begins", || storage.begun.load(Ordering::SeqCst) == 1).await;
     // What does not depend on the disk goes on.
-    assert_eq!(raft.get_state(), (Term(5), false));
-    assert!(!raft.start(Bytes::from_static(b"x")).is_leader);
+    assert_eq!(raft.term_and_leadership(), (Term(5), false));
+    assert!(raft.propose(Bytes::from_static(b"x")).is_err());
     // Later requests wait together and share the next write.
     let calls: Vec<_> = (0..10)
         .map(|_| {
-            let raft = raft.clone();
-            tokio::spawn(async move { raft.call(&append_one(5)).await })
+            let (net, raft) = (net.clone(), raft.clone());
+            tokio::spawn(async move { net.call(&raft, &append_one(5)).await })
         })
         .collect();
     until("the entry is in memory", || raft.status().last_log_index == Index(1)).await;
@@ -177,11 +176,11 @@ async fn while_a_write_is_under_way_nothing_is_answered_and_nothing_else_waits()
         assert!(call.await.unwrap().is_some());
     }
     assert_eq!(storage.begun.load(Ordering::SeqCst), 2, "the ten requests after the vote share one write");
-    raft.kill();
+    raft.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn a_kill_during_a_write_lets_nothing_out() {
+async fn a_stop_during_a_write_lets_nothing_out() {
     let (net, storage) = (Net::new(3), Gated::default());
     storage.shut(true);
     let fast = Options {
@@ -191,10 +190,10 @@ async fn a_kill_during_a_write_lets_nothing_out() {
     };
     let (raft, _messages) = make(&net, 3, ME, storage.clone(), &fast, 1);
     until("the write of an election begins", || storage.begun.load(Ordering::SeqCst) == 1).await;
-    let voter = raft.clone();
-    let vote = tokio::spawn(async move { voter.call(&request_vote(1_000_000)).await });
-    until("the request is handled", || raft.get_state().0 == Term(1_000_000)).await;
-    raft.kill();
+    let (voters, voter) = (net.clone(), raft.clone());
+    let vote = tokio::spawn(async move { voters.call(&voter, &request_vote(1_000_000)).await });
+    until("the request is handled", || raft.term_and_leadership().0 == Term(1_000_000)).await;
+    raft.stop();
     assert_eq!(
         timeout(Duration::from_secs(5), vote).await.unwrap().unwrap(),
         None,
@@ -202,28 +201,28 @@ async fn a_kill_during_a_write_lets_nothing_out() {
     );
     storage.shut(false);
     sleep(Duration::from_millis(50)).await;
-    assert_eq!(net.count_sent(), 0, "sent after the kill");
-    assert_eq!(storage.begun.load(Ordering::SeqCst), 1, "another write after the kill");
+    assert_eq!(net.count_sent(), 0, "sent after the stop");
+    assert_eq!(storage.begun.load(Ordering::SeqCst), 1, "another write after the stop");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_write_stops_the_node_and_answers_nothing() {
     let (net, storage) = (Net::new(3), Gated::default());
     let (raft, mut messages) = make(&net, 3, ME, storage.clone(), &Options::default(), 1);
-    assert!(raft.call(&request_vote(5)).await.is_some());
+    assert!(net.call(&raft, &request_vote(5)).await.is_some());
     storage.fails.store(true, Ordering::SeqCst);
 
-    assert_eq!(raft.call(&append_one(5)).await, None, "the entry is not durable");
+    assert_eq!(net.call(&raft, &append_one(5)).await, None, "the entry is not durable");
     let failure = raft.failure();
     assert!(matches!(failure, Some(Failure::Storage(StorageError::Failed(_)))), "{failure:?}");
     assert!(failure.unwrap().to_string().contains("disk full"));
 
-    // From here on it answers as a killed node does, even when the disk is well again.
+    // From here on it answers as a node does that was stopped, even when the disk is well again.
     storage.fails.store(false, Ordering::SeqCst);
-    assert!(raft.is_killed());
-    assert_eq!(raft.call(&request_vote(6)).await, None);
+    assert!(raft.is_stopped());
+    assert_eq!(net.call(&raft, &request_vote(6)).await, None);
     assert!(!raft.cond_install_snapshot(Term(1), Index(1), Bytes::new()).await);
-    assert_eq!(raft.get_state(), (Term(5), false));
+    assert_eq!(raft.term_and_leadership(), (Term(5), false));
     let sent = net.count_sent();
     sleep(Duration::from_secs(5)).await;
     assert_eq!(net.count_sent(), sent);
@@ -241,14 +240,14 @@ async fn a_leader_whose_write_fails_does_not_commit() {
         Options { election_timeout: Duration::from_secs(60)..Duration::from_secs(61), ..Options::default() };
     let _others = [1, 2].map(|id| start(&net, 3, ServerId(id), Persister::new(), &patient));
     sleep(Duration::from_secs(2)).await;
-    assert!(raft.get_state().1);
+    assert!(raft.term_and_leadership().1);
     storage.fails.store(true, Ordering::SeqCst);
-    assert!(raft.start(Bytes::from_static(b"x")).is_leader);
+    assert!(raft.propose(Bytes::from_static(b"x")).is_ok());
     sleep(Duration::from_secs(1)).await;
     assert!(raft.failure().is_some());
     let status = raft.status();
     assert_eq!(
-        (status.commit_index, status.last_applied, raft.get_state().1),
+        (status.commit_index, status.last_applied, raft.term_and_leadership().1),
         (Index::ZERO, Index::ZERO, false)
     );
 }
@@ -264,15 +263,16 @@ async fn a_panic_in_the_storage_stops_the_node() {
             panic!("on purpose")
         }
     }
-    let (raft, mut messages) = make(&Net::new(3), 3, ME, Panics, &Options::default(), 1);
-    assert_eq!(raft.call(&request_vote(5)).await, None);
+    let net = Net::new(3);
+    let (raft, mut messages) = make(&net, 3, ME, Panics, &Options::default(), 1);
+    assert_eq!(net.call(&raft, &request_vote(5)).await, None);
     assert!(matches!(raft.failure(), Some(Failure::TaskEnded)));
     assert_eq!(messages.recv().await, None, "the applier ended too");
 }
 
-fn make_error(peers: u8, me: ServerId, storage: impl Storage, options: Options) -> String {
+fn make_error(servers: u8, storage: impl Storage, options: Options) -> String {
     let (apply, _messages) = mpsc::channel::<figure2::ApplyMsg>(1);
-    match Raft::make(wires(&Net::new(peers), peers, me), me, storage, apply, options) {
+    match at_once(Raft::new(0, wires(&Net::new(servers), servers, ME), storage, apply, options)) {
         Ok(_) => panic!("made"),
         Err(error) => error.to_string(),
     }
@@ -288,15 +288,15 @@ fn state(after: &[u8], commands: &[u8]) -> Bytes {
 #[tokio::test]
 async fn a_damaged_state_is_not_started_on() {
     let damaged = Persister::from_bytes(Bytes::from_static(b"\x21\x01\x02\0\0\0\x05\x01"), None);
-    let error = make_error(3, ME, damaged, Options::default());
+    let error = make_error(3, damaged, Options::default());
     assert!(error.contains("damaged") && error.contains("restore"), "{error}");
     // Says that a snapshot ends at index 8, but there is none.
     let torn = Persister::from_bytes(state(b"\x05\x00\x01\x08\x02\x03\x00\x01\x02\x00", b""), None);
-    let error = make_error(3, ME, torn, Options::default());
+    let error = make_error(3, torn, Options::default());
     assert!(error.contains("do not belong together"), "{error}");
     // The entry's term is beyond the current term.
     let unsound = Persister::from_bytes(state(b"\x01\x00\x00\x01\x09\x00\x01", b"x"), None);
-    let error = make_error(3, ME, unsound, Options::default());
+    let error = make_error(3, unsound, Options::default());
     assert!(error.contains("contradict"), "{error}");
 }
 
@@ -308,26 +308,19 @@ async fn senseless_options_are_refused_with_what_to_do() {
         heartbeat_interval,
         ..Options::default()
     };
-    for (peers, me, options, says) in [
-        (0, ME, Options::default(), "0 peers"),
-        (65, ME, Options::default(), "1 to 64"),
-        (3, ServerId(3), Options::default(), "ids count from 0"),
-        (3, ME, with(ms(500)..ms(500), ms(100)), "below its end"),
-        (3, ME, with(ms(0)..ms(500), ms(100)), "above zero"),
-        (3, ME, with(ms(500)..ms(900), ms(500)), "below the shortest election timeout"),
-        (3, ME, with(ms(500)..ms(900), ms(0)), "above zero"),
-        (3, ME, Options { max_entries_per_message: 0, ..Options::default() }, "at least 1"),
-        (
-            3,
-            ME,
-            Options { snapshot_patience: 0, ..Options::default() },
-            "snapshot_patience must be at least 1",
-        ),
-        (3, ME, Options { max_command_bytes: 64 << 20, ..Options::default() }, "fit into one message"),
-        (3, ME, Options { max_message_bytes: 64 << 20, ..Options::default() }, "fit into one message"),
-        (3, ME, Options { max_waiting_bytes: 1 << 20, ..Options::default() }, "without an answer"),
+    for (servers, options, says) in [
+        (65, Options::default(), "1 to 64"),
+        (3, with(ms(500)..ms(500), ms(100)), "below its end"),
+        (3, with(ms(0)..ms(500), ms(100)), "above zero"),
+        (3, with(ms(500)..ms(900), ms(500)), "below the shortest election timeout"),
+        (3, with(ms(500)..ms(900), ms(0)), "above zero"),
+        (3, Options { max_entries_per_message: 0, ..Options::default() }, "at least 1"),
+        (3, Options { snapshot_patience: 0, ..Options::default() }, "snapshot_patience must be at least 1"),
+        (3, Options { max_command_bytes: 64 << 20, ..Options::default() }, "fit into one message"),
+        (3, Options { max_message_bytes: 64 << 20, ..Options::default() }, "fit into one message"),
+        (3, Options { max_waiting_bytes: 1 << 20, ..Options::default() }, "without an answer"),
     ] {
-        let error = make_error(peers, me, Persister::new(), options);
+        let error = make_error(servers, Persister::new(), options);
         assert!(error.contains(says), "{error}");
     }
 }
@@ -336,6 +329,6 @@ async fn senseless_options_are_refused_with_what_to_do() {
 fn without_a_runtime_there_is_no_node() {
     let (apply, _messages) = mpsc::channel::<figure2::ApplyMsg>(1);
     let peers = wires(&Net::new(1), 1, ME);
-    let made = Raft::make(peers, ME, Persister::new(), apply, Options::default());
+    let made = at_once(Raft::new(0, peers, Persister::new(), apply, Options::default()));
     assert!(matches!(made, Err(MakeError::NoRuntime)));
 }

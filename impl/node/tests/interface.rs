@@ -8,12 +8,13 @@ use bytes::Bytes;
 use common::{Cluster, Net, identity, make, start, wires};
 use figure2::codec::{FIRST_VERSION, Frame, decode_message, encode};
 use figure2::{
-    ApplyMsg, Failure, Index, MakeError, Options, Peer, Persister, Raft, Replies, RoleName, ServerId, Term,
+    ApplyMsg, Failure, HandleError, Index, MakeError, Options, Peer, Persister, ProposeError, Raft, RoleName,
+    ServerId, Term,
 };
 use figure2_core::{Envelope, Message, RequestVote, RequestVoteReply};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -46,15 +47,15 @@ async fn a_service_that_does_not_listen_blocks_nobody() {
     let _others = [1, 2].map(|id| start(&net, 3, ServerId(id), Persister::new(), &patient()));
     sleep(Duration::from_secs(1)).await;
     for n in 1..=200 {
-        assert_eq!(raft.start(Bytes::from(vec![n])).index, Index(u64::from(n)));
+        assert_eq!(raft.propose(Bytes::from(vec![n])).unwrap().index, Index(u64::from(n)));
     }
-    let (before, term) = (net.count_sent(), raft.get_state().0);
+    let (before, term) = (net.count_sent(), raft.term_and_leadership().0);
     sleep(Duration::from_secs(10)).await;
     assert!(net.count_sent() - before > 100, "heartbeats go on");
     let status = raft.status();
     assert_eq!((status.term, status.role, status.commit_index), (term, RoleName::Leader, Index(200)));
     assert_eq!(status.last_applied, Index::ZERO, "it counts only when the service has it");
-    assert!(raft.call(&request_vote(1, 0, term.0 + 1)).await.is_some(), "calls are answered");
+    assert!(net.call(&raft, &request_vote(1, 0, term.0 + 1)).await.is_some(), "requests are answered");
     // Once it listens, it gets everything.
     for n in 1..=200 {
         let Some(ApplyMsg::Command { index, command, .. }) = messages.recv().await else {
@@ -71,7 +72,7 @@ async fn the_reader_of_the_apply_channel_may_take_snapshots() {
     let _others = [1, 2].map(|id| start(&net, 3, ServerId(id), Persister::new(), &patient()));
     sleep(Duration::from_secs(1)).await;
     for n in 1..=100 {
-        raft.start(Bytes::from(vec![n]));
+        raft.propose(Bytes::from(vec![n])).unwrap();
     }
     for n in 1..=100 {
         let message = timeout(Duration::from_secs(5), messages.recv()).await.unwrap();
@@ -89,49 +90,48 @@ async fn the_reader_of_the_apply_channel_may_take_snapshots() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kill_ends_every_task() {
+async fn a_stop_ends_every_task() {
     let tasks = || Handle::current().metrics().num_alive_tasks();
     let before = tasks();
     let net = Net::new(3);
     let peers = wires(&net, 3, ME);
-    let token = Arc::downgrade(&peers[0].token);
+    let token = Arc::downgrade(&peers[0].1.token);
     let (apply, mut messages) = mpsc::channel::<ApplyMsg>(1);
-    let raft = Raft::make(peers, ME, Persister::new(), apply, Options::default()).unwrap();
+    let raft = Raft::new(0, peers, Persister::new(), apply, Options::default()).await.unwrap();
     sleep(Duration::from_secs(3)).await;
     assert_eq!(tasks() - before, 4, "sender, syncer, applier, timer");
-    let kill_at = Instant::now();
-    raft.kill();
-    raft.kill();
-    assert!(raft.is_killed() && raft.failure().is_none());
+    let stopped_at = Instant::now();
+    raft.stop();
+    raft.stop();
+    assert!(raft.is_stopped() && raft.failure().is_none());
     assert_eq!(messages.recv().await, None, "the applier let go of the channel");
     sleep(Duration::from_millis(1)).await;
     assert_eq!(tasks(), before);
     assert!(token.upgrade().is_none(), "the sender let go of the peers");
-    assert!(kill_at.elapsed() < Duration::from_millis(10), "without waiting for a timer");
+    assert!(stopped_at.elapsed() < Duration::from_millis(10), "without waiting for a timer");
 
-    let (term, _) = raft.get_state();
-    let started = raft.start(Bytes::from_static(b"x"));
-    assert_eq!((started.index, started.term, started.is_leader), (Index::ZERO, term, false));
-    assert_eq!(raft.call(&request_vote(1, 0, 1000)).await, None);
+    let (term, _) = raft.term_and_leadership();
+    assert!(matches!(raft.propose(Bytes::from_static(b"x")), Err(ProposeError::Stopped)));
+    assert!(matches!(raft.handle(request_vote(1, 0, 1000)), Err(HandleError::Stopped)));
     raft.snapshot(Index(1), Bytes::new());
-    assert_eq!(raft.get_state(), (term, false));
+    assert_eq!(raft.term_and_leadership(), (term, false));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kill_ends_an_applier_that_waits_for_its_service() {
+async fn a_stop_ends_an_applier_that_waits_for_its_service() {
     let net = Net::new(1);
     let before = Handle::current().metrics().num_alive_tasks();
     let (raft, mut messages) = make(&net, 1, ME, Persister::new(), &Options::default(), 1);
     sleep(Duration::from_secs(1)).await;
     for n in 0..10 {
-        assert!(raft.start(Bytes::from(vec![n])).is_leader);
+        assert!(raft.propose(Bytes::from(vec![n])).is_ok());
     }
     sleep(Duration::from_secs(1)).await;
-    raft.kill();
+    raft.stop();
     sleep(Duration::from_millis(1)).await;
     assert_eq!(Handle::current().metrics().num_alive_tasks(), before);
     assert!(messages.recv().await.is_some(), "it was in the channel before");
-    assert_eq!(messages.recv().await, None, "nothing is delivered after the kill");
+    assert_eq!(messages.recv().await, None, "nothing is delivered after the stop");
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,10 +140,10 @@ async fn a_node_without_its_service_stops() {
     let (raft, messages) = make(&net, 1, ME, Persister::new(), &Options::default(), 1);
     sleep(Duration::from_secs(1)).await;
     drop(messages);
-    assert!(raft.start(Bytes::from_static(b"x")).is_leader);
+    assert!(raft.propose(Bytes::from_static(b"x")).is_ok());
     sleep(Duration::from_secs(1)).await;
     assert!(matches!(raft.failure(), Some(Failure::ServiceGone)), "{:?}", raft.failure());
-    assert!(!raft.get_state().1);
+    assert!(!raft.term_and_leadership().1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,22 +151,24 @@ async fn what_is_not_for_us_changes_nothing() {
     let net = Net::new(3);
     let persister = Persister::new();
     let (raft, _messages) = make(&net, 3, ME, persister.clone(), &patient(), 1);
-    let reply = Message::RequestVoteReply(RequestVoteReply { term: Term(9), vote_granted: true });
-    let reply = encode_message(Envelope { from: ServerId(1), to: ME, message: reply });
     for (what, bytes) in [
         ("for another server", request_vote(1, 2, 9)),
         ("from ourselves", request_vote(0, 0, 9)),
         ("from a stranger", request_vote(7, 0, 9)),
         ("of no term", request_vote(1, 0, 0)),
-        ("a reply", reply),
         ("nothing", Bytes::new()),
         ("noise", Bytes::from_static(b"\x12\xFF\xFF\xFF")),
     ] {
-        assert_eq!(raft.call(&bytes).await, None, "{what}");
+        let refused = raft.handle(bytes);
+        assert!(
+            matches!(refused, Err(HandleError::Undecodable(_) | HandleError::Rejected(_))),
+            "{what}: {refused:?}"
+        );
     }
+    sleep(Duration::from_millis(10)).await;
     assert_eq!(raft.status().term, Term::ZERO);
     assert_eq!(persister.raft_state_size(), 0, "nothing was written");
-    assert!(raft.call(&request_vote(1, 0, 9)).await.is_some(), "it is still well");
+    assert!(net.call(&raft, &request_vote(1, 0, 9)).await.is_some(), "it is still well");
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,16 +196,25 @@ async fn a_persister_is_read_whole_and_copied_apart() {
 /// A peer that grants every vote before `send` returns: the node may be called from there.
 struct Grants {
     id: ServerId,
+    asks: Arc<OnceLock<Raft>>,
+}
+
+impl Grants {
+    /// Of the node that is set as the one who asks.
+    fn new(id: u8, asks: &Arc<OnceLock<Raft>>) -> Grants {
+        Grants { id: ServerId(id), asks: asks.clone() }
+    }
 }
 
 impl Peer for Grants {
-    fn send(&self, request: Frame, replies: &Replies) {
-        let request = decode_message(&request).unwrap();
-        if let Message::RequestVote(vote) = request.message {
+    fn send(&self, frame: Frame) {
+        let request = decode_message(&frame).unwrap();
+        if let (Message::RequestVote(vote), Some(asks)) = (request.message, self.asks.get()) {
             let granted = RequestVoteReply { term: vote.term, vote_granted: true };
             let reply =
                 Envelope { from: self.id, to: request.from, message: Message::RequestVoteReply(granted) };
-            replies.deliver(encode_message(reply));
+            // It may have stopped meanwhile.
+            let _ = asks.handle(encode_message(reply));
         }
     }
 }
@@ -215,14 +226,16 @@ async fn term_and_leadership_are_read_together() {
         heartbeat_interval: Duration::from_millis(1),
         ..Options::default()
     };
-    let peers = (0..3).map(|id| Grants { id: ServerId(id) }).collect();
+    let asks = Arc::default();
+    let peers = [1, 2].map(|id| (id.into(), Grants::new(id, &asks)));
     let (apply, _messages) = mpsc::channel::<ApplyMsg>(1);
-    let raft = Raft::make(peers, ME, Persister::new(), apply, options).unwrap();
+    let raft = Raft::new(0, peers, Persister::new(), apply, options).await.unwrap();
+    asks.get_or_init(|| raft.clone());
     let reader = raft.clone();
     let reader = std::thread::spawn(move || {
         let (mut led, mut torn) = (BTreeSet::new(), Vec::new());
-        while !reader.is_killed() {
-            match reader.get_state() {
+        while !reader.is_stopped() {
+            match reader.term_and_leadership() {
                 // The rounds below bring in terms that end in 000: this server can lead none of them.
                 (term, true) if term.0 % 1000 == 0 => torn.push(term),
                 (term, true) => drop(led.insert(term)),
@@ -232,18 +245,52 @@ async fn term_and_leadership_are_read_together() {
         (led, torn)
     });
     for round in 1..=40 {
-        raft.call(&request_vote(1, 0, round * 1000)).await;
+        raft.handle(request_vote(1, 0, round * 1000)).unwrap();
         for _ in 0..200 {
-            if raft.get_state().1 {
+            if raft.term_and_leadership().1 {
                 break;
             }
             sleep(Duration::from_millis(1)).await;
         }
     }
-    raft.kill();
+    raft.stop();
     let (led, torn) = reader.join().unwrap();
     assert!(led.len() >= 10, "led only {led:?}");
     assert!(torn.is_empty(), "leadership of one term was read with another: {torn:?}");
+}
+
+#[tokio::test]
+async fn messages_may_be_handed_in_where_there_is_no_runtime() {
+    let (replies, mut received) = mpsc::unbounded_channel();
+    let peers = [1, 2].map(|id| (id, Replies { id, replies: replies.clone() }));
+    let (apply, _messages) = mpsc::channel::<ApplyMsg>(1);
+    let raft = Raft::new(0, peers, Persister::new(), apply, patient()).await.unwrap();
+    let handed_in: Vec<_> = [(1, 5), (2, 6), (1, 7)]
+        .map(|(from, term)| {
+            let raft = raft.clone();
+            std::thread::spawn(move || raft.handle(request_vote(from, 0, term))).join().unwrap().is_ok()
+        })
+        .into();
+    assert_eq!(handed_in, [true; 3]);
+    for expected in [(1, 5), (2, 6), (1, 7)] {
+        let reply = timeout(Duration::from_secs(5), received.recv()).await.unwrap().unwrap();
+        assert_eq!(reply, expected, "replies leave in the order of the requests");
+    }
+}
+
+/// A peer that notes its id, and the term of each reply that it is sent.
+struct Replies {
+    id: u64,
+    replies: mpsc::UnboundedSender<(u64, u64)>,
+}
+
+impl Peer for Replies {
+    fn send(&self, frame: Frame) {
+        let message = decode_message(&frame).unwrap().message;
+        if !message.is_request() {
+            self.replies.send((self.id, message.term().0)).unwrap();
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,21 +303,22 @@ async fn a_message_of_another_group_is_not_heard() {
         let cluster = figure2::Cluster::new(group, &[0, 1, 2].into());
         encode(&cluster, FIRST_VERSION, &envelope).unwrap()
     };
-    assert_eq!(raft.call(of_group(5)).await, None);
+    assert!(matches!(raft.handle(of_group(5)), Err(HandleError::Undecodable(_))));
     assert_eq!(raft.status().term, Term::ZERO);
-    assert!(raft.call(of_group(0)).await.is_some(), "the same one of its own group is");
+    assert!(net.call(&raft, of_group(0)).await.is_some(), "the same one of its own group is");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_storage_of_another_server_is_refused() {
     let storage = Persister::new();
     let made = async |me: u64, group: u64| {
-        let peers = [1, 2, 3].into_iter().filter(|id| *id != me).map(|id| (id, Grants { id: ServerId(0) }));
+        let peers = [1, 2, 3].into_iter().filter(|id| *id != me).map(|id| (id, Silent::default()));
         let (apply, _messages) = mpsc::channel::<ApplyMsg>(1);
         Raft::new(me, peers, storage.clone(), apply, Options { group, ..patient() }).await
     };
     let first = made(1, 0).await.unwrap();
-    first.call(encode_between(&[1, 2, 3], 1, 0)).await.unwrap();
+    first.handle(encode_between(&[1, 2, 3], 1, 0)).unwrap();
+    sleep(Duration::from_millis(10)).await;
     first.shutdown().await;
     for (me, group) in [(2, 0), (1, 7)] {
         let refused = made(me, group).await.map(|_| ());
@@ -295,7 +343,7 @@ async fn a_service_that_takes_batches_gets_every_command_once_and_in_order() {
     let (apply, mut batches) = mpsc::channel::<Vec<ApplyMsg>>(1);
     let raft = Raft::new(1, std::iter::empty::<(u64, Grants)>(), Persister::new(), apply, Options::default());
     let raft = raft.await.unwrap();
-    while !raft.get_state().1 {
+    while !raft.term_and_leadership().1 {
         sleep(Duration::from_millis(50)).await;
     }
     for number in 0..1000_u64 {
@@ -315,10 +363,11 @@ async fn a_service_that_takes_batches_gets_every_command_once_and_in_order() {
 }
 
 /// A peer that counts what it is sent, and never answers.
+#[derive(Default)]
 struct Silent(Arc<AtomicUsize>);
 
 impl Peer for Silent {
-    fn send(&self, _: Frame, _: &Replies) {
+    fn send(&self, _: Frame) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
@@ -329,17 +378,18 @@ async fn peers_can_be_taken_from_a_running_node_and_added() {
     let sent = Arc::<AtomicUsize>::default();
     let peers = [2, 3].map(|id| (id, Silent(sent.clone())));
     let raft = Raft::new(1, peers, Persister::new(), apply, Options::default()).await.unwrap();
+    let asks = Arc::new(OnceLock::from(raft.clone()));
     sleep(Duration::from_secs(5)).await;
-    assert!(!raft.get_state().1, "elected without a vote");
+    assert!(!raft.term_and_leadership().1, "elected without a vote");
     let before = sent.load(Ordering::SeqCst);
     assert!(before > 0 && raft.set_peer::<Silent>(2, None) && raft.set_peer::<Silent>(3, None));
     sleep(Duration::from_secs(5)).await;
     assert_eq!(sent.load(Ordering::SeqCst), before, "sent to peers that were taken away");
     // It votes under the id that it has.
-    assert!(raft.set_peer(3, Some(Grants { id: ServerId(3) })));
+    assert!(raft.set_peer(3, Some(Grants::new(3, &asks))));
     sleep(Duration::from_secs(5)).await;
-    assert!(raft.get_state().1, "the peer that was added votes");
+    assert!(raft.term_and_leadership().1, "the peer that was added votes");
     assert!(!raft.set_peer::<Grants>(4, None), "no such server");
-    raft.kill();
-    assert!(!raft.set_peer::<Grants>(3, None), "a killed node takes none");
+    raft.stop();
+    assert!(!raft.set_peer::<Grants>(3, None), "a stopped node takes none");
 }

@@ -88,7 +88,7 @@ async fn nothing_is_known_of_a_proposal_when_the_server_stops() {
     let proposal = raft.propose(command("unknown")).unwrap();
     let waiting = tokio::spawn(proposal.into_future());
     sleep(Duration::from_millis(100)).await;
-    raft.kill();
+    raft.stop();
     assert_eq!(waiting.await.unwrap(), ProposalOutcome::Unknown);
     assert_eq!(applied.outcome().await, ProposalOutcome::Applied, "what was known stays known");
 }
@@ -121,10 +121,10 @@ async fn a_watch_sees_changes_and_the_end() {
         status = change(&mut watch).await.unwrap();
     }
     assert_eq!(status.commit_index, index);
-    let kill = cluster.node(ME).raft.clone();
+    let stopping = cluster.node(ME).raft.clone();
     tokio::spawn(async move {
         sleep(Duration::from_secs(1)).await;
-        kill.kill();
+        stopping.stop();
     });
     let mut last = None;
     while let Some(status) = change(&mut watch).await {
@@ -175,7 +175,7 @@ async fn shutdown_waits_until_the_storage_is_released() {
     let (token, persister) = (Arc::new(()), Persister::new());
     let storage = || Slow { persister: persister.clone(), _token: token.clone() };
     let (raft, _messages) = make(&net, 1, ME, storage(), &Options::default(), 16);
-    while !raft.get_state().1 {
+    while !raft.term_and_leadership().1 {
         sleep(Duration::from_millis(50)).await;
     }
     let proposal = raft.propose(command("in the middle of a write")).unwrap();
@@ -185,7 +185,7 @@ async fn shutdown_waits_until_the_storage_is_released() {
     raft.shutdown().await;
     assert!(begin.elapsed() >= Duration::from_millis(200), "it returned in the middle of a write");
     assert_eq!(Arc::strong_count(&token), 1, "the storage is dropped");
-    assert!(raft.is_killed());
+    assert!(raft.is_stopped());
     assert_eq!(proposal.outcome().await, ProposalOutcome::Unknown);
     // Again, and it returns at once; and another server on the same storage has what was written.
     raft.shutdown().await;

@@ -121,20 +121,19 @@ async fn an_automatic_snapshot_is_durable_before_it_is_delivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_offer_may_be_answered_by_kill() {
+async fn an_offer_may_be_answered_by_a_stop() {
     let mut laggard = Laggard::new(Install::Conditional).await;
     let (index, term, data) = laggard.next_snapshot().await;
-    laggard.raft.kill();
+    laggard.raft.stop();
     assert!(!laggard.raft.cond_install_snapshot(term, index, data).await);
     assert_eq!(laggard.messages.recv().await, None);
 }
 
 /// A leader's request to server 0, made by hand.
-async fn tell(raft: &Raft, message: Message<Command, SnapshotData>) {
+async fn tell(net: &Net, raft: &Raft, message: Message<Command, SnapshotData>) {
     let envelope = Envelope { from: ServerId(1), to: ServerId(0), message };
-    assert!(
-        raft.call(encode(&figure2::Cluster::numbered(3), FIRST_VERSION, &envelope).unwrap()).await.is_some()
-    );
+    let frame = encode(&figure2::Cluster::numbered(3), FIRST_VERSION, &envelope).unwrap();
+    assert!(net.call(raft, frame).await.is_some());
 }
 
 /// AppendEntries with the entries after `prev` up to `last`, all committed.
@@ -152,16 +151,16 @@ fn entries(prev: u64, last: u64) -> Message<Command, SnapshotData> {
 /// While the service is busy, a snapshot arrives and then the entries that it covers: by the time the service could
 /// switch, the log has more.
 async fn overtaken_snapshot(install: Install) -> (Raft, mpsc::Receiver<ApplyMsg>) {
-    let options = Options { install, ..Options::default() };
-    let (raft, messages) = make(&Net::new(3), 3, ServerId(0), Persister::new(), &options, 1);
-    tell(&raft, entries(0, 3)).await;
+    let (net, options) = (Net::new(3), Options { install, ..Options::default() });
+    let (raft, messages) = make(&net, 3, ServerId(0), Persister::new(), &options, 1);
+    tell(&net, &raft, entries(0, 3)).await;
     let snapshot = Snapshot {
         last_included_index: Index(5),
         last_included_term: Term(1),
         data: Bytes::from_static(b"state after 5"),
     };
-    tell(&raft, Message::InstallSnapshot(InstallSnapshot { term: Term(1), snapshot })).await;
-    tell(&raft, entries(3, 6)).await;
+    tell(&net, &raft, Message::InstallSnapshot(InstallSnapshot { term: Term(1), snapshot })).await;
+    tell(&net, &raft, entries(3, 6)).await;
     (raft, messages)
 }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
 use figure2::codec::Frame;
-use figure2::{ApplyMsg, Options, Peer, ProposalOutcome, Raft, Replies};
+use figure2::{ApplyMsg, Options, Peer, ProposalOutcome, Raft};
 use figure2_wal::{DiskStorage, inspect};
 use std::collections::BTreeMap;
 use tempfile::TempDir;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 struct Nobody;
 
 impl Peer for Nobody {
-    fn send(&self, _request: Frame, _replies: &Replies) {}
+    fn send(&self, _frame: Frame) {}
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,7 +25,7 @@ async fn a_node_has_after_a_restart_what_it_applied_before() {
         let peers: BTreeMap<u64, Nobody> = BTreeMap::new();
         let raft = Raft::new(7, peers, storage, apply, Options::default()).await.unwrap();
         let mut status = raft.watch();
-        while !raft.get_state().1 {
+        while !raft.term_and_leadership().1 {
             status.changed().await;
         }
         written.push(format!("command {round}"));

@@ -174,7 +174,7 @@ pub const ALL: &[Mutant] = &[
             "        state.applied.take_all().into_iter().for_each(Waker::wake);\n",
             "",
         )],
-        likely: &["kill-outcome"],
+        likely: &["stop-outcome"],
     },
     Mutant {
         name: "applier-not-notified",
@@ -193,20 +193,21 @@ pub const ALL: &[Mutant] = &[
         likely: &["offer-in-channel"],
     },
     Mutant {
-        name: "start-under-two-locks",
-        about: "start appends under one lock, and reads the index that it answers under another",
+        name: "propose-under-two-locks",
+        about: "propose appends under one lock, and reads the index that it answers under another",
         replacements: &[(
             PROPOSE,
-            "Ok(Position { index, term }) => Started { index, term, is_leader: true },",
-            "Ok(Position { term, .. }) => {
-                Started { index: self.status().last_log_index, term, is_leader: true }
-            }",
+            "        self.update(|state| state.propose(command)).unwrap_or(Err(ProposeError::Stopped))
+",
+            "        let taken = self.update(|state| state.propose(command)).unwrap_or(Err(ProposeError::Stopped))?;
+        Ok(Position { index: self.status().last_log_index, ..taken })
+",
         )],
         likely: &["propose"],
     },
     Mutant {
         name: "outbox-in-another-order",
-        about: "start steps under one lock, and puts the effects into the outbox under another",
+        about: "propose steps under one lock, and puts the effects into the outbox under another",
         replacements: &[(
             PROPOSE,
             "        self.update(|state| state.propose(command)).unwrap_or(Err(ProposeError::Stopped))
@@ -214,7 +215,7 @@ pub const ALL: &[Mutant] = &[
             "        let effects = self.update(|state| state.server.step(Input::Propose(command)));
         let Some(effects) = effects else { return Err(ProposeError::Stopped) };
         let outcome = effects.outcome().clone();
-        self.update(|state| state.outbox.push(Tag::Nobody, effects));
+        self.update(|state| state.outbox.push(None, effects));
         match outcome {
             Outcome::Proposed { index, term } => Ok(Position { index, term }),
             _ => Err(ProposeError::Stopped),
@@ -270,11 +271,11 @@ pub const ALL: &[Mutant] = &[
             let mut state = self.lock();
             let before",
         )],
-        likely: &["kill-append"],
+        likely: &["stop-install"],
     },
     Mutant {
-        name: "get-state-under-two-locks",
-        about: "get_state reads the role under one lock, and the term under another",
+        name: "leadership-under-two-locks",
+        about: "the role is read under one lock, and the term under another",
         replacements: &[(
             MONITOR,
             "        let state = self.lock();
@@ -285,7 +286,7 @@ pub const ALL: &[Mutant] = &[
         };
         (self.lock().server.current_term(), leads)",
         )],
-        likely: &["get-state"],
+        likely: &["leadership"],
     },
     Mutant {
         name: "offer-not-awaited",
@@ -299,14 +300,12 @@ pub const ALL: &[Mutant] = &[
         replacements: &[(
             MONITOR,
             "        self.update(|state| {
-            state.step_tagged(Input::CondInstallSnapshot(snapshot), |outcome| Tag::Installer {
-                index,
-                installed: *outcome == Outcome::Installed,
-                answer,
+            state.step_for(Input::CondInstallSnapshot(snapshot), |outcome| {
+                Some(Installer { index, installed: *outcome == Outcome::Installed, answer })
             })
         });",
             "        self.update(|state| {
-            let outcome = state.step(Tag::Nobody, Input::CondInstallSnapshot(snapshot));
+            let outcome = state.step(Input::CondInstallSnapshot(snapshot));
             state.unanswered = None;
             answer.send(outcome == Outcome::Installed);
         });",
@@ -321,23 +320,23 @@ pub const ALL: &[Mutant] = &[
             "&self.applier, &self.applier_stop, &self.timer]",
             "&self.applier, &self.timer]",
         )],
-        likely: &["kill-slow-service"],
+        likely: &["stop-slow-service"],
     },
     Mutant {
         name: "timer-not-stopped",
         about: "the stop does not wake the timer",
         replacements: &[(MONITOR, "&self.applier_stop, &self.timer]", "&self.applier_stop]")],
-        likely: &["kill-timer"],
+        likely: &["stop-timer"],
     },
     Mutant {
-        name: "callers-forgotten-at-stop",
-        about: "the stop leaves the outbox as it is, and with it those who wait for an answer",
+        name: "installer-forgotten-at-stop",
+        about: "the stop leaves the outbox as it is, and with it the service that waits for an answer",
         replacements: &[(MONITOR, "        state.outbox = Batch::default();\n", "")],
-        likely: &["kill-append"],
+        likely: &["stop-install"],
     },
     Mutant {
         name: "stop-told-too-late",
-        about: "those who wait learn that there is no answer before the node counts as stopped",
+        about: "a service that waits learns that there is no answer before the node counts as stopped",
         replacements: &[
             (MONITOR, "        self.stopped.raise();\n        state.outbox", "        state.outbox"),
             (
@@ -346,7 +345,7 @@ pub const ALL: &[Mutant] = &[
                 "        state.ready = Vec::new();\n        self.stopped.raise();\n",
             ),
         ],
-        likely: &["kill-append"],
+        likely: &["stop-install"],
     },
     Mutant {
         name: "delivery-under-the-lock",
@@ -404,7 +403,7 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "answered-before-the-save",
-        about: "who waits for the save is answered before it",
+        about: "the service that waits for the save is answered before it",
         replacements: &[(
             SYNCER,
             "            let Ok(durable) = batch.persist_by(save).await else { return };
@@ -416,19 +415,21 @@ pub const ALL: &[Mutant] = &[
                 Ok::<(), ()>(())
             };
             let Ok(durable) = batch.persist(keep) else { return };
-            for released in durable.released {
-                answer(monitor, released.tag, released.reply);
+            let mut durable = durable;
+            for released in &mut durable.released {
+                if let Some(Installer { installed, answer, .. }) = released.tag.take() {
+                    answer.send(installed);
+                }
             }
             if let Some(record) = record
                 && save(record).await.is_err()
             {
                 return;
             }
-            let durable = super::Durable { released: Vec::new(), persisted: durable.persisted };
             let Some(answers) = monitor.persisted(durable) else { return };
 ",
         )],
-        likely: &["append"],
+        likely: &["install-newer"],
     },
     Mutant {
         name: "answered-after-the-stop",
@@ -438,18 +439,23 @@ pub const ALL: &[Mutant] = &[
                 SYNCER,
                 "            let Some(answers) = monitor.persisted(durable) else { return };
 ",
-                "            let answers: Vec<_> =
-                durable.released.into_iter().map(|released| (released.tag, released.reply)).collect();
-            monitor.persisted(super::Durable { released: Vec::new(), persisted: durable.persisted });
+                "            let mut durable = durable;
+            let answers: Vec<_> =
+                durable.released.iter_mut().filter_map(|released| released.tag.take()).collect();
+            monitor.persisted(durable);
 ",
             ),
             (
                 SYNCER,
-                "(Tag::Caller(caller), Some(reply)) if !monitor.is_stopped()",
-                "(Tag::Caller(caller), Some(reply))",
+                "                if !monitor.is_stopped() {
+                    answer.send(installed);
+                }
+",
+                "                answer.send(installed);
+",
             ),
         ],
-        likely: &["restart"],
+        likely: &["restart-install"],
     },
     Mutant {
         name: "failed-save-ignored",
@@ -485,18 +491,18 @@ pub const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "answer-after-the-look",
-        about: "a caller looks for the answer under one lock, and leaves its waker under another",
+        about: "the service looks for the answer under one lock, and leaves its waker under another",
         replacements: &[(
             ONESHOT,
             "        match &mut slot.waker {",
             "        drop(slot);\n        let mut slot = lock(&self.0);\n        match &mut slot.waker {",
         )],
-        likely: &["append"],
+        likely: &["install-newer", "stop-install"],
     },
     Mutant {
-        name: "caller-not-woken",
-        about: "an answer does not wake the caller who waits for it",
+        name: "installer-not-woken",
+        about: "an answer does not wake the service that waits for it",
         replacements: &[(ONESHOT, "            waker.wake();\n", "            drop(waker);\n")],
-        likely: &["append"],
+        likely: &["install-newer", "stop-install"],
     },
 ];

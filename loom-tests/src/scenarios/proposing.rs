@@ -9,10 +9,10 @@ use crate::setup::{
 };
 use bytes::Bytes;
 use figure2_core::{Index, ServerId, Term};
-use figure2_engine::{Command, ProposalOutcome};
+use figure2_engine::{Command, Position, ProposalOutcome};
 use std::sync::{Arc, Mutex};
 
-/// Two proposers and more, the writer, the applier. Each command is committed at the index that start named, and the
+/// Two proposers and more, the writer, the applier. Each command is committed at the index that propose named, and the
 /// disk has them in that order.
 pub fn propose(extra: usize) {
     let mut node = Node::new(leader_of_three()).serving(Habits::default());
@@ -26,26 +26,21 @@ pub fn propose(extra: usize) {
     let promised: Vec<Option<Command>> = promised.lock().map(|promised| promised.clone()).unwrap_or_default();
     let on_disk: Vec<Option<Command>> =
         disk.read(|durable| durable.log.entries().iter().map(|entry| Some(entry.command.clone())).collect());
-    assert!(book.lock().commands == promised, "start promised {promised:?}");
-    assert!(on_disk == promised, "start promised {promised:?}, the disk has {on_disk:?}");
+    assert!(book.lock().commands == promised, "propose promised {promised:?}");
+    assert!(on_disk == promised, "propose promised {promised:?}, the disk has {on_disk:?}");
 }
 
-/// Proposes a command of its own, and notes what stands where according to start. (Nobody acts upon the notes: nothing
+/// Proposes a command of its own, and notes what stands where according to propose. (Nobody acts upon the notes: nothing
 /// to explore.)
 fn propose_one(handler: &Handler, n: u64, promised: &Mutex<Vec<Option<Command>>>) {
     let command = Bytes::from(format!("of proposer {n}"));
-    let started = handler.monitor.start(command.clone());
-    assert!(
-        started.is_leader && started.term == Term(1),
-        "the leader of term 1 took no command: {started:?}"
-    );
+    let proposed = handler.monitor.propose(command.clone());
+    let Ok(Position { index, term: Term(1) }) = proposed else {
+        panic!("the leader of term 1 took no command: {proposed:?}")
+    };
     if let Ok(mut promised) = promised.lock() {
-        let place = promised.get_mut(started.index.0 as usize - 1);
-        assert!(
-            place.as_ref().is_some_and(|place| place.is_none()),
-            "{} promised twice, or too high",
-            started.index
-        );
+        let place = promised.get_mut(index.0 as usize - 1);
+        assert!(place.as_ref().is_some_and(|place| place.is_none()), "{index} promised twice, or too high");
         place.into_iter().for_each(|place| *place = Some(command.clone()));
     }
 }
@@ -60,7 +55,7 @@ pub fn overlap(extra: usize) {
     node.spawn_sender_and_syncer();
     let propose = |handler: &Handler, _| {
         assert!(
-            handler.monitor.start(Bytes::from_static(b"a client's")).is_leader,
+            handler.monitor.propose(Bytes::from_static(b"a client's")).is_ok(),
             "the leader took no command"
         );
     };
@@ -100,24 +95,24 @@ pub fn outcome(extra: usize) {
 /// S2, until now silent, is heard of while a command is proposed: whichever step finds it behind, it is sent the command.
 pub fn late_follower(extra: usize) {
     let mut node = Node::new(leader_of_three()).serving(Habits::default());
-    node.spawn_handlers(1 + extra, |handler, _| handler.monitor.reply(append_succeeded(S2, 0)));
-    let started = node.monitor.start(Bytes::from_static(b"a client's"));
-    assert!(started.is_leader, "the leader of term 1 took no command: {started:?}");
+    node.spawn_handlers(1 + extra, |handler, _| handler.tell(append_succeeded(S2, 0)));
+    let proposed = node.monitor.propose(Bytes::from_static(b"a client's"));
+    assert!(proposed.is_ok(), "the leader of term 1 took no command: {proposed:?}");
     let sent = node.sent.clone();
     node.settle(1);
     let sent = sent.lock().map(|sent| sent.last).unwrap_or_default();
     assert!(sent == [0, 1, 1], "all rest, and S1 and S2 were sent {sent:?}");
 }
 
-/// The service has a lock of its own, and calls start under it (pitfall 28): app lock, start, raft lock against raft
+/// The service has a lock of its own, and proposes under it (pitfall 28): app lock, propose, raft lock against raft
 /// lock, apply, app lock.
 pub fn four_way(extra: usize) {
     let mut node = Node::new(leader_alone()).serving(Habits { asks_status: true, ..Habits::default() });
     let total = 2 + extra as u64;
     let client = |handler: &Handler, _| {
         let service = handler.book.lock();
-        let started = handler.monitor.start(Bytes::from_static(b"a client's"));
-        assert!(started.is_leader, "the only server leads: {started:?}");
+        let proposed = handler.monitor.propose(Bytes::from_static(b"a client's"));
+        assert!(proposed.is_ok(), "the only server leads: {proposed:?}");
         drop(service);
     };
     node.spawn_handlers(1 + extra, client);
@@ -126,16 +121,15 @@ pub fn four_way(extra: usize) {
 }
 
 /// What is read together was true together: the leader of term 1 hears of term 2, in which S2 leads.
-pub fn get_state(extra: usize) {
+pub fn leadership(extra: usize) {
     let mut node = Node::new(leader_of_three());
     node.spawn_writer();
-    node.spawn_handlers(1, |handler, _| {
-        let reply = handler.call(heartbeat_of_term_2());
-        assert!(reply.is_some_and(|reply| reply.message.term() == Term(2)), "term 2 was not adopted");
-    });
+    node.spawn_handlers(1, |handler, _| handler.tell(heartbeat_of_term_2()));
     node.spawn_handlers(extra, |handler, _| read(handler));
     read(&node.handler());
-    node.settle(0);
+    let monitor = node.monitor.clone();
+    node.settle_with_replies(0, [0, 0, 1]);
+    assert!(monitor.term_and_leadership() == (Term(2), false), "term 2 was not adopted");
 }
 
 fn read(handler: &Handler) {
@@ -145,11 +139,10 @@ fn read(handler: &Handler) {
     let before = (Term(1), true);
     let after = (Term(2), false);
     for state in [first, last] {
-        assert!(state == before || state == after, "get_state is torn: {state:?}");
+        assert!(state == before || state == after, "term and leadership are torn: {state:?}");
     }
     assert!(first.0 <= status.term && status.term <= last.0, "terms went back");
-    // A server that is made as a leader has not heard from one.
-    let leaders = [(Term(1), None), (Term(2), Some(ServerId(2)))];
+    let leaders = [(Term(1), Some(ServerId(0))), (Term(2), Some(ServerId(2)))];
     assert!(leaders.contains(&(status.term, status.leader)), "the status is torn: {status:?}");
     assert!(status.last_applied <= status.commit_index && status.commit_index == Index::ZERO, "{status:?}");
 }

@@ -326,7 +326,6 @@ impl<'a> Run<'a> {
     /// Sends what waited for a step's record.
     fn send(&mut self, step: Unwritten) {
         for released in persist(step.batch).released {
-            self.sent.extend(released.reply);
             self.sent.extend(released.messages);
         }
     }

@@ -3,8 +3,9 @@
 use super::cluster::{Applying, Cluster, State};
 use super::failure::{Failure, show};
 use super::snapshot;
+use crate::raft::Raft;
 use bytes::Bytes;
-use figure2::{ApplyMsg, Index, Raft, Term};
+use figure2::{ApplyMsg, Index, Term};
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 

@@ -3,11 +3,12 @@
 use super::checks::Claim;
 use super::failure::Failure;
 use super::logs::AppliedLogs;
-use super::peers::id;
+use super::names::id;
 use super::trace::{STORM, Trace, TraceSummary};
 use crate::labrpc::Network;
+use crate::raft::{Raft, Started};
 use bytes::Bytes;
-use figure2::{Index, Persister, Raft, Started};
+use figure2::{Index, Persister};
 use figure2_validate::instrument::mix;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

@@ -3,8 +3,9 @@
 use super::applier::{self, Applier};
 use super::cluster::{Applying, Cluster, State, purpose};
 use super::failure::Failure;
-use super::peers::{LabPeer, Service, end_name, id};
-use figure2::{Index, Install, Options, Raft, ServerId};
+use super::names::{end_name, id};
+use crate::raft::Raft;
+use figure2::{Index, Install, Options};
 use figure2_validate::instrument::mix;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -43,11 +44,11 @@ impl Cluster {
         if self.applying() == Applying::Automatic && persister.snapshot_size() > 0 {
             applier::load(&mut state, server, &persister.read_snapshot(), None)?;
         }
-        let peers = (0..self.servers()).map(|target| {
-            let end = end_name(server, generation, target);
-            let peer = LabPeer(self.0.network.make_end(end));
-            self.0.network.connect(end, id(target));
-            peer
+        let ends = (0..self.servers()).map(|target| {
+            let name = end_name(server, generation, target);
+            let end = self.0.network.make_end(name);
+            self.0.network.connect(name, id(target));
+            end
         });
         // As the lab's channel: a server waits until its service has taken what it delivers.
         let (apply, messages) = mpsc::channel::<figure2::ApplyMsg>(1);
@@ -62,12 +63,13 @@ impl Cluster {
             max_retained_bytes: 0,
             ..Options::default()
         };
-        let me = ServerId(u8::try_from(server).unwrap_or(u8::MAX));
-        let raft = Raft::make(peers.collect(), me, persister, apply, options)
+        let me = u8::try_from(server).unwrap_or(u8::MAX);
+        let raft = Raft::make(ends.collect(), me, persister, apply, options)
+            .await
             .map_err(|cause| Failure::Make { server, cause })?;
         state.members[server].raft = Some(raft.clone());
         self.0.trace.watch(server, Some(raft.clone()));
-        self.0.network.add_server(id(server), Arc::new(Service(raft.clone())));
+        self.0.network.add_server(id(server), Arc::new(raft.clone()));
         let applier = Applier { cluster: self.clone(), server, generation, raft, last_applied: Index::ZERO };
         tokio::spawn(applier.run(messages));
         Ok(())

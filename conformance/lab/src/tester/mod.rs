@@ -11,7 +11,7 @@ mod failure;
 mod lifecycle;
 mod logs;
 mod messages;
-mod peers;
+mod names;
 mod snapshot;
 mod trace;
 

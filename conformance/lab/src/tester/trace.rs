@@ -4,7 +4,8 @@
 
 use super::messages::ShownMessage;
 use crate::labrpc::{CallEvent, CallId, Observer};
-use figure2::{Raft, RoleName, Status, Term};
+use crate::raft::Raft;
+use figure2::{RoleName, Status, Term};
 use figure2_validate::instrument::Digest;
 use std::fmt::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};

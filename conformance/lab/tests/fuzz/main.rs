@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
 use bolero::TypeGenerator;
-use figure2::{Options, Peer, Persister, Raft, Replies, ServerId};
+use figure2::{Options, Peer, Persister, Raft};
 use figure2_audit::{audit, etcd::audit_lines};
 use figure2_lab::suite::{Mode, RunOptions, run, select};
 use figure2_validate::{Recorder, of_bytes, tell_as_etcd, validate};
@@ -172,7 +172,7 @@ fn recorded(id: &str) -> Vec<u8> {
 struct Nobody;
 
 impl Peer for Nobody {
-    fn send(&self, _: figure2::codec::Frame, _: &Replies) {}
+    fn send(&self, _: figure2::codec::Frame) {}
 }
 
 /// What the only server of a cluster records in a file, as it is.
@@ -188,13 +188,14 @@ fn captured() -> Vec<u8> {
         for _ in 0..2 {
             let (apply, mut messages) = tokio::sync::mpsc::channel::<figure2::ApplyMsg>(1);
             let options = Options { record: true, seed: Some(1), ..Options::default() };
-            let raft = Raft::make(vec![Nobody], ServerId(0), persister.clone(), apply, options).unwrap();
+            let nobody = std::iter::empty::<(u64, Nobody)>();
+            let raft = Raft::new(0, nobody, persister.clone(), apply, options).await.unwrap();
             tokio::time::sleep(Duration::from_secs(1)).await;
             for command in ["one", "two", "three"] {
-                assert!(raft.start(command.into()).is_leader);
+                raft.propose(command.into()).unwrap();
                 messages.recv().await.unwrap();
             }
-            raft.kill();
+            raft.stop();
         }
         file.finish().unwrap();
     });

@@ -221,10 +221,7 @@ impl Actor {
         let mut batch = Batch::default();
         batch.push((), effects);
         let Ok(done) = batch.persist(|_| Ok::<(), Infallible>(()));
-        let released = done
-            .released
-            .into_iter()
-            .flat_map(|released| released.reply.into_iter().chain(released.messages));
+        let released = done.released.into_iter().flat_map(|released| released.messages);
         for envelope in released.chain(early) {
             let told = Told::of(&envelope);
             // The answer to a candidate is told before the vote is noted.

@@ -1,5 +1,5 @@
-//! What a run still has to do: write, send, deliver. The node writes, replies, sends requests and delivers each in the order
-//! of the steps; a reply and a request of different steps may overtake each other, for two tasks let them go.
+//! What a run still has to do: write, send, deliver. The node does each in the order of the steps; only a leader's requests
+//! may overtake what waits for a write.
 
 use super::{Disk, Mismatch};
 use crate::convert::{ReplayPayload, ToTrace as _};
@@ -30,10 +30,8 @@ pub(super) struct Outbox {
     durable: u64,
     /// A leader's requests, which wait for nothing.
     early: VecDeque<Message>,
-    /// All other requests, each with how many changes must be durable first.
-    requests: VecDeque<(u64, Message)>,
-    /// Replies, likewise.
-    replies: VecDeque<(u64, Message)>,
+    /// All other messages, each with how many changes must be durable first.
+    waiting: VecDeque<(u64, Message)>,
 }
 
 impl Outbox {
@@ -46,8 +44,7 @@ impl Outbox {
             made: 0,
             durable: 0,
             early: VecDeque::new(),
-            requests: VecDeque::new(),
-            replies: VecDeque::new(),
+            waiting: VecDeque::new(),
         }
     }
 
@@ -62,8 +59,7 @@ impl Outbox {
         let Ok(done) = batch.persist(|_| Ok::<(), Infallible>(()));
         self.persisted = done.persisted.or(self.persisted);
         for released in done.released {
-            self.replies.extend(released.reply.map(|message| (self.made, message)));
-            self.requests.extend(released.messages.into_iter().map(|message| (self.made, message)));
+            self.waiting.extend(released.messages.into_iter().map(|message| (self.made, message)));
         }
     }
 
@@ -97,24 +93,17 @@ impl Outbox {
         {
             return Ok(message);
         }
-        let durable = self.durable;
-        for waiting in [&mut self.replies, &mut self.requests] {
-            let Some((changes, message)) = waiting.front().filter(|(_, message)| is_next(Some(message)))
-            else {
-                continue;
-            };
-            if *changes > durable {
+        if is_next(self.waiting.front().map(|(_, message)| message))
+            && let Some((changes, message)) = self.waiting.pop_front()
+        {
+            if changes > self.durable {
                 let what =
                     "a message leaves before the changes of its step, and of those before it, are durable";
                 return Err(Mismatch::new(what).found(json(&sent.to_trace())));
             }
-            let message = message.clone();
-            waiting.pop_front();
             return Ok(message);
         }
-        let waiting = [self.replies.front(), self.requests.front()];
-        let next =
-            self.early.front().into_iter().chain(waiting.into_iter().flatten().map(|(_, message)| message));
+        let next = self.early.front().into_iter().chain(self.waiting.front().map(|(_, message)| message));
         let shown: Vec<String> = next.map(|message| json(&Sent::of(message).to_trace())).collect();
         let due = if shown.is_empty() { "nothing".to_owned() } else { shown.join(" or ") };
         let what = "a message leaves that is not the next one the steps made";

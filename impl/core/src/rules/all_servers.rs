@@ -73,8 +73,8 @@ pub trait AllServers<C: Command, S: Clone>: Persistence<C, S> {
         reply_term < s.current_term()
     }
 
-    /// Answers a request: after the record of this step, like all replies.
+    /// Answers a request: after the record of this step, like all that is not sent early.
     fn reply(&self, s: &Server<C, S>, fx: &mut Effects<C, S>, to: ServerId, message: Message<C, S>) {
-        fx.set_reply(Envelope { from: s.id, to, message });
+        fx.push_message(Envelope { from: s.id, to, message });
     }
 }

@@ -120,7 +120,6 @@ pub fn settle(server: &mut Server, effects: Effects) -> Vec<Envelope<u8, u8>> {
         sent = settle(server, effects);
     }
     for released in durable.released {
-        sent.extend(released.reply);
         sent.extend(released.messages);
     }
     sent
@@ -131,11 +130,7 @@ pub fn sent(effects: Effects) -> Vec<Envelope<u8, u8>> {
     let mut batch = Batch::default();
     batch.push((), effects);
     let durable = batch.persist(|_| Ok::<(), ()>(())).unwrap();
-    durable
-        .released
-        .into_iter()
-        .flat_map(|released| released.reply.into_iter().chain(released.messages))
-        .collect()
+    durable.released.into_iter().flat_map(|released| released.messages).collect()
 }
 
 /// The only message of a step that became durable: to whom, and what.

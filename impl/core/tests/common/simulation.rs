@@ -181,7 +181,6 @@ impl Simulation {
             self.step(id, Input::Persisted(persisted));
         }
         for released in durable.released {
-            self.network.extend(released.reply);
             self.network.extend(released.messages);
         }
     }

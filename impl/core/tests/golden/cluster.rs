@@ -156,7 +156,6 @@ impl Cluster {
             self.node_mut(id)?.waiting.push_back(effects);
         }
         for released in durable.released {
-            self.send(released.reply);
             self.send(released.messages);
         }
         self.release_unrecorded(id)

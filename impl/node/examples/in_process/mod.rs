@@ -1,34 +1,27 @@
 //! A transport within a process, for the examples. `transport.rs` shows one over TCP.
 
 use figure2::codec::Frame;
-use figure2::{Peer, Raft, Replies};
+use figure2::{Peer, Raft};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The way to a server of the same process, while it runs. A real one sends the request over a network, and the reply back.
+/// The way to a server of the same process, while it runs. A real one sends it over a network.
 #[derive(Clone, Default)]
 pub struct Link(Arc<Mutex<Option<Raft>>>);
 
 impl Link {
-    /// From now on requests go to this server, or nowhere.
+    /// From now on messages go to this server, or nowhere.
     pub fn connect(&self, raft: Option<Raft>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = raft;
-    }
-
-    fn target(&self) -> Option<Raft> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Peer for Link {
-    fn send(&self, request: Frame, replies: &Replies) {
-        let (target, replies) = (self.target(), replies.clone());
-        tokio::spawn(async move {
-            if let Some(raft) = target
-                && let Some(reply) = raft.call(request).await
-            {
-                replies.deliver(reply);
-            }
-        });
+    fn send(&self, frame: Frame) {
+        let target = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(raft) = target {
+            // What it does not take is lost, and sent again where that matters.
+            let _ = raft.handle(frame);
+        }
     }
 }
 

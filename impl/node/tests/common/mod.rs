@@ -3,14 +3,17 @@
 #![allow(dead_code)] // each test file uses its part
 
 use bytes::Bytes;
-use figure2::codec::Frame;
+use figure2::codec::{Frame, decode_message};
 use figure2::{
-    ApplyMsg, Command, Identity, Index, Install, Options, Peer, Persister, Raft, Replies, ServerId, Storage,
-    Term,
+    ApplyMsg, Command, Identity, Index, Install, MakeError, Options, Peer, Persister, Raft, ServerId,
+    Storage, Term,
 };
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 pub const LATENCY: Duration = Duration::from_millis(1);
@@ -20,6 +23,14 @@ pub struct Net {
     servers: Vec<Mutex<Option<Raft>>>,
     connected: Vec<Mutex<bool>>,
     sent: Mutex<Vec<(Instant, ServerId, ServerId, Bytes)>>,
+    callers: Mutex<Vec<Caller>>,
+}
+
+/// A test that takes the place of `peer`, and waits for what `server` replies to it.
+struct Caller {
+    server: ServerId,
+    peer: ServerId,
+    reply: oneshot::Sender<Bytes>,
 }
 
 impl Net {
@@ -28,6 +39,7 @@ impl Net {
             servers: (0..servers).map(|_| Mutex::new(None)).collect(),
             connected: (0..servers).map(|_| Mutex::new(true)).collect(),
             sent: Mutex::default(),
+            callers: Mutex::default(),
         })
     }
 
@@ -53,6 +65,40 @@ impl Net {
     pub fn count_sent(&self) -> usize {
         self.sent.lock().unwrap().len()
     }
+
+    /// Hands a request to the server that it is for, in the name of its sender, and waits for the reply: none when the
+    /// server does not take it, or stops.
+    pub async fn call(&self, raft: &Raft, request: impl Into<Frame>) -> Option<Bytes> {
+        let request = request.into();
+        let Ok(envelope) = decode_message(&request) else {
+            assert!(raft.handle(request).is_err());
+            return None;
+        };
+        let (reply, replied) = oneshot::channel();
+        {
+            // Under the lock, so that the callers stand in the order of their requests.
+            let mut callers = self.callers.lock().unwrap();
+            raft.handle(request).ok()?;
+            callers.push(Caller { server: envelope.to, peer: envelope.from, reply });
+        }
+        let mut status = raft.watch();
+        let stopped = async { while status.changed().await.is_some() {} };
+        tokio::select! {
+            biased;
+            reply = replied => reply.ok(),
+            () = stopped => None,
+        }
+    }
+
+    /// Gives a reply to the caller who has waited longest for one, if any.
+    fn answer_caller(&self, from: ServerId, to: ServerId, reply: &Bytes) -> bool {
+        let mut callers = self.callers.lock().unwrap();
+        let waits = callers.iter().position(|caller| (caller.server, caller.peer) == (from, to));
+        let Some(caller) = waits.map(|place| callers.remove(place)) else { return false };
+        // It may have given up.
+        let _ = caller.reply.send(reply.clone());
+        true
+    }
 }
 
 /// The way from one server to another.
@@ -65,20 +111,20 @@ pub struct Wire {
 }
 
 impl Peer for Wire {
-    fn send(&self, request: Frame, replies: &Replies) {
-        let request = request.into_bytes();
-        let (net, from, to, replies) = (self.net.clone(), self.from, self.to, replies.clone());
-        net.sent.lock().unwrap().push((Instant::now(), from, to, request.clone()));
+    fn send(&self, frame: Frame) {
+        let bytes = frame.into_bytes();
+        let (net, from, to) = (self.net.clone(), self.from, self.to);
+        if decode_message(&bytes).unwrap().message.is_request() {
+            net.sent.lock().unwrap().push((Instant::now(), from, to, bytes.clone()));
+        } else if net.answer_caller(from, to, &bytes) {
+            return;
+        }
         tokio::spawn(async move {
             sleep(LATENCY).await;
             let target = net.servers[usize::from(to.0)].lock().unwrap().clone();
-            let Some(target) = target.filter(|_| net.is_connected(from) && net.is_connected(to)) else {
-                return;
-            };
-            let Some(reply) = target.call(&request).await else { return };
-            sleep(LATENCY).await;
-            if net.is_connected(from) && net.is_connected(to) {
-                replies.deliver(reply);
+            if let Some(target) = target.filter(|_| net.is_connected(from) && net.is_connected(to)) {
+                // It may have stopped.
+                let _ = target.handle(bytes);
             }
         });
     }
@@ -139,10 +185,10 @@ impl Cluster {
         &self.nodes[usize::from(id.0)]
     }
 
-    /// Cuts a server off and kills it.
+    /// Cuts a server off and stops it.
     pub fn crash(&self, id: ServerId) {
         self.net.connect(id, false);
-        self.node(id).raft.kill();
+        self.node(id).raft.stop();
     }
 
     /// Starts a crashed server from a copy of what it had stored.
@@ -162,7 +208,7 @@ impl Cluster {
                 .iter()
                 .filter(|node| self.net.is_connected(node.id))
                 .filter_map(|node| {
-                    let (term, is_leader) = node.raft.get_state();
+                    let (term, is_leader) = node.raft.term_and_leadership();
                     is_leader.then_some((term, node.id))
                 })
                 .collect();
@@ -193,12 +239,11 @@ impl Cluster {
     pub async fn commit(&self, command: &str) -> Index {
         let leader = self.leader().await;
         let command = Bytes::copy_from_slice(command.as_bytes());
-        let started = self.node(leader).raft.start(command.clone());
-        assert!(started.is_leader);
+        let index = self.node(leader).raft.propose(command.clone()).unwrap().index;
         let ids: Vec<ServerId> =
             self.nodes.iter().map(|node| node.id).filter(|id| self.net.is_connected(*id)).collect();
-        self.wait_applied(started.index, &command, &ids).await;
-        started.index
+        self.wait_applied(index, &command, &ids).await;
+        index
     }
 }
 
@@ -222,7 +267,7 @@ pub fn make(
     let (apply, messages) = mpsc::channel::<ApplyMsg>(capacity);
     // The same test is the same run.
     let options = Options { seed: options.seed.or(Some(0)), ..options.clone() };
-    let raft = Raft::make(wires(net, servers, id), id, storage, apply, options).unwrap();
+    let raft = at_once(Raft::new(id.0.into(), wires(net, servers, id), storage, apply, options)).unwrap();
     net.plug_in(id, &raft);
     (raft, messages)
 }
@@ -233,10 +278,18 @@ pub fn identity(server: ServerId) -> Identity {
 }
 
 /// The peers of a server.
-pub fn wires(net: &Arc<Net>, servers: u8, from: ServerId) -> Vec<Wire> {
+pub fn wires(net: &Arc<Net>, servers: u8, from: ServerId) -> Vec<(u64, Wire)> {
     let token = Arc::new(());
-    let wire = |to| Wire { net: net.clone(), from, to: ServerId(to), token: token.clone() };
-    (0..servers).map(wire).collect()
+    let wire = |to| (u64::from(to), Wire { net: net.clone(), from, to: ServerId(to), token: token.clone() });
+    (0..servers).filter(|to| *to != from.0).map(wire).collect()
+}
+
+/// A node whose storage loads without waiting.
+pub fn at_once(node: impl Future<Output = Result<Raft, MakeError>>) -> Result<Raft, MakeError> {
+    match pin!(node).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(node) => node,
+        Poll::Pending => panic!("the storage takes its time"),
+    }
 }
 
 async fn record(

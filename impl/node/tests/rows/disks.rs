@@ -2,7 +2,7 @@
 
 use crate::world::{Memory, World, command};
 use figure2::codec::Frame;
-use figure2::{Options, Peer, Raft, Replies, ServerId};
+use figure2::{Options, Peer, Raft};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -46,7 +46,7 @@ async fn a_leader_whose_disk_hangs_makes_room_for_another() {
     let committed = world.client(60, Duration::from_secs(1)).await;
     assert!(committed >= 57, "{committed} of 60 requests");
     let (term, new) = world.leads().unwrap();
-    assert!(!world.server(leader).raft.get_state().1, "the old leader leads on");
+    assert!(!world.server(leader).raft.term_and_leadership().1, "the old leader leads on");
     assert_ne!(new, leader, "nobody else leads");
     assert_eq!(term.0, 2, "one election is enough");
     world.server(leader).disk.takes(Duration::ZERO);
@@ -63,12 +63,12 @@ async fn a_disk_that_is_slow_costs_no_election() {
     world.servers.iter().for_each(|server| server.disk.takes(Duration::from_millis(350)));
     let committed = world.client(60, Duration::from_millis(100)).await;
     assert_eq!(world.term(), term, "elections");
-    assert!(world.server(leader).raft.get_state().1, "the leader stepped down");
+    assert!(world.server(leader).raft.term_and_leadership().1, "the leader stepped down");
     assert_eq!(committed, 60, "of 60 requests");
 
     // All disks rest now. What a leader sends does not wait for its own write.
     let (start, follower) = (Instant::now(), world.others(leader)[0]);
-    let index = world.server(leader).raft.start(command(1, 16)).index;
+    let index = world.server(leader).raft.propose(command(1, 16)).unwrap().index;
     sleep(Duration::from_millis(300)).await;
     let sent = world.links.sent_to(follower, start);
     assert!(sent.iter().any(|sent| sent.entries > 0), "the entry waits for the leader's write: {sent:?}");
@@ -93,7 +93,7 @@ async fn what_a_server_whose_disk_hangs_has_to_say_is_bounded() {
     // It hears nobody, and may not say so: it calls elections of which nobody hears.
     [leader, other].iter().for_each(|from| world.links.cut(*from, hung, true));
     sleep(Duration::from_secs(600)).await;
-    let elections = world.server(hung).raft.get_state().0.0 - term.0;
+    let elections = world.server(hung).raft.term_and_leadership().0.0 - term.0;
     assert!((1..=16).contains(&elections), "{elections} elections wait, of at most 4096 / 256");
     assert_eq!(world.client(10, Duration::from_secs(1)).await, 10, "the others go on");
     assert_eq!(world.term().0, term.0 + elections, "and nobody hears of them");
@@ -130,7 +130,7 @@ async fn what_is_sent_to_a_server_whose_disk_hangs_is_bounded() {
     world.server(hung).disk.takes(Duration::from_secs(36_000));
     let term = world.term();
     // A write is under way, and everything that comes after it must wait.
-    assert!(world.server(leader).raft.start(command(1, 1000)).is_leader);
+    assert!(world.server(leader).raft.propose(command(1, 1000)).is_ok());
     sleep(Duration::from_secs(60)).await;
     // The entry counts 1016 bytes and each request 256, until there are 4096. The leader's heartbeats are far more.
     let most = 1 + (4096_usize - (1016 + 256)).div_ceil(256);
@@ -144,7 +144,7 @@ async fn what_is_sent_to_a_server_whose_disk_hangs_is_bounded() {
 struct Nobody;
 
 impl Peer for Nobody {
-    fn send(&self, _: Frame, _: &Replies) {}
+    fn send(&self, _: Frame) {}
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,10 +153,10 @@ async fn a_disk_of_a_cluster_of_another_size_is_refused() {
     let leader = world.leader().await;
     world.commit(leader, 0..1, 16).await;
     world.crash(leader);
-    let peers = (0..5).map(|_| Nobody).collect();
+    let peers = (0..5).filter(|id| *id != u64::from(leader)).map(|id| (id, Nobody));
     let (apply, _messages) = mpsc::channel::<figure2::ApplyMsg>(1);
     let disk = world.server(leader).disk.clone();
-    let made = Raft::make(peers, ServerId(leader), disk, apply, Options::default());
+    let made = Raft::new(leader.into(), peers, disk, apply, Options::default()).await;
     assert!(made.is_err(), "a server of three starts as one of five");
 }
 

@@ -31,7 +31,7 @@ async fn a_follower_that_does_not_answer_is_sent_a_limited_number_of_bytes() {
     world.links.cut(silent, leader, true);
     let start = Instant::now();
     for number in 1..=200 {
-        assert!(world.server(leader).raft.start(command(number, 100_000)).is_leader);
+        assert!(world.server(leader).raft.propose(command(number, 100_000)).is_ok());
         // Some at a time, so that a message has room for several.
         if number.is_multiple_of(50) {
             sleep(Duration::from_millis(50)).await;
@@ -55,7 +55,7 @@ async fn followers_learn_of_a_commit_when_it_happens() {
     sleep(Duration::from_millis(500)).await;
     for number in 1..=50 {
         let start = Instant::now();
-        let index = world.server(leader).raft.start(command(number, 16)).index;
+        let index = world.server(leader).raft.propose(command(number, 16)).unwrap().index;
         // There, back, and the word of the commit: three ways of a millisecond, where a heartbeat takes up to 120.
         sleep(Duration::from_millis(6)).await;
         for id in world.others(leader) {

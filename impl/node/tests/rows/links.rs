@@ -1,7 +1,7 @@
 //! What lies between the servers: links that can be slow or cut in one direction. Every request that leaves is noted.
 
 use figure2::codec::{Frame, decode_message};
-use figure2::{Peer, Raft, Replies};
+use figure2::{Peer, Raft};
 use figure2_core::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -34,7 +34,7 @@ pub struct Links {
     cut: Mutex<BTreeSet<(u8, u8)>>,
     latency: Mutex<BTreeMap<(u8, u8), Duration>>,
     sent: Mutex<Vec<Sent>>,
-    /// How many requests a server has been handed and has neither answered nor dropped.
+    /// How many requests a server has taken and has yet to answer.
     waiting: Mutex<BTreeMap<u8, usize>>,
 }
 
@@ -80,13 +80,19 @@ impl Links {
         assert!(!is_storm, "server {} sends without end; the last was {request:?}", request.from);
     }
 
-    /// Hands a request to a server, and waits for what it answers.
-    async fn call(&self, to: u8, request: Frame) -> Option<Frame> {
-        let target = self.rafts.lock().unwrap().get(&to).cloned()?;
-        *self.waiting.lock().unwrap().entry(to).or_default() += 1;
-        let reply = target.call(request).await;
-        *self.waiting.lock().unwrap().entry(to).or_default() -= 1;
-        reply
+    /// Hands a message to a server.
+    fn hand_in(&self, to: u8, is_request: bool, frame: Frame) {
+        let target = self.rafts.lock().unwrap().get(&to).cloned();
+        if target.is_some_and(|target| target.handle(frame).is_ok()) && is_request {
+            *self.waiting.lock().unwrap().entry(to).or_default() += 1;
+        }
+    }
+
+    /// A server replies to a request.
+    fn answered_by(&self, from: u8) {
+        if let Some(waiting) = self.waiting.lock().unwrap().get_mut(&from) {
+            *waiting = waiting.saturating_sub(1);
+        }
     }
 }
 
@@ -97,25 +103,26 @@ pub struct Wire {
 }
 
 impl Peer for Wire {
-    fn send(&self, request: Frame, replies: &Replies) {
-        let (links, from, to, replies) = (self.links.clone(), self.from, self.to, replies.clone());
-        let message = match decode_message(&request) {
+    fn send(&self, frame: Frame) {
+        let (links, from, to) = (self.links.clone(), self.from, self.to);
+        let message = match decode_message(&frame) {
             Ok(envelope) => envelope.message,
             Err(error) => panic!("server {from} sends what nobody can read: {error}"),
         };
-        let entries = match &message {
-            Message::AppendEntries(message) => message.entries.len(),
-            _ => 0,
-        };
-        let (at, name, bytes) = (Instant::now(), message.name(), request.len());
-        links.note(Sent { at, from, to, name, entries, bytes });
+        let is_request = message.is_request();
+        if is_request {
+            let entries = match &message {
+                Message::AppendEntries(message) => message.entries.len(),
+                _ => 0,
+            };
+            let (at, name, bytes) = (Instant::now(), message.name(), frame.len());
+            links.note(Sent { at, from, to, name, entries, bytes });
+        } else {
+            links.answered_by(from);
+        }
         tokio::spawn(async move {
-            if !links.travel(from, to).await {
-                return;
-            }
-            let Some(reply) = links.call(to, request).await else { return };
-            if links.travel(to, from).await {
-                replies.deliver(reply);
+            if links.travel(from, to).await {
+                links.hand_in(to, is_request, frame);
             }
         });
     }

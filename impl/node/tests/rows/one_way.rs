@@ -11,7 +11,7 @@ async fn a_leader_that_hears_nothing_makes_room_for_another() {
     world.others(deaf).iter().for_each(|other| world.links.cut(*other, deaf, true));
     let committed = world.client(600, Duration::from_millis(100)).await;
     assert!(committed >= 550, "{committed} of 600 requests");
-    assert!(!world.server(deaf).raft.get_state().1, "it still believes that it leads");
+    assert!(!world.server(deaf).raft.term_and_leadership().1, "it still believes that it leads");
 }
 
 #[ignore = "issue 'Real sockets': a follower that hears nothing must not raise the term (PreVote)"]

@@ -2,11 +2,14 @@
 
 use crate::links::{Links, Wire};
 use figure2::{
-    ApplyMsg, Command, Identity, Index, Install, Loaded, Options, Persistent, Raft, Record, ServerId,
-    SnapshotData, Started, Storage, StorageError, Term,
+    ApplyMsg, Command, Identity, Index, Install, Loaded, Options, Persistent, Proposal, Raft, Record,
+    SnapshotData, Storage, StorageError, Term,
 };
 use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -167,7 +170,8 @@ impl World {
     }
 
     fn start(&self, id: u8, servers: u8, disk: Memory) -> Server {
-        let peers = (0..servers).map(|to| Wire { links: self.links.clone(), from: id, to }).collect();
+        let wire = |to| (u64::from(to), Wire { links: self.links.clone(), from: id, to });
+        let peers = (0..servers).filter(|to| *to != id).map(wire);
         let (apply, messages) = mpsc::channel::<ApplyMsg>(16);
         // Services are asked before a snapshot is installed; and the same test is the same run.
         let options = Options {
@@ -175,7 +179,11 @@ impl World {
             seed: self.options.seed.or(Some(0)),
             ..self.options.clone()
         };
-        let raft = Raft::make(peers, ServerId(id), disk.clone(), apply, options).unwrap();
+        let node = pin!(Raft::new(id.into(), peers, disk.clone(), apply, options));
+        let Poll::Ready(raft) = node.poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("the disk loads at once")
+        };
+        let raft = raft.unwrap();
         let service = Service {
             commands: disk.read(|durable| {
                 durable.log.snapshot().map(|snapshot| commands_of(&snapshot.data)).unwrap_or_default()
@@ -192,7 +200,7 @@ impl World {
     /// The server ends, as in a crash.
     pub fn crash(&self, id: u8) {
         self.links.rafts.lock().unwrap().remove(&id);
-        self.server(id).raft.kill();
+        self.server(id).raft.stop();
     }
 
     /// A crashed server starts again from its disk.
@@ -217,7 +225,7 @@ impl World {
     /// Who leads the latest term, if anybody does.
     pub fn leads(&self) -> Option<(Term, u8)> {
         let leads = |id: u8| {
-            let (term, leads) = self.server(id).raft.get_state();
+            let (term, leads) = self.server(id).raft.term_and_leadership();
             leads.then_some((term, id))
         };
         (0..self.servers.len() as u8).filter_map(leads).max()
@@ -236,7 +244,7 @@ impl World {
 
     /// The highest term of all servers.
     pub fn term(&self) -> Term {
-        self.servers.iter().map(|server| server.raft.get_state().0).max().unwrap()
+        self.servers.iter().map(|server| server.raft.term_and_leadership().0).max().unwrap()
     }
 
     /// Waits, so many seconds at most. Whether it came to be.
@@ -254,8 +262,8 @@ impl World {
     pub async fn commit(&self, leader: u8, numbers: core::ops::Range<u64>, length: usize) {
         for number in numbers {
             let raft = &self.server(leader).raft;
-            let Started { index, is_leader, .. } = raft.start(command(number, length));
-            assert!(is_leader, "{number} was refused");
+            let proposed = raft.propose(command(number, length));
+            let Ok(Proposal { index, .. }) = proposed else { panic!("{number}: {proposed:?}") };
             if number.is_multiple_of(50) {
                 assert!(
                     self.within(30, |_| raft.status().last_applied >= index).await,
@@ -274,7 +282,8 @@ impl World {
         for number in first..first + requests {
             sleep(every).await;
             if let Some((_, leader)) = self.leads() {
-                self.server(leader).raft.start(command(number, 16));
+                // It may lead no more, and refuse.
+                let _ = self.server(leader).raft.propose(command(number, 16));
             }
         }
         sleep(Duration::from_secs(2)).await;
