@@ -38,7 +38,7 @@ pub enum ProposeError {
         limit: u64,
     },
     /// The server was stopped, or has failed: its failure says why.
-    #[error("the server has stopped")]
+    #[error("the server has stopped: its failure says why; use another server")]
     Stopped,
 }
 
@@ -53,7 +53,7 @@ pub enum ReceiveError {
     #[error("rejected: {0}")]
     Rejected(Rejection),
     /// The server was stopped, or has failed: its failure says why.
-    #[error("the server has stopped")]
+    #[error("the server has stopped: its failure says why; use another server")]
     Stopped,
 }
 
@@ -69,13 +69,14 @@ fn hint(leader: Option<ServerId>) -> String {
 pub enum StorageError {
     /// What is stored is not what a server wrote.
     #[error(
-        "the stored state is damaged ({0}): do not start this server on it; restore it from a sound copy"
+        "the stored state is damaged ({0}): do not start this server on it or on an older copy, which may have forgotten \
+         a vote; replace it by a server with a new id and an empty storage"
     )]
     Damaged(String),
     /// A snapshot is missing, or one is there that the state does not speak of.
     #[error(
-        "the stored state and the stored snapshot do not belong together: they are written in one step, so one of \
-         them was lost or replaced since; restore both from the same copy"
+        "the stored state and the stored snapshot do not belong together: they are written in one step, so one of them was \
+         lost or replaced since; replace this server by one with a new id and an empty storage"
     )]
     SnapshotMismatch,
     /// The medium failed.
@@ -96,12 +97,14 @@ impl StorageError {
 pub enum Failure {
     /// A write failed. What the server holds in memory may not be on its disk, so it must not speak any more
     /// (a failed write is never retried into an acknowledgement).
-    #[error("a write failed: {0}")]
+    #[error("a write failed: {0}; repair the storage, and start the server again on it")]
     Storage(#[from] StorageError),
     /// The receiver of the apply channel is gone: as a leader this server would take commands that nobody runs.
-    #[error("the service dropped its end of the apply channel")]
+    #[error("the service dropped its end of the apply channel: keep the receiver as long as the server runs")]
     ServiceGone,
     /// A task of the node ended by a panic, or because its runtime was shut down.
-    #[error("a task of the node ended early: by a panic, or because the runtime was shut down")]
+    #[error(
+        "a task of the node ended early, by a panic or because the runtime was shut down: stop servers before their runtime"
+    )]
     TaskEnded,
 }

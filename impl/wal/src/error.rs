@@ -11,7 +11,9 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum WalError {
     /// The file system failed: a read, a write, a sync, or the disk is full.
-    #[error("{file}: {action} failed: {source}")]
+    #[error(
+        "{file}: {action} failed: {source}; repair it or make room, then start the server again on the same directory"
+    )]
     Io {
         /// What was tried.
         action: &'static str,
@@ -55,7 +57,7 @@ pub enum WalError {
     #[error("a record that cannot be written: {0}")]
     Rejected(String),
     /// It was not loaded before.
-    #[error("it was not loaded before: it does not know whose it is")]
+    #[error("it was not loaded before: call load first, which says whose it is")]
     NotLoaded,
 }
 

@@ -55,7 +55,9 @@ const ENTRY: usize = 20;
 #[non_exhaustive]
 pub enum CodecError {
     /// Longer than the cap.
-    #[error("{length} bytes, of at most {limit}")]
+    #[error(
+        "{length} bytes, of at most {limit}: make the service's snapshots smaller; if a peer sent it, see what runs there"
+    )]
     TooLong {
         /// Its length in bytes.
         length: usize,
@@ -84,10 +86,10 @@ pub enum CodecError {
         versions: Versions,
     },
     /// The bytes end early, or are none of the possible values.
-    #[error("{0}")]
+    #[error("{0}: what was sent arrived changed, or a newer build sent it")]
     Malformed(String),
     /// Bytes follow the end.
-    #[error("{0} bytes too many at the end")]
+    #[error("{0} bytes too many at the end: what was sent arrived changed, or a newer build sent it")]
     TrailingBytes(usize),
     /// It is of another group.
     #[error(
