@@ -98,14 +98,20 @@ pub(crate) struct Scan {
 }
 
 /// Reads all of a file.
-pub(crate) fn read_file<F: Fs>(fs: &F, name: &str) -> Result<Vec<u8>, WalError> {
+fn read_file<F: Fs>(fs: &F, name: &str) -> Result<Vec<u8>, WalError> {
+    let mut bytes = Vec::new();
+    read_into(fs, name, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads all of a file into a buffer, in place of what is there.
+fn read_into<F: Fs>(fs: &F, name: &str, bytes: &mut Vec<u8>) -> Result<(), WalError> {
     let file = fs.open(name).map_err(WalError::io("opening it", name))?;
     let length = fs.length(&file).map_err(WalError::io("telling its length", name))?;
     let too_large = |_| io::Error::new(io::ErrorKind::OutOfMemory, "the file is larger than memory can be");
     let length = usize::try_from(length).map_err(too_large).map_err(WalError::io("a read", name))?;
-    let mut bytes = vec![0; length];
-    fs.read_at(&file, &mut bytes, 0).map_err(WalError::io("a read", name))?;
-    Ok(bytes)
+    bytes.resize(length, 0);
+    fs.read_at(&file, bytes, 0).map_err(WalError::io("a read", name))
 }
 
 /// Length of a file.
@@ -152,8 +158,11 @@ impl Scan {
             return Err(WalError::damaged(names::IDENTITY, 0, what));
         };
         let mut ends = Ends::default();
+        // One buffer for all: fresh memory for each would cost more than reading them.
+        let mut bytes = Vec::new();
         for place in &run {
-            self.read_segment(fs, &Context { rules, identity: &identity }, *place, &mut ends)?;
+            read_into(fs, &names::segment(*place), &mut bytes)?;
+            self.read_segment(&bytes, &Context { rules, identity: &identity }, *place, &mut ends)?;
         }
         self.cuts = ends.cuts;
         if self.number == 0 && *first != 1 {
@@ -167,21 +176,20 @@ impl Scan {
         Ok(())
     }
 
-    fn read_segment<F: Fs, R: Rules>(
+    fn read_segment<R: Rules>(
         &mut self,
-        fs: &F,
+        bytes: &[u8],
         context: &Context<'_, R>,
         place: u64,
         ends: &mut Ends,
     ) -> Result<(), WalError> {
         let file = names::segment(place);
-        let bytes = read_file(fs, &file)?;
-        let head = SegmentHead::decode(&bytes).map_err(|bad| bad.of(&file))?;
+        let head = SegmentHead::decode(bytes).map_err(|bad| bad.of(&file))?;
         if (head.disk, head.place) != (context.identity.disk, place) {
             let what = format!("it is segment {} of disk {}", head.place, head.disk);
             return Err(WalError::damaged(&file, 0, what));
         }
-        let segment = Segment { file, place, seed: head.disk.seed(), head, bytes: &bytes };
+        let segment = Segment { file, place, seed: head.disk.seed(), head, bytes };
         let mut view = SegmentView {
             file: segment.file.clone(),
             place,
