@@ -11,7 +11,7 @@ use crate::cluster::node::Envelope;
 use crate::cluster::prefix::{Command, Prefix};
 use figure2_core::{
     AppendEntries, AppendResult, Apply, Index, InstallSnapshotReply, Persisted, Progress, Rejection,
-    RequestVote, Role, ServerId, Snapshot, Term,
+    RequestVote, Role, Rule, ServerId, Snapshot, Term,
 };
 
 pub fn survivors() -> Vec<Survivor> {
@@ -134,6 +134,7 @@ pub fn survivors() -> Vec<Survivor> {
             in entries(1);
             Leaders {
                 fn become_leader(&self, s: &mut Server, fx: &mut Fx) {
+                    fx.fired(Rule::L1);
                     Figure2.become_leader(s, &mut Fx::default());
                     let last = s.log().last_index();
                     if last == Index::ZERO {
@@ -153,7 +154,8 @@ pub fn survivors() -> Vec<Survivor> {
             Harmless: "Others learn of it later, with the first heartbeat, and may stand for election before.";
             in entries(1);
             Leaders {
-                fn become_leader(&self, s: &mut Server, _: &mut Fx) {
+                fn become_leader(&self, s: &mut Server, fx: &mut Fx) {
+                    fx.fired(Rule::L1);
                     Figure2.become_leader(s, &mut Fx::default());
                 }
             }

@@ -12,9 +12,10 @@ const INTRODUCTION: &str = "\
 The spaces above are made for their mutants. What the profiles see that every change is checked with is another
 question, and `model/kill-table.txt` answers it, for each mutant and each profile that names its rule: *killed*, by what;
 *other states*, and no property broken; or *the same count* of states and steps as under the rules of Figure 2: then the
-profile cannot see the change. Of a mutant that breaks liveness alone the profile is judged for recovery, too. The mutant is explored as `check` explores the profile, so the reductions are the same on
-both sides; a mutant that does not treat all ids alike is explored without symmetry, and so is Figure 2 for it.
-*Missing* names rules and witnesses that the profile must show and does not: `check` fails for that, too.
+profile cannot see the change. Of a mutant that breaks liveness alone the profile is judged for recovery, too. The mutant
+is explored as `check` explores the profile, so the reductions are the same on both sides; a mutant that does not treat all ids alike is explored without symmetry, and so is Figure 2 for it.
+Where a mutant's nodes do the same as those of Figure 2 in all that was tried on them, its states are the same ones, and it is
+not explored. *Missing* names rules and witnesses that the profile must show and does not: `check` fails for that, too.
 
 Each rule must have a mutant that some profile kills, each mutant that breaks safety must die in some profile, and what is
 said to be equivalent must have the same counts everywhere: else `figure2 mutants` fails. To make the table takes hours.
@@ -24,7 +25,7 @@ changed is done anew:
 ```sh
 cargo figure2 mutants table                  # judges the table
 cargo figure2 mutants table --run            # explores what is missing or outdated; goes on where it was stopped
-cargo figure2 mutants table --run --shard 1/4 --file part1.txt   # a quarter of it, on another node, ...
+cargo figure2 mutants table --run --shard 1/4 --file part1.txt   # a quarter of it, on another machine
 cargo figure2 mutants table --merge part1.txt --merge part2.txt  # ... and all of them together
 cargo figure2 mutants table --sample 7 --minutes 3   # repeats what it says in some places, drawn by a seed
 ```
