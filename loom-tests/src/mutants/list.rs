@@ -271,7 +271,7 @@ pub const ALL: &[Mutant] = &[
             let mut state = self.lock();
             let before",
         )],
-        likely: &["stop-install"],
+        likely: &["restart-install"],
     },
     Mutant {
         name: "leadership-under-two-locks",
@@ -332,7 +332,7 @@ pub const ALL: &[Mutant] = &[
         name: "installer-forgotten-at-stop",
         about: "the stop leaves the outbox as it is, and with it the service that waits for an answer",
         replacements: &[(MONITOR, "        state.outbox = Batch::default();\n", "")],
-        likely: &["stop-install"],
+        likely: &["restart-install"],
     },
     Mutant {
         name: "stop-told-too-late",
@@ -345,7 +345,7 @@ pub const ALL: &[Mutant] = &[
                 "        state.ready = Vec::new();\n        self.stopped.raise();\n",
             ),
         ],
-        likely: &["stop-install"],
+        likely: &["restart-install", "stop-install"],
     },
     Mutant {
         name: "delivery-under-the-lock",
@@ -497,12 +497,12 @@ pub const ALL: &[Mutant] = &[
             "        match &mut slot.waker {",
             "        drop(slot);\n        let mut slot = lock(&self.0);\n        match &mut slot.waker {",
         )],
-        likely: &["install-newer", "stop-install"],
+        likely: &["restart-install"],
     },
     Mutant {
         name: "installer-not-woken",
         about: "an answer does not wake the service that waits for it",
         replacements: &[(ONESHOT, "            waker.wake();\n", "            drop(waker);\n")],
-        likely: &["install-newer", "stop-install"],
+        likely: &["restart-install"],
     },
 ];
