@@ -169,7 +169,7 @@ fn no_source_asks_for_the_directory_for_temporary_files() {
         let text = fs::read_to_string(&path).unwrap();
         for asks in ["temp_dir()", "\"TMPDIR\""] {
             assert!(
-                !text.contains(asks) || path.ends_with("tests/story/page.rs"),
+                !text.contains(asks) || path.ends_with("tests/counterexample/page.rs"),
                 "{} has {asks}: a file that stays is written where the user says or into the current directory, and \
                  named; one that does not is tempfile's",
                 path.display()

@@ -289,7 +289,7 @@ fn state(after: &[u8], commands: &[u8]) -> Bytes {
 async fn a_damaged_state_is_not_started_on() {
     let damaged = Persister::from_bytes(Bytes::from_static(b"\x21\x01\x02\0\0\0\x05\x01"), None);
     let error = make_error(3, damaged, Options::default());
-    assert!(error.contains("damaged") && error.contains("restore"), "{error}");
+    assert!(error.contains("damaged") && error.contains("an empty storage"), "{error}");
     // Says that a snapshot ends at index 8, but there is none.
     let torn = Persister::from_bytes(state(b"\x05\x00\x01\x08\x02\x03\x00\x01\x02\x00", b""), None);
     let error = make_error(3, torn, Options::default());
