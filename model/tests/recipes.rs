@@ -1,6 +1,8 @@
 //! docs/recipes.md shows how to add an action and a rule, with a patch for each. Here both are applied to a copy of the core
 //! and the model, which is built, and checked.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
 use figure2::codec::Frame;
 use figure2::{
-    ApplyMsg, Command, Identity, Loaded, Options, Peer, ProposalOutcome, Raft, Record, SnapshotData,
-    Storage, StorageError,
+    ApplyMsg, Command, Identity, Loaded, Options, Peer, ProposalOutcome, Raft, Record, SnapshotData, Storage,
+    StorageError,
 };
 use std::time::Duration;
 use tokio::sync::mpsc;

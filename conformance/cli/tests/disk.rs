@@ -1,5 +1,7 @@
 //! `figure2 disk` on directories of real files.
 
+#![allow(clippy::unwrap_used)]
+
 use figure2::{Change, Cluster, Identity, Index, Term};
 use figure2_core::Entry;
 use figure2_wal::{DiskStorage, Options};
