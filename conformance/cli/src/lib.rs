@@ -1,6 +1,6 @@
 //! # figure2-cli
 //!
-//! The command `figure2`: a module `*_cmd` for each subcommand, [`check`], [`verify`], and [`story`], which tells
+//! The command `figure2`: a module `*_cmd` for each subcommand, [`check`], [`verify`], and [`counterexample`], which tells
 //! counterexamples.
 //!
 //! Only this crate may see all the others, and only this one knows the command line. It must not judge anything itself: it
