@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-#[ignore = "issue 'The log on disk': the disk must know which server of which cluster it belongs to"]
+#[ignore = "issue 'Real sockets': its peers must remember which disk its id came with; an empty disk cannot know"]
 #[tokio::test(start_paused = true)]
 async fn a_server_that_returns_with_an_empty_disk_is_refused_or_reported() {
     let mut world = World::new(3);
