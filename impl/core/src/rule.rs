@@ -2,7 +2,9 @@
 //! "why" of a trace and the rule table all read this list.
 
 macro_rules! rules {
-    ($($variant:ident $id:literal $function:literal $place:literal $text:literal)*) => {
+    (@decision) => { None };
+    (@decision $decision:literal) => { Some($decision) };
+    ($($variant:ident $id:literal $function:literal $(by $decision:literal)? $place:literal $text:literal)*) => {
         /// A rule of Figure 2 (or of section 7's snapshots), by its place in the paper.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -20,9 +22,15 @@ macro_rules! rules {
                 match self { $(Rule::$variant => $id),* }
             }
 
-            /// The function that is the rule: `Trait::method` in `figure2_core::rules`.
+            /// The function in which the rule fires: `Trait::method` in `figure2_core::rules`.
             pub const fn function(self) -> &'static str {
                 match self { $(Rule::$variant => $function),* }
+            }
+
+            /// The function that decides whether the rule fires, where that is another than [`Rule::function`]. It
+            /// changes nothing, so a mutant can decide otherwise and leave the rest as it is.
+            pub const fn decision(self) -> Option<&'static str> {
+                match self { $(Rule::$variant => rules!(@decision $($decision)?)),* }
             }
 
             /// Where the paper states the rule.
@@ -75,9 +83,11 @@ rules! {
         "a command that does not fit beside what waits to be committed is refused"
     L3 "L3" "Replication::append_if_behind" "Figure 2, Rules for Servers, Leaders 3; section 5.3, thesis 10.2.2"
         "last log index >= next_index of a follower: send it the entries from next_index on"
-    L3B "L3B" "Replication::next_batch" "thesis 10.2.2; figure2"
+    L3B "L3B" "Replication::append_to" by "Replication::next_batch"
+        "thesis 10.2.2; figure2"
         "one message carries at most max_entries_per_message entries and max_message_bytes bytes, and always one entry"
-    L3W "L3W" "Replication::has_room" "thesis 10.2.2; figure2"
+    L3W "L3W" "Replication::append_if_behind" by "Replication::has_room"
+        "thesis 10.2.2; figure2"
         "what is sent to a follower and not acknowledged stays within max_in_flight_bytes"
     L3S "L3S" "Leaders::append_accepted" "Figure 2, Rules for Servers, Leaders 3; section 5.3"
         "AppendEntries succeeded: update next_index and match_index of the follower"
@@ -91,25 +101,33 @@ rules! {
         "refuse the vote if the candidate's term is older"
     RV2 "RV2" "RequestVoteReceiver::grant_vote" "Figure 2, RequestVote, receiver 2; sections 5.2, 5.4"
         "grant it if the vote is free and the candidate's log is at least as up-to-date"
-    RV2F "RV2F" "RequestVoteReceiver::vote_is_free" "Figure 2, RequestVote, receiver 2; section 5.2"
+    RV2F "RV2F" "RequestVoteReceiver::request_vote" by "RequestVoteReceiver::vote_is_free"
+        "Figure 2, RequestVote, receiver 2; section 5.2"
         "refuse it if the vote of this term went to another"
-    RV2U "RV2U" "RequestVoteReceiver::candidate_is_up_to_date" "Figure 2, RequestVote, receiver 2; section 5.4.1"
+    RV2U "RV2U" "RequestVoteReceiver::request_vote" by "RequestVoteReceiver::candidate_is_up_to_date"
+        "Figure 2, RequestVote, receiver 2; section 5.4.1"
         "refuse it if the candidate's log is less up-to-date"
     AE1 "AE1" "AppendEntriesReceiver::refuse_old_leader" "Figure 2, AppendEntries, receiver 1; section 5.1"
         "refuse if the leader's term is older"
-    AE2 "AE2" "AppendEntriesReceiver::find_mismatch" "Figure 2, AppendEntries, receiver 2; section 5.3"
+    AE2 "AE2" "AppendEntriesReceiver::append_entries" by "AppendEntriesReceiver::find_mismatch"
+        "Figure 2, AppendEntries, receiver 2; section 5.3"
         "refuse if the log has no entry at prev_log_index whose term is prev_log_term"
-    AE3 "AE3" "AppendEntriesReceiver::first_conflict" "Figure 2, AppendEntries, receiver 3; section 5.3"
+    AE3 "AE3" "AppendEntriesReceiver::append_entries" by "AppendEntriesReceiver::first_conflict"
+        "Figure 2, AppendEntries, receiver 3; section 5.3"
         "an existing entry conflicts with a new one (same index, other term): delete it and all that follow"
-    AE4 "AE4" "AppendEntriesReceiver::new_entries" "Figure 2, AppendEntries, receiver 4; section 5.3"
+    AE4 "AE4" "AppendEntriesReceiver::append_entries" by "AppendEntriesReceiver::new_entries"
+        "Figure 2, AppendEntries, receiver 4; section 5.3"
         "append any entries not already in the log"
-    AE5 "AE5" "AppendEntriesReceiver::follower_commit_index" "Figure 2, AppendEntries, receiver 5; section 5.3"
+    AE5 "AE5" "AppendEntriesReceiver::append_entries" by "AppendEntriesReceiver::follower_commit_index"
+        "Figure 2, AppendEntries, receiver 5; section 5.3"
         "leader_commit > commit_index: commit_index = min(leader_commit, index of last new entry)"
-    R1 "R1" "AllServers::reply_is_stale" "section 5.1; Students' Guide, term confusion"
+    R1 "R1" "AllServers::drops_stale_reply" by "AllServers::reply_is_stale"
+        "section 5.1; Students' Guide, term confusion"
         "a reply of an older term is dropped"
     S1 "S1" "Snapshots::snapshot_taken" "section 7, Figure 12"
         "the service's snapshot takes the place of the prefix it covers"
-    S1K "S1K" "Snapshots::retains_for_followers" "section 7; figure2"
+    S1K "S1K" "Snapshots::snapshot_taken" by "Snapshots::retains_for_followers"
+        "section 7; figure2"
         "a follower lacks an entry that the service's snapshot covers: keep the entries, up to max_retained_bytes"
     S2 "S2" "Replication::send_snapshot" "section 7, Figure 13"
         "the next entry to send is already discarded: send the snapshot instead"
@@ -123,15 +141,19 @@ rules! {
         "refuse if the leader's term is older"
     IS5 "IS5" "Snapshots::offer_snapshot" "Figure 13, InstallSnapshot, receiver 5"
         "offer the snapshot to the service unless it is covered already; discard one with a smaller index"
-    IS6 "IS6" "Snapshots::keeps_suffix" "Figure 13, InstallSnapshot, receiver 6"
+    IS6 "IS6" "Snapshots::cond_install_snapshot" by "Snapshots::keeps_suffix"
+        "Figure 13, InstallSnapshot, receiver 6"
         "the log has the snapshot's last entry: keep the entries that follow it"
-    IS7 "IS7" "Snapshots::keeps_suffix" "Figure 13, InstallSnapshot, receiver 7"
+    IS7 "IS7" "Snapshots::cond_install_snapshot" by "Snapshots::keeps_suffix"
+        "Figure 13, InstallSnapshot, receiver 7"
         "otherwise discard the entire log"
     IS8 "IS8" "Snapshots::cond_install_snapshot" "Figure 13, InstallSnapshot, receiver 8; the lab's CondInstallSnapshot"
         "the service switches to the snapshot: log, commit_index and last_applied switch with it"
-    IS8R "IS8R" "Snapshots::snapshot_is_old" "the lab's CondInstallSnapshot"
+    IS8R "IS8R" "Snapshots::cond_install_snapshot" by "Snapshots::snapshot_is_old"
+        "the lab's CondInstallSnapshot"
         "a snapshot that covers nothing beyond commit_index is old, and refused"
-    V1 "V1" "Validation::validate" "section 5.1 (a crash-failure protocol); figure2"
+    V1 "V1" "Rules::receive" by "Validation::validate"
+        "section 5.1 (a crash-failure protocol); figure2"
         "a message that no correct peer could have sent to this server is rejected and changes nothing"
 }
 

@@ -13,29 +13,11 @@ use mutants::Killer;
 use pages::Facts;
 use sources::{CRATE, Function, files, functions, functions_of, guards, read};
 use std::fs;
+use std::iter;
 use std::path::Path;
 
 const HOW: &str = "is out of date. Write it anew with\n    \
                    FIGURE2_BLESS=1 cargo test -p figure2-core --test unit rules_doc";
-
-/// Rules whose function decides, and has another function fire the rule. Whoever looks for `fired(Rule::AE2)` in the
-/// function that the list names does not find it there.
-const DECIDED_IN_ONE_FIRED_IN_ANOTHER: &[(Rule, &[&str])] = &[
-    (Rule::L3B, &["Replication::append_to"]),
-    (Rule::L3W, &["Replication::append_if_behind"]),
-    (Rule::RV2F, &["RequestVoteReceiver::request_vote"]),
-    (Rule::RV2U, &["RequestVoteReceiver::request_vote"]),
-    (Rule::AE2, &["AppendEntriesReceiver::append_entries"]),
-    (Rule::AE3, &["AppendEntriesReceiver::append_entries"]),
-    (Rule::AE4, &["AppendEntriesReceiver::append_entries"]),
-    (Rule::AE5, &["AppendEntriesReceiver::append_entries"]),
-    (Rule::R1, &["Candidates::count_vote", "Leaders::append_reply", "Replication::snapshot_reply"]),
-    (Rule::S1K, &["Snapshots::snapshot_taken"]),
-    (Rule::IS6, &["Snapshots::cond_install_snapshot"]),
-    (Rule::IS7, &["Snapshots::cond_install_snapshot"]),
-    (Rule::IS8R, &["Snapshots::cond_install_snapshot"]),
-    (Rule::V1, &["Rules::receive"]),
-];
 
 fn facts() -> Facts {
     Facts { guards: guards(), mutants: mutants::mutants(), functions: functions() }
@@ -68,11 +50,13 @@ fn the_page_of_what_holds_each_rule_is_up_to_date() {
 }
 
 #[test]
-fn every_rule_is_a_function_and_has_a_test_and_a_mutant() {
+fn every_rule_has_its_functions_a_test_and_a_mutant() {
     let Facts { guards, mutants, functions } = facts();
     for rule in Rule::ALL.iter().copied() {
-        let (id, name) = (rule.id(), rule.function());
-        assert_eq!(functions.iter().filter(|f| f.name == name).count(), 1, "{id}: {name} in src/rules");
+        let id = rule.id();
+        for name in iter::once(rule.function()).chain(rule.decision()) {
+            assert_eq!(functions.iter().filter(|f| f.name == name).count(), 1, "{id}: {name} in src/rules");
+        }
         assert!(guards.iter().any(|guard| guard.guards(rule)), "no test names the rule {id}");
         assert!(
             !mutants::of_rule(&mutants, rule).is_empty(),
@@ -85,23 +69,16 @@ fn every_rule_is_a_function_and_has_a_test_and_a_mutant() {
 fn a_rule_fires_in_the_function_that_is_named_for_it() {
     let functions = functions();
     for rule in Rule::ALL.iter().copied() {
-        let firing: Vec<&str> = functions.iter().filter(|f| f.fires(rule)).map(|f| f.name.as_str()).collect();
         let id = rule.id();
+        let firing: Vec<&Function> = functions.iter().filter(|f| f.fires(rule)).collect();
+        let names: Vec<&str> = firing.iter().map(|f| f.name.as_str()).collect();
         if BEFORE_ANY_STEP.contains(&rule) {
-            assert!(firing.is_empty(), "{id} fires after all, in {firing:?}");
+            assert!(names.is_empty(), "{id} fires after all, in {names:?}");
             continue;
         }
-        let elsewhere = DECIDED_IN_ONE_FIRED_IN_ANOTHER.iter().find(|(of, _)| *of == rule);
-        let Some((_, elsewhere)) = elsewhere else {
-            assert_eq!(firing, [rule.function()], "{id}: where it fires, and what Rule::function names");
-            continue;
-        };
-        assert!(!firing.contains(&rule.function()), "{id} fires where it should: take it off the list");
-        assert_eq!(firing, *elsewhere, "{id} fires elsewhere now: correct the list of exceptions");
-        let asks = functions.iter().filter(|f| firing.contains(&f.name.as_str()));
-        let (_, method) = rule.function().split_once("::").unwrap();
-        for function in asks {
-            assert!(function.calls(method), "{}: {id} fires there, but {method} is not asked", function.name);
+        assert_eq!(names, [rule.function()], "{id}: where it fires, and what Rule::function names");
+        if let Some((_, method)) = rule.decision().and_then(|decision| decision.split_once("::")) {
+            assert!(firing[0].calls(method), "{id} fires in {}, and {method} is not asked", names[0]);
         }
     }
 }

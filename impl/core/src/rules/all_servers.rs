@@ -67,8 +67,17 @@ pub trait AllServers<C: Command, S: Clone>: Persistence<C, S> {
         fx.restart_election_timer();
     }
 
-    /// **R1.** Whether a reply was sent in an older term than ours: what it answers is no longer of interest. (A
-    /// reply of a newer term has made us adopt that term already, and then it finds no candidate or leader.)
+    /// **R1.** A reply of an older term than ours is dropped: what it answers is no longer of interest. (A reply of a
+    /// newer term has made us adopt that term already, and then it finds no candidate or leader.)
+    fn drops_stale_reply(&self, s: &Server<C, S>, fx: &mut Effects<C, S>, reply_term: Term) -> bool {
+        let is_stale = self.reply_is_stale(s, reply_term);
+        if is_stale {
+            fx.fired(Rule::R1);
+        }
+        is_stale
+    }
+
+    /// **R1**, the term. Whether a reply was sent in an older term than ours.
     fn reply_is_stale(&self, s: &Server<C, S>, reply_term: Term) -> bool {
         reply_term < s.current_term()
     }

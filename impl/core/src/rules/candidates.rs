@@ -57,8 +57,8 @@ pub trait Candidates<C: Command, S: Clone>: Leaders<C, S> {
 
     /// The handler of RequestVote replies.
     fn count_vote(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>, from: ServerId, m: &RequestVoteReply) {
-        if self.reply_is_stale(s, m.term) {
-            return fx.fired(Rule::R1);
+        if self.drops_stale_reply(s, fx, m.term) {
+            return;
         }
         if m.vote_granted {
             self.add_vote(s, fx, from);

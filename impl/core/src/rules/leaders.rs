@@ -135,8 +135,8 @@ pub trait Leaders<C: Command, S: Clone>: Replication<C, S> {
         from: ServerId,
         m: &AppendEntriesReply,
     ) {
-        if self.reply_is_stale(s, m.term) {
-            return fx.fired(Rule::R1);
+        if self.drops_stale_reply(s, fx, m.term) {
+            return;
         }
         match m.result {
             AppendResult::Success { match_index } => self.append_accepted(s, fx, from, match_index),

@@ -267,8 +267,8 @@ pub trait Replication<C: Command, S: Clone>: AllServers<C, S> {
         from: ServerId,
         m: &InstallSnapshotReply,
     ) {
-        if self.reply_is_stale(s, m.term) {
-            return fx.fired(Rule::R1);
+        if self.drops_stale_reply(s, fx, m.term) {
+            return;
         }
         let Some(index) = m.last_included_index else { return };
         self.snapshot_acknowledged(s, fx, from, index);

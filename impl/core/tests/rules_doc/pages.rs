@@ -31,19 +31,16 @@ impl Facts {
         self.guards.iter().filter(|guard| guard.guards(rule)).collect()
     }
 
-    /// Links to the functions in which the rule fires, and to the one that decides where that is another.
+    /// Links to the function in which the rule fires, and to the one that decides where that is another.
     fn function_cell(&self, rule: Rule) -> String {
-        let link =
-            |function: &&Function| format!("[{}](../impl/core/src/rules/{})", function.name, function.file);
-        let firing: Vec<&Function> = self.functions.iter().filter(|function| function.fires(rule)).collect();
-        let named = self.functions.iter().find(|function| function.name == rule.function());
-        let named = named.map_or_else(String::new, |function| link(&function));
-        let short =
-            |function: &&Function| format!("`{}`", function.name.rsplit("::").next().unwrap_or_default());
-        if firing.is_empty() || firing.iter().any(|function| function.name == rule.function()) {
-            return named;
+        let link = |name: &str| {
+            let function = self.functions.iter().find(|function| function.name == name).unwrap();
+            format!("[{name}](../impl/core/src/rules/{})", function.file)
+        };
+        match rule.decision() {
+            None => link(rule.function()),
+            Some(decision) => format!("{}, decided by {}", link(rule.function()), link(decision)),
         }
-        format!("{named}, for {}", firing.iter().map(short).collect::<Vec<_>>().join(", "))
     }
 }
 
