@@ -29,7 +29,7 @@ pub fn command(index: u64) -> Command {
 
 /// The service's state after an index.
 pub fn state_after(index: u64) -> SnapshotData {
-    Bytes::from(format!("state after {index}"))
+    format!("state after {index}").into()
 }
 
 /// A follower of three in term 1, whose log holds that many entries of term 1, none known to be committed.

@@ -115,7 +115,9 @@ async fn serve(raft: Raft, mut batches: mpsc::Receiver<Vec<ApplyMsg>>) {
                         raft.snapshot(index, Bytes::copy_from_slice(&service.sum.to_le_bytes()));
                     }
                 }
-                ApplyMsg::Snapshot { data, .. } => service.sum = crate::system::number_of(&data),
+                ApplyMsg::Snapshot { data, .. } => {
+                    service.sum = crate::system::number_of(&data.to_bytes().unwrap_or_default());
+                }
             }
         }
     }

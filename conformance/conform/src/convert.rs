@@ -1,13 +1,14 @@
 //! What the model says, in the node's types: commands and snapshots become bytes.
 
 use bytes::Bytes;
+use figure2::SnapshotData;
 use figure2_core::{
     AppendEntries, Change, Entry, Envelope, InstallSnapshot, Log, Message, Persistent, Snapshot,
 };
 use figure2_model as model;
 
 /// A message, as a node sends it.
-pub type Letter = Envelope<Bytes, Bytes>;
+pub type Letter = Envelope<Bytes, SnapshotData>;
 
 /// A command: as many bytes as its number says, each of which is its number. So its size is what the model says, too.
 pub fn command(command: model::Command) -> Bytes {
@@ -20,7 +21,7 @@ pub fn content(prefix: &model::Prefix) -> Vec<u8> {
 }
 
 /// A snapshot.
-pub fn snapshot(snapshot: &Snapshot<model::Prefix>) -> Snapshot<Bytes> {
+pub fn snapshot(snapshot: &Snapshot<model::Prefix>) -> Snapshot<SnapshotData> {
     translate_snapshot(snapshot, |prefix| content(prefix).into())
 }
 
@@ -53,7 +54,7 @@ fn translate_log<C, S, D, T>(
 }
 
 /// What must survive a crash.
-pub fn persistent(persistent: &Persistent<model::Command, model::Prefix>) -> Persistent<Bytes, Bytes> {
+pub fn persistent(persistent: &Persistent<model::Command, model::Prefix>) -> Persistent<Bytes, SnapshotData> {
     translate_persistent(persistent, |command| self::command(*command), |prefix| content(prefix).into())
 }
 
@@ -71,7 +72,7 @@ pub fn translate_persistent<C, S, D, T>(
 }
 
 /// A change of it.
-pub fn change(change: &Change<model::Command, model::Prefix>) -> Change<Bytes, Bytes> {
+pub fn change(change: &Change<model::Command, model::Prefix>) -> Change<Bytes, SnapshotData> {
     match change {
         Change::TermAndVote { current_term, voted_for } => {
             Change::TermAndVote { current_term: *current_term, voted_for: *voted_for }

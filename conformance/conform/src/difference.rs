@@ -2,6 +2,7 @@
 
 use super::convert;
 use bytes::Bytes;
+use figure2::SnapshotData;
 use figure2_core::{Config, Index, Persistent, Role, Server, ServerId, Snapshot};
 use figure2_model::{Command, Prefix};
 use serde::{Deserialize, Serialize};
@@ -38,16 +39,16 @@ impl fmt::Display for Differing {
 pub struct Held {
     id: ServerId,
     config: Config,
-    persistent: Persistent<Bytes, Bytes>,
+    persistent: Persistent<Bytes, SnapshotData>,
     role: Role,
     commit_index: Index,
     last_applied: Index,
-    offered: Option<Snapshot<Bytes>>,
+    offered: Option<Snapshot<SnapshotData>>,
 }
 
 impl Held {
     /// What a node's server holds.
-    pub fn of_node(server: &Server<Bytes, Bytes>) -> Held {
+    pub fn of_node(server: &Server<Bytes, SnapshotData>) -> Held {
         Held {
             id: server.id(),
             config: server.config(),
@@ -107,8 +108,8 @@ impl Held {
 
     /// Notes the fields in which two disks differ.
     pub fn compare_disks(
-        model: &Persistent<Bytes, Bytes>,
-        node: &Persistent<Bytes, Bytes>,
+        model: &Persistent<Bytes, SnapshotData>,
+        node: &Persistent<Bytes, SnapshotData>,
         differing: &mut Vec<Differing>,
     ) {
         if model.current_term != node.current_term {

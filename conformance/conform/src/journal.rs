@@ -2,7 +2,7 @@
 
 use super::convert::Letter;
 use bytes::Bytes;
-use figure2::{ApplyMsg, Change, codec};
+use figure2::{ApplyMsg, Change, SnapshotData, codec};
 use figure2_core::{Index, Snapshot};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,7 @@ pub enum Seen {
     /// A message left.
     Sent(Letter),
     /// A record became durable.
-    Saved(Vec<Change<Bytes, Bytes>>),
+    Saved(Vec<Change<Bytes, SnapshotData>>),
     /// Bytes left that are no message.
     Garbled(codec::CodecError),
 }
@@ -40,7 +40,7 @@ pub struct Service(Arc<Mutex<Applied>>);
 #[derive(Default)]
 struct Applied {
     content: Vec<u8>,
-    offered: Option<Snapshot<Bytes>>,
+    offered: Option<Snapshot<SnapshotData>>,
     wrong: Option<String>,
 }
 
@@ -70,17 +70,21 @@ impl Service {
     }
 
     /// Switches to a snapshot that was installed.
-    pub fn install(&self, snapshot: &Snapshot<Bytes>) {
-        lock(&self.0).content = snapshot.data.to_vec();
+    pub fn install(&self, snapshot: &Snapshot<SnapshotData>) {
+        let mut applied = lock(&self.0);
+        match snapshot.data.to_bytes() {
+            Ok(content) => applied.content = content.to_vec(),
+            Err(error) => applied.wrong = Some(format!("the snapshot cannot be read: {error}")),
+        }
     }
 
     /// The offered snapshot is about to be answered.
-    pub fn take_offered(&self) -> Option<Snapshot<Bytes>> {
+    pub fn take_offered(&self) -> Option<Snapshot<SnapshotData>> {
         lock(&self.0).offered.take()
     }
 
     /// The offered snapshot.
-    pub fn offered(&self) -> Option<Snapshot<Bytes>> {
+    pub fn offered(&self) -> Option<Snapshot<SnapshotData>> {
         lock(&self.0).offered.clone()
     }
 

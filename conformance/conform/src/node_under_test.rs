@@ -61,7 +61,8 @@ impl NodeUnderTest {
 
     fn start(&mut self, again: bool) -> anyhow::Result<()> {
         let found = self.disk.read()?;
-        self.service.restart(found.log.snapshot().map(|snapshot| snapshot.data.to_vec()).unwrap_or_default());
+        let content = found.log.snapshot().map(|snapshot| snapshot.data.to_bytes()).transpose()?;
+        self.service.restart(content.unwrap_or_default().into());
         let (journal, last_sent) = (self.journal.clone(), self.last_sent.clone());
         let stale = lock(&last_sent).take().filter(|_| again && self.defect == Some(Defect::StaleOutbox));
         if let Some(bytes) = stale {

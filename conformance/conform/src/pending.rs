@@ -2,7 +2,7 @@
 
 use super::difference::Differing;
 use super::journal::Seen;
-use bytes::Bytes;
+use figure2::SnapshotData;
 use figure2_core::Snapshot;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -12,7 +12,7 @@ type Answer = Pin<Box<dyn Future<Output = Option<bool>> + Send>>;
 /// What a node still owes.
 #[derive(Default)]
 pub struct Pending {
-    install: Option<(Answer, Snapshot<Bytes>)>,
+    install: Option<(Answer, Snapshot<SnapshotData>)>,
     /// Sent in the model, and not yet by the node: a network could have delayed them as long.
     unsent: Vec<Seen>,
 }
@@ -22,13 +22,13 @@ impl Pending {
     pub fn for_installed(
         &mut self,
         installed: impl Future<Output = Option<bool>> + Send + 'static,
-        snapshot: Snapshot<Bytes>,
+        snapshot: Snapshot<SnapshotData>,
     ) {
         self.install = Some((Box::pin(installed), snapshot));
     }
 
     /// The snapshot that turned out to be installed.
-    pub fn installed(&mut self) -> Option<Snapshot<Bytes>> {
+    pub fn installed(&mut self) -> Option<Snapshot<SnapshotData>> {
         let (installed, _) = self.install.as_mut()?;
         let Poll::Ready(installed) = now(installed) else { return None };
         let (_, snapshot) = self.install.take()?;
@@ -42,7 +42,9 @@ impl Pending {
 
     /// Whether the service waits to hear about a snapshot with this content.
     pub fn installs_content(&self, content: &[u8]) -> bool {
-        self.install.as_ref().is_some_and(|(_, snapshot)| snapshot.data == content)
+        self.install
+            .as_ref()
+            .is_some_and(|(_, snapshot)| snapshot.data.to_bytes().is_ok_and(|data| data == content))
     }
 
     /// The node is no more: nobody waits.

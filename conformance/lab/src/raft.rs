@@ -72,7 +72,7 @@ impl Raft {
     }
 
     /// The lab's Snapshot: the service's state after the entry at `index`.
-    pub fn snapshot(&self, index: Index, data: SnapshotData) {
+    pub fn snapshot(&self, index: Index, data: impl Into<SnapshotData>) {
         self.node.snapshot(index, data);
     }
 
@@ -81,7 +81,7 @@ impl Raft {
         &self,
         last_included_term: Term,
         last_included_index: Index,
-        data: SnapshotData,
+        data: impl Into<SnapshotData>,
     ) -> bool {
         self.node.cond_install_snapshot(last_included_term, last_included_index, data).await
     }

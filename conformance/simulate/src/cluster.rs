@@ -144,7 +144,9 @@ impl Cluster {
         let store = match disk.snapshot() {
             None => Store::default(),
             Some(snapshot) => {
-                Store::decode(&snapshot.data).map_err(|what| Failure::Service { server, what })?
+                let data = snapshot.data.to_bytes().map_err(|error| error.to_string());
+                let store = data.and_then(|data| Store::decode(&data));
+                store.map_err(|what| Failure::Service { server, what })?
             }
         };
         let (apply, messages) = mpsc::channel::<figure2::ApplyMsg>(16);

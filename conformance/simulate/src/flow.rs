@@ -177,11 +177,11 @@ impl Way {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use figure2::ServerId;
     use figure2::codec::{FIRST_VERSION, encode};
+    use figure2::{ServerId, SnapshotData};
     use figure2_core::{AppendEntriesReply, Envelope, InstallSnapshot, Snapshot};
 
-    fn encoded(message: Message<Bytes, Bytes>) -> Bytes {
+    fn encoded(message: Message<Bytes, SnapshotData>) -> Bytes {
         let envelope = Envelope { from: ServerId(0), to: ServerId(1), message };
         encode(&figure2::Cluster::numbered(3), FIRST_VERSION, &envelope).unwrap().into_bytes()
     }
@@ -200,8 +200,11 @@ mod tests {
     }
 
     fn snapshot(index: u64) -> Bytes {
-        let snapshot =
-            Snapshot { last_included_index: Index(index), last_included_term: Term(1), data: Bytes::new() };
+        let snapshot = Snapshot {
+            last_included_index: Index(index),
+            last_included_term: Term(1),
+            data: SnapshotData::default(),
+        };
         encoded(Message::InstallSnapshot(InstallSnapshot { term: Term(1), snapshot }))
     }
 

@@ -4,7 +4,7 @@ use super::cluster::Cluster;
 use super::defect::Defect;
 use super::store::Store;
 use super::verdict::Failure;
-use figure2::{ApplyMsg, Index, Raft};
+use figure2::{ApplyMsg, Index, Raft, SnapshotData};
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::sleep;
@@ -48,8 +48,9 @@ pub(super) async fn run(
     }
 }
 
-fn load(cluster: &Cluster, server: u8, generation: u32, index: Index, data: &[u8]) {
-    match Store::decode(data) {
+fn load(cluster: &Cluster, server: u8, generation: u32, index: Index, data: &SnapshotData) {
+    let data = data.to_bytes().map_err(|error| error.to_string());
+    match data.and_then(|data| Store::decode(&data)) {
         Ok(store) if store.applied == index => {
             cluster.with(server, |member| {
                 if member.generation != generation {

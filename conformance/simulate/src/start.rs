@@ -98,7 +98,7 @@ fn snapshot(prefix: &Prefix) -> SnapshotData {
         // A request of its own making is always understood.
         let _ = store.apply(Index(index), &command(&model), true);
     }
-    store.encode(0)
+    store.encode(0).into()
 }
 
 impl Start {
@@ -109,15 +109,17 @@ impl Start {
     }
 
     /// The messages on their way, and when they come to the network, in ms.
-    pub(super) fn messages(&self) -> impl Iterator<Item = (u64, Envelope<Bytes, Bytes>)> {
+    pub(super) fn messages(&self) -> impl Iterator<Item = (u64, Envelope<Bytes, SnapshotData>)> {
         let sent = self.on_their_way.iter();
         sent.map(|OnItsWay { after_ms, message }| (*after_ms, translate(message, command, snapshot)))
     }
 
     /// The messages on their way, as a trace shows them.
     pub(super) fn recorded(&self) -> Vec<trace::Envelope> {
-        let shown = |content: &Bytes| Payload::of(content);
-        self.messages().map(|(_, message)| translate(&message, shown, shown).to_trace()).collect()
+        let command = |command: &Bytes| Payload::of(command);
+        // They were made in memory.
+        let data = |data: &SnapshotData| Payload::of(&data.to_bytes().unwrap_or_default());
+        self.messages().map(|(_, message)| translate(&message, command, data).to_trace()).collect()
     }
 
     /// Until when messages come to the network, in ms.

@@ -27,6 +27,7 @@ mod propose;
 pub mod record;
 pub mod sender;
 mod signal;
+mod snapshot;
 mod state;
 mod status;
 mod storage;
@@ -42,6 +43,7 @@ pub use monitor::{Monitor, StopAtEnd};
 pub use propose::ProposeWhenReady;
 pub use sender::Link;
 pub use signal::{Signal, Wait};
+pub use snapshot::{SnapshotData, SnapshotStore, SnapshotWriter, StoredSnapshot, WriteSnapshot};
 pub use state::{Due, Timers};
 pub use status::{ApplyMsg, Install, Position, ProposalOutcome, RoleName, Status};
 pub use storage::{Loaded, Storage};
@@ -49,9 +51,6 @@ pub use watch::Watch;
 
 /// A command of the service, as the service wrote it: Raft never looks inside.
 pub type Command = bytes::Bytes;
-
-/// A snapshot of the service's state, as the service wrote it.
-pub type SnapshotData = bytes::Bytes;
 
 /// The server that the lock guards.
 pub type Server = figure2_core::Server<Command, SnapshotData>;

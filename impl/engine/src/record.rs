@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn what_is_told_borrowed_is_decoded_owned() {
-        let (command, data) = (Command::from_static(b"set x"), SnapshotData::from_static(b"x = 1"));
+        let (command, data) = (Command::from_static(b"set x"), SnapshotData::from("x = 1"));
         let snapshot =
             Snapshot { last_included_index: Index(7), last_included_term: Term(2), data: data.clone() };
         let log = Log::from_parts(Some(snapshot), vec![Entry { term: Term(3), command: command.clone() }]);

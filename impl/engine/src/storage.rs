@@ -1,7 +1,8 @@
 //! The storage of a node, as an embedder implements it.
 
-use crate::{Command, Identity, SnapshotData, StorageError};
+use crate::{Command, Identity, SnapshotData, SnapshotStore, StorageError};
 use figure2_core::{Persistent, Record};
+use std::sync::Arc;
 
 /// Where a server keeps what must survive a crash (Figure 2, "Persistent state on all servers", and the snapshot).
 ///
@@ -27,6 +28,13 @@ pub trait Storage: Send + 'static {
         &mut self,
         record: Record<Command, SnapshotData>,
     ) -> impl Future<Output = Result<(), StorageError>> + Send;
+
+    /// Where the service writes its snapshots, once the storage is loaded; none if they are made in memory. A
+    /// [record](Self::save) names a snapshot that was written there by its handle, and one that was not is copied. A snapshot
+    /// that no record names, or none any more, is removed when no handle to it is left.
+    fn snapshots(&self) -> Option<Arc<dyn SnapshotStore>> {
+        None
+    }
 
     /// Whether [`save`](Self::save) may block its thread, as a write to a file does. On a multi-threaded runtime the node
     /// then first moves the thread's other tasks to another thread: else these tasks, and even the runtime's timers, could

@@ -271,7 +271,11 @@ fn a_stopped_node_neither_steps_nor_saves() {
     let vote = RequestVote { term: Term(9), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
     let envelope = Envelope { from: ServerId(1), to: ServerId(0), message: Message::RequestVote(vote) };
     assert_eq!(monitor.receive(envelope.clone()), Ok(()));
-    let offered = Snapshot { last_included_index: Index(5), last_included_term: Term(1), data: Bytes::new() };
+    let offered = Snapshot {
+        last_included_index: Index(5),
+        last_included_term: Term(1),
+        data: SnapshotData::default(),
+    };
     let installed = monitor.install(offered);
     monitor.stop();
     assert_eq!(block_on(installed), None, "who waited gets no answer");
@@ -315,7 +319,7 @@ fn nothing_follows_an_offer_before_its_answer_is_durable() {
     let snapshot = || Snapshot {
         last_included_index: Index(5),
         last_included_term: Term(1),
-        data: Bytes::from_static(b"state after 5"),
+        data: "state after 5".into(),
     };
     let offer = InstallSnapshot { term: Term(1), snapshot: snapshot() };
     monitor.receive(from_leader(Message::InstallSnapshot(offer))).unwrap();

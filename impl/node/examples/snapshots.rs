@@ -6,6 +6,7 @@ mod in_process;
 use figure2::{ApplyMsg, Options, Persister, ProposalOutcome, Raft};
 use in_process::{Link, others};
 use std::error::Error;
+use std::io::{self, Read as _, Write as _};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
@@ -19,23 +20,27 @@ async fn write(
     mut text: String,
     mut applied: mpsc::Receiver<ApplyMsg>,
     words: watch::Sender<usize>,
-) {
+) -> io::Result<()> {
     while let Some(message) = applied.recv().await {
         match message {
             ApplyMsg::Command { index, command, .. } => {
                 text.push_str(&String::from_utf8_lossy(&command));
                 text.push(' ');
                 if text.split_whitespace().count().is_multiple_of(SNAPSHOT_EVERY) {
-                    raft.snapshot(index, text.clone().into());
+                    let mut snapshot = raft.snapshot_writer()?;
+                    snapshot.write_all(text.as_bytes())?;
+                    raft.snapshot(index, snapshot.finish()?);
                 }
             }
             ApplyMsg::Snapshot { index, data, .. } => {
-                text = String::from_utf8_lossy(&data).into_owned();
+                text.clear();
+                data.reader()?.read_to_string(&mut text)?;
                 println!("{} switches to a snapshot of {index}", raft.status().id);
             }
         }
         words.send_replace(text.split_whitespace().count());
     }
+    Ok(())
 }
 
 /// Starts a server from what its storage holds: the service begins with the snapshot that is there.
@@ -47,9 +52,12 @@ async fn start(
     let (apply, applied) = mpsc::channel::<ApplyMsg>(64);
     // A leader keeps no entries for a server that lags: only a snapshot will do.
     let options = Options { max_retained_bytes: 0, ..Options::default() };
-    let text = String::from_utf8_lossy(&storage.read_snapshot()).into_owned();
-    let (words, seen) = watch::channel(text.split_whitespace().count());
     let raft = Raft::new(id, others(links, id), storage.clone(), apply, options).await?;
+    let mut text = String::new();
+    if let Some(snapshot) = raft.latest_snapshot() {
+        snapshot.data.reader()?.read_to_string(&mut text)?;
+    }
+    let (words, seen) = watch::channel(text.split_whitespace().count());
     if let Some(link) = links.get(id as usize) {
         link.connect(Some(raft.clone()));
     }

@@ -10,6 +10,7 @@ mod peer;
 mod persister;
 mod proposal;
 mod raft;
+mod snapshots;
 mod tasks;
 mod timer;
 
@@ -19,7 +20,8 @@ pub use figure2_core::{
 };
 pub use figure2_engine::{
     ApplyMsg, Cluster, Command, Failure, Identity, Install, Loaded, Position, ProposalOutcome, ProposeError,
-    RoleName, SnapshotData, Status, Storage, StorageError, record,
+    RoleName, Snapshot, SnapshotData, SnapshotStore, SnapshotWriter, Status, Storage, StorageError,
+    StoredSnapshot, WriteSnapshot, record,
 };
 pub use options::Options;
 pub use peer::Peer;

@@ -30,7 +30,7 @@ struct Contents {
     /// The state that `raft_state` and `snapshot` encode, to which the next record applies.
     mirror: Persistent<Command, SnapshotData>,
     raft_state: Bytes,
-    snapshot: Option<SnapshotData>,
+    snapshot: Option<Bytes>,
 }
 
 impl Persister {
@@ -89,7 +89,8 @@ impl Persister {
         };
         mirror.apply_record(record);
         *raft_state = codec::encode_state(identity, mirror).map_err(StorageError::failed)?;
-        contents.snapshot = contents.mirror.log.snapshot().map(|s| s.data.clone());
+        let snapshot = contents.mirror.log.snapshot().map(|snapshot| snapshot.data.to_bytes());
+        contents.snapshot = snapshot.transpose().map_err(StorageError::failed)?;
         Ok(())
     }
 
@@ -107,7 +108,7 @@ impl Persister {
 
     /// A persister with these very bytes, which may be damaged: [`Storage::load`] will say.
     #[must_use]
-    pub fn from_bytes(raft_state: Bytes, snapshot: Option<SnapshotData>) -> Persister {
+    pub fn from_bytes(raft_state: Bytes, snapshot: Option<Bytes>) -> Persister {
         let contents = Contents { identity: None, mirror: Persistent::default(), raft_state, snapshot };
         Persister { contents: Arc::new(Mutex::new(contents)) }
     }
@@ -138,7 +139,7 @@ impl Contents {
             (Some(s), Some(data)) => Some(Snapshot {
                 last_included_index: s.last_included_index,
                 last_included_term: s.last_included_term,
-                data: data.clone(),
+                data: data.clone().into(),
             }),
             _ => return Err(StorageError::SnapshotMismatch),
         };

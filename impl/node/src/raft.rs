@@ -1,15 +1,15 @@
 //! The node: the engine, run by tokio.
 
-use crate::codec::Frame;
+use crate::codec::{CodecError, Frame};
 use crate::proposal::{Proposal, StatusWatch};
 use crate::tasks::{ApplyChannel, Disk, Wire, while_it_lasts};
 use crate::timer::{self, Deadlines};
 use crate::{
     Cluster, Command, Failure, HandleError, Identity, Loaded, MakeError, Options, Peer, Position, Progress,
-    ProposeError, SnapshotData, Status, Storage, codec,
+    ProposeError, Status, Storage, StorageError, codec,
 };
-use figure2_core::{Index, Server, ServerId, Term};
-use figure2_engine::{Envelope, Monitor, Snapshot, applier, sender, syncer};
+use figure2_core::{Server, ServerId, Term};
+use figure2_engine::{Envelope, Monitor, SnapshotStore, applier, sender, syncer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -20,9 +20,11 @@ use tokio::sync::watch;
 /// The server runs until it is [stopped](Self::stop), or fails; dropping the handles does not end it.
 #[derive(Clone)]
 pub struct Raft {
-    monitor: Arc<Monitor<Deadlines>>,
+    pub(crate) monitor: Arc<Monitor<Deadlines>>,
     cluster: Cluster,
     peers: Peers,
+    /// Where the service writes its snapshots, as long as the storage is there.
+    pub(crate) snapshots: Arc<Mutex<Option<Arc<dyn SnapshotStore>>>>,
     /// Each task holds a receiver until it has let go of all it has.
     tasks: watch::Sender<()>,
 }
@@ -36,8 +38,8 @@ impl Raft {
     ///
     /// `peers` has one for each other server of the cluster, by its id. Ids are never used again: a server that has lost its
     /// storage comes back under another one. What is committed goes to `apply`, a channel of [`ApplyMsg`](crate::ApplyMsg) or of
-    /// batches of them. If there is a snapshot, the service starts
-    /// from it by itself: the first message is for the entry after it.
+    /// batches of them. If there is a [snapshot](Self::latest_snapshot), the service starts from it by itself: the first
+    /// message is for the entry after it.
     ///
     /// # Errors
     /// When the cluster, the id or the options make no sense, the state cannot be loaded, is damaged or another server's, or
@@ -70,15 +72,16 @@ impl Raft {
             return Err(MakeError::OtherServer { found, expected });
         }
         let server = Server::new(place, options.config(servers), persistent)?;
+        let snapshots = Arc::new(Mutex::new(storage.snapshots()));
 
         let deadlines = Deadlines::new(place, &options);
         let make = if options.record { Monitor::recorded } else { Monitor::new };
         let monitor = Arc::new(make(server, deadlines));
         monitor.limit_waiting(options.max_waiting_bytes);
-        let raft = Raft { monitor, cluster, peers, tasks: watch::Sender::new(()) };
+        let raft = Raft { monitor, cluster, peers, snapshots, tasks: watch::Sender::new(()) };
         let wire = Wire { raft: raft.clone() };
         let in_place = storage.blocks() && runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
-        let storage = Disk { storage, in_place };
+        let storage = Disk { storage, in_place, raft: raft.clone() };
         let (monitor, task) = raft.task();
         runtime.spawn(async move { while_it_lasts(task, sender::run(&monitor, wire)).await });
         let (monitor, task) = raft.task();
@@ -186,45 +189,6 @@ impl Raft {
     /// ```
     pub async fn propose_when_ready(&self, command: Command) -> Result<Proposal, ProposeError> {
         self.monitor.propose_when_ready(command).await.map(|position| self.proposal(position))
-    }
-
-    /// The service's state after the entry at `index` : the log up to there is discarded. Never
-    /// waits. Without effect if a snapshot of this or a later index exists, the entry is not committed, or this server
-    /// leads and keeps the entries for a follower that lacks them
-    /// ([`max_retained_bytes`](crate::Options::max_retained_bytes)): a later snapshot will do.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let (raft, mut applied) = leader().await?;
-    /// let proposal = raft.propose("set x 1".into())?;
-    /// # let index = proposal.index;
-    /// # proposal.await;
-    /// // The service has applied it: its state takes the place of the log up to there.
-    /// raft.snapshot(index, "x = 1".into());
-    /// assert_eq!(raft.status().snapshot_index, index);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn snapshot(&self, index: Index, data: SnapshotData) {
-        self.monitor.snapshot(index, data);
-    }
-
-    /// The service, offered a snapshot, asks whether it may switch to it . True, and
-    /// only once that is durable: it must switch, and the next message is for the entry after the snapshot. False: the
-    /// snapshot is old (or the server stopped), and the service must stay as it is.
-    ///
-    /// Each offer must be answered, for nothing else is handed over meanwhile. Not for
-    /// [`Install::Automatic`](crate::Install::Automatic), where Raft has already switched.
-    pub async fn cond_install_snapshot(
-        &self,
-        last_included_term: Term,
-        last_included_index: Index,
-        data: SnapshotData,
-    ) -> bool {
-        let snapshot = Snapshot { last_included_index, last_included_term, data };
-        self.monitor.install(snapshot).await.unwrap_or(false)
     }
 
     /// Stops the server. Returns at once; its tasks end soon after, and [`shutdown`](Self::shutdown) waits for that. A write,
@@ -375,14 +339,25 @@ impl Raft {
         StatusWatch(self.monitor.watch())
     }
 
+    /// None, and told in the log, when there is no frame of it. A storage that cannot give back its snapshot ends the node.
     pub(crate) fn encode(&self, envelope: &Envelope, version: u8) -> Option<Frame> {
         codec::encode(&self.cluster, version, envelope)
             .inspect_err(|error| {
                 let (server, term, to) = (envelope.from, envelope.message.term(), envelope.to);
                 let message = envelope.message.name();
                 tracing::error!(target: "figure2", %server, %term, %to, message, %error, "message not sent");
+                if let CodecError::Unreadable(_) = error {
+                    self.monitor.fail(Failure::Storage(StorageError::failed(error.clone())));
+                }
             })
             .ok()
+    }
+
+    /// The storage is about to be let go of: nothing more is written to it, whoever still has a handle.
+    pub(crate) fn forget_snapshots(&self) {
+        let snapshots = lock(&self.snapshots).take();
+        // Not under the lock: it is the caller's.
+        drop(snapshots);
     }
 
     /// Nothing is sent any more, whoever still has a handle.
@@ -398,6 +373,6 @@ impl Raft {
 }
 
 /// Locks a map that every holder leaves whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -18,6 +18,14 @@ pub(crate) async fn while_it_lasts(task: watch::Receiver<()>, running: impl Futu
 pub(crate) struct Disk<S> {
     pub(crate) storage: S,
     pub(crate) in_place: bool,
+    pub(crate) raft: Raft,
+}
+
+impl<S> Drop for Disk<S> {
+    /// Nothing is written any more, whoever still has a handle.
+    fn drop(&mut self) {
+        self.raft.forget_snapshots();
+    }
 }
 
 impl<S: Storage> Storage for Disk<S> {

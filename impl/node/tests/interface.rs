@@ -9,7 +9,7 @@ use common::{Cluster, Net, identity, make, start, wires};
 use figure2::codec::{FIRST_VERSION, Frame, decode_message, encode};
 use figure2::{
     ApplyMsg, Failure, HandleError, Index, MakeError, Options, Peer, Persister, ProposeError, Raft, RoleName,
-    ServerId, Term,
+    ServerId, SnapshotData, Term,
 };
 use figure2_core::{Envelope, Message, RequestVote, RequestVoteReply};
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ fn patient() -> Options {
 }
 
 /// Of servers numbered from 0, more of them than there are.
-fn encode_message(envelope: Envelope<Bytes, Bytes>) -> Bytes {
+fn encode_message(envelope: Envelope<Bytes, SnapshotData>) -> Bytes {
     encode(&figure2::Cluster::numbered(9), FIRST_VERSION, &envelope).unwrap().into_bytes()
 }
 

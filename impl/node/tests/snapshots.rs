@@ -79,7 +79,7 @@ impl Laggard {
 
     async fn next_snapshot(&mut self) -> (Index, Term, Bytes) {
         match self.next().await {
-            ApplyMsg::Snapshot { index, term, data } => (index, term, data),
+            ApplyMsg::Snapshot { index, term, data } => (index, term, data.to_bytes().unwrap()),
             other => panic!("{other:?}"),
         }
     }
@@ -154,11 +154,8 @@ async fn overtaken_snapshot(install: Install) -> (Raft, mpsc::Receiver<ApplyMsg>
     let (net, options) = (Net::new(3), Options { install, ..Options::default() });
     let (raft, messages) = make(&net, 3, ServerId(0), Persister::new(), &options, 1);
     tell(&net, &raft, entries(0, 3)).await;
-    let snapshot = Snapshot {
-        last_included_index: Index(5),
-        last_included_term: Term(1),
-        data: Bytes::from_static(b"state after 5"),
-    };
+    let snapshot =
+        Snapshot { last_included_index: Index(5), last_included_term: Term(1), data: "state after 5".into() };
     tell(&net, &raft, Message::InstallSnapshot(InstallSnapshot { term: Term(1), snapshot })).await;
     tell(&net, &raft, entries(3, 6)).await;
     (raft, messages)

@@ -3,11 +3,15 @@
 mod records;
 
 use bytes::Bytes;
-use figure2::{Change, Cluster, Identity, Index, Loaded, Persistent, ServerId, Storage, Term};
+use figure2::{
+    Change, Cluster, Identity, Index, Loaded, Persistent, ServerId, SnapshotData, SnapshotWriter, Storage,
+    Term,
+};
 use figure2_core::{Entry, Snapshot};
-pub use records::placed;
 use records::{Records, record};
+pub use records::{in_memory, placed};
 use std::future::{Future, poll_fn};
+use std::io::{self, Write as _};
 use std::pin::pin;
 use std::task::Poll;
 
@@ -50,6 +54,9 @@ pub async fn check<M: Medium, F: Future<Output = M>>(new: impl Fn() -> F) -> Res
         .await
         .map_err(named("the changes of a record are made in their order"))?;
     any_size_is_kept(new().await).await.map_err(named("commands and snapshots of any size are kept"))?;
+    snapshots_are_written_where_it_says(new().await)
+        .await
+        .map_err(named("a snapshot that was written where the storage says is kept"))?;
     for seed in 0..RANDOM_RUNS {
         random_records_are_kept(new().await, seed).await.map_err(named("random records are kept"))?;
     }
@@ -67,7 +74,7 @@ const RANDOM_RUNS: u64 = 20;
 /// How many records each of them has.
 const RANDOM_RECORDS: usize = 60;
 
-type State = Persistent<Bytes, Bytes>;
+type State = Persistent<Bytes, SnapshotData>;
 
 /// Server 300 of the servers 10, 300 and 70,000 of group 5.
 fn me() -> Identity {
@@ -86,7 +93,7 @@ async fn restart<M: Medium>(medium: &M) -> Result<(M::Storage, State), String> {
     Ok((storage, loaded.persistent))
 }
 
-async fn save(storage: &mut impl Storage, changes: Vec<Change<Bytes, Bytes>>) -> Result<(), String> {
+async fn save(storage: &mut impl Storage, changes: Vec<Change<Bytes, SnapshotData>>) -> Result<(), String> {
     storage.save(record(changes)).await.map_err(|error| format!("a record cannot be saved: {error}"))
 }
 
@@ -110,7 +117,10 @@ fn same(found: &State, expected: &State, after: &str) -> Result<(), String> {
 }
 
 /// Saves records one after the other, and compares what is there after a restart following each.
-async fn keep<M: Medium>(medium: &M, records: Vec<(&str, Vec<Change<Bytes, Bytes>>)>) -> Result<(), String> {
+async fn keep<M: Medium>(
+    medium: &M,
+    records: Vec<(&str, Vec<Change<Bytes, SnapshotData>>)>,
+) -> Result<(), String> {
     let (mut storage, mut expected) = restart(medium).await?;
     for (what, changes) in records {
         let changes = placed(expected.log.last_index(), changes);
@@ -150,27 +160,33 @@ async fn it_keeps_whose_it_is(medium: impl Medium) -> Result<(), String> {
     }
 }
 
-fn term_and_vote(term: u64, voted_for: Option<u8>) -> Change<Bytes, Bytes> {
+fn term_and_vote(term: u64, voted_for: Option<u8>) -> Change<Bytes, SnapshotData> {
     Change::TermAndVote { current_term: Term(term), voted_for: voted_for.map(ServerId) }
 }
 
 /// An append whose first index is [filled in](records::placed) once it is known where the log ends.
-fn append_at_end(entries: Vec<Entry<Bytes>>) -> Change<Bytes, Bytes> {
+fn append_at_end(entries: Vec<Entry<Bytes>>) -> Change<Bytes, SnapshotData> {
     Change::Append { first_index: Index::ZERO, entries }
 }
 
-fn append(term: u64, commands: &[&'static str]) -> Change<Bytes, Bytes> {
+fn append(term: u64, commands: &[&'static str]) -> Change<Bytes, SnapshotData> {
     let entry =
         |command: &&'static str| Entry { term: Term(term), command: Bytes::from_static(command.as_bytes()) };
     append_at_end(commands.iter().map(entry).collect())
 }
 
-fn truncate(from: u64) -> Change<Bytes, Bytes> {
+fn truncate(from: u64) -> Change<Bytes, SnapshotData> {
     Change::Truncate { from: Index(from) }
 }
 
-fn snapshot(index: u64, term: u64, data: Bytes, keep_suffix: bool) -> Change<Bytes, Bytes> {
-    let snapshot = Snapshot { last_included_index: Index(index), last_included_term: Term(term), data };
+fn snapshot(
+    index: u64,
+    term: u64,
+    data: impl Into<SnapshotData>,
+    keep_suffix: bool,
+) -> Change<Bytes, SnapshotData> {
+    let snapshot =
+        Snapshot { last_included_index: Index(index), last_included_term: Term(term), data: data.into() };
     Change::Snapshot { snapshot, keep_suffix }
 }
 
@@ -226,7 +242,7 @@ async fn changes_of_one_record_are_in_order(medium: impl Medium) -> Result<(), S
 }
 
 async fn any_size_is_kept(medium: impl Medium) -> Result<(), String> {
-    let bytes = |length: usize| (0..length).map(|at| (at % 251) as u8).collect::<Vec<_>>().into();
+    let bytes = |length: usize| Bytes::from((0..length).map(|at| (at % 251) as u8).collect::<Vec<_>>());
     let entry = |command| Entry { term: Term(1), command };
     let large = |length| append_at_end(vec![entry(bytes(length))]);
     let many = append_at_end(vec![entry(bytes(10)); 20_000]);
@@ -239,6 +255,33 @@ async fn any_size_is_kept(medium: impl Medium) -> Result<(), String> {
         ("an entry after all that", vec![append(1, &["small"])]),
     ];
     keep(&medium, records).await
+}
+
+/// Only of a storage that has a place for its service's snapshots.
+async fn snapshots_are_written_where_it_says(medium: impl Medium) -> Result<(), String> {
+    let (mut storage, mut expected) = restart(&medium).await?;
+    let changes = placed(Index::ZERO, vec![term_and_vote(1, None), append(1, &["a", "b", "c", "d"])]);
+    expected.apply_record(record(changes.clone()));
+    save(&mut storage, changes).await?;
+    for index in 1..=3 {
+        let Some(store) = storage.snapshots() else { return Ok(()) };
+        let written = |bytes: &[u8]| {
+            let mut writer = SnapshotWriter::to(Some(&*store))?;
+            bytes.chunks(1000).try_for_each(|piece| writer.write_all(piece))?;
+            io::Result::Ok(writer)
+        };
+        let told = |error| format!("a snapshot cannot be written: {error}");
+        let state = vec![index as u8; 100_000 * index as usize];
+        drop(written(b"given up").map_err(told)?);
+        let data = written(&state).and_then(SnapshotWriter::finish).map_err(told)?;
+        save(&mut storage, vec![snapshot(index, 1, data, true)]).await?;
+        expected.apply_record(record(vec![snapshot(index, 1, state, true)]));
+        drop((store, storage));
+        let (again, found) = restart(&medium).await?;
+        same(&found, &expected, &format!("{index} snapshots that were written as streams"))?;
+        storage = again;
+    }
+    Ok(())
 }
 
 async fn random_records_are_kept(medium: impl Medium, seed: u64) -> Result<(), String> {

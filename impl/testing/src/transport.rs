@@ -104,7 +104,7 @@ impl<N: Network> World<N> {
                 let mut received = lock(&service);
                 match message {
                     ApplyMsg::Command { command, .. } => received.push(command),
-                    ApplyMsg::Snapshot { data, .. } => *received = vec![data],
+                    ApplyMsg::Snapshot { data, .. } => *received = vec![data.to_bytes().unwrap_or_default()],
                 }
             }
         });

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
 use bytes::Bytes;
-use figure2::{Change, Identity, Loaded, Persistent, Persister, Record, Storage, StorageError};
+use figure2::{Change, Identity, Loaded, Persistent, Persister, Record, SnapshotData, Storage, StorageError};
 use figure2_testing::storage::{Medium, Wrong, check};
 use std::sync::{Arc, Mutex};
 
@@ -49,7 +49,7 @@ enum Fault {
 #[derive(Default)]
 struct Contents {
     identity: Option<Identity>,
-    persistent: Persistent<Bytes, Bytes>,
+    persistent: Persistent<Bytes, SnapshotData>,
     saves: u64,
 }
 
@@ -76,8 +76,8 @@ impl Storage for Faulty {
         Ok(Loaded { identity, persistent })
     }
 
-    async fn save(&mut self, record: Record<Bytes, Bytes>) -> Result<(), StorageError> {
-        let mut changes: Vec<Change<Bytes, Bytes>> = record.into_iter().collect();
+    async fn save(&mut self, record: Record<Bytes, SnapshotData>) -> Result<(), StorageError> {
+        let mut changes: Vec<Change<Bytes, SnapshotData>> = record.into_iter().collect();
         let lost = {
             let mut contents = self.1.lock().unwrap();
             contents.saves += 1;

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use cpu_time::ProcessTime;
-use figure2::{Change, Cluster, Identity, Record, Term};
+use figure2::{Change, Cluster, Identity, Record, SnapshotData, Term};
 use figure2_core::Entry;
 use figure2_wal::{DiskStorage, Options};
 use std::error::Error;
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// So many entries, appended at the end.
-fn record(storage: &DiskStorage, batch: usize) -> Record<Bytes, Bytes> {
+fn record(storage: &DiskStorage, batch: usize) -> Record<Bytes, SnapshotData> {
     let entry = Entry { term: Term(1), command: Bytes::from_static(&[7; COMMAND]) };
     let first_index = storage.last_index().unwrap_or_default().next();
     [Change::Append { first_index, entries: vec![entry; batch] }].into_iter().collect()

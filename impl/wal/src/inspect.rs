@@ -6,7 +6,7 @@ use crate::fs::Fs;
 use crate::names::Name;
 use crate::rules::AsWritten;
 use crate::scan::{Cut, Scan, SegmentView, read_length};
-use crate::snapshot::{InUse, SnapshotReader};
+use crate::snapshot::{InUse, SnapshotFile, SnapshotReader};
 use crate::std_fs::StdFs;
 use std::fmt;
 use std::path::Path;
@@ -107,9 +107,8 @@ fn check_snapshot<F: Fs>(fs: &Arc<F>, scan: &Scan) -> Result<(), WalError> {
     let (Some(identity), Some(snapshot)) = (&scan.identity, &scan.replay.state.snapshot) else {
         return Ok(());
     };
-    let mut reader = SnapshotReader::open(fs.clone(), &AsWritten, identity.disk, snapshot, InUse::default())?;
-    while reader.next_block()? {}
-    Ok(())
+    let file = SnapshotFile::named(snapshot, InUse::default());
+    SnapshotReader::open(fs.clone(), &AsWritten, identity.disk, &file)?.check()
 }
 
 impl fmt::Display for Inspection {

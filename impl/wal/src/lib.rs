@@ -39,6 +39,5 @@ pub use inspect::{Inspection, SnapshotView, inspect, inspect_on};
 pub use options::Options;
 pub use report::Recovery;
 pub use scan::{Cut, SegmentView};
-pub use snapshot::{SnapshotFile, SnapshotReader, SnapshotWriter};
 pub use std_fs::StdFs;
 pub use storage::DiskStorage;

@@ -13,7 +13,7 @@ use crate::recover;
 use crate::report::Recovery;
 use crate::rules::{NameOf, Rules};
 use crate::scan::Scan;
-use crate::snapshot::{InUse, SnapshotFile, SnapshotReader, SnapshotWriter};
+use crate::snapshot::{SnapshotFile, SnapshotFiles, Store};
 use crate::state::Segments;
 use std::sync::Arc;
 
@@ -47,9 +47,7 @@ pub struct Log<F: Fs, R: Rules> {
     helper: Helper<F, R>,
     /// The bytes of a write.
     buffer: Vec<u8>,
-    next_snapshot: u64,
-    /// The server's snapshot, and files that were and are still read.
-    snapshots: Vec<(u64, InUse)>,
+    snapshots: Arc<SnapshotFiles>,
     failed: Option<WalError>,
 }
 
@@ -88,8 +86,7 @@ impl<F: Fs, R: Rules> Log<F, R> {
             rules,
             identity,
             identified: written,
-            snapshots: scan.replay.state.snapshot.iter().map(|s| (s.number, InUse::default())).collect(),
-            next_snapshot: recovered.next_snapshot,
+            snapshots: Arc::new(SnapshotFiles::beginning_at(recovered.next_snapshot)),
             state: scan.replay.state,
             segments: scan.highest,
             number: scan.number,
@@ -249,13 +246,7 @@ impl<F: Fs, R: Rules> Log<F, R> {
         let covered = self.state.snapshot_index();
         let retired = self.segments.take_covered(|highest| self.rules.is_covered(highest, covered));
         let current = self.state.snapshot.as_ref().map(|snapshot| snapshot.number);
-        let unused =
-            |number: &u64, in_use: &InUse| Some(*number) != current && Arc::strong_count(in_use) == 1;
-        let removed: Vec<_> = self
-            .snapshots
-            .extract_if(.., |(number, in_use)| unused(number, in_use))
-            .map(|(number, _)| names::snapshot(number))
-            .collect();
+        let removed = self.snapshots.take_unused(current);
         if !retired.is_empty() || !removed.is_empty() {
             self.helper.order(|orders| {
                 orders.retired.extend(retired);
@@ -264,20 +255,18 @@ impl<F: Fs, R: Rules> Log<F, R> {
         }
     }
 
-    /// Begins a snapshot's file.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub fn snapshot_writer(&mut self) -> Result<SnapshotWriter<F, R>, WalError> {
-        let number = self.next_snapshot;
-        self.next_snapshot += 1;
-        SnapshotWriter::create(self.fs.clone(), self.rules.clone(), self.identity.disk, number)
+    /// Where snapshots are written.
+    pub fn store(&self) -> Store<F, R> {
+        Store {
+            fs: Arc::downgrade(&self.fs),
+            rules: self.rules.clone(),
+            disk: self.identity.disk,
+            files: self.snapshots.clone(),
+        }
     }
 
-    /// What a record says of a snapshot's file that is complete: it is of the entries through `index`. From now on the file
-    /// is kept as long as the log may need it.
-    pub fn refer(&mut self, file: &SnapshotFile, index: u64, term: u64) -> SnapshotRef {
-        self.snapshots.push((file.number, file.in_use.clone()));
+    /// What a record says of a snapshot's file that is complete: it is of the entries through `index`.
+    pub fn refer(&self, file: &SnapshotFile, index: u64, term: u64) -> SnapshotRef {
         SnapshotRef {
             number: file.number,
             index,
@@ -288,14 +277,9 @@ impl<F: Fs, R: Rules> Log<F, R> {
         }
     }
 
-    /// Opens the server's snapshot, if it has one.
-    ///
-    /// # Errors
-    /// When it cannot be read, or is damaged.
-    pub fn snapshot_reader(&self) -> Result<Option<SnapshotReader<F>>, WalError> {
-        let Some(snapshot) = &self.state.snapshot else { return Ok(None) };
-        let in_use = self.snapshots.iter().find(|(number, _)| *number == snapshot.number);
-        let in_use = in_use.map_or_else(InUse::default, |(_, in_use)| in_use.clone());
-        SnapshotReader::open(self.fs.clone(), &self.rules, self.identity.disk, snapshot, in_use).map(Some)
+    /// The file of the server's snapshot, if it has one.
+    pub fn snapshot(&self) -> Option<SnapshotFile> {
+        let snapshot = self.state.snapshot.as_ref()?;
+        Some(SnapshotFile::named(snapshot, self.snapshots.keep(snapshot.number)))
     }
 }

@@ -7,8 +7,10 @@ use crate::format::snapshot::{BLOCK, BLOCK_HEAD, BlockHead, HEAD, block_checksum
 use crate::fs::Fs;
 use crate::names;
 use crate::rules::{NameOf, Rules};
+use figure2_engine::{SnapshotData, SnapshotStore, StoredSnapshot, WriteSnapshot};
 use std::io::{self, Read, Write};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// So much is written between two syncs: the log's own syncs do not wait behind all of a large snapshot.
 const SYNC_EVERY: u64 = 8 << 20;
@@ -19,27 +21,147 @@ pub(crate) type InUse = Arc<()>;
 /// A snapshot's file that is complete and durable. It becomes the server's snapshot when the log's record names it; until
 /// then a restart removes it.
 #[derive(Clone, Debug)]
-pub struct SnapshotFile {
+pub(crate) struct SnapshotFile {
     pub(crate) number: u64,
     pub(crate) length: u64,
     pub(crate) seal: u64,
-    pub(crate) in_use: InUse,
+    pub(crate) _in_use: InUse,
 }
 
 impl SnapshotFile {
-    /// Length of the snapshot's data in bytes.
-    #[must_use]
-    pub fn length(&self) -> u64 {
-        self.length
+    /// The file that a record names.
+    pub(crate) fn named(snapshot: &SnapshotRef, in_use: InUse) -> SnapshotFile {
+        SnapshotFile {
+            number: snapshot.number,
+            length: snapshot.length,
+            seal: snapshot.seal,
+            _in_use: in_use,
+        }
+    }
+}
+
+/// The files of snapshots that there are: the server's, those that are being written, and those that are still read.
+#[derive(Debug, Default)]
+pub(crate) struct SnapshotFiles {
+    next: AtomicU64,
+    files: Mutex<Vec<(u64, InUse)>>,
+}
+
+impl SnapshotFiles {
+    pub(crate) fn beginning_at(next: u64) -> SnapshotFiles {
+        SnapshotFiles { next: AtomicU64::new(next), files: Mutex::default() }
+    }
+
+    fn files(&self) -> MutexGuard<'_, Vec<(u64, InUse)>> {
+        // Each holder leaves it whole.
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of a new file, which stays at least as long as what is given.
+    fn begin(&self) -> (u64, InUse) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        (number, self.keep(number))
+    }
+
+    /// Keeps a file at least as long as what is given, and as long as it is the server's.
+    pub(crate) fn keep(&self, number: u64) -> InUse {
+        let mut files = self.files();
+        if let Some((_, in_use)) = files.iter().find(|(known, _)| *known == number) {
+            return in_use.clone();
+        }
+        let in_use = InUse::default();
+        files.push((number, in_use.clone()));
+        in_use
+    }
+
+    /// Its file is gone.
+    fn forget(&self, number: u64) {
+        self.files().retain(|(known, _)| *known != number);
+    }
+
+    /// Takes those that nobody needs: they are not the server's, and nothing reads them.
+    pub(crate) fn take_unused(&self, current: Option<u64>) -> Vec<String> {
+        let unused = |number: u64, in_use: &InUse| Some(number) != current && Arc::strong_count(in_use) == 1;
+        let mut files = self.files();
+        files
+            .extract_if(.., |(number, in_use)| unused(*number, in_use))
+            .map(|(n, _)| names::snapshot(n))
+            .collect()
+    }
+}
+
+/// Where the service writes snapshots. It holds the directory no longer than the storage does; a writer and a reader hold it
+/// until they are dropped.
+pub(crate) struct Store<F: Fs, R: Rules> {
+    pub(crate) fs: Weak<F>,
+    pub(crate) rules: R,
+    pub(crate) disk: DiskId,
+    pub(crate) files: Arc<SnapshotFiles>,
+}
+
+impl<F: Fs, R: Rules> Store<F, R> {
+    fn fs(&self) -> io::Result<Arc<F>> {
+        self.fs
+            .upgrade()
+            .ok_or_else(|| io::Error::other("the server's storage was closed: start the server again"))
+    }
+
+    /// Begins a snapshot's file.
+    pub(crate) fn writer(&self) -> Result<SnapshotWriter<F, R>, WalError> {
+        let fs = self.fs().map_err(WalError::io("opening it", "the directory"))?;
+        SnapshotWriter::create(fs, self.clone())
+    }
+
+    /// The handle to a file.
+    pub(crate) fn handle(&self, file: SnapshotFile) -> SnapshotData {
+        SnapshotData::stored(StoredFile { store: self.clone(), file })
+    }
+}
+
+impl<F: Fs, R: Rules> Clone for Store<F, R> {
+    fn clone(&self) -> Self {
+        let Store { fs, rules, disk, files } = self;
+        Store { fs: fs.clone(), rules: rules.clone(), disk: *disk, files: files.clone() }
+    }
+}
+
+impl<F: Fs, R: Rules> SnapshotStore for Store<F, R> {
+    fn create(&self) -> io::Result<Box<dyn WriteSnapshot>> {
+        Ok(Box::new(self.writer().map_err(io::Error::other)?))
+    }
+}
+
+/// A snapshot that is in a file of the directory.
+pub(crate) struct StoredFile<F: Fs, R: Rules> {
+    store: Store<F, R>,
+    file: SnapshotFile,
+}
+
+impl<F: Fs, R: Rules> StoredFile<F, R> {
+    /// Its file, if it is one of this storage: numbers count for one opening of a directory only.
+    pub(crate) fn of(&self, files: &Arc<SnapshotFiles>) -> Option<&SnapshotFile> {
+        Arc::ptr_eq(&self.store.files, files).then_some(&self.file)
+    }
+}
+
+impl<F: Fs, R: Rules> StoredSnapshot for StoredFile<F, R> {
+    fn len(&self) -> u64 {
+        self.file.length
+    }
+
+    fn reader(&self) -> io::Result<Box<dyn Read + Send>> {
+        let Store { rules, disk, .. } = &self.store;
+        let reader =
+            SnapshotReader::open(self.store.fs()?, rules, *disk, &self.file).map_err(io::Error::other)?;
+        Ok(Box::new(reader))
     }
 }
 
 /// Writes a snapshot's file with bounded memory, however large it is. A writer that is dropped before
 /// [`finish`](Self::finish) leaves nothing.
-pub struct SnapshotWriter<F: Fs, R: Rules> {
+pub(crate) struct SnapshotWriter<F: Fs, R: Rules> {
     fs: Arc<F>,
-    rules: R,
-    disk: DiskId,
+    store: Store<F, R>,
     name: String,
     file: F::File,
     written: SnapshotFile,
@@ -52,17 +174,19 @@ pub struct SnapshotWriter<F: Fs, R: Rules> {
 }
 
 impl<F: Fs, R: Rules> SnapshotWriter<F, R> {
-    pub(crate) fn create(fs: Arc<F>, rules: R, disk: DiskId, number: u64) -> Result<Self, WalError> {
+    fn create(fs: Arc<F>, store: Store<F, R>) -> Result<Self, WalError> {
+        let (number, in_use) = store.files.begin();
         let name = names::snapshot(number);
-        let file = fs.create(&name).map_err(WalError::io("making it", &name))?;
-        let written = SnapshotFile { number, length: 0, seal: 0, in_use: InUse::default() };
+        let disk = store.disk;
+        let file = fs.create(&name).inspect_err(|_| store.files.forget(number));
+        let file = file.map_err(WalError::io("making it", &name))?;
+        let written = SnapshotFile { number, length: 0, seal: 0, _in_use: in_use };
         let mut block = Vec::with_capacity(BLOCK_HEAD + BLOCK);
         block.resize(BLOCK_HEAD, 0);
         let (place, offset, unsynced) = (0, HEAD as u64, 0);
         let writer = SnapshotWriter {
             fs,
-            rules,
-            disk,
+            store,
             name,
             file,
             written,
@@ -79,16 +203,13 @@ impl<F: Fs, R: Rules> SnapshotWriter<F, R> {
         Ok(writer)
     }
 
-    /// Writes the end, and makes the file durable.
-    ///
-    /// # Errors
-    /// When it may not be durable. The file is removed then, and never used.
-    pub fn finish(mut self) -> Result<SnapshotFile, WalError> {
+    /// Writes the end, and makes the file durable. On an error the file is removed, and never used.
+    pub(crate) fn complete(&mut self) -> Result<SnapshotFile, WalError> {
         self.put_block(true)?;
-        if self.rules.syncs_snapshot() {
+        if self.store.rules.syncs_snapshot() {
             self.sync()?;
         }
-        if self.rules.syncs_directory(NameOf::Snapshot) {
+        if self.store.rules.syncs_directory(NameOf::Snapshot) {
             self.fs.sync_dir().map_err(WalError::io("a sync", "the directory"))?;
         }
         self.finished = true;
@@ -96,7 +217,7 @@ impl<F: Fs, R: Rules> SnapshotWriter<F, R> {
     }
 
     fn put_block(&mut self, last: bool) -> Result<(), WalError> {
-        let sum = BlockHead::seal(&mut self.block, self.disk, self.written.number, self.place, last);
+        let sum = BlockHead::seal(&mut self.block, self.store.disk, self.written.number, self.place, last);
         self.written.seal = seal(self.written.seal, sum);
         self.written.length += (self.block.len() - BLOCK_HEAD) as u64;
         self.fs
@@ -134,23 +255,31 @@ impl<F: Fs, R: Rules> Write for SnapshotWriter<F, R> {
     }
 }
 
+impl<F: Fs, R: Rules> WriteSnapshot for SnapshotWriter<F, R> {
+    fn finish(mut self: Box<Self>) -> io::Result<SnapshotData> {
+        let file = self.complete().map_err(io::Error::other)?;
+        Ok(self.store.handle(file))
+    }
+}
+
 impl<F: Fs, R: Rules> Drop for SnapshotWriter<F, R> {
     fn drop(&mut self) {
         if !self.finished {
             // If this fails, too, the next start removes it.
             drop(self.fs.remove(&self.name));
+            self.store.files.forget(self.written.number);
         }
     }
 }
 
 /// Reads a snapshot's file with bounded memory, and compares each block with its checksum before it gives any of it. As
 /// long as a reader lives, the file stays.
-pub struct SnapshotReader<F: Fs> {
+pub(crate) struct SnapshotReader<F: Fs> {
     fs: Arc<F>,
     disk: DiskId,
     name: String,
     file: F::File,
-    snapshot: SnapshotRef,
+    snapshot: SnapshotFile,
     checks: bool,
     block: Vec<u8>,
     /// How much of the block was given.
@@ -159,7 +288,6 @@ pub struct SnapshotReader<F: Fs> {
     offset: u64,
     seal: u64,
     ended: bool,
-    _in_use: InUse,
 }
 
 impl<F: Fs> SnapshotReader<F> {
@@ -167,8 +295,7 @@ impl<F: Fs> SnapshotReader<F> {
         fs: Arc<F>,
         rules: &impl Rules,
         disk: DiskId,
-        snapshot: &SnapshotRef,
-        in_use: InUse,
+        snapshot: &SnapshotFile,
     ) -> Result<Self, WalError> {
         let name = names::snapshot(snapshot.number);
         let file = fs.open(&name).map_err(|error| match error.kind() {
@@ -204,24 +331,17 @@ impl<F: Fs> SnapshotReader<F> {
             offset: HEAD as u64,
             seal: 0,
             ended: false,
-            _in_use: in_use,
         })
     }
 
-    /// Reads what is left.
-    ///
-    /// # Errors
-    /// When it cannot be read, or is damaged.
-    pub(crate) fn read_all(mut self) -> Result<Vec<u8>, WalError> {
-        let mut data = Vec::with_capacity(usize::try_from(self.snapshot.length).unwrap_or(0));
-        while self.next_block()? {
-            data.extend_from_slice(&self.block);
-        }
-        Ok(data)
+    /// Reads what is left, for nothing but to see whether it can be read.
+    pub(crate) fn check(mut self) -> Result<(), WalError> {
+        while self.next_block()? {}
+        Ok(())
     }
 
     /// Reads the next block. False at the end.
-    pub(crate) fn next_block(&mut self) -> Result<bool, WalError> {
+    fn next_block(&mut self) -> Result<bool, WalError> {
         if self.ended {
             return Ok(false);
         }

@@ -10,11 +10,13 @@ use crate::options::Options;
 use crate::report::Recovery;
 use crate::rules::{AsWritten, Rules};
 use crate::scan::Scan;
-use crate::snapshot::{InUse, SnapshotFile, SnapshotReader, SnapshotWriter};
+use crate::snapshot::{InUse, SnapshotFile, SnapshotReader, StoredFile};
 use crate::std_fs::StdFs;
 use figure2_core::{Change, Index, Log as CoreLog, Persistent, Record, ServerId, Snapshot, Term};
-use figure2_engine::{Cluster, Command, Identity, Loaded, SnapshotData, Storage, StorageError};
-use std::io::{self, Write as _};
+use figure2_engine::{
+    Cluster, Command, Identity, Loaded, SnapshotData, SnapshotStore, Storage, StorageError,
+};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -77,43 +79,6 @@ impl<F: Fs, R: Rules> DiskStorage<F, R> {
         self.open.as_ref().map(|(log, _)| log.identity().disk)
     }
 
-    /// Begins a snapshot's file.
-    ///
-    /// # Errors
-    /// When it was not loaded before, or the file cannot be made.
-    pub fn snapshot_writer(&mut self) -> Result<SnapshotWriter<F, R>, WalError> {
-        let (log, _) = self.open.as_mut().ok_or(WalError::NotLoaded)?;
-        log.snapshot_writer()
-    }
-
-    /// Makes a file the server's snapshot, in place of the prefix of the log that it covers, as a record with a snapshot does
-    /// through [`save`](Storage::save). It covers the entries through `index`, whose last one is of `term`; those after it
-    /// stay if `keep_suffix`, else the whole log goes. The snapshot never is in memory as a whole.
-    ///
-    /// # Errors
-    /// When it may not be durable, or it was not loaded before.
-    pub fn switch(
-        &mut self,
-        file: &SnapshotFile,
-        index: Index,
-        term: Term,
-        keep_suffix: bool,
-    ) -> Result<(), WalError> {
-        let (log, _) = self.open.as_mut().ok_or(WalError::NotLoaded)?;
-        log.sound()?;
-        let snapshot = log.refer(file, index.0, term.0);
-        log.append(&[Item::Snapshot { snapshot, keep_suffix }])
-    }
-
-    /// Opens the server's snapshot, if it has one.
-    ///
-    /// # Errors
-    /// When it was not loaded before, the file cannot be read, or it is damaged.
-    pub fn snapshot_reader(&self) -> Result<Option<SnapshotReader<F>>, WalError> {
-        let (log, _) = self.open.as_ref().ok_or(WalError::NotLoaded)?;
-        log.snapshot_reader()
-    }
-
     /// [`Storage::load`], at once.
     ///
     /// # Errors
@@ -125,14 +90,9 @@ impl<F: Fs, R: Rules> DiskStorage<F, R> {
         let identity = scan.identity.as_ref().filter(|_| scan.number > 0).map(identity_of);
         let cluster = identity.as_ref().unwrap_or(me).cluster.clone();
         let entries = std::mem::take(&mut scan.replay.entries);
-        let persistent = Persistent {
-            current_term: Term(scan.replay.state.term),
-            voted_for: scan.replay.state.vote.map(|id| place(&cluster, id)).transpose()?,
-            log: CoreLog::from_parts(
-                self.read_snapshot(&scan)?,
-                entries.into_iter().map(core_entry).collect(),
-            ),
-        };
+        let current_term = Term(scan.replay.state.term);
+        let voted_for = scan.replay.state.vote.map(|id| place(&cluster, id)).transpose()?;
+        self.check_snapshot(&scan)?;
         let disk = DiskId(self.fs.random().map_err(WalError::io("drawing a random number", "identity"))?);
         let new = DiskIdentity {
             disk,
@@ -141,28 +101,37 @@ impl<F: Fs, R: Rules> DiskStorage<F, R> {
             voters: me.cluster.voters().to_vec(),
         };
         let (log, mut recovery) = Log::resume(self.fs.clone(), self.rules.clone(), self.options, scan, new)?;
-        recovery.entries = persistent.log.entries().len();
+        recovery.entries = entries.len();
         if recovery.cut.is_empty() {
             tracing::info!(%recovery, "the log was recovered");
         } else {
             tracing::warn!(%recovery, "the log was recovered, and its end was cut off");
         }
         self.recovery = Some(recovery);
-        self.open = Some((log, cluster));
-        Ok(Loaded { identity, persistent })
-    }
-
-    fn read_snapshot(&self, scan: &Scan) -> Result<Option<Snapshot<SnapshotData>>, WalError> {
-        let (Some(identity), Some(snapshot)) = (&scan.identity, &scan.replay.state.snapshot) else {
-            return Ok(None);
-        };
-        let in_use = InUse::default();
-        let reader = SnapshotReader::open(self.fs.clone(), &self.rules, identity.disk, snapshot, in_use)?;
-        Ok(Some(Snapshot {
+        let snapshot = log.snapshot().zip(log.state().snapshot.as_ref()).map(|(file, snapshot)| Snapshot {
             last_included_index: Index(snapshot.index),
             last_included_term: Term(snapshot.term),
-            data: reader.read_all()?.into(),
-        }))
+            data: log.store().handle(file),
+        });
+        let core_log = CoreLog::from_parts(snapshot, entries.into_iter().map(core_entry).collect());
+        self.open = Some((log, cluster));
+        Ok(Loaded { identity, persistent: Persistent { current_term, voted_for, log: core_log } })
+    }
+
+    /// Reads the snapshot to its end: damage is found before the server starts, and not by its service.
+    fn check_snapshot(&self, scan: &Scan) -> Result<(), WalError> {
+        let (Some(identity), Some(snapshot)) = (&scan.identity, &scan.replay.state.snapshot) else {
+            return Ok(());
+        };
+        let file = SnapshotFile::named(snapshot, InUse::default());
+        SnapshotReader::open(self.fs.clone(), &self.rules, identity.disk, &file)?.check()
+    }
+
+    /// The server's snapshot, as a record or a restart left it; none before the log was read, or if there is none.
+    #[must_use]
+    pub fn latest_snapshot(&self) -> Option<SnapshotData> {
+        let (log, _) = self.open.as_ref()?;
+        Some(log.store().handle(log.snapshot()?))
     }
 
     /// Index of the log's last entry; none before the log was read.
@@ -182,7 +151,7 @@ impl<F: Fs, R: Rules> DiskStorage<F, R> {
     }
 }
 
-/// A record as the log writes it. Snapshots are written to files of their own.
+/// A record as the log writes it. Snapshots are in files of their own: those that were written elsewhere are copied to one.
 fn items<F: Fs, R: Rules>(
     log: &mut Log<F, R>,
     cluster: &Cluster,
@@ -218,9 +187,17 @@ fn item<F: Fs, R: Rules>(
         Change::Truncate { from } => Item::Truncate { from: from.0 },
         Change::Snapshot { snapshot, keep_suffix } => {
             let Snapshot { last_included_index, last_included_term, data } = snapshot;
-            let mut writer = log.snapshot_writer()?;
-            writer.write_all(&data).map_err(WalError::io("a write", "the snapshot"))?;
-            let file = writer.finish()?;
+            let store = log.store();
+            let ours = data.as_stored::<StoredFile<F, R>>().and_then(|stored| stored.of(&store.files));
+            let file = match ours {
+                Some(file) => file.clone(),
+                None => {
+                    let mut writer = store.writer()?;
+                    let copied = data.reader().and_then(|mut data| io::copy(&mut data, &mut writer));
+                    copied.map_err(WalError::io("a write", "the snapshot"))?;
+                    writer.complete()?
+                }
+            };
             let snapshot = log.refer(&file, last_included_index.0, last_included_term.0);
             Item::Snapshot { snapshot, keep_suffix }
         }
@@ -249,6 +226,10 @@ impl<F: Fs, R: Rules> Storage for DiskStorage<F, R> {
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
         Ok(self.write(record)?)
+    }
+
+    fn snapshots(&self) -> Option<Arc<dyn SnapshotStore>> {
+        self.open.as_ref().map(|(log, _)| Arc::new(log.store()) as Arc<dyn SnapshotStore>)
     }
 
     fn blocks(&self) -> bool {

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 use bytes::Bytes;
-use figure2::{Change, Cluster, Identity, Index, ServerId, Storage as _, StorageError, Term};
+use figure2::{
+    Change, Cluster, Identity, Index, ServerId, SnapshotData, SnapshotWriter, Storage as _, StorageError,
+    Term,
+};
 use figure2_core::{Entry, Snapshot};
 use figure2_testing::disk::{Disk, DiskFs, Keep};
 use figure2_testing::storage::placed;
@@ -20,24 +23,40 @@ fn small() -> Options {
     Options::default().segment_bytes(8 << 10).zeroed_at_once(4 << 10).helper_thread(false)
 }
 
-fn write<F: Fs>(storage: &mut DiskStorage<F>, changes: Vec<Change<Bytes, Bytes>>) -> Result<(), WalError> {
+fn write<F: Fs>(
+    storage: &mut DiskStorage<F>,
+    changes: Vec<Change<Bytes, SnapshotData>>,
+) -> Result<(), WalError> {
     let last_index = storage.last_index().unwrap_or_default();
     storage.write(placed(last_index, changes).into_iter().collect())
 }
 
-fn append(count: usize, length: usize) -> Change<Bytes, Bytes> {
+fn append(count: usize, length: usize) -> Change<Bytes, SnapshotData> {
     let entry = Entry { term: Term(1), command: Bytes::from(vec![7; length]) };
     Change::Append { first_index: Index(0), entries: vec![entry; count] }
 }
 
-fn vote(term: u64) -> Change<Bytes, Bytes> {
+fn vote(term: u64) -> Change<Bytes, SnapshotData> {
     Change::TermAndVote { current_term: Term(term), voted_for: Some(ServerId(2)) }
 }
 
-fn snapshot(index: u64, data: &[u8]) -> Change<Bytes, Bytes> {
-    let data = Bytes::copy_from_slice(data);
-    let snapshot = Snapshot { last_included_index: Index(index), last_included_term: Term(1), data };
+fn snapshot(index: u64, data: &[u8]) -> Change<Bytes, SnapshotData> {
+    switch(index, Bytes::copy_from_slice(data))
+}
+
+fn switch(index: u64, data: impl Into<SnapshotData>) -> Change<Bytes, SnapshotData> {
+    let (last_included_index, last_included_term) = (Index(index), Term(1));
+    let snapshot = Snapshot { last_included_index, last_included_term, data: data.into() };
     Change::Snapshot { snapshot, keep_suffix: true }
+}
+
+fn writer<F: Fs>(storage: &DiskStorage<F>) -> SnapshotWriter {
+    SnapshotWriter::to(storage.snapshots().as_deref()).unwrap()
+}
+
+/// The server's snapshot.
+fn latest<F: Fs>(storage: &DiskStorage<F>) -> SnapshotData {
+    storage.latest_snapshot().unwrap()
 }
 
 fn simulated(disk: &Disk) -> DiskStorage<DiskFs> {
@@ -172,7 +191,7 @@ fn snapshots_are_streams() {
     for length in [0, 1, 65_535, 65_536, 65_537, 300_000] {
         let data: Vec<u8> = (0..length).map(|at: u32| (at % 251) as u8).collect();
         write(&mut storage, vec![snapshot(u64::from(length), &data)]).unwrap();
-        let mut reader = storage.snapshot_reader().unwrap().unwrap();
+        let mut reader = latest(&storage).reader().unwrap();
         let mut found = Vec::new();
         // In pieces that fit no block.
         let mut piece = [0; 1000];
@@ -191,19 +210,21 @@ fn a_snapshot_that_was_written_as_a_stream_becomes_the_servers() {
     let disk = Disk::new(1);
     let mut storage = simulated(&disk);
     write(&mut storage, vec![append(9, 10)]).unwrap();
-    let mut writer = storage.snapshot_writer().unwrap();
+    let mut writing = writer(&storage);
     for piece in 0..3000u32 {
-        writer.write_all(&[piece as u8; 1000]).unwrap();
+        writing.write_all(&[piece as u8; 1000]).unwrap();
     }
-    let file = writer.finish().unwrap();
-    assert_eq!(file.length(), 3_000_000);
-    storage.switch(&file, Index(7), Term(1), true).unwrap();
-    drop((storage, file));
+    let data = writing.finish().unwrap();
+    assert_eq!(data.len(), 3_000_000);
+    write(&mut storage, vec![switch(7, data)]).unwrap();
+    let written = disk.files().into_iter().filter(|(name, _)| name.starts_with("snapshot-"));
+    assert_eq!(written.count(), 1, "the file that was written is the server's, and no copy");
+    drop(storage);
     disk.power_loss(&Keep::Nothing);
     let mut storage = DiskStorage::on(disk.open().unwrap(), small());
     let log = storage.read(&me()).unwrap().persistent.log;
     assert_eq!((log.base_index(), log.last_index()), (Index(7), Index(9)));
-    let data = &log.snapshot().unwrap().data;
+    let data = log.snapshot().unwrap().data.to_bytes().unwrap();
     assert_eq!(data.len(), 3_000_000);
     assert!(data.chunks(1000).zip(0..3000u32).all(|(chunk, piece)| chunk == [piece as u8; 1000]));
 }
@@ -214,7 +235,7 @@ fn a_snapshot_stays_as_long_as_it_is_read() {
     let mut storage = simulated(&disk);
     let there = |number: u32| disk.files().iter().any(|(name, _)| *name == format!("snapshot-{number:016x}"));
     write(&mut storage, vec![append(9, 10), snapshot(1, &[1; 200_000])]).unwrap();
-    let mut reader = storage.snapshot_reader().unwrap().unwrap();
+    let mut reader = latest(&storage).reader().unwrap();
     write(&mut storage, vec![snapshot(2, &[2; 10])]).unwrap();
     (0..10).for_each(|_| write(&mut storage, vec![append(1, 10)]).unwrap());
     assert!(there(1) && there(2), "{:?}", disk.files());
@@ -232,22 +253,33 @@ fn a_snapshot_that_is_given_up_leaves_nothing() {
     let mut storage = simulated(&disk);
     let names = |disk: &Disk| disk.files().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     let before = names(&disk);
-    let mut writer = storage.snapshot_writer().unwrap();
-    writer.write_all(&[1; 100_000]).unwrap();
+    let mut writing = writer(&storage);
+    writing.write_all(&[1; 100_000]).unwrap();
     assert_ne!(names(&disk), before);
-    drop(writer);
+    drop(writing);
     assert_eq!(names(&disk), before);
 
-    // And one that is complete, and that no record names, goes at the next start.
-    write(&mut storage, vec![vote(1)]).unwrap();
-    let file = storage.snapshot_writer().unwrap().finish().unwrap();
-    assert_eq!(file.length(), 0);
+    // One that is complete, and that no record names, goes once nobody has a handle to it.
+    write(&mut storage, vec![append(1, 10)]).unwrap();
+    let is_there = |disk: &Disk| names(disk).iter().any(|name| name.starts_with("snapshot-"));
+    let data = writer(&storage).finish().unwrap();
+    (0..10).for_each(|_| write(&mut storage, vec![append(1, 10)]).unwrap());
+    assert!(is_there(&disk));
+    drop(data);
+    (0..10).for_each(|_| write(&mut storage, vec![append(1, 10)]).unwrap());
+    assert!(!is_there(&disk));
+
+    // Or at the next start.
+    let data = writer(&storage).finish().unwrap();
+    assert!(data.is_empty());
     drop(storage);
+    let refused = data.reader().err().unwrap().to_string();
+    assert!(refused.contains("storage was closed"), "{refused}");
     disk.power_loss(&Keep::Nothing);
-    assert!(names(&disk).iter().any(|name| name.starts_with("snapshot-")));
+    assert!(is_there(&disk));
     let storage = simulated(&disk);
-    assert!(!names(&disk).iter().any(|name| name.starts_with("snapshot-")));
-    assert_eq!(storage.recovery().unwrap().removed, ["snapshot-0000000000000002"]);
+    assert!(!is_there(&disk));
+    assert_eq!(storage.recovery().unwrap().removed, ["snapshot-0000000000000003"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::failure::{Failure, show};
 use super::snapshot;
 use crate::raft::Raft;
 use bytes::Bytes;
-use figure2::{ApplyMsg, Index, Term};
+use figure2::{ApplyMsg, Index, SnapshotData, Term};
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
@@ -46,13 +46,21 @@ impl Applier {
                 self.apply_in_2021(index, command).await
             }
             (Applying::Conditional, ApplyMsg::Snapshot { index, term, data }) => {
+                let data = self.read(index, &data)?;
                 self.offer_in_2021(index, term, data).await
             }
             (Applying::Automatic, ApplyMsg::Command { index, command, .. }) => {
                 self.apply_strictly(index, command).await
             }
-            (Applying::Automatic, ApplyMsg::Snapshot { index, data, .. }) => self.switch(index, data).await,
+            (Applying::Automatic, ApplyMsg::Snapshot { index, data, .. }) => {
+                let data = self.read(index, &data)?;
+                self.switch(index, data).await
+            }
         }
+    }
+
+    fn read(&self, index: Index, data: &SnapshotData) -> Result<Bytes, Failure> {
+        data.to_bytes().map_err(|error| self.bad_snapshot(index, format!("it cannot be read: {error}")))
     }
 
     /// Records an applied command; false when this service's server is no longer the one that runs.

@@ -114,6 +114,9 @@ pub enum CodecError {
         /// The servers as they are.
         expected: Vec<u64>,
     },
+    /// The snapshot that the message brings cannot be read from the storage.
+    #[error("the snapshot cannot be read: {0}")]
+    Unreadable(String),
     /// An entry carries something else than a command.
     #[error("an entry without a command, which this build does not know yet: update this server")]
     NoCommand,
@@ -122,8 +125,8 @@ pub enum CodecError {
 /// Encodes a message of a cluster, in a version that its addressee knows.
 ///
 /// # Errors
-/// When it would be longer than [`MESSAGE_LIMIT`] and brings no snapshot, the version is unknown, or a server is not of
-/// the cluster.
+/// When it would be longer than [`MESSAGE_LIMIT`] and brings no snapshot, the version is unknown, a server is not of
+/// the cluster, or the snapshot cannot be read.
 pub fn encode(
     cluster: &Cluster,
     version: u8,
@@ -132,11 +135,7 @@ pub fn encode(
     if !Versions::KNOWN.contains(version) {
         return Err(CodecError::Version { found: version, versions: Versions::KNOWN });
     }
-    let unknown = || {
-        let stranger = if cluster.id(envelope.from).is_none() { envelope.from } else { envelope.to };
-        CodecError::UnknownServer(stranger.0.into())
-    };
-    let (head, payload) = Head::split(envelope, cluster).ok_or_else(unknown)?;
+    let (head, payload) = Head::split(envelope, cluster)?;
     let room = if head.brings_snapshot() { 9 * cluster.voters().len() } else { ENTRY * entries_of(envelope) };
     let bytes = serial::write(MESSAGE_FORMAT, version, &head, HEAD + room)?;
     let frame = Frame { head: bytes, payload };

@@ -88,7 +88,7 @@ fn golden_messages() -> Vec<(Packet, Vec<u8>)> {
     let snapshot = Snapshot {
         last_included_index: Index(8),
         last_included_term: Term(2),
-        data: Bytes::from_static(b"xyz"),
+        data: SnapshotData::from("xyz"),
     };
     let vote = RequestVote { term: Term(3), last_log_index: Index(300), last_log_term: Term(2) };
     let granted = RequestVoteReply { term: Term(3), vote_granted: true };
@@ -153,7 +153,7 @@ fn with_data(state: &Persistent<Command, ()>) -> Persistent<Command, SnapshotDat
     let snapshot = state.log.snapshot().map(|s| Snapshot {
         last_included_index: s.last_included_index,
         last_included_term: s.last_included_term,
-        data: Bytes::from_static(b"not in the state"),
+        data: SnapshotData::from("not in the state"),
     });
     Persistent {
         current_term: state.current_term,
@@ -387,7 +387,7 @@ fn a_snapshot_beyond_the_cap_of_other_messages_is_written_and_read() {
     let snapshot = Snapshot {
         last_included_index: Index(8),
         last_included_term: Term(2),
-        data: Bytes::from(vec![7; MESSAGE_LIMIT + 1]),
+        data: SnapshotData::from(vec![7; MESSAGE_LIMIT + 1]),
     };
     let message = Message::InstallSnapshot(InstallSnapshot { term: Term(3), snapshot });
     let message = Envelope { from: ServerId(0), to: ServerId(1), message };

@@ -129,11 +129,11 @@ pub(super) fn join(heads: Vec<EntryHead>, payload: &mut Payload) -> Result<Vec<E
 }
 
 impl Head {
-    /// The head of a message, and what follows it. None when the sender or the addressee is not of the cluster.
+    /// The head of a message, and what follows it.
     pub(super) fn split(
         envelope: &Envelope<Command, SnapshotData>,
         cluster: &Cluster,
-    ) -> Option<(Head, Vec<Bytes>)> {
+    ) -> Result<(Head, Vec<Bytes>), CodecError> {
         let mut payload = Vec::new();
         let message = match &envelope.message {
             Message::RequestVote(RequestVote { term, last_log_index, last_log_term }) => Body::RequestVote {
@@ -159,11 +159,12 @@ impl Head {
                 Body::AppendEntriesReply { term: term.0, result: Appended::of(result) }
             }
             Message::InstallSnapshot(InstallSnapshot { term, snapshot }) => {
-                payload.push(snapshot.data.clone());
+                let data = snapshot.data.to_bytes();
+                payload.push(data.map_err(|error| CodecError::Unreadable(error.to_string()))?);
                 Body::InstallSnapshot {
                     term: term.0,
                     snapshot: SnapshotHead::of(snapshot, cluster),
-                    length: snapshot.data.len() as u64,
+                    length: snapshot.data.len(),
                 }
             }
             Message::InstallSnapshotReply(InstallSnapshotReply { term, last_included_index }) => {
@@ -173,8 +174,9 @@ impl Head {
                 }
             }
         };
-        let (from, to) = (cluster.id(envelope.from)?, cluster.id(envelope.to)?);
-        Some((Head { group: cluster.group(), from, to, message }, payload))
+        let id = |server: ServerId| cluster.id(server).ok_or(CodecError::UnknownServer(u64::from(server.0)));
+        let (from, to) = (id(envelope.from)?, id(envelope.to)?);
+        Ok((Head { group: cluster.group(), from, to, message }, payload))
     }
 
     /// The message, of which the cluster must be this one, if it is given: else ids are places.
@@ -217,7 +219,7 @@ impl Head {
                     let expected = cluster.voters().to_vec();
                     return Err(CodecError::Configuration { found: snapshot.voters, expected });
                 }
-                let snapshot = snapshot.with(payload.take(length)?);
+                let snapshot = snapshot.with(SnapshotData::from(payload.take(length)?));
                 Message::InstallSnapshot(InstallSnapshot { term: Term(term), snapshot })
             }
             Body::InstallSnapshotReply { term, last_included_index } => {

@@ -156,7 +156,7 @@ impl Node {
             .iter()
             .filter_map(|message| match message {
                 ApplyMsg::Command { .. } => None,
-                ApplyMsg::Snapshot { index, data, .. } => Some((index.0, data.clone())),
+                ApplyMsg::Snapshot { index, data, .. } => Some((index.0, data.to_bytes().unwrap())),
             })
             .collect()
     }

@@ -186,7 +186,11 @@ impl World {
         let raft = raft.unwrap();
         let service = Service {
             commands: disk.read(|durable| {
-                durable.log.snapshot().map(|snapshot| commands_of(&snapshot.data)).unwrap_or_default()
+                durable
+                    .log
+                    .snapshot()
+                    .map(|snapshot| commands_of(&snapshot.data.to_bytes().unwrap()))
+                    .unwrap_or_default()
             }),
             last: disk.read(|durable| durable.log.base_index()),
             ..Service::default()
@@ -327,9 +331,9 @@ async fn serve(raft: Raft, mut messages: mpsc::Receiver<ApplyMsg>, service: Arc<
                 sleep(installs_in).await;
                 if raft.cond_install_snapshot(term, index, data.clone()).await {
                     let mut service = service.lock().unwrap();
-                    service.snapshots.push((index, data.len()));
+                    service.snapshots.push((index, data.len() as usize));
                     service.last = index;
-                    service.commands = commands_of(&data);
+                    service.commands = commands_of(&data.to_bytes().unwrap());
                 }
             }
         }

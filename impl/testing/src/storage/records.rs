@@ -2,18 +2,41 @@
 
 use super::{append, append_at_end, snapshot, term_and_vote, truncate};
 use bytes::Bytes;
-use figure2::{Change, Index, Persistent, Record};
-use figure2_core::Entry;
+use figure2::{Change, Index, Persistent, Record, SnapshotData};
+use figure2_core::{Entry, Log, Snapshot};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use std::io;
+
+/// The same state with its snapshot in memory, whatever becomes of the storage that it was read from.
+///
+/// # Errors
+/// When the snapshot cannot be read.
+pub fn in_memory(state: &Persistent<Bytes, SnapshotData>) -> io::Result<Persistent<Bytes, SnapshotData>> {
+    let snapshot = |snapshot: &Snapshot<SnapshotData>| {
+        let Snapshot { last_included_index, last_included_term, data } = snapshot;
+        let data = data.to_bytes()?.into();
+        io::Result::Ok(Snapshot {
+            last_included_index: *last_included_index,
+            last_included_term: *last_included_term,
+            data,
+        })
+    };
+    let snapshot = state.log.snapshot().map(snapshot).transpose()?;
+    let log = Log::from_parts(snapshot, state.log.entries().to_vec());
+    Ok(Persistent { log, ..*state })
+}
 
 /// A record of these changes.
-pub(super) fn record(changes: Vec<Change<Bytes, Bytes>>) -> Record<Bytes, Bytes> {
+pub(super) fn record(changes: Vec<Change<Bytes, SnapshotData>>) -> Record<Bytes, SnapshotData> {
     changes.into_iter().collect()
 }
 
 /// The changes, one after the other, of a log that ends there: what is appended, is appended where the log ends then.
-pub fn placed(last_index: Index, changes: Vec<Change<Bytes, Bytes>>) -> Vec<Change<Bytes, Bytes>> {
+pub fn placed(
+    last_index: Index,
+    changes: Vec<Change<Bytes, SnapshotData>>,
+) -> Vec<Change<Bytes, SnapshotData>> {
     let mut last = last_index;
     let place_next = |change| match change {
         Change::Append { entries, .. } => {
@@ -51,7 +74,10 @@ impl Records {
     }
 
     /// A record that a server in this state may write: its terms never go back, and what it has committed stays.
-    pub(super) fn next(&mut self, state: &Persistent<Bytes, Bytes>) -> Vec<Change<Bytes, Bytes>> {
+    pub(super) fn next(
+        &mut self,
+        state: &Persistent<Bytes, SnapshotData>,
+    ) -> Vec<Change<Bytes, SnapshotData>> {
         let mut after = state.clone();
         (0..self.random.random_range(1..=4))
             .flat_map(|_| {
@@ -63,7 +89,7 @@ impl Records {
             .collect()
     }
 
-    fn change(&mut self, state: &Persistent<Bytes, Bytes>) -> Change<Bytes, Bytes> {
+    fn change(&mut self, state: &Persistent<Bytes, SnapshotData>) -> Change<Bytes, SnapshotData> {
         let (log, term) = (&state.log, state.current_term.0.max(1));
         let (base, last) = (log.base_index().0, log.last_index().0);
         match self.random.random_range(0..10) {

@@ -2,6 +2,7 @@
 
 use super::runs::{Run, State, me, record};
 use figure2_testing::disk::{Disk, DiskFs, Keep};
+use figure2_testing::storage::in_memory;
 use figure2_wal::rules::Rules;
 use figure2_wal::{DiskStorage, Options, Recovery, WalError, inspect_on};
 use std::ops::RangeInclusive;
@@ -19,7 +20,10 @@ pub fn start<R: Rules>(disk: &Disk, options: Options) -> Result<(Storage<R>, Sta
     if loaded.identity.is_none() {
         assert_eq!(loaded.persistent, State::default(), "it has a state, and says that nothing was saved");
     }
-    Ok((storage, loaded.persistent))
+    // The storage is closed, and its disk broken, before the states are compared.
+    let state = in_memory(&loaded.persistent)
+        .map_err(|error| error.downcast::<WalError>().expect("the log's error"))?;
+    Ok((storage, state))
 }
 
 /// Makes the run, to its end or to the first error. How many saves were acknowledged, and the error.

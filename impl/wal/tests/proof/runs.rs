@@ -1,15 +1,15 @@
 //! Short runs of a server, as its log sees them.
 
 use bytes::Bytes;
-use figure2::{Change, Cluster, Identity, Index, Persistent, Record, ServerId, Term};
+use figure2::{Change, Cluster, Identity, Index, Persistent, Record, ServerId, SnapshotData, Term};
 use figure2_core::{Entry, Snapshot};
 use figure2_testing::storage::placed;
 use figure2_wal::Options;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
-pub type State = Persistent<Bytes, Bytes>;
-pub type Save = Vec<Change<Bytes, Bytes>>;
+pub type State = Persistent<Bytes, SnapshotData>;
+pub type Save = Vec<Change<Bytes, SnapshotData>>;
 
 /// What a server saves, one record after the other.
 pub struct Run {
@@ -49,16 +49,16 @@ impl Run {
     }
 }
 
-pub fn record(save: &Save) -> Record<Bytes, Bytes> {
+pub fn record(save: &Save) -> Record<Bytes, SnapshotData> {
     save.iter().cloned().collect()
 }
 
-fn vote(term: u64, voted_for: Option<u8>) -> Change<Bytes, Bytes> {
+fn vote(term: u64, voted_for: Option<u8>) -> Change<Bytes, SnapshotData> {
     Change::TermAndVote { current_term: Term(term), voted_for: voted_for.map(ServerId) }
 }
 
 /// Entries of this term whose commands differ.
-fn append(term: u64, lengths: &[usize], salt: u8) -> Change<Bytes, Bytes> {
+fn append(term: u64, lengths: &[usize], salt: u8) -> Change<Bytes, SnapshotData> {
     let entry = |(place, length): (usize, &usize)| {
         let byte = |at: usize| (at as u8).wrapping_mul(31) ^ salt ^ (place as u8) << 5 ^ (term as u8);
         Entry { term: Term(term), command: (0..*length).map(byte).collect::<Vec<_>>().into() }
@@ -66,11 +66,11 @@ fn append(term: u64, lengths: &[usize], salt: u8) -> Change<Bytes, Bytes> {
     Change::Append { first_index: Index(0), entries: lengths.iter().enumerate().map(entry).collect() }
 }
 
-fn truncate(from: u64) -> Change<Bytes, Bytes> {
+fn truncate(from: u64) -> Change<Bytes, SnapshotData> {
     Change::Truncate { from: Index(from) }
 }
 
-fn snapshot(index: u64, term: u64, length: usize, keep_suffix: bool) -> Change<Bytes, Bytes> {
+fn snapshot(index: u64, term: u64, length: usize, keep_suffix: bool) -> Change<Bytes, SnapshotData> {
     let data = (0..length).map(|at| (at as u64 ^ index) as u8).collect::<Vec<_>>().into();
     let snapshot = Snapshot { last_included_index: Index(index), last_included_term: Term(term), data };
     Change::Snapshot { snapshot, keep_suffix }

@@ -4,6 +4,7 @@
 use super::judge::Storage;
 use super::runs::{Run, State, draw, me, record};
 use figure2_testing::disk::{Disk, Failure, Keep};
+use figure2_testing::storage::in_memory;
 use figure2_wal::inspect_on;
 use figure2_wal::rules::AsWritten;
 use rand::rngs::StdRng;
@@ -58,7 +59,7 @@ pub fn live(seed: u64, counts: &mut Counts) -> Result<(), String> {
         let inspection = inspect_on(&Arc::new(disk.look()));
         let mut storage = Storage::<AsWritten>::with_rules(disk.open().map_err(|e| e.to_string())?, options);
         if let Ok(loaded) = storage.read(&me()) {
-            let found = loaded.persistent;
+            let found = in_memory(&loaded.persistent).map_err(|error| error.to_string())?;
             if found != acknowledged && Some(&found) != under_way.as_ref() {
                 return Err(format!("life {life}: it has {found:?}, acknowledged was {acknowledged:?}"));
             }

@@ -33,6 +33,7 @@ impl Fed {
     }
 
     async fn snapshot(&self, index: u64, data: Bytes) {
+        let data = data.into();
         self.apply.send(ApplyMsg::Snapshot { index: Index(index), term: Term(1), data }).await.unwrap();
     }
 
