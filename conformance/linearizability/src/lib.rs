@@ -3,8 +3,8 @@
 //! Is a history linearizable? Every operation must seem to take effect at one instant between its invocation and its
 //! completion.
 //!
-//! [`read()`] reads the histories that people have, of key/value stores and of other [`objects`], and [`examine()`] judges
-//! them. For a history of a key/value store that was recorded here there is less to say:
+//! [`read()`] reads the histories of Jepsen and others, of key/value stores and of other [`objects`], and [`examine()`]
+//! judges them. For a history of a key/value store that this program recorded there is a simpler way:
 //!
 //! [`check`] decides it key by key. `holds` is backed by an order that was replayed on the values themselves;
 //! `violated` by the smallest window of operations found that no order explains ([`draw()`] shows it); `unfinished` is

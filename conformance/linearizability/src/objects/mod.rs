@@ -1,6 +1,6 @@
 //! Objects other than the key/value store: a versioned register, a counter, a set, several registers in one
-//! transaction. What an operation does and what it saw is one value here; the search asks of it no more than whether it
-//! can take effect in a state, and what it leaves.
+//! transaction. What an operation does and what it saw is one value. The search only asks whether an operation can
+//! take effect in a state, and which state it leaves.
 
 pub mod counter;
 mod exhaustive;
