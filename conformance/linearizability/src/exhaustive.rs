@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use ahash::RandomState;
 
-use super::certificate::write;
 use super::configuration::hasher;
 use super::history::Operation;
+use super::linearization_proof::write;
 
 /// At most this many operations.
 const MOST: usize = u64::BITS as usize;

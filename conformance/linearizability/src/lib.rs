@@ -27,7 +27,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod certificate;
 mod classes;
 mod configuration;
 mod digest;
@@ -35,9 +34,10 @@ mod draw;
 mod examine;
 pub mod exhaustive;
 mod history;
-mod horizon;
 mod in_flight;
+mod linearization_proof;
 pub mod objects;
+mod observability;
 mod orders;
 mod packed;
 mod page;
@@ -155,10 +155,10 @@ pub fn check(operations: &[Operation], initial: Option<&str>, limits: Limits) ->
 fn decide(all: &[&Operation], initial: Option<&str>, budget: Budget<'_>) -> Verdict {
     let operations: Vec<&Operation> = all.iter().copied().filter(|operation| operation.matters()).collect();
     match search::search(&operations, initial, budget) {
-        Found::Order(order) => match certificate::verify(&operations, initial, &order) {
+        Found::Order(order) => match linearization_proof::verify(&operations, initial, &order) {
             Ok(()) => Verdict::Holds,
-            Err(refusal) => Verdict::Unfinished(format!(
-                "the order found does not stand ({refusal}): a defect of the checker"
+            Err(invalid) => Verdict::Unfinished(format!(
+                "the order found is no linearization ({invalid}): a defect of the checker"
             )),
         },
         Found::Violation { forced } => {

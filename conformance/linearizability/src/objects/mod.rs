@@ -103,8 +103,8 @@ pub(crate) fn matters<A: Object>(operation: &Operation<A>) -> bool {
     }
 }
 
-/// Replays `order` and checks it against the definition, as `certificate` does for key/value stores: what is wrong, if
-/// something is.
+/// Replays `order` and checks it against the definition, as `linearization_proof` does for key/value stores. Returns what
+/// is wrong, if anything is.
 pub(crate) fn refute<A: Object>(
     operations: &[&Operation<A>],
     initial: &A::State,
