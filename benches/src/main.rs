@@ -17,10 +17,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let task = match options::parse(std::env::args().skip(1)) {
         Ok(task) => task,
-        Err(problem) => {
-            eprintln!("{problem}\n\n{}", options::USAGE);
-            return ExitCode::from(2);
-        }
+        // Prints the problem, or the help that was asked for.
+        Err(error) => error.exit(),
     };
     let done = match task {
         Task::Comparison(options) => comparison::run(&options).map(|()| ExitCode::SUCCESS),

@@ -1,127 +1,105 @@
 //! The command line.
 
-use crate::search::{Order, Search};
-use std::str::FromStr;
+use crate::search::Search;
+use clap::{Args, Parser, Subcommand};
 
-/// What is possible.
-pub const USAGE: &str = "\
-cargo bench-model [options]      our search and that of stateright's Raft example, alternately
-  --profile NAME                 the profile to search [replication]
-  --bfs-depth N, --dfs-depth N   longest path in stateright's example, counted in states [10 and 13]
-  --threads N                    threads of each search [2]
-  --runs N                       how often each is searched; the medians are compared [3]
-cargo bench-instructions         instructions of steps of the core, and of a generated state of the model;
-                                 compared with benches/instructions.txt
-  --bless                        write them to benches/instructions.txt instead
-exit code: 0 done, 1 more instructions than the file says, 2 nothing could be measured";
+/// Benchmarks: our search beside that of stateright's Raft example, and the instructions of a step.
+#[derive(Parser)]
+#[command(
+    name = "figure2-benches",
+    after_help = "Exit code: 0 done, 1 more instructions than the file says, 2 nothing could be measured."
+)]
+struct Options {
+    #[command(subcommand)]
+    task: Task,
+}
 
 /// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Compare two models.
+    /// Compare our search with that of stateright's Raft example, in turn (cargo bench-model)
+    #[command(name = "model", bin_name = "cargo bench-model")]
     Comparison(Comparison),
-    /// Count instructions.
+    /// Count instructions of steps of the core, and of a generated state of the model, and compare them with
+    /// benches/instructions.txt (cargo bench-instructions)
+    #[command(bin_name = "cargo bench-instructions")]
     Instructions {
-        /// Whether the counts become the ones to compare with.
+        /// Write them to benches/instructions.txt instead
+        #[arg(long)]
         bless: bool,
     },
     /// In a process of its own: one search.
+    #[command(flatten)]
     Search(Search),
-    /// In a process of its own: a step of the core, over and over.
+    /// In a process of its own: a step of the core, over and over
+    #[command(hide = true)]
     Steps {
-        /// Which step.
+        /// Which step
         case: String,
-        /// How often.
+        /// How often
+        #[arg(value_parser = count)]
         count: usize,
     },
-    /// In a process of its own: states of the model.
+    /// In a process of its own: states of the model
+    #[command(hide = true)]
     States {
-        /// At least so many.
+        /// At least so many
+        #[arg(value_parser = count)]
         count: usize,
     },
 }
 
 /// How two models are compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
-    /// Our profile.
+    /// Our profile
+    #[arg(long, value_name = "NAME", default_value = "replication")]
     pub profile: String,
-    /// Longest path in stateright's example, counted in states, when it is searched breadth first.
+    /// Longest path in stateright's example, counted in states, when it is searched breadth first
+    #[arg(long, value_name = "N", default_value = "10", value_parser = count)]
     pub bfs_depth: usize,
-    /// The same, when it is searched depth first: then far fewer states are within the same depth, for those that
-    /// were first reached on a longer way are not looked at again.
+    /// The same, when it is searched depth first: then far fewer states are within the same depth, because those that were
+    /// first reached on a longer way are not visited again
+    #[arg(long, value_name = "N", default_value = "13", value_parser = count)]
     pub dfs_depth: usize,
-    /// Threads of each search.
+    /// Threads of each search
+    #[arg(long, value_name = "N", default_value = "2", value_parser = count)]
     pub threads: usize,
-    /// How often each is searched.
+    /// How often each is searched; the medians are compared
+    #[arg(long, value_name = "N", default_value = "3", value_parser = count)]
     pub runs: usize,
-}
-
-impl Default for Comparison {
-    fn default() -> Self {
-        Comparison { profile: "replication".to_owned(), bfs_depth: 10, dfs_depth: 13, threads: 2, runs: 3 }
-    }
 }
 
 /// Reads the arguments.
 ///
 /// # Errors
-/// When they make no sense, with what is wrong.
-pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Task, String> {
-    let arguments: Vec<String> = arguments.collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words[..] {
-        ["model", ref options @ ..] => comparison(options).map(Task::Comparison),
-        ["instructions"] => Ok(Task::Instructions { bless: false }),
-        ["instructions", "--bless"] => Ok(Task::Instructions { bless: true }),
-        ["search-figure2", profile, threads] => Ok(Task::Search(Search::Figure2 {
-            profile: profile.to_owned(),
-            threads: count("threads", threads)?,
-        })),
-        ["search-stateright", order, depth, threads] => {
-            let order = match order {
-                "bfs" => Order::Breadth,
-                "dfs" => Order::Depth,
-                _ => return Err(format!("{order}: possible are bfs and dfs")),
-            };
-            let (depth, threads) = (count("depth", depth)?, count("threads", threads)?);
-            Ok(Task::Search(Search::Stateright { order, depth, threads }))
-        }
-        ["steps", case, number] => Ok(Task::Steps { case: case.to_owned(), count: count("steps", number)? }),
-        ["states", number] => Ok(Task::States { count: count("states", number)? }),
-        _ => Err(format!("not understood: {}", arguments.join(" "))),
-    }
+/// When they make no sense, with what is wrong; and the help, if they ask for that.
+pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Task, clap::Error> {
+    let program = "figure2-benches".to_owned();
+    Options::try_parse_from(std::iter::once(program).chain(arguments)).map(|options| options.task)
 }
 
-fn comparison(options: &[&str]) -> Result<Comparison, String> {
-    let mut comparison = Comparison::default();
-    for pair in options.chunks(2) {
-        let [name, value] = *pair else { return Err(format!("{} needs a value", pair.join(" "))) };
-        match name {
-            "--profile" => value.clone_into(&mut comparison.profile),
-            "--bfs-depth" => comparison.bfs_depth = count(name, value)?,
-            "--dfs-depth" => comparison.dfs_depth = count(name, value)?,
-            "--threads" => comparison.threads = count(name, value)?,
-            "--runs" => comparison.runs = count(name, value)?,
-            _ => return Err(format!("{name}: there is no such option")),
-        }
-    }
-    Ok(comparison)
-}
-
-fn count(name: &str, value: &str) -> Result<usize, String> {
-    match usize::from_str(value) {
+/// A number of things, at least one.
+pub fn count(word: &str) -> Result<usize, String> {
+    match word.parse() {
         Ok(number) if number > 0 => Ok(number),
-        _ => Err(format!("{name} {value}: it must be a number, at least 1")),
+        _ => Err("it must be a number, at least 1".to_owned()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::Order;
+    use clap::CommandFactory as _;
 
     fn parse_words(line: &str) -> Result<Task, String> {
-        parse(line.split_whitespace().map(str::to_owned))
+        parse(line.split_whitespace().map(str::to_owned)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Options::command().debug_assert();
     }
 
     #[test]
@@ -132,13 +110,20 @@ mod tests {
             Search::Stateright { order: Order::Depth, depth: 9, threads: 1 },
         ];
         for search in searches {
-            assert_eq!(parse(search.arguments().into_iter()), Ok(Task::Search(search)));
+            assert_eq!(parse_words(&search.arguments().join(" ")), Ok(Task::Search(search)));
         }
     }
 
     #[test]
     fn options_change_what_they_name() {
-        assert_eq!(parse_words("model"), Ok(Task::Comparison(Comparison::default())));
+        let usual = Comparison {
+            profile: "replication".to_owned(),
+            bfs_depth: 10,
+            dfs_depth: 13,
+            threads: 2,
+            runs: 3,
+        };
+        assert_eq!(parse_words("model"), Ok(Task::Comparison(usual)));
         let changed =
             Comparison { profile: "crash".to_owned(), bfs_depth: 7, dfs_depth: 8, threads: 1, runs: 5 };
         let line = "model --profile crash --bfs-depth 7 --dfs-depth 8 --threads 1 --runs 5";
@@ -148,11 +133,12 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_with_what_is_wrong() {
         for (line, what) in [
-            ("model --runs 0", "--runs 0"),
-            ("model --runs", "needs a value"),
-            ("model --run 1", "no such option"),
-            ("instructions --bles", "not understood"),
-            ("", "not understood"),
+            ("model --runs 0", "at least 1"),
+            ("model --runs", "a value is required"),
+            ("model --run 1", "--run"),
+            ("instructions --bles", "--bles"),
+            ("search-stateright wide 3 1", "bfs, dfs"),
+            ("", "model"),
         ] {
             assert!(parse_words(line).is_err_and(|problem| problem.contains(what)), "{line}");
         }

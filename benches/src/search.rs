@@ -1,7 +1,9 @@
 //! One search in this process, and its figures.
 
 use crate::memory;
+use crate::options::count;
 use crate::stateright_raft::RaftModelCfg;
+use clap::{Subcommand, ValueEnum};
 use cpu_time::ProcessTime;
 use figure2_model::{CheckOptions, System, Verdict, check, profile, profiles};
 use stateright::actor::Network;
@@ -11,32 +13,39 @@ use std::str::FromStr;
 use std::time::Instant;
 
 /// A model, and how it is searched.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
 pub enum Search {
-    /// Ours, depth first, through all of a profile.
+    /// Ours, depth first, through all of a profile
+    #[command(name = "search-figure2", hide = true)]
     Figure2 {
-        /// The profile's name.
+        /// The profile's name
         profile: String,
-        /// Threads of the search.
+        /// Threads of the search
+        #[arg(value_parser = count)]
         threads: usize,
     },
-    /// stateright's example as its own `check` command sets it up, down to a depth: its terms have no bound.
+    /// stateright's example as its own `check` command sets it up, down to a depth: its terms have no bound
+    #[command(name = "search-stateright", hide = true)]
     Stateright {
-        /// In which order.
+        /// In which order
         order: Order,
-        /// Longest path, counted in states.
+        /// Longest path, counted in states
+        #[arg(value_parser = count)]
         depth: usize,
-        /// Threads of the search.
+        /// Threads of the search
+        #[arg(value_parser = count)]
         threads: usize,
     },
 }
 
 /// The order of a search.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Breadth first, as the example's own command does it.
+    /// Breadth first, as the example's own command does it
+    #[value(name = "bfs")]
     Breadth,
-    /// Depth first, as ours.
+    /// Depth first, as ours
+    #[value(name = "dfs")]
     Depth,
 }
 

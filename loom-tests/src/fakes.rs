@@ -1,5 +1,5 @@
-//! A disk, a way to the peers, a service and a clock, as small as can be, on the explored primitives; and what each of
-//! them asserts of what the engine does to it.
+//! A disk, a way to the peers, a service and a clock, as small as possible, on the explored primitives; each asserts
+//! what the engine may do with it.
 
 use crate::explore::{Mutex, MutexGuard, Waiters, block_on, lock, wait_for, wake};
 use crate::setup::{ME, S1, append_succeeded, command};

@@ -50,10 +50,8 @@ fn main() -> std::process::ExitCode {
         Ok(options::Command::Control) => run::control(),
         Ok(options::Command::List) => run::list(),
         Ok(options::Command::Run(options)) => run::run(&options),
-        Err(problem) => {
-            eprintln!("{problem}\n\n{}", options::USAGE);
-            std::process::ExitCode::from(2)
-        }
+        // Prints the problem, or the help that was asked for.
+        Err(error) => error.exit(),
     }
 }
 

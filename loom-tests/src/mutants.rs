@@ -1,4 +1,4 @@
-//! The engine with one thing wrong each, to see that the scenarios bite.
+//! Mutants of the engine, each with one error, to show that the scenarios find it.
 
 mod list;
 

@@ -2,26 +2,72 @@
 
 use crate::mutants::{self, Mutant};
 use crate::scenarios::{self, Scenario};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser};
 use std::path::PathBuf;
+use std::str::FromStr;
 
-pub const USAGE: &str = "\
-cargo loom                       all scenarios under loom, all mutants, all scenarios under shuttle
-cargo loom -- [options]
-  --list                         the scenarios and the mutants
-  --scenario NAME                only this scenario (may be repeated), without mutants and shuttle unless asked for
-  --bound N|none                 loom: most preemptions in an interleaving; none explores all [by plan: 2 and 3]
-  --extra N                      threads beyond the least that the scenario needs [by plan]
-  --seconds N                    stop a scenario after that time, unfinished [600]
-  --checkpoints DIR              loom keeps its place in DIR and goes on from there
-  --control                      only the control: what loom hides, and whether it hides anything of the engine's
-  --mutants, --no-mutants        only the mutants; all but the mutants
-  --mutant NAME                  only this mutant (may be repeated)
-  --shuttle, --no-shuttle        only shuttle; all but shuttle
-  --draws N                      shuttle: interleavings per scenario [10000]
-  --seed N                       shuttle: seed of the draws [1]
-  --json FILE                    write what came out to FILE, for other programs
-exit code: 0 all holds and all mutants are found, 1 something is violated or a mutant survives,
-2 unfinished, or it could not be run";
+/// Explore the node's tasks in every interleaving within bounds: all scenarios under loom, all mutants, all scenarios
+/// under shuttle.
+///
+/// Options that choose scenarios, mutants or a bound run only what they choose.
+#[derive(Parser)]
+#[command(
+    name = "cargo loom",
+    bin_name = "cargo loom --",
+    after_help = "Exit code: 0 all holds and all mutants are found, 1 something is violated or a mutant survives, \
+                  2 unfinished, or it could not be run."
+)]
+struct Arguments {
+    /// Print the scenarios and the mutants
+    #[arg(long)]
+    list: bool,
+    /// Run only this scenario (may be repeated), without mutants and shuttle unless asked for
+    #[arg(long, value_name = "NAME", value_parser = scenarios::find)]
+    scenario: Vec<&'static Scenario>,
+    /// loom: most preemptions in an interleaving; none explores all [default: by plan, 2 and 3]
+    #[arg(long, value_name = "N|none")]
+    bound: Option<Bound>,
+    /// Threads beyond the least that the scenario needs [default: by plan]
+    #[arg(long, value_name = "N")]
+    extra: Option<usize>,
+    /// Stop a scenario after that time, unfinished
+    #[arg(long, value_name = "N", default_value_t = 600)]
+    seconds: u64,
+    /// loom keeps its place in DIR and continues from there
+    #[arg(long, value_name = "DIR")]
+    checkpoints: Option<PathBuf>,
+    /// Run only the control: what loom hides, and whether it hides anything of the engine's
+    #[arg(long)]
+    control: bool,
+    /// Run only the mutants
+    #[arg(long)]
+    mutants: bool,
+    /// Leave out the mutants
+    #[arg(long)]
+    no_mutants: bool,
+    /// Run only this mutant (may be repeated)
+    #[arg(long, value_name = "NAME", value_parser = mutants::find)]
+    mutant: Vec<&'static Mutant>,
+    /// Run only shuttle
+    #[arg(long)]
+    shuttle: bool,
+    /// Leave out shuttle
+    #[arg(long)]
+    no_shuttle: bool,
+    /// shuttle: interleavings per scenario
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    draws: usize,
+    /// shuttle: seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Write the result to FILE, for other programs
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Explore one scenario in this process, and report to the parent
+    #[arg(long, hide = true)]
+    child: bool,
+}
 
 /// What to do.
 pub enum Command {
@@ -66,6 +112,20 @@ impl core::fmt::Display for Bound {
     }
 }
 
+impl FromStr for Bound {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Bound, String> {
+        match text {
+            "none" => Ok(Bound(None)),
+            text => text
+                .parse()
+                .map(|bound| Bound(Some(bound)))
+                .map_err(|_| "possible are a number and none".into()),
+        }
+    }
+}
+
 /// One exploration, in a process of its own.
 #[derive(Clone)]
 pub struct Job {
@@ -98,79 +158,66 @@ impl Job {
 }
 
 /// Reads the command line.
-pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, String> {
-    let mut options = Options {
-        scenarios: Vec::new(),
-        mutants: Vec::new(),
-        run_loom: true,
-        run_mutants: true,
-        run_shuttle: true,
-        bound: None,
-        extra: None,
-        seconds: 600,
-        checkpoints: None,
-        draws: 10_000,
-        seed: 1,
-        json: None,
-    };
-    let (mut child, mut only) = (false, Vec::new());
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
-        match argument.as_str() {
-            "--" => {} // from `cargo loom -- ...`: the alias has one already
-            "--list" => return Ok(Command::List),
-            "--child" => child = true,
-            "--control" => return Ok(Command::Control),
-            "--scenario" => options.scenarios.push(scenarios::find(&value()?)?),
-            "--mutant" => options.mutants.push(mutants::find(&value()?)?),
-            "--bound" => {
-                let text = value()?;
-                options.bound = Some(Bound(if text == "none" { None } else { Some(number(&text)?) }));
-            }
-            "--extra" => options.extra = Some(number(&value()?)?),
-            "--seconds" => options.seconds = number(&value()?)?,
-            "--checkpoints" => options.checkpoints = Some(value()?.into()),
-            "--draws" => options.draws = number(&value()?)?,
-            "--seed" => options.seed = number(&value()?)?,
-            "--json" => options.json = Some(value()?.into()),
-            "--mutants" | "--shuttle" => only.push(argument),
-            "--no-mutants" => options.run_mutants = false,
-            "--no-shuttle" => options.run_shuttle = false,
-            _ => return Err(format!("unknown option: {argument}")),
-        }
+///
+/// # Errors
+/// When it makes no sense; and the help, if it asks for that.
+pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, clap::Error> {
+    // The alias `cargo loom` ends with `--`, and `cargo loom -- ...` has one more.
+    let mut arguments = arguments.peekable();
+    arguments.next_if(|first| first == "--");
+    let parsed = Arguments::try_parse_from(std::iter::once("cargo loom".to_owned()).chain(arguments))?;
+    if parsed.list {
+        return Ok(Command::List);
     }
-    if child {
-        let [scenario] = options.scenarios[..] else { return Err("--child needs one --scenario".into()) };
-        return Ok(Command::Child(Job {
-            scenario,
-            extra: options.extra.unwrap_or(0),
-            bound: options.bound.unwrap_or(Bound(Some(2))),
-            seconds: options.seconds,
-            checkpoint: options.checkpoints,
-            draws: options.draws,
-            seed: options.seed,
-        }));
+    if parsed.control {
+        return Ok(Command::Control);
     }
-    let chosen = !options.scenarios.is_empty() || options.bound.is_some() || !options.mutants.is_empty();
-    if chosen && only.is_empty() {
-        options.run_loom = options.mutants.is_empty();
-        options.run_mutants = !options.mutants.is_empty();
-        options.run_shuttle = false;
+    if parsed.child {
+        return child(parsed).map(Command::Child);
     }
-    if !only.is_empty() {
-        options.run_loom = false;
-        options.run_mutants = only.iter().any(|part| part == "--mutants");
-        options.run_shuttle = only.iter().any(|part| part == "--shuttle");
-    }
-    if options.scenarios.is_empty() {
-        options.scenarios = scenarios::ALL.iter().collect();
-    }
-    if options.mutants.is_empty() {
-        options.mutants = mutants::ALL.iter().collect();
-    }
-    Ok(Command::Run(options))
+    Ok(Command::Run(run(parsed)))
 }
 
-fn number<N: core::str::FromStr>(text: &str) -> Result<N, String> {
-    text.parse().map_err(|_| format!("{text}: not a number that is possible here"))
+fn child(parsed: Arguments) -> Result<Job, clap::Error> {
+    let [scenario] = parsed.scenario[..] else {
+        let problem = "--child needs one --scenario";
+        return Err(Arguments::command().error(ErrorKind::WrongNumberOfValues, problem));
+    };
+    Ok(Job {
+        scenario,
+        extra: parsed.extra.unwrap_or(0),
+        bound: parsed.bound.unwrap_or(Bound(Some(2))),
+        seconds: parsed.seconds,
+        checkpoint: parsed.checkpoints,
+        draws: parsed.draws,
+        seed: parsed.seed,
+    })
+}
+
+fn run(parsed: Arguments) -> Options {
+    let Arguments { bound, extra, seconds, checkpoints, draws, seed, json, .. } = parsed;
+    let (mut run_loom, mut run_mutants, mut run_shuttle) = (true, !parsed.no_mutants, !parsed.no_shuttle);
+    if parsed.mutants || parsed.shuttle {
+        (run_loom, run_mutants, run_shuttle) = (false, parsed.mutants, parsed.shuttle);
+    } else if !parsed.scenario.is_empty() || bound.is_some() || !parsed.mutant.is_empty() {
+        let chosen = !parsed.mutant.is_empty();
+        (run_loom, run_mutants, run_shuttle) = (!chosen, chosen, false);
+    }
+    let scenarios =
+        if parsed.scenario.is_empty() { scenarios::ALL.iter().collect() } else { parsed.scenario };
+    let mutants = if parsed.mutant.is_empty() { mutants::ALL.iter().collect() } else { parsed.mutant };
+    Options {
+        scenarios,
+        mutants,
+        run_loom,
+        run_mutants,
+        run_shuttle,
+        bound,
+        extra,
+        seconds,
+        checkpoints,
+        draws,
+        seed,
+        json,
+    }
 }

@@ -1,4 +1,4 @@
-//! What a run came to, for other programs: `--json FILE`. `figure2 verify` reads it.
+//! The result of a run for other programs: `--json FILE`. `figure2 verify` reads it.
 
 use crate::child::Ended;
 use crate::options::Job;

@@ -1,4 +1,4 @@
-//! Servers brought to where a scenario begins, and the messages that reach them: by hand, before any thread runs.
+//! Brings servers to the state in which a scenario begins, by hand-written messages, before any thread runs.
 
 use bytes::Bytes;
 use figure2_core::Persistent;

@@ -4,13 +4,13 @@
 //!
 //! | module | what is there |
 //! |---|---|
-//! | `cluster` | nodes, messages, what can happen to them, and what comes of it |
-//! | `properties` | what must hold of a state, or of a step, and what some state must show |
+//! | `cluster` | nodes, messages, what can happen to them, and the state after it |
+//! | `properties` | what must hold in each state or step, and what must hold in some state |
 //! | `search` | the search, its limits, symmetry, and what makes it fast |
-//! | `recovery` | whether the cluster comes to agree once faults have ended |
-//! | `trace` | what a search found, step by step, and the way back from there into the model |
+//! | `recovery` | whether the cluster continues once faults have ended |
+//! | `trace` | a path of the search, step by step, and how it is repeated on the model |
 //! | `profiles` | the clusters that are checked |
-//! | [`mutants`] | the rules with a bug each, and who finds it |
+//! | [`mutants`] | rules with a bug each, and which property finds it |
 //!
 //! No rule of the protocol is here: every step of a server is a step of the core. Nothing that ships depends on this crate.
 

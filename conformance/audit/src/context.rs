@@ -1,4 +1,4 @@
-//! The context of a violation: the lines around it. They are read again when there is one.
+//! The context of a violation: the lines around it. They are read a second time when there is one.
 
 use super::{Merged, Violation};
 use figure2_trace::{Event, Input, MessageName, Reader, Sent, TraceError};

@@ -1,5 +1,5 @@
-//! The part of a line that is judged. The rest of the line is skipped, and costs nothing: the entries of a received
-//! message, for instance, were judged when they were appended somewhere.
+//! The part of a line that is judged. The rest is skipped and costs nothing: the entries of a received message, for
+//! instance, were judged when they were appended somewhere.
 
 use super::number::reachable;
 use serde::de::{Error, IgnoredAny, Visitor};

@@ -1,5 +1,5 @@
-//! What is known of the entries, from the lowest snapshot of any server to the highest index: what is below is on all
-//! servers, in a snapshot, and can no longer be appended, committed or applied by anybody.
+//! What is known of the entries, from the lowest snapshot of any server to the highest index. Entries below are in a
+//! snapshot on every server, so no server can append, commit or apply them any more.
 
 use smallvec::SmallVec;
 use std::collections::VecDeque;

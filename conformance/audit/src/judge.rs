@@ -1,5 +1,5 @@
-//! Judges a run line by line. What a server does is held against what it and the others did before, and against
-//! nothing else: no rule of the protocol is run here.
+//! Judges a run line by line. What a server does is compared with what it and the others did before, and with nothing
+//! else: no rule of the protocol is run here.
 
 use super::event::{Change, Content, Event, Input, Message, Name, Outcome, Role, Sent, State, Step};
 use super::logs::{Logs, Writer};

@@ -1,16 +1,16 @@
 //! # figure2-audit
 //!
 //! Judges recorded runs of a cluster: whether the paper's properties, and those they rest on, hold over the whole run.
-//! It reads traces of figure2's nodes ([`audit`]) and of etcd's raft ([`etcd`]). docs/conformance.md has the properties.
+//! It reads traces of figure2's nodes ([`audit`], docs/conformance.md) and of etcd's raft ([`etcd`], docs/etcd.md).
 //!
 //! The judge must not share code with what it judges. So this crate depends on `figure2-trace`, which has the format of
-//! a recording, and on no other crate of figure2. It runs no rule of the protocol: it holds what each server does against
+//! a recording, and on no other crate of figure2. It runs no rule of the protocol: it compares what each server does with
 //! what that server and the others did before.
 //!
-//! One pass, line by line. This is kept: for each server the terms of its log (two numbers for each run of equal terms)
-//! in memory and on disk, and its changes that are not durable yet; for each election its winner; for each index between
-//! the lowest snapshot of any server and the highest entry, some 100 bytes about the entry; the time line, bounded. So
-//! the memory does not grow with the trace of a cluster that takes snapshots.
+//! It reads a trace once, line by line, and keeps: for each server the terms of its log (two numbers for each run of equal
+//! terms) in memory and on disk, and its changes that are not durable yet; for each election its winner; for each index
+//! between the lowest snapshot of any server and the highest entry, some 100 bytes about the entry; and a bounded time
+//! line. So the memory does not grow with the trace of a cluster that takes snapshots.
 //!
 //! ```
 //! use figure2_audit::{Verdict, audit};

@@ -1,4 +1,4 @@
-//! All logs together: what was appended, committed, applied, and on how many disks it is.
+//! The logs of all servers together: what was appended, committed, applied, and on how many disks it is.
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Terms and indexes as a trace has them.
+//! Reads terms and indexes as a trace writes them.
 
 use serde::{Deserialize, Deserializer, de};
 

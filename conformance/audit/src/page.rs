@@ -1,4 +1,4 @@
-//! A report as one HTML page, which loads nothing.
+//! A report as one HTML page that loads nothing.
 
 use super::context::{Context, Moment};
 use super::{Clock, Kind, Mark, Report, Row, Timeline, Verdict, Violation};

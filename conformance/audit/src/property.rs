@@ -1,4 +1,4 @@
-//! What must hold of a run, and what was found.
+//! The properties of a run, and the findings about them.
 
 use figure2_trace::Place;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! A report in words, and for other programs.
+//! A report as text, JSON and JUnit XML.
 
 pub use super::page::html;
 use super::{Cause, Kind, Report, Row, Timeline, Unexplained, Verdict};

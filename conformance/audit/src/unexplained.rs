@@ -1,5 +1,5 @@
-//! What nothing in a trace explains: lines are missing there, or the cluster misbehaved. The trace alone cannot tell
-//! which, so it is neither "violated" nor "holds".
+//! Findings that nothing in a trace explains: lines are missing there, or the cluster misbehaved. The trace alone
+//! does not show which, so such a finding is neither "violated" nor "holds".
 
 use super::property::Here;
 use figure2_trace::Place;

@@ -15,7 +15,7 @@ use std::time::Instant;
 pub enum From {
     /// A recorded node of this project (docs/trace-format.md)
     Figure2,
-    /// etcd's raft, built with its tag `with_tla`: newline-delimited JSON (docs/conformance.md)
+    /// etcd's raft, built with its tag `with_tla`: newline-delimited JSON (docs/etcd.md)
     Etcd,
 }
 
@@ -128,7 +128,7 @@ fn recognise_one(path: &Path) -> anyhow::Result<From> {
     }
     bail!(
         "{name}: not recognised: neither a trace of this project's nodes, whose first line has \"format\":\"{FORMAT}\" \
-         (docs/trace-format.md), nor one of etcd's raft, whose lines have \"nid\" and \"state\" (docs/conformance.md). \
+         (docs/trace-format.md), nor one of etcd's raft, whose lines have \"nid\" and \"state\" (docs/etcd.md). \
          With --from figure2 or --from etcd it is read as one, and the first line that does not fit is named"
     )
 }

@@ -1,4 +1,4 @@
-//! `figure2 conform`: traces of the model drive real nodes.
+//! `figure2 conform`: drives real nodes along the model's steps.
 
 use crate::check::find_profile;
 use crate::counterexample::write_out;

@@ -1,4 +1,4 @@
-//! `figure2 disk`: what a server's directory holds.
+//! `figure2 disk`: shows what a server's directory holds.
 
 use anyhow::Context;
 use figure2_wal::inspect;

@@ -1,10 +1,10 @@
 //! # figure2-cli
 //!
-//! The command `figure2`: a module `*_cmd` for each subcommand, [`check`], [`verify`], and [`counterexample`], which tells
-//! counterexamples.
+//! The command `figure2`: a module `*_cmd` for each subcommand, [`check`], [`verify`], and [`counterexample`], which
+//! renders counterexamples.
 //!
-//! Only this crate may see all the others, and only this one knows the command line. It must not judge anything itself: it
-//! asks the crates that do, and tells what they say.
+//! Only this crate may depend on all the others, and only this one knows the command line. It must not judge anything
+//! itself: it calls the crates that do, and reports their results.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -1,4 +1,4 @@
-//! `figure2 replay` and `figure2 witness`: stories from trace files, and stories of what must be reachable.
+//! `figure2 replay` and `figure2 witness`: show the steps of a trace file, or the shortest way to a witness.
 
 use crate::check::find_profile;
 use crate::conform_cmd;

@@ -1,4 +1,4 @@
-//! `figure2 validate`: takes recorded servers' steps again, and names the first that cannot be.
+//! `figure2 validate`: replays recorded servers' steps, and names the first that the core would not take.
 
 use figure2_core::Rule;
 use figure2_trace::Reader;

@@ -1,5 +1,5 @@
-//! Enums of other crates as values of options. Those crates do not know the command line, so each of their enums has a
-//! twin here, which names its values and explains them in the help.
+//! Enums of other crates as values of options. Those crates do not know the command line, so each of their enums has
+//! a counterpart here that names its values and explains them in the help.
 
 use clap::ValueEnum;
 use clap::builder::{EnumValueParser, TypedValueParser};

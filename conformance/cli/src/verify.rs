@@ -1,4 +1,4 @@
-//! `figure2 verify`: the main job in one command, and a summary of what it does and does not show.
+//! `figure2 verify`: all checks in one command, and a summary of what they show and what they do not.
 
 mod interleavings;
 

@@ -1,4 +1,4 @@
-//! What the model says, in the node's types: commands and snapshots become bytes.
+//! Translates from the model's types to the node's: commands and snapshots become bytes.
 
 use bytes::Bytes;
 use figure2::SnapshotData;

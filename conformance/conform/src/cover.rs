@@ -1,4 +1,4 @@
-//! Every edge of a profile: each step of each machine is taken by a real node.
+//! Covers every edge of a profile: a real node takes each step of each node of the model.
 
 use super::paths::{Infeasible, Move, Paths};
 use super::{Defect, Difference, NodeUnderTest, drive};

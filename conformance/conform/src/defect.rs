@@ -1,4 +1,4 @@
-//! Defects of a node around its rules. The harness must find each of them, or its verdict is worth nothing.
+//! Defects of the node's surroundings. The harness must find each of them; otherwise its verdict is worth nothing.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Where a node is not what the model says: both sides, field by field.
+//! Compares a node with the model, field by field, and shows both sides of each difference.
 
 use super::convert;
 use bytes::Bytes;

@@ -1,5 +1,5 @@
-//! A difference as a file: what happened to the node, from its first start to the step that differs, and in what. The
-//! same events can be given to another node, and what it should be is computed anew.
+//! The file of a difference: what happened to the node, from its first start to the step that differs, and the fields
+//! that differ. Replaying it gives the same events to another node, and computes anew what the model says.
 
 use super::{Defect, Difference, Differing, NodeUnderTest, StepInput, Writer, drive, unscripted};
 use figure2_core::ServerId;

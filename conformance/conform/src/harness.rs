@@ -1,7 +1,7 @@
-//! A node whose tasks and timers run when a harness says: the same lock, outbox, sender, syncer and applier, without
-//! tokio.
+//! A node whose tasks and timers run only when the harness lets them. It has the node's own lock, outbox, sender,
+//! syncer and applier, without tokio.
 //!
-//! Between two calls nothing happens, so what an input does can be compared with what a model says of it.
+//! Nothing happens between two calls, so the effect of one input can be compared with what the model says.
 
 use bytes::Bytes;
 use core::future::Future;

@@ -1,4 +1,4 @@
-//! What surrounds the node: a journal of all that is seen of it, and its service.
+//! What surrounds a node under test: a journal of everything it writes, sends and delivers, and its service.
 
 use super::convert::Letter;
 use bytes::Bytes;

@@ -1,13 +1,13 @@
 //! # figure2-conform
 //!
-//! From the model to the node: traces of the model drive real nodes, and after each step what the node holds, wrote
-//! and sent must equal what the model says (docs/conformance.md).
+//! Drives real nodes along the steps of the model. After each step, what the node holds, wrote and sent must equal what
+//! the model says (docs/conformance.md).
 //!
-//! [`cover`] takes every edge of a profile, [`walk`] random walks. A [`Difference`] is kept in a [`DifferenceFile`], by
-//! which it is found again. A [`Defect`] around a node must be found.
+//! [`cover`] covers every edge of a profile, [`walk`] takes random walks. A [`DifferenceFile`] keeps a [`Difference`], so
+//! that it can be repeated. A [`Defect`] around a node must be found.
 //!
-//! This crate must not decide anything of the protocol: what is right, the model says. A step that no node can take is
-//! counted, with the reason ([`Infeasible`]), and never passed over in silence.
+//! This crate must not decide anything of the protocol: the model says what is right. A step that no node can take is
+//! counted, with the reason ([`Infeasible`]), and never skipped silently.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

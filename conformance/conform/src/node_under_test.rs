@@ -1,4 +1,4 @@
-//! A real node under test: it gets the events of the model, and what it does is compared with what the model says.
+//! A real node under test: it gets the events of the model, and is compared with the model after each.
 
 use super::convert;
 use super::defect::Defect;

@@ -1,5 +1,6 @@
-//! Where a node can be, and the shortest paths there. A place is a state of the model's machine, and where the node's
-//! writer is then; where writes are durable at once, the writer is always done, and a place is a machine.
+//! The places where a node can be, and the shortest path to each. A place is a node of the model together with the
+//! state of the real node's writer. Where writes are durable at once, the writer is always idle, and a place is just
+//! a node of the model.
 
 use super::writer::Writer;
 use figure2_model::{Edge, Edges, Node as ModelNode, NodeEvent};

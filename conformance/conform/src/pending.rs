@@ -1,4 +1,5 @@
-//! Where writes lag: what a node still owes. Its service waits for the word that a snapshot is installed, and messages that the model has sent already wait until its writer is done with a save.
+//! Where writes lag, this keeps what the node has still to do: tell its service that a snapshot is installed, and
+//! send messages that the model has sent already but that wait behind the node's current save.
 
 use super::difference::Differing;
 use super::journal::Seen;

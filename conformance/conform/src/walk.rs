@@ -1,4 +1,5 @@
-//! Walks through large profiles: whole clusters of real nodes, each step drawn among those the model allows.
+//! Random walks through large profiles: whole clusters of real nodes, each step drawn from those that the model
+//! allows.
 
 use super::{Defect, Difference, NodeUnderTest, StepInput, Writer, drive, unscripted};
 use figure2_core::{RuleSet, ServerId};

@@ -1,8 +1,8 @@
-//! Where a node's writer is, and which of the model's steps a node can take then.
+//! The state of a node's writer, and which of the model's steps a node can take in it.
 //!
-//! In the model any of the oldest steps that wait can become durable together. A node's writer takes all that waits, when
-//! it comes to it, and takes nothing more until that is durable. So which steps share a write is decided when the writer
-//! runs, and the harness decides that: after each event the writer runs at once, or is late.
+//! In the model, any number of the oldest waiting steps can become durable together. A node's writer takes all that
+//! waits when it runs, and takes nothing more until that is durable. So it matters when the writer runs, and the
+//! harness decides that: at once after an event, or late.
 
 use figure2_model::{Node as ModelNode, NodeEvent, NodeStep, Unwritten};
 use serde::{Deserialize, Serialize};

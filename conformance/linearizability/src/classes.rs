@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::configuration::{Configuration, Value};
 use super::digest::Digest;
 use super::history::{Action, Operation, Outcome};
-use super::horizon::Horizon;
+use super::observability::Observability;
 
 /// Operations of unknown outcome that do the same.
 #[derive(Debug, Default)]
@@ -83,9 +83,9 @@ impl Classes {
     }
 
     /// Takes note that an operation of unknown outcome was invoked.
-    pub(crate) fn invoke(&mut self, operation: &Operation, horizon: &Horizon<'_>) {
+    pub(crate) fn invoke(&mut self, operation: &Operation, observability: &Observability<'_>) {
         if let Action::Put(text) = &operation.action {
-            let until = horizon.put_last_seen(&Digest::of(text.as_bytes()));
+            let until = observability.put_last_seen(&Digest::of(text.as_bytes()));
             self.puts_seen_until = self.puts_seen_until.max(until);
         }
         if let Some(class) = self.class_of(&operation.action) {
@@ -105,13 +105,13 @@ impl Classes {
         &self,
         from: &Configuration,
         before_put: &Configuration,
-        horizon: &Horizon<'_>,
+        observability: &Observability<'_>,
     ) -> Vec<Configuration> {
         let mut results = Vec::new();
         let mut add = |base: &Configuration, class: u32, text: Digest| {
             let value = Value::Text(text);
             let differs = value != from.value || base.done != from.done;
-            if differs && self.available(class, from) && horizon.may_be_observed(value) {
+            if differs && self.available(class, from) && observability.may_be_observed(value) {
                 let known = &self.classes[class as usize];
                 let mut next = base.clone();
                 next.take(known.operations[(known.taken + from.used(class)) as usize]);
@@ -121,12 +121,12 @@ impl Classes {
             }
         };
         if !self.puts.is_empty() {
-            for (class, text) in horizon.observable_puts() {
+            for (class, text) in observability.observable_puts() {
                 add(before_put, class, text);
             }
         }
         if !self.appends.is_empty() {
-            for piece in horizon.observable_appends(from.value, &self.append_lengths) {
+            for piece in observability.observable_appends(from.value, &self.append_lengths) {
                 if let Some(&class) = self.appends.get(&piece) {
                     let base = if let Value::Text(base) = from.value { base } else { Digest::EMPTY };
                     add(from, class, base.then(&piece));

@@ -1,4 +1,4 @@
-//! One way in which the history so far can have gone, and sets of them.
+//! A configuration is one possible course of the history so far; here are configurations and sets of them.
 
 use std::collections::HashMap;
 use std::hash::Hash;

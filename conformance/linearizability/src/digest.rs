@@ -5,7 +5,7 @@
 //! concatenation follows from the digests of the parts. Two different texts of at most L bytes share both hashes for at
 //! most (L / 2^61)^2 of the pairs of bases; with L = 10^6 and 10^12 comparisons that is below 10^-12. The search
 //! relies on it, its verdicts do not: `holds` comes with an order that is replayed on the texts themselves, and a
-//! violation's window is decided again without digests (`certificate`, `exhaustive`).
+//! violation's window is decided again without digests (`linearization_proof`, `exhaustive`).
 
 use std::hash::{Hash, Hasher};
 

@@ -295,7 +295,7 @@ fn object<A: Object>(all: &[&Operation<A>], initial: &A::State, budget: Budget<'
         Found::Order(order) => match refute(&operations, initial, &order) {
             None => Told::Holds,
             Some(refusal) => Told::Unfinished(format!(
-                "the order found does not stand ({refusal}): a defect of the checker"
+                "the order found is no linearization ({refusal}): a defect of the checker"
             )),
         },
         Found::Violation { forced } => {

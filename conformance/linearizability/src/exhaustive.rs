@@ -1,13 +1,13 @@
-//! The definition, tried out: every order that respects time, on the texts themselves, without a clever step. It
-//! decides windows of violations a second time, and is what the search is tested against.
+//! Applies the definition directly: tries every order that respects time, on the texts themselves, without the rules
+//! of the search. It decides the windows of violations a second time, and the search is tested against it.
 
 use std::collections::{HashMap, HashSet};
 
 use ahash::RandomState;
 
-use super::certificate::write;
 use super::configuration::hasher;
 use super::history::Operation;
+use super::linearization_proof::write;
 
 /// At most this many operations.
 const MOST: usize = u64::BITS as usize;

@@ -1,5 +1,5 @@
-//! What the two searches for an order have in common, whatever their operations do: the events, the operations in flight
-//! and their bits, what a completion does to the configurations, and the end of the order.
+//! What the two searches for an order share, whatever their operations do: the events, the operations in flight and
+//! their bits, the effect of a completion on the configurations, and the end of a found order.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -3,8 +3,8 @@
 //! Is a history linearizable? Every operation must seem to take effect at one instant between its invocation and its
 //! completion.
 //!
-//! [`read()`] reads the histories that people have, of key/value stores and of other [`objects`], and [`examine()`] judges
-//! them. For a history of a key/value store that was recorded here there is less to say:
+//! [`read()`] reads the histories of Jepsen and others, of key/value stores and of other [`objects`], and [`examine()`]
+//! judges them. For a history of a key/value store that this program recorded there is a simpler way:
 //!
 //! [`check`] decides it key by key. `holds` is backed by an order that was replayed on the values themselves;
 //! `violated` by the smallest window of operations found that no order explains ([`draw()`] shows it); `unfinished` is
@@ -27,7 +27,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod certificate;
 mod classes;
 mod configuration;
 mod digest;
@@ -35,9 +34,10 @@ mod draw;
 mod examine;
 pub mod exhaustive;
 mod history;
-mod horizon;
 mod in_flight;
+mod linearization_proof;
 pub mod objects;
+mod observability;
 mod orders;
 mod packed;
 mod page;
@@ -155,10 +155,10 @@ pub fn check(operations: &[Operation], initial: Option<&str>, limits: Limits) ->
 fn decide(all: &[&Operation], initial: Option<&str>, budget: Budget<'_>) -> Verdict {
     let operations: Vec<&Operation> = all.iter().copied().filter(|operation| operation.matters()).collect();
     match search::search(&operations, initial, budget) {
-        Found::Order(order) => match certificate::verify(&operations, initial, &order) {
+        Found::Order(order) => match linearization_proof::verify(&operations, initial, &order) {
             Ok(()) => Verdict::Holds,
-            Err(refusal) => Verdict::Unfinished(format!(
-                "the order found does not stand ({refusal}): a defect of the checker"
+            Err(invalid) => Verdict::Unfinished(format!(
+                "the order found is no linearization ({invalid}): a defect of the checker"
             )),
         },
         Found::Violation { forced } => {

@@ -1,5 +1,5 @@
-//! Operations that were read and wait to be judged, in some ten bytes each instead of two hundred: a history of a gigabyte
-//! has ten millions of them. Those of one key are unpacked when it is their turn.
+//! Packs operations that were read and are not judged yet: some ten bytes each instead of two hundred, because a
+//! history of a gigabyte has ten million of them. The operations of one key are unpacked when that key is judged.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

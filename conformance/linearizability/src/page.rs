@@ -1,5 +1,5 @@
-//! A judged history as one HTML page, which loads nothing: for each violation its window as bars on a line for each
-//! process, and the orders that were tried, to choose among.
+//! A judged history as one HTML page that loads nothing. For each violation it shows the window as bars, with a line
+//! for each process, and the orders that were tried, to choose among.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,7 @@
 //! A violation as it is shown: the window's operations in words and with their places, whatever they are about.
 
-use super::certificate::write;
 use super::history::{Action, Operation, Outcome};
+use super::linearization_proof::write;
 use super::objects::{Object, Shrunk};
 use super::orders::{Attempt, attempts};
 use super::read::{FREE, HELD, Places};

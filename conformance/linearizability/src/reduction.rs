@@ -1,5 +1,5 @@
-//! What the two ways to a small window have in common: what is left, of which no order explains anything, and to cut it off
-//! at its end.
+//! What the two ways of reducing a violation to a small window share: the operations that are left, none of whose
+//! orders explains anything, and how to cut them off at the end.
 
 use std::time::{Duration, Instant};
 

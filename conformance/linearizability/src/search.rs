@@ -10,8 +10,8 @@ use super::classes::Classes;
 use super::configuration::{Configuration, Configurations, Value, in_order, settle};
 use super::digest::Digest;
 use super::history::{Action, Operation, Outcome};
-use super::horizon::Horizon;
 use super::in_flight::{Event, Events, InFlight, complete, finish};
+use super::observability::Observability;
 
 /// A forced beginning is noted once in so many completions, and so many are kept.
 const CUT_EVERY: usize = 64;
@@ -110,11 +110,11 @@ enum Kind {
 /// nothing ([`Operation::matters`]), from the value `initial`.
 pub(crate) fn search(operations: &[&Operation], initial: Option<&str>, budget: Budget<'_>) -> Found {
     let classes = Classes::new(operations);
-    let horizon = Horizon::new(operations, initial, classes.puts());
+    let observability = Observability::new(operations, initial, classes.puts());
     let mut search = Search {
         operations,
         condensed: Vec::new(),
-        horizon,
+        observability,
         classes,
         budget,
         now: 0,
@@ -129,7 +129,7 @@ pub(crate) fn search(operations: &[&Operation], initial: Option<&str>, budget: B
     search.run(initial)
 }
 
-fn condense(operation: &Operation, horizon: &Horizon<'_>) -> Condensed {
+fn condense(operation: &Operation, observability: &Observability<'_>) -> Condensed {
     let (kind, text) = match &operation.action {
         Action::Get => (Kind::Get, Digest::EMPTY),
         Action::Put(text) => (Kind::Put, Digest::of(text.as_bytes())),
@@ -137,7 +137,7 @@ fn condense(operation: &Operation, horizon: &Horizon<'_>) -> Condensed {
         Action::Cas { new, .. } => (Kind::Cas, Digest::of(new.as_bytes())),
     };
     let sees = operation.observed().map_or(Value::Unseen, Value::of);
-    Condensed { kind, text, sees, unseen_from: horizon.unseen_from(operation) }
+    Condensed { kind, text, sees, unseen_from: observability.unseen_from(operation) }
 }
 
 /// The number of a bit.
@@ -149,7 +149,7 @@ struct Search<'a, 'b> {
     operations: &'b [&'a Operation],
     /// The operations in flight, by the number of their bit.
     condensed: Vec<Condensed>,
-    horizon: Horizon<'a>,
+    observability: Observability<'a>,
     classes: Classes,
     budget: Budget<'b>,
     /// The place of the last event.
@@ -179,7 +179,7 @@ impl Search<'_, '_> {
             {
                 return Found::Unfinished(reason);
             }
-            if self.now >= self.horizon.end() {
+            if self.now >= self.observability.end() {
                 break;
             }
             if event.completes {
@@ -212,7 +212,7 @@ impl Search<'_, '_> {
     /// Moves to the place of an event. When an observation is over, values that only it could see become one.
     fn move_on(&mut self, event: Event) {
         self.now = event.place;
-        self.horizon.advance(event.place);
+        self.observability.advance(event.place);
         if event.completes && self.operations[event.operation as usize].observed().is_some() {
             self.normalise();
         }
@@ -231,11 +231,11 @@ impl Search<'_, '_> {
     fn invoke(&mut self, operation: u32) -> Result<(), String> {
         let source = self.operations[operation as usize];
         if source.outcome == Outcome::Unknown {
-            self.classes.invoke(source, &self.horizon);
+            self.classes.invoke(source, &self.observability);
             return Ok(());
         }
         let bit = self.in_flight.add(operation, source.invoked)?;
-        let condensed = condense(source, &self.horizon);
+        let condensed = condense(source, &self.observability);
         match self.condensed.get_mut(slot(bit)) {
             Some(place) => *place = condensed,
             // Bits are given from the lowest on, so the next place is that of this one.
@@ -277,7 +277,7 @@ impl Search<'_, '_> {
         if !self.classes.is_empty() {
             let mut before_put = from.clone();
             self.take_unseen(&mut before_put, 0);
-            results = self.classes.successors(from, &before_put, &self.horizon);
+            results = self.classes.successors(from, &before_put, &self.observability);
         }
         for &(bit, operation) in self.in_flight.entries() {
             let condensed = &self.condensed[slot(bit)];
@@ -315,7 +315,7 @@ impl Search<'_, '_> {
         let is_done = |operation: u32| {
             self.in_flight.entries().iter().any(|&(bit, one)| one == operation && next.done & bit != 0)
         };
-        self.horizon.keeps(before, next.value, is_done)
+        self.observability.keeps(before, next.value, is_done)
     }
 
     /// Lets the writes in flight that can only make values that cannot be observed take effect, but for the one with
@@ -332,7 +332,7 @@ impl Search<'_, '_> {
     /// The configuration with everything done that costs nothing, and a value that cannot be observed replaced by
     /// [`Value::Unseen`]. `None` if an operation that has to see another value will not.
     fn normal(&self, mut one: Configuration) -> Option<Configuration> {
-        if !self.horizon.may_be_observed(one.value) {
+        if !self.observability.may_be_observed(one.value) {
             one.value = Value::Unseen;
             self.take_unseen(&mut one, 0);
             return (!self.is_doomed(&one)).then_some(one);
@@ -349,7 +349,7 @@ impl Search<'_, '_> {
 
     /// For a value that cannot be observed: whether the next observation completes before a put can come.
     fn is_doomed(&self, one: &Configuration) -> bool {
-        let mut deadline = self.horizon.next_observed();
+        let mut deadline = self.observability.next_observed();
         for &(bit, operation) in self.in_flight.entries().iter().filter(|entry| one.done & entry.0 == 0) {
             match self.condensed[slot(bit)].kind {
                 Kind::Get | Kind::Cas => {
@@ -360,7 +360,7 @@ impl Search<'_, '_> {
             }
         }
         deadline < u64::MAX
-            && self.horizon.next_put() >= deadline
+            && self.observability.next_put() >= deadline
             && self.classes.puts_seen_until() <= self.now
     }
 

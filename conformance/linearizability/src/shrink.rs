@@ -14,9 +14,9 @@
 
 use std::time::Instant;
 
-use super::certificate::replay;
 use super::exhaustive;
 use super::history::{Action, Operation, Outcome};
+use super::linearization_proof::replay;
 use super::reduction::{self, Reduction};
 use super::search::{Budget, Found, search};
 

@@ -1,4 +1,4 @@
-//! Many seeds, several at a time.
+//! Runs many seeds, several at a time.
 
 use super::defect::Defect;
 use super::plan::Plan;

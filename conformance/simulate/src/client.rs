@@ -1,4 +1,5 @@
-//! The clients: each asks, waits, asks another server, and gives up; what they see is the history that is judged.
+//! The clients. Each asks a server, waits, asks another server, and finally gives up. What they see is the history
+//! that is judged.
 
 use super::cluster::{Answer, Cluster};
 use super::plan::Plan;

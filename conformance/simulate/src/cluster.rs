@@ -1,4 +1,4 @@
-//! The simulated cluster: its servers, up or down, and what the clients see of it.
+//! The simulated cluster: its servers, running or not, and what clients see of it.
 
 use super::defect::Defect;
 use super::disk::Disk;

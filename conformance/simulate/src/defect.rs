@@ -1,4 +1,4 @@
-//! Defects around the rules. The simulation must find each of them, or its verdict is worth nothing.
+//! Defects of a simulated cluster. The simulation must find each of them; otherwise its verdict is worth nothing.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! A disk in virtual time: writes take their time, hang, fail, and are cut short by crashes and losses of power.
+//! A disk in virtual time: writes take time, hang, fail, and are cut short by crashes and losses of power.
 
 use super::nemesis::Nemesis;
 use figure2::{Command, Identity, Loaded, Persistent, Record, SnapshotData, Storage, StorageError};

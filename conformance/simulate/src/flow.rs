@@ -1,6 +1,6 @@
-//! What servers send each other, against the limits they have: how much at once, and what again.
+//! Checks what servers send each other against their limits: how much at once, and what is sent again.
 //!
-//! Only messages and replies are looked at, on their way from and to a leader; how the core keeps count plays no part.
+//! Only the messages between a leader and its followers are used; the core's own counts play no part.
 
 use super::sizes::Limits;
 use bytes::Bytes;

@@ -1,18 +1,23 @@
 //! # figure2-simulate
 //!
-//! Whole clusters of real nodes on virtual time, with random faults, until they must recover (docs/conformance.md).
+//! Runs whole clusters of real nodes in virtual time, with random faults, after which they must recover
+//! (docs/simulation.md).
 //!
-//! A [`Plan`] follows from a seed: servers, clients, delays, and a list of faults. [`run`] runs it: for as long as the
-//! plan says, servers crash and lose their power, messages are cut off, lost, repeated and overtake each other, disks
-//! are slow, hang and fail, while clients ask a small replicated map with commands of all sizes. Then all faults end; within
-//! [`RECOVERY`] a request must be answered (in some plans another one, although the leader's disk hangs), and within as long
-//! again all maps be equal. While faults leave a connected majority, it must commit something within [`PROGRESS`]. What is
-//! sent must keep the nodes' limits all the time. What the nodes recorded is validated and audited, and what the clients saw
-//! checked for linearizability. Instead of having faults, a plan may begin in a state of the model ([`States`]). [`Batch`]
-//! runs many seeds, [`reduce`] makes a failing plan small.
+//! A seed determines a [`Plan`]: servers, clients, delays, and a list of faults. [`run`] runs it. While the faults last,
+//! servers crash and lose their power, messages are cut off, lost, repeated and reordered, and disks are slow, hang and
+//! fail; clients use a small replicated map with commands of all sizes. This is judged:
 //!
-//! This crate must draw all chance from the plan's seed, and must not judge a recording or a history itself: it asks the
-//! crates that do.
+//! - Once all faults have ended, a request must be answered within [`RECOVERY`] (in some plans a second one, although the
+//!   leader's disk hangs), and within as long again all maps must be equal.
+//! - While faults leave a connected majority, it must commit something within [`PROGRESS`].
+//! - What is sent must always stay within the nodes' limits.
+//! - The nodes' recording must be valid and pass the audit, and what the clients saw must be linearizable.
+//!
+//! Instead of having faults, a plan may begin in a state of the model ([`States`]). [`Batch`] runs many seeds, and
+//! [`reduce`] makes a failing plan smaller.
+//!
+//! This crate must draw all chance from the plan's seed. It must not judge a recording or a history itself: other crates
+//! do that.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -1,4 +1,4 @@
-//! The faults of the moment, and what they do to messages and writes.
+//! Applies the faults of the moment to messages and writes.
 
 use super::fault::Kind;
 use super::plan::Plan;

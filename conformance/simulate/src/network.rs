@@ -1,4 +1,4 @@
-//! The network: every message on its own way. The nemesis decides what becomes of it.
+//! The simulated network. Each message travels by itself, and the nemesis decides what happens to it.
 
 use super::cluster::Cluster;
 use super::defect::Defect;

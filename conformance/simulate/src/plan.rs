@@ -1,4 +1,4 @@
-//! What happens to a simulated cluster, and when.
+//! A plan: what a simulated cluster consists of, and which faults happen to it at which time.
 
 use super::fault::{Fault, Kind, SORTS};
 use super::sizes::{Limits, Sizes, Span};

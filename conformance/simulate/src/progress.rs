@@ -1,15 +1,16 @@
-//! Progress while faults last: where they leave a majority of servers that reach each other, new entries are committed.
+//! Checks progress while faults last: if they leave a majority of servers that reach each other, new entries must be
+//! committed.
 //!
-//! A [`Situation`] is who runs, whose disk works, and who reaches whom. As long as it stays as it is and has a majority
-//! that Figure 2 gives progress to, an entry must be committed within [`PROGRESS`]. Not every connected majority is one:
-//! a server outside it that is heard by it, and does not hear all of it, can keep it from its work for ever, either as a
-//! leader that never learns that nobody answers, or as a candidate of ever higher terms. Such a situation is *disturbed*:
-//! it is measured, not judged. The rules that make it one of the others are PreVote and CheckQuorum (Ongaro's thesis, 9.6
-//! and 6.2), which the core does not have yet.
+//! A [`Situation`] says who runs, whose disk works, and who reaches whom. As long as it does not change and has a
+//! majority that Figure 2 gives progress to, an entry must be committed within [`PROGRESS`]. Not every connected
+//! majority is one. A server outside that the majority hears, but that does not hear all of the majority, can stop it
+//! for ever: as a leader that never learns that nobody answers, or as a candidate of ever higher terms. Such a
+//! situation is *disturbed*: it is measured, not judged. PreVote and CheckQuorum (Ongaro's thesis, 9.6 and 6.2) are
+//! the rules against it, which the core does not have yet.
 //!
-//! Bringing a follower what a new leader inherited counts as progress, too: nothing of it may be committed by counting
-//! (5.4.2), and with a small limit of bytes in flight it takes a round trip for each entry. It has an end, since a term
-//! adds nothing to what was inherited.
+//! While a new leader brings followers what it inherited, that counts as progress, too. None of it may be committed
+//! by counting (5.4.2), and with a small limit of bytes in flight it takes a round trip for each entry. It ends,
+//! because a term adds nothing to what was inherited.
 
 use super::verdict::Failure;
 use figure2::{Index, Term};

@@ -1,4 +1,4 @@
-//! What a cluster must do once all faults have ended.
+//! Checks that the cluster recovers once all faults have ended.
 
 use super::client::Client;
 use super::cluster::Cluster;

@@ -1,4 +1,5 @@
-//! Makes a failing plan smaller: fewer faults, fewer clients, shorter delays, usual sizes and limits, an earlier end.
+//! Makes a failing plan smaller: fewer faults, fewer clients, shorter delays, default sizes and limits, an earlier
+//! end.
 
 use super::defect::Defect;
 use super::plan::Plan;

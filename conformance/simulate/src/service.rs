@@ -1,4 +1,4 @@
-//! The service beside each node: takes what the node hands over, and takes snapshots.
+//! The service beside each node: it applies what the node delivers, and takes snapshots.
 
 use super::cluster::Cluster;
 use super::defect::Defect;

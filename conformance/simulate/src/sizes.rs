@@ -1,4 +1,4 @@
-//! How large things are in a run, and what the nodes limit.
+//! The sizes of commands and snapshots in a run, and the limits of its nodes.
 
 use figure2::{Command, Options};
 use figure2_core::Entry;

@@ -1,9 +1,9 @@
-//! A run that begins in a state of the model: its servers' disks, and the messages on their way.
+//! A run that begins in a state of the model: its servers' disks, and the messages in flight.
 //!
-//! The model's service is the list of the commands that it applied; the simulated service is a map. Each command `cN` of
-//! the model becomes the request of a client of its own, which appends `cN;` to one key, and a snapshot becomes the map
-//! after these requests. So the model's commands are ordinary entries of the log, and what clients read later tells which
-//! of them took effect, and in which order.
+//! The model's service is the list of the commands that it applied; the simulated service is a map. Each command `cN`
+//! of the model becomes the request of a client of its own, which appends `cN;` to one key, and a snapshot becomes
+//! the map after these requests. So the model's commands are ordinary entries of the log, and what clients read later
+//! shows which of them took effect, and in which order.
 
 use super::store::{Request, Store};
 use bytes::Bytes;

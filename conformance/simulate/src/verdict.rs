@@ -1,4 +1,4 @@
-//! What a run came to.
+//! The verdict on a run: it holds, it failed for a reason, or it came to no verdict.
 
 use figure2_linearizability::{Limits, Operation, Verdict as Decided, check, draw};
 use std::time::Duration;

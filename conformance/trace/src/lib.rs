@@ -1,6 +1,6 @@
 //! # figure2-trace
 //!
-//! The trace of recorded servers: one JSON object a line. docs/trace-format.md describes it.
+//! The trace of recorded servers: one JSON object a line. docs/trace-format.md describes the format.
 //!
 //! - [`v1`] has the structs of version 1, which is the version that is written. The crate re-exports them.
 //! - [`Payload`] is the form in which a trace has commands and snapshots.

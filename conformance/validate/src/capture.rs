@@ -1,10 +1,11 @@
-//! What a recorder keeps while nodes run: their events as they were emitted, one behind the other, each with its server
-//! and its time. To make lines of JSON of them costs several times as much as to emit them, so it is done when the trace
-//! is read.
+//! The format of a capture: the events of recorded nodes as they were emitted, each with its server and its time.
+//! Encoding an event as a line of JSON costs several times as much as emitting it, so that is done when the trace is
+//! read.
 //!
-//! A capture is [`CAPTURE`], when it began (as in the [`Header`]), and records; numbers are little-endian. A record is the
-//! length of its event (4 bytes), the server (1), the node (8), the microseconds since it began (8) and the event. The
-//! last is [`END`] in the place of a length, and how many records there are (8): without it, the capture is cut off.
+//! A capture is [`CAPTURE`], the moment at which it began (as in the [`Header`]), and records; numbers are
+//! little-endian. A record is the length of its event (4 bytes), the server (1), the node (8), the microseconds since
+//! the beginning (8) and the event. The last one has [`END`] in place of the length, and the number of records (8).
+//! Without it, the capture is cut off.
 
 use super::convert::ToTrace as _;
 use figure2::record;

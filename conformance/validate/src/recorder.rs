@@ -1,4 +1,4 @@
-//! Takes in what recorded nodes tell, and keeps it as a capture.
+//! Collects the events of recorded nodes, and keeps them as a capture.
 
 use super::capture::{self, Lines};
 use figure2::record::TARGET;

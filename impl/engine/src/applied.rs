@@ -1,7 +1,7 @@
-//! What became of proposals: who waits for that, and what the service has.
+//! The outcome of proposals: who waits for one, and what the service has.
 //!
-//! Nothing is kept for a proposal until somebody waits. Of all that the service has only where each term begins is kept:
-//! terms never fall along a log, so that is a few numbers, and it tells the term of every entry.
+//! Nothing is stored for a proposal until somebody waits for it. Of all that the service has, only the index where
+//! each term begins is stored: terms never decrease along a log, so these few numbers give the term of every entry.
 
 use crate::Monitor;
 use crate::state::Timers;

@@ -1,5 +1,5 @@
-//! The applier: the only task that hands entries and snapshots to the service. It holds no lock while it does: the
-//! service may call the node from there, and may be slow.
+//! The applier: the only task that hands entries and snapshots to the service. It holds no lock meanwhile, because
+//! the service may be slow and may call the node.
 
 use crate::{Apply, Monitor, Snapshot, Timers};
 use crate::{ApplyMsg, Failure, Install};

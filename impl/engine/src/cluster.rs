@@ -1,4 +1,4 @@
-//! Which servers there are, and what they are called outside of this process.
+//! Which servers a cluster has, and their ids outside of this process.
 
 use figure2_core::{MAX_SERVERS, ServerId};
 use std::collections::BTreeSet;

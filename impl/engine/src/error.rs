@@ -1,4 +1,4 @@
-//! Why a command or a message is not taken, and why a node stops.
+//! Errors: why a command or a message is refused, and why a node stops.
 
 use figure2_core::{Rejection, ServerId, Term};
 use std::error::Error;

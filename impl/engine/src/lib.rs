@@ -1,12 +1,12 @@
 //! # figure2-engine
 //!
-//! What stands between the rules and the runtime: the lock, the outbox, the sender, the syncer and the applier. It is what
-//! must be right under every interleaving, so it stands on plain futures and on one module of synchronisation primitives,
-//! which an explorer of interleavings can replace. Storage, the way to the peers, the way to the service and the timers are
-//! traits: the same code runs as tokio tasks, on threads, one step at a time in a harness, and under loom.
+//! The part between the rules and the runtime: the lock, the outbox, the sender, the syncer and the applier. It must be
+//! right under every interleaving. So it uses only plain futures and one module of synchronisation primitives, which an
+//! explorer of interleavings can replace. Storage, peers, service and timers are traits: the same code runs as tokio tasks,
+//! on threads, one step at a time in a harness, and under loom.
 //!
-//! It must not know a runtime, a clock, a network or an encoding, and must not decide anything that is a rule: those are
-//! [`figure2_core`]'s. Whoever embeds Raft wants the crate `figure2`, which runs this one on tokio.
+//! It must not depend on a runtime, a clock, a network or an encoding, and must not decide anything that is a rule of
+//! [`figure2_core`]. To embed Raft, use the crate `figure2`, which runs this one on tokio.
 //!
 //! ```text
 //!  handlers ──lock, step──┬─> outbox ──> syncer: save ──> Persisted (lock)

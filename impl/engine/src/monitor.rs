@@ -1,4 +1,4 @@
-//! The lock, what is done under it, and the wake-ups that follow.
+//! The lock, the operations under it, and the wake-ups that follow them.
 
 use crate::record::Recorded;
 use crate::signal::Signal;

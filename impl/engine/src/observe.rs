@@ -1,4 +1,4 @@
-//! What a step changed, as `tracing` events with server, term and index.
+//! Reports what a step changed, as `tracing` events with server, term and index.
 
 use crate::RoleName;
 use crate::Server;

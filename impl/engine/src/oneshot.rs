@@ -1,4 +1,4 @@
-//! One answer from the syncer to whoever waits for it.
+//! A single answer from the syncer to a caller that waits for it.
 
 use crate::sync::{Arc, Mutex, lock};
 use core::future::Future;

@@ -1,4 +1,4 @@
-//! Commands of clients, and those who wait until there is room for one.
+//! Takes commands from clients, and lets them wait until there is room for one.
 
 use crate::state::{State, Timers};
 use crate::{Command, Position, ProposeError};

@@ -1,12 +1,12 @@
 //! The events that a recorded node emits.
 //!
-//! A recorded node emits a `tracing` event for everything it does, under the
-//! target [`TARGET`] and at level TRACE, with the fields `node` (a number of this node, unique in the process: a
-//! restarted server is another node), `server` (its id) and `event` (an encoded [`Event`]; [`decode`] reads it).
-//! When it is not recorded, or when no subscriber wants the target, nothing is encoded or allocated.
+//! A recorded node emits a `tracing` event for everything that it does, with the target [`TARGET`] at level TRACE.
+//! Its fields are `node` (a number unique in the process: a restarted server is another node), `server` (its id) and
+//! `event` (an encoded [`Event`], which [`decode`] reads). When the node is not recorded, or no subscriber wants the
+//! target, nothing is encoded or allocated.
 //!
-//! A [`Step`] is told under the node's lock, so the order of the steps told is the order of the lock. What may leave
-//! after a write is told after the write, and before it leaves.
+//! A [`Step`] is emitted under the node's lock, so these events have the order of the lock. A message that waited for
+//! a write is reported after that write, and before it leaves.
 
 use crate::{ApplyMsg, Command, RoleName, SnapshotData};
 use crate::{Envelope, Input, Server};

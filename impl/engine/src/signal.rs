@@ -1,4 +1,4 @@
-//! A wake-up for one task.
+//! A signal that wakes one task.
 
 use crate::sync::{Mutex, lock};
 use core::future::{Future, poll_fn};

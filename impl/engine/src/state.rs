@@ -1,5 +1,5 @@
-//! What the lock guards: the server, its timers and the outbox; and a step of the server, whose effects go to all of
-//! them.
+//! The state under the lock: the server, its timers and the outbox; and one step of the server, whose effects go to
+//! these.
 
 use crate::applied::Applied;
 use crate::observe::Facts;

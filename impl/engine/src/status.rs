@@ -1,4 +1,4 @@
-//! What a node reports: messages to its service, the answers to proposals, and its status.
+//! What a node reports: messages to its service, answers to proposals, and its status.
 
 use crate::{Command, SnapshotData};
 use core::fmt;

@@ -1,5 +1,5 @@
-//! The one place that names the primitives of synchronisation: std's, or loom's or shuttle's when interleavings are
-//! explored. What stands on this module alone is what is explored, and what ships.
+//! The only module that names synchronisation primitives: std's, or loom's or shuttle's when interleavings are
+//! explored. Code that uses only this module is explored as it ships.
 
 // How Arc counts is std's own business, and no explorer's: it stays the real one.
 pub(crate) use std::sync::Arc;

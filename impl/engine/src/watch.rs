@@ -1,4 +1,4 @@
-//! Waiting for the status to change.
+//! Waits for the status to change.
 
 use crate::Monitor;
 use crate::Status;

@@ -1,4 +1,4 @@
-//! What is explored. Each scenario takes the number of threads beyond the least it needs, so that loom explores it small
+//! The scenarios. Each takes the number of threads beyond the fewest that it needs, so that loom explores it small
 //! and shuttle draws from it large.
 
 mod applying;

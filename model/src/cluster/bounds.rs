@@ -1,5 +1,5 @@
-//! Bounds: what makes the space finite. They are budgets of the model, so that a search never has to be cut off: it
-//! ends when there is nothing left to do.
+//! Bounds: what makes the space finite. They are budgets of the model, so a search never has to be cut off; it ends
+//! when nothing more can happen.
 
 use crate::cluster::prefix::MAX_LOG;
 use figure2_core::Config;

@@ -1,6 +1,5 @@
-//! What clients see: which command a server took from them at which index, and what they were answered. The service is
-//! a list to which each command appends itself, and the answer is the list before: whoever reads it knows all that
-//! came earlier.
+//! What clients see: which command a server took from them at which index, and what answer they got. The service is a
+//! list to which each command appends itself. The answer is the list before that, so it shows all earlier commands.
 
 use crate::cluster::prefix::{Command, Prefix};
 use figure2_core::{Index, ServerId};

@@ -1,5 +1,6 @@
-//! What a node does with the effects of a step, as a trait: the model's node is right by default, and a mutant
-//! overrides one method. In the real node this is the writer's part, which the conformance tests hold to the same.
+//! What a node does with the effects of a step, as a trait. The model's node is right by default, and a mutant
+//! overrides one method. In the real node this is the task of sender and syncer; the conformance tests check them
+//! against this.
 
 use crate::cluster::node::Unwritten;
 use crate::cluster::prefix::{Command, Prefix};

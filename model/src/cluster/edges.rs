@@ -1,7 +1,8 @@
-//! The steps of single nodes within a cluster: what a harness needs to drive a real node along them.
+//! The steps of single nodes within a cluster, as a harness needs them to drive a real node.
 //!
-//! What an event does to a node depends on the node and the event alone. So an edge of the cluster's state space
-//! (an action in a state) is one node's step, and the same step serves many edges; only a loss is no node's.
+//! What an event does to a node depends on the node and the event alone. So an edge of the cluster's state space (an
+//! action in a state) is a step of one node, and the same step serves many edges. Only the loss of a message is no
+//! step of a node.
 
 use crate::cluster::Cluster;
 use crate::cluster::action::Action;

@@ -1,4 +1,4 @@
-//! What can happen to a node of the cluster: the one list of it. What a node does with an event is one function,
+//! The list of everything that can happen to a node of the cluster. What a node does with an event is one function,
 //! [`Stepper::apply_event`](crate::cluster::step::Stepper::apply_event).
 
 use crate::cluster::prefix::Command;

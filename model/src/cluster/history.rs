@@ -1,4 +1,5 @@
-//! What was elected and committed: Figure 3 speaks about the past, so the state must hold it.
+//! The elections that were won and the entries that were committed. Figure 3 speaks about the past, so the state must
+//! contain it.
 
 use crate::cluster::clients::Clients;
 use crate::cluster::prefix::{Command, Prefix};

@@ -1,4 +1,4 @@
-//! One node: its disk, what waits to be written, and, while it is up, a server and its service.
+//! One node: its disk, the steps that wait for a write, and, while it is up, a server and its service.
 
 use crate::cluster::prefix::{Command, Prefix};
 use crate::properties::SafetySet;

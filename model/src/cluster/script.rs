@@ -1,5 +1,5 @@
-//! A scripted beginning: real steps of the core, taken in a fixed order, so that a search can start in the middle of
-//! a history that would otherwise be out of its reach.
+//! A scripted beginning: real steps of the core in a fixed order. With it a search can start in the middle of a
+//! history that would otherwise be out of its reach.
 
 use crate::cluster::Cluster;
 use crate::cluster::action::{Action, Used};

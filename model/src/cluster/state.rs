@@ -1,4 +1,5 @@
-//! The state of the cluster, as the search keeps it: numbers of what the [`Tables`](crate::search::tables::Tables) hold.
+//! The state of the cluster as the search keeps it: the numbers of its parts in the
+//! [`Tables`](crate::search::tables::Tables).
 
 use crate::cluster::action::Used;
 use crate::cluster::history::History;

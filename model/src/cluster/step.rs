@@ -1,5 +1,5 @@
-//! One step of one node: the core's step, what the node does with its effects, and what the step breaks if the
-//! rules are wrong. No rule of the protocol is here.
+//! One step of one node: the core's step, what the node does with its effects, and which properties the step breaks
+//! if the rules are wrong. This file contains no rule of the protocol.
 
 use crate::cluster::bounds::Sending;
 use crate::cluster::durability::DurabilityPolicy;

@@ -1,4 +1,4 @@
-//! A log whose base moves, and moves again; and what stands behind a snapshot.
+//! Bugs that show when the base of a log moves, and moves again, and in what follows a snapshot.
 
 use super::Mutant;
 use super::bug::{Fx, Saved, Server, broken, mutants};

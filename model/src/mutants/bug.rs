@@ -1,4 +1,4 @@
-//! How a bug is written: the methods that it replaces, and nothing else.
+//! How a bug is written: only the methods that it replaces.
 
 use crate::cluster::prefix::{Command, Prefix};
 use figure2_core::{Change, Effects};

@@ -1,4 +1,4 @@
-//! Nodes that treat the effects of a step wrongly: what must be durable, and what may be told before it is.
+//! Nodes that handle the effects of a step wrongly: what must be durable, and what may be sent before it is.
 
 use super::Mutant;
 use super::spaces::{ALONE, Needs, POWER_LOSS, one_term};

@@ -1,5 +1,5 @@
-//! Limits of what is sent and taken in, and what a leader counts for them; and what it does of its own beyond Figure 2:
-//! telling followers of a commit, and stepping down when its disk hangs.
+//! Bugs in the limits of what is sent and accepted, and in a leader's counts for them; and in what it does beyond
+//! Figure 2: sending a commit at once, and stepping down when its disk hangs.
 
 use super::Mutant;
 use super::bug::{Fx, Saved, Server, broken, mutants};

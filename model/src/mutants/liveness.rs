@@ -1,4 +1,4 @@
-//! Changes that break no property, and after which a cluster may never go on: what kills them is recovery.
+//! Changes that break no property but may stop a cluster for ever. Recovery kills them.
 
 use super::Survivor;
 use super::bug::{Fx, Saved, Server, broken, survivors};

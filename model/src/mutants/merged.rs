@@ -1,5 +1,5 @@
-//! One write for several steps: nodes that put something else on the disk than the merged record, or are told
-//! something else than what is durable then.
+//! One write for several steps: nodes that write something else than the merged record, or that report something else
+//! than what is durable then.
 
 use super::Mutant;
 use super::spaces::{ALONE, NEEDS, Needs};

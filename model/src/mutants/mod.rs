@@ -1,8 +1,8 @@
-//! Broken rules. Each mutant is the rules of Figure 2 with one rule replaced by a bug, or a node that treats the
-//! effects of a step wrongly, and names the property that must catch it: a check is worth what it catches.
+//! Broken rules. Each mutant is the rules of Figure 2 with one rule replaced by a bug, or a node that handles the
+//! effects of a step wrongly. It names the property that must catch it: a check is worth what it catches.
 //!
-//! Reductions that are argued from the right rules could hide a bug in a wrong one, so mutants are explored without
-//! any: every renaming of a state is a state of its own, and entries are applied separately.
+//! The reductions are justified by the right rules and could hide a bug in a wrong one. So mutants are explored
+//! without any: every renaming of a state is a state of its own, and entries are applied separately.
 
 use crate::cluster::System;
 use crate::profiles::Profile;

@@ -1,4 +1,4 @@
-//! The page about the mutants, made from a run of them.
+//! Writes the page about the mutants from a run of them.
 
 use super::run::{Case, Expected, Fate, Row};
 use super::table::{Table, section};

@@ -1,4 +1,4 @@
-//! Running mutants and survivors, and what became of each.
+//! Runs mutants and survivors, and reports the result of each.
 
 use super::{Kind, Mutant, Survivor, mutants, survivors};
 use crate::cluster::System;

@@ -1,4 +1,5 @@
-//! Where mutants are explored: the least that shows the bug, from servers that never ran unless a script leads near.
+//! The clusters in which mutants are explored: the smallest that shows the bug, starting from servers that never ran
+//! or from a script that leads close to it.
 
 use crate::cluster::bounds::{Apply, Bounds, Budget, Limits, Sending};
 use crate::cluster::script::ScriptStep::{self, Exchange, LoseAll, Request, Timeout};

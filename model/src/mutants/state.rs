@@ -1,4 +1,4 @@
-//! Figure 2, State, and Rules for Servers: what is persistent, what holds for all servers, what is no message.
+//! Figure 2, State, and Rules for Servers: persistent state, the rules for all servers, impossible messages.
 
 use super::Mutant;
 use super::bug::{Fx, Saved, Server, broken, mutants};

@@ -1,5 +1,5 @@
-//! Changes of rules that break no property: some are equivalent, others break liveness alone. Each is argued, and the
-//! argument is checked: its space is searched to the end, for every property.
+//! Changes of rules that break no property: some are equivalent, others break only liveness. Each has an argument,
+//! and the argument is checked: its space is searched completely, for every property.
 
 use super::Survivor;
 use super::bug::{Fx, Saved, Server, broken, survivors};

@@ -1,4 +1,4 @@
-//! Changes of how followers are brought up to date that break no property.
+//! Changes that break no property, in how followers are brought up to date.
 
 use super::Survivor;
 use super::bug::{Fx, Server, broken, survivors};

@@ -1,4 +1,4 @@
-//! What several bugs need: ways for a rule to do half of what it should, put together from whole rules.
+//! What several bugs need: ways for a rule to do half of what it should, composed of whole rules.
 
 use super::bug::{Fx, Saved, Server, broken};
 use crate::cluster::prefix::{Command, Prefix};

@@ -1,5 +1,5 @@
-//! Profiles of every change that are small and see what the large ones do not: messages of several entries, limits, what
-//! stands behind a snapshot, a base that moves twice, and steps that share a write.
+//! Small profiles of every change that see what the large ones do not: messages of several entries, limits, what
+//! follows a snapshot, a base that moves twice, and steps that share a write.
 
 use super::{BASE, Profile, REPLICATION_RULES, new};
 use crate::cluster::bounds::{Apply, Bounds, Budget, Limits};

@@ -1,4 +1,4 @@
-//! The profiles that every change is checked with, but for those with a scripted beginning.
+//! The profiles that every change is checked with, except those with a scripted beginning.
 
 use super::{BASE, ELECTION_RULES, Profile, REPLICATION_RULES, SNAPSHOT_RULES, new};
 use crate::cluster::bounds::{Apply, Bounds, Budget};

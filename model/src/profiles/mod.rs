@@ -1,4 +1,4 @@
-//! The named profiles: what is explored, from where, and what a complete search of it must have seen.
+//! The named profiles: what is explored, from where, and what a complete search must have reached.
 
 use crate::cluster::bounds::{Apply, Bounds, Budget, Limits, Sending};
 use crate::cluster::script::ScriptStep;

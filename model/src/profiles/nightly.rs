@@ -1,4 +1,4 @@
-//! The profiles for a night.
+//! The profiles that take too long for every change.
 
 use super::{BASE, Profile, REPLICATION_RULES, SNAPSHOT_RULES, new};
 use crate::cluster::bounds::{Apply, Bounds, Budget};

@@ -1,4 +1,4 @@
-//! Profiles that begin in the middle of a history: steps of the core, in a fixed order, lead there.
+//! Profiles that begin in the middle of a history, to which a fixed sequence of steps leads.
 
 use super::{BASE, Profile, new};
 use crate::cluster::bounds::{Bounds, Budget};

@@ -1,5 +1,5 @@
-//! Profiles in which leaders send entries, and word of a commit, by actions of their own, as a node does: what was
-//! proposed waits, is sent together, or is sent while the leader's own write is under way.
+//! Profiles in which a leader sends entries and its commit_index by actions of their own, as a node does. What was
+//! proposed waits, is sent together, or is sent while the leader's own write is in progress.
 
 use super::{BASE, Profile, REPLICATION_RULES, new};
 use crate::cluster::bounds::{Bounds, Budget, Sending};

@@ -1,5 +1,5 @@
-//! What is judged, part by part: a node alone, a history alone, a node against a history, two nodes against
-//! each other. A state keeps a property when all its parts do, so the verdict on a part can be remembered.
+//! Properties of a state, judged part by part: a node alone, a history alone, a node with a history, two nodes
+//! together. A state keeps a property when all its parts do, so the verdict on a part can be cached.
 
 use crate::cluster::clients::Clients;
 use crate::cluster::history::History;

@@ -1,4 +1,4 @@
-//! What must always hold, and what must happen somewhere lest the check says nothing.
+//! What must always hold, and what must hold in some state so that the check means something.
 
 pub mod action_properties;
 pub mod invariants;

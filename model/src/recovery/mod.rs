@@ -1,12 +1,12 @@
-//! Recovery: from a state, once faults end, the cluster goes on.
+//! Recovery: from a state, once faults end, the cluster continues.
 //!
-//! Faults end: crashed servers start again, writes finish, no message is lost any more. What was on its way either all
-//! arrives, or is all lost; both are judged. Then the run is fair (see [`run`]), each server in turn being the first whose
-//! election timer elapses. Within [`ROUNDS`] rounds there must be one leader, equal logs, and a new command that is
-//! committed and applied everywhere; and from then on only heartbeats and their answers are sent.
+//! Faults end: crashed servers restart, writes finish, no more messages are lost. What was in flight either all
+//! arrives or is all lost; both are judged. Then the run is fair (see [`run`]), repeated with each server as the
+//! first whose election timer elapses. Within [`ROUNDS`] rounds there must be one leader, equal logs, and a new
+//! command that is committed and applied everywhere; and from then on only heartbeats and their answers are sent.
 //!
-//! Nothing depends on what the servers are called: they come in an order of what the state says of them, and where it
-//! says the same of several, in each order of these. So states that the search takes for one are judged alike.
+//! Nothing depends on the servers' names: they are ordered by what the state says of each, and where it says the same
+//! of several, every order of these is judged. So states that the search treats as one are judged alike.
 
 mod orders;
 mod run;

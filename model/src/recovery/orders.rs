@@ -1,4 +1,4 @@
-//! In which orders the servers of a state come, whatever they are called.
+//! The order in which the servers of a state are taken, independent of their names.
 
 use super::run::Order;
 

@@ -1,10 +1,10 @@
-//! A fair run: what follows once faults have ended, round by round.
+//! A fair run: what follows, round by round, once faults have ended.
 //!
 //! A round is as long as an election timeout. In it the heartbeat interval elapses once or more at every leader and
-//! candidate, all messages arrive, and a leader that has no command of a client's in its term gets one. Then the election
-//! timers elapse: the leader's own, and of those servers whose timer did not start anew during the round, that of one, whose
-//! turn it is. That others' do not elapse before the messages of that one have arrived is the paper's timing requirement
-//! (section 5.6), and that each server is first once in a while is what random timeouts are for (section 5.2).
+//! candidate, all messages arrive, and a leader without a client's command in its term gets one. Then election timers
+//! elapse: the leader's own, and, of the servers whose timer was not restarted during the round, that of one, in
+//! turn. The others' timers do not elapse before the messages of that one have arrived: this is the paper's timing
+//! requirement (section 5.6). Each server is first once in a while: random timeouts ensure that (section 5.2).
 
 use super::world::{EnvelopeId, Event, NEW_COMMAND, NodeId, World, is_of_rest};
 use crate::cluster::bounds::Sending;

@@ -1,4 +1,4 @@
-//! Recovery in words.
+//! Recovery as text.
 
 use super::run::Missing;
 use super::{OnTheirWay, ROUNDS, Share, Stuck, Unrecovered};

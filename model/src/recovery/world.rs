@@ -1,5 +1,5 @@
-//! Nodes and messages of fair runs, and the steps between them, each computed once. They are kept apart from those of
-//! the search: a fair run goes beyond the search's bounds, and must leave nothing there.
+//! Nodes and messages of fair runs, and the steps between them, each computed once. They are separate from those of
+//! the search: a fair run exceeds the search's bounds, and must leave nothing there.
 
 use crate::cluster::System;
 use crate::cluster::bounds::{Apply, Bounds};

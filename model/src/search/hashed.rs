@@ -1,4 +1,4 @@
-//! The hash of contents.
+//! Hashes of values, with fixed seeds.
 
 use std::hash::Hash;
 

@@ -1,5 +1,5 @@
-//! Values that many states share, each kept once. A state holds their numbers, so it is small, is copied without
-//! counting references, and two states are equal exactly when their numbers are.
+//! Interned values: a value that many states share is stored once. A state holds numbers instead, so it is small, it
+//! is copied without counting references, and two states are equal exactly when their numbers are.
 
 use hashbrown::HashTable;
 use std::fmt;

@@ -1,6 +1,6 @@
-//! What a thread remembers: results, each by a key that stands for what was asked. A step of a node, and a verdict on a
-//! part of a state, depend on nothing but their arguments, and the same ones come up again and again: most of a
-//! search is looking them up. Each thread remembers for itself, so that none waits for another.
+//! Each thread's cache of results, by a key that stands for the question. A step of a node, and a verdict on a part
+//! of a state, depend only on their arguments, and the same ones come up again and again: most of a search is looking
+//! them up. Each thread has its own cache, so no thread waits for another.
 
 use crate::search::hashed::mix;
 use hashbrown::HashTable;

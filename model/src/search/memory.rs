@@ -1,4 +1,4 @@
-//! How much memory the process takes.
+//! The memory that the process uses.
 
 use std::fs;
 

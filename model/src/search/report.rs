@@ -1,4 +1,4 @@
-//! What a check found out.
+//! The result of a check.
 
 use crate::cluster::bounds::Bounds;
 use crate::properties::{Safety, Witness};

@@ -1,4 +1,4 @@
-//! What a search shares between its threads and with whoever watches it: the stop flag, the limits, and counters.
+//! What the threads of a search share with each other and with observers: the stop flag, the limits, and counters.
 //! None of it is part of a state.
 
 use crate::properties::{Safety, Witness};

@@ -1,4 +1,4 @@
-//! Actions in words. An action names a message by its position in the network; a label names it by what it says, so it
+//! Actions as text. An action names a message by its position in the network. A label names it by its content, so it
 //! can be read, kept in a file, and found again by comparing it with what is possible.
 
 use crate::cluster::Cluster;

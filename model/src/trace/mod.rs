@@ -1,6 +1,6 @@
-//! What happened along a path through the model, told step by step: who did what, which rules fired, which messages
-//! travelled from which step to which, and what changed. A trace is made by taking the steps again on the model
-//! itself; nothing here knows how a server behaves.
+//! A path through the model, described step by step: what happened, which rules fired, which messages travelled from
+//! which step to which, and what changed. The steps are repeated on the model itself to make a trace; nothing here
+//! knows how a server behaves.
 
 pub mod counterexample;
 pub mod label;

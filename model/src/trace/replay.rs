@@ -1,5 +1,5 @@
-//! Taking recorded steps again: each is looked for among what is possible, so nothing is done that the model would not
-//! do by itself.
+//! Repeats recorded steps. Each is looked up among the possible ones, so nothing happens that the model would not do
+//! by itself.
 
 use crate::cluster::System;
 use crate::cluster::action::Action;

@@ -1,4 +1,4 @@
-//! Nodes and messages in words: what a trace shows of a state.
+//! Nodes and messages as text: what a trace shows of a state.
 
 use crate::cluster::Cluster;
 use crate::cluster::node::{Envelope, Node};

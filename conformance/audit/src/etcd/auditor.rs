@@ -1,5 +1,5 @@
-//! All nodes together: each line is looked at by itself, then as its node's next one, then beside what other nodes' lines
-//! told of votes, leaders, commits and messages.
+//! All nodes together. Each line is judged by itself, then as the next line of its node, then against what other
+//! nodes' lines say of votes, leaders, commits and messages.
 
 use super::ballots::{Ballot, Votes};
 use super::elections::{Elections, shows_leader};

@@ -1,8 +1,9 @@
-//! Terms and votes, and what of them must survive a crash.
+//! Terms and votes, and which of them must survive a crash.
 //!
-//! A node tells of a vote when it queues the reply; it hands term and vote to the disk at its next `Ready`, and the reply
-//! leaves after that. So what nobody received and no `Ready` followed may be forgotten in a crash. What somebody received
-//! must have been durable. Of what the last `Ready` handed over, the trace does not tell whether its write ended.
+//! A node writes a line about a vote when it queues the reply. Its next `Ready` hands term and vote to the disk, and
+//! the reply leaves after that. So a crash may lose a vote that nobody received and that no `Ready` followed. A vote
+//! that somebody received must have been durable. Whether the write of the last `Ready` ended, the trace does not
+//! show.
 
 use super::line::{Message, State, Type};
 use super::notes::Notes;

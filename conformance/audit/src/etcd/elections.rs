@@ -1,4 +1,4 @@
-//! Who led which term, and what was committed: what no lines that may be missing could make right.
+//! Which node led which term, and what was committed: contradictions here cannot be explained by missing lines.
 
 use super::line::{Conf, Event, Role};
 use super::notes::Notes;

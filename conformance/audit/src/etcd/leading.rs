@@ -1,4 +1,4 @@
-//! What a candidate and a leader have heard from others.
+//! What a candidate and a leader have received from others.
 
 use super::line::{Conf, Event, Message};
 use super::node::Held;

@@ -1,4 +1,4 @@
-//! A line of such a trace.
+//! A line of a trace of etcd's raft.
 
 use crate::number::reachable;
 use serde::{Deserialize, Deserializer, de};

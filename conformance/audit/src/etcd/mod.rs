@@ -1,12 +1,12 @@
-//! The trace lines that etcd's raft writes when it is built with its tag `with_tla`: one JSON object a line, an event
-//! with the node's term, vote, role, commit and last index, and the message it is about, if it is about one.
+//! Judges the trace lines that etcd's raft writes when it is built with its tag `with_tla`: one JSON object a line,
+//! an event with the node's term, vote, role, commit and last index, and its message, if it has one.
 //!
-//! They show neither the terms and contents of entries, nor what is on a disk, nor what a service applies. What they
-//! show is judged twice (docs/conformance.md):
+//! The lines do not show the terms and contents of entries, what is on a disk, or what a service applies. What they
+//! show is judged in two ways (docs/etcd.md):
 //!
-//! - **Violated** is what no lines that may be missing could make right: two leaders of a term, two votes.
-//! - **Unexplained** is what a whole trace of a correct cluster would not have: a leader that no line made one, a message
-//!   that nobody sent. Lines are missing there, or the cluster misbehaved; the trace does not tell which.
+//! - **Violated**: no missing lines could explain it. Two leaders of a term, two votes.
+//! - **Unexplained**: a complete trace of a correct cluster would not have it. A leader that no line made one, a
+//!   message that nobody sent. Either lines are missing, or the cluster misbehaved; the trace does not show which.
 
 mod auditor;
 mod ballots;

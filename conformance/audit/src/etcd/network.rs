@@ -1,7 +1,9 @@
-//! Messages: what a line says of one must fit the node that tells it, and what is received must have been sent.
+//! Messages: what a line says of a message must fit the node that wrote the line, and a message that is received must
+//! have been sent.
 //!
-//! A network may lose, delay, reorder and repeat messages, so a set is kept of those sent, and not how often. A message
-//! leaves when its sender's next `Ready` hands it over; what it told before a crash and no `Ready` followed never left.
+//! A network may lose, delay, reorder and repeat messages, so this is a set of the messages sent, without counts. A
+//! message leaves when its sender's next `Ready` hands it over. A message that no `Ready` followed before a crash
+//! never left.
 
 use super::line::{Event, Message, Role, Type};
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -1,9 +1,9 @@
 //! One node, line by line: each line must follow from the one before.
 //!
-//! A line shows what the node held when it told it, and what it did. So the next line's term, vote, role, log, commit
-//! index and configuration are known up to what that line itself does, and some lines must be followed by others: a
-//! request by its answer, an acknowledgement by the leader's look at its commit index. What differs has no explanation
-//! in the trace.
+//! A line shows what the node held when it wrote the line, and what it did. So term, vote, role, log, commit index
+//! and configuration of the next line are known, except for what that line itself changes. Some lines must be
+//! followed by others: a request by its answer, an acknowledgement by a look of the leader at its commit index.
+//! Nothing in the trace explains a deviation.
 
 mod effects;
 

@@ -1,4 +1,4 @@
-//! What is found while the lines are read.
+//! Collects what is found while the lines are read.
 
 use crate::property::{Findings, Property};
 use crate::unexplained::{Cause, Collected};

@@ -1,4 +1,4 @@
-//! Events from the lines of a log: bare, or as a logger wraps them, with its other lines between.
+//! Reads events from the lines of a log: bare, or as a logger wraps them, with other lines of the logger between.
 
 use super::auditor::Auditor;
 use super::line::Event;

@@ -1,4 +1,4 @@
-//! Tests of what is known of snapshots.
+//! Tests of what the audit knows about snapshots.
 
 use super::*;
 use crate::event::{Entry, Snapshot};

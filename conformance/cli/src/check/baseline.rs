@@ -1,8 +1,8 @@
-//! What the profiles covered when they were last agreed on, and what has shrunk since.
+//! Compares what the profiles cover with what was last agreed on.
 //!
-//! A check can wither without failing: a bound is lowered to save time, a rule changes and half the states are no longer
-//! reached. So the bounds, the counts and the rules that fired are kept in a file, and a profile that is smaller than the
-//! file says fails, unless the file says why.
+//! A check can lose its value without failing: somebody lowers a bound to save time, or a rule changes and half the
+//! states are no longer reached. So a file keeps the bounds, the counts and the rules that fired, and a profile that
+//! is smaller than the file says fails, unless the file gives a reason.
 
 mod covered;
 

@@ -1,4 +1,4 @@
-//! What came out of checking some profiles, as all formats tell it.
+//! The conclusion from checking some profiles, which all formats report.
 
 use crate::counterexample::TraceReport;
 use figure2_core::Rule;

@@ -1,5 +1,5 @@
 //! A check as JUnit XML: a suite for each profile, a case for each property, witness and required rule. A failure is
-//! something the search found wrong; an error is something it did not get to say.
+//! something wrong that the search found; an error is something that the search did not decide.
 
 use super::conclusion::{Checked, Violation, sentence, word};
 use figure2_model::{Outcome, Profile, Report, Verdict, profiles};

@@ -1,4 +1,4 @@
-//! How a search is getting on, while it runs.
+//! Reports the progress of a search while it runs.
 
 use super::text::{grouped, memory};
 use figure2_model::{Phase, Progress};

@@ -1,6 +1,6 @@
-//! A check as SARIF 2.1.0: a result for each broken property, located in its trace file at the step that breaks it, with
-//! all steps as a code flow.
-//! A search that was not finished is a failed invocation, which is how SARIF says that silence means nothing.
+//! A check as SARIF 2.1.0: a result for each broken property, located in its trace file at the step that breaks it,
+//! with all steps as a code flow. An unfinished search is a failed invocation, which is how SARIF says that no result
+//! means nothing.
 
 use super::conclusion::{Checked, Violation, sentence};
 use crate::counterexample::TraceFile;

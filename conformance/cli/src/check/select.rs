@@ -1,4 +1,4 @@
-//! Profiles by their names on the command line.
+//! Selects profiles by their names on the command line.
 
 use figure2_model::{Profile, nightly_profiles, profile, profiles};
 

@@ -1,4 +1,4 @@
-//! A check in words, as a person reads it.
+//! A check as text for people.
 
 use super::conclusion::{Checked, missing};
 use crate::counterexample::{diagram, names};

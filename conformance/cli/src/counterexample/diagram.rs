@@ -1,5 +1,5 @@
-//! A space-time diagram in characters: time runs downwards, each server is a line, a message is an arrow in the row in
-//! which it arrives, and what it is called stands in the row in which it was sent.
+//! A space-time diagram in characters. Time runs downwards, each server is a line, and a message is an arrow in the
+//! row in which it arrives; its name is in the row in which it was sent.
 
 use super::{alike, brief, still_on_their_way, tag};
 use figure2_core::ServerId;

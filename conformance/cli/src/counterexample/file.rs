@@ -1,5 +1,6 @@
-//! A trace as a file. It names the profile and the rules, and each step by what happened and by what the message says:
-//! a file can be read, and a step is found again by comparing it with what is possible in the state it happened in.
+//! A trace as a file. It names the profile and the rules, and describes each step by its event and by the message's
+//! content. So a person can read it, and a step is found again by comparing it with what is possible in the state in
+//! which it happened.
 
 use super::TraceReport;
 use figure2_core::ServerId;

@@ -1,5 +1,5 @@
-//! A trace as one HTML page: no network, no other file. The steps are all in the page; the script only chooses which
-//! of them is shown, so without it they stand one below the other.
+//! A trace as one HTML page, without network access or other files. All steps are in the page; the script only
+//! chooses which one is shown, so without it they are listed one below the other.
 
 use super::{TraceReport, alike, svg, tag};
 use figure2_core::ServerId;

@@ -1,4 +1,4 @@
-//! A trace as a Mermaid sequence diagram, which many hosts of Markdown draw by themselves.
+//! A trace as a Mermaid sequence diagram, which many Markdown renderers draw by themselves.
 
 use super::{TraceReport, brief, tag};
 use figure2_core::ServerId;

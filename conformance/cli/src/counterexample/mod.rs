@@ -1,5 +1,6 @@
-//! Counterexamples that can be read: a trace from the model as text, as a space-time diagram, as Mermaid, as one HTML
-//! page, and as a file that [`replay`](crate::replay_cmd) takes again. The trace is the model's; here it is only drawn.
+//! Renders counterexamples for people: a trace from the model as text, as a space-time diagram, as Mermaid, as one
+//! HTML page, and as a file that [`replay`](crate::replay_cmd) repeats. The model makes the trace; here it is only
+//! drawn.
 
 mod diagram;
 mod file;

@@ -1,4 +1,4 @@
-//! `figure2 mutants table`: what becomes of each mutant in each profile that every change is checked with.
+//! `figure2 mutants table`: the result of each mutant in each profile that every change is checked with.
 
 mod explore;
 mod sample;

@@ -1,4 +1,4 @@
-//! The few runs of a batch whose files are kept, and those files.
+//! Keeps a few runs of a batch, and writes their files.
 
 use anyhow::Context;
 use figure2_simulate::{Plan, Run, Verdict};

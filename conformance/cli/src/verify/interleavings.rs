@@ -1,5 +1,5 @@
-//! The part of `figure2 verify` that explores the interleavings of the node's tasks. `cargo loom` does it, as a process
-//! of its own, because all that it builds is built with `--cfg loom`; here it is started, and its result read.
+//! The part of `figure2 verify` that explores the interleavings of the node's tasks. It starts `cargo loom` as a
+//! separate process, because everything in it is built with `--cfg loom`, and reads the result.
 
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;

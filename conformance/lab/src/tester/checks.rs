@@ -1,4 +1,4 @@
-//! Who leads: the tester's questions to the connected servers.
+//! The tester's questions to the connected servers: who leads?
 
 use super::cluster::Cluster;
 use super::failure::Failure;

@@ -1,4 +1,4 @@
-//! What happens to servers: started, crashed, connected, cut off.
+//! Starts, crashes, connects and disconnects servers.
 
 use super::applier::{self, Applier};
 use super::cluster::{Applying, Cluster, State, purpose};

@@ -1,4 +1,4 @@
-//! Encoded messages in words, for traces that people read.
+//! Encoded messages as text, for traces that people read.
 
 use figure2::Command;
 use figure2::codec::decode_message;

@@ -1,4 +1,4 @@
-//! What servers and their ends are called on the network.
+//! Names of the servers and of their ends on the network.
 
 use crate::labrpc::EndName;
 

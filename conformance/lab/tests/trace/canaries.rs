@@ -1,5 +1,5 @@
 //! Lines in etcd's form, damaged one at a time: removed, told twice, or changed in one field. What is found of each kind
-//! of line is compared with a list; what is not, docs/conformance.md explains.
+//! of line is compared with a list; docs/etcd.md explains what is not found.
 
 use crate::falsify::{leaves, recorded};
 use figure2_audit::etcd::audit_lines;

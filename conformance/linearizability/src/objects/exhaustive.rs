@@ -1,4 +1,4 @@
-//! The definition, tried out on any object, as `linear::exhaustive` does for key/value stores.
+//! Applies the definition directly to any object, as `exhaustive` does for key/value stores.
 
 use std::collections::HashSet;
 

@@ -1,6 +1,6 @@
 //! Objects other than the key/value store: a versioned register, a counter, a set, several registers in one
-//! transaction. What an operation does and what it saw is one value here; the search asks of it no more than whether it
-//! can take effect in a state, and what it leaves.
+//! transaction. What an operation does and what it saw is one value. The search only asks whether an operation can
+//! take effect in a state, and which state it leaves.
 
 pub mod counter;
 mod exhaustive;
@@ -103,8 +103,8 @@ pub(crate) fn matters<A: Object>(operation: &Operation<A>) -> bool {
     }
 }
 
-/// Replays `order` and checks it against the definition, as `certificate` does for key/value stores: what is wrong, if
-/// something is.
+/// Replays `order` and checks it against the definition, as `linearization_proof` does for key/value stores. Returns what
+/// is wrong, if anything is.
 pub(crate) fn refute<A: Object>(
     operations: &[&Operation<A>],
     initial: &A::State,

@@ -1,6 +1,6 @@
-//! The search for an order on any object: just-in-time linearization, with the rules that hold for every object. A read
-//! takes effect as soon as it can. Of operations in flight that do the same, the one that completes first goes first. Of
-//! those of unknown outcome only how many of a kind have taken effect counts. docs/linearizability.md says why.
+//! Searches an order on any object: just-in-time linearization, with the rules that hold for every object. A read
+//! takes effect as soon as it can. Among operations in flight that do the same, the one that completes first goes
+//! first. Operations of unknown outcome are counted by kind. docs/linearizability.md gives the reasons.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -1,6 +1,6 @@
-//! From a violation to a small window of operations that shows it, by steps that keep the argument legal for every
-//! object: cut off the end; take out a beginning that every order shares; leave out reads; look at some parts of the
-//! object alone. docs/linearizability.md says why each is.
+//! Reduces a violation to a small window of operations that shows it. Every step is valid for every object: cut off
+//! the end; take out a beginning that every order shares; leave out reads; keep only some parts of the object.
+//! docs/linearizability.md gives the reasons.
 
 use std::collections::HashSet;
 use std::time::Instant;

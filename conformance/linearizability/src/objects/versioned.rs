@@ -1,4 +1,4 @@
-//! A register that counts its writes, as etcd does for each key: what was written comes back with its version.
+//! A register that counts its writes, as etcd does for each key: each value is read together with its version.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What one form of a history says: its fields, those that name the key among them, and those that it has beyond.
+//! What one form of a history says: the fields of an event, those that name its key, and all others.
 
 use super::value::Value;
 

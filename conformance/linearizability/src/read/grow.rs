@@ -1,4 +1,4 @@
-//! Sets and counters. Both are added to and read; what the first read returns tells which of them it is.
+//! Sets and counters. Both have additions and reads; the value that the first read returns shows which of them it is.
 
 use std::collections::HashSet;
 use std::sync::Arc;

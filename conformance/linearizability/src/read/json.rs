@@ -1,5 +1,5 @@
-//! Events of JSON, by serde_json: an object at a time, from a window of a file. Fields that no event needs are read past
-//! without being built.
+//! Reads events from JSON with serde_json: one object at a time, from a window of a file. Fields that no event needs
+//! are skipped without being built.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Reads histories in the forms that people have them. docs/linearizability.md lists formats and models.
+//! Reads the histories of Jepsen, Knossos, Porcupine and elle-cli. docs/linearizability.md lists formats and models.
 
 mod build;
 mod edn;

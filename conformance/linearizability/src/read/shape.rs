@@ -1,4 +1,4 @@
-//! What the first events of a history say about all of it: the model, and where the keys are.
+//! Finds out from the first events of a history what holds for all of it: the model, and where the keys are.
 
 use std::collections::BTreeSet;
 

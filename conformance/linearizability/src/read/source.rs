@@ -1,4 +1,4 @@
-//! A file read through a window: only what is not yet understood is held, so that a history of any length takes the
+//! A file read through a window: only what is not parsed yet is in memory, so a history of any length takes the
 //! memory of its longest form.
 
 use std::io::{self, Read};

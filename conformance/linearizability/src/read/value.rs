@@ -1,4 +1,4 @@
-//! Values of EDN and JSON, as far as an operation can have them.
+//! The values of EDN and JSON that an operation can have.
 
 /// A value of EDN or JSON.
 #[derive(Clone, Debug, PartialEq)]

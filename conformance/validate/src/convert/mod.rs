@@ -1,8 +1,8 @@
-//! Between the structs of a trace and the core's types.
+//! Translates between the structs of a trace and the core's types.
 //!
-//! A recording has structs of its own ([`figure2_trace::v1`]), so that it stays readable whatever becomes of the core. This
-//! is the only place that knows both. All fields and variants are named here: when the core gets another one, this no
-//! longer compiles, and whoever adds it decides what a trace says of it.
+//! A recording has structs of its own ([`figure2_trace::v1`]), so that it stays readable when the core changes. Only
+//! this module knows both. It names all fields and variants: when the core gets another one, this module no longer
+//! compiles, and the author of that change decides how a trace represents it.
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! That nothing is lost on the way, held by the file with every kind of line (figure2-trace's tests).
+//! Nothing is lost in the translation: tested with the file that has every kind of line (of figure2-trace's tests).
 
 use super::{ToCore as _, ToTrace as _};
 

@@ -1,8 +1,8 @@
-//! Our recordings in the form of etcd's state trace (docs/trace-format.md), so that what reads that can be shown with
-//! runs whose truth is known.
+//! Writes recordings in the form of etcd's state trace (docs/etcd.md), so that programs that read that form can be
+//! tried on runs that are known to be right or wrong.
 //!
-//! The lines of that form tell of messages when they are queued, with fields that ours do not have. So each server's
-//! steps are taken again by the core, which says what they sent.
+//! Lines of that form show messages when they are queued, with fields that a recording does not have. So the core
+//! takes each server's steps again, which shows what they sent.
 
 mod line;
 mod server;

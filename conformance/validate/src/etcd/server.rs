@@ -1,4 +1,4 @@
-//! One run of one server, told in etcd's form.
+//! One run of one server, written in etcd's form.
 
 use super::line::{Line, Told, number};
 use crate::convert::{ReplayPayload, same_changes, same_state};

@@ -1,4 +1,4 @@
-//! Numbers that tell runs apart, and seeds made of several numbers.
+//! Digests that distinguish runs, and seeds derived from several numbers.
 
 /// FNV-1a, 64 bits: enough to tell runs apart, and the same on every platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
-//! What watches over every run of a cluster in virtual or real time: panics wherever they happen, and the recording of
-//! all nodes, judged at the end. And what makes runs comparable: digests of them, and seeds.
+//! Watches a whole run of a cluster, in virtual or real time. It catches panics wherever they happen, and records all
+//! nodes and judges the recording at the end. It also has the digests and seeds that make runs comparable.
 //!
-//! The lab and the simulation both run clusters so. Neither should know the other, so it is here.
+//! The lab and the simulation both use it, and neither should depend on the other; so it is here.
 
 mod digest;
 pub mod panics;

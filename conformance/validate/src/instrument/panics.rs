@@ -1,5 +1,5 @@
-//! Panics on the threads that run a test, wherever they happen: a runtime catches the panic of a task, and nobody
-//! would hear of it.
+//! Catches panics on the threads that run a test. A runtime catches the panic of a task, and without this nobody
+//! would notice it.
 
 use std::cell::RefCell;
 use std::panic;

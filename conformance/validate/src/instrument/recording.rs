@@ -1,4 +1,4 @@
-//! Every run is recorded, and at its end the recording is judged.
+//! Records a run, and judges the recording at its end.
 
 use crate::{Counts, Recorder, validate};
 

@@ -1,9 +1,9 @@
 //! Replays every recorded step through the core, and checks that each received message was sent.
 //!
-//! Nothing of the protocol is decided here: the core says what each step must answer, change and send. What is checked
-//! beside it is the node around the core: that it reported a write to the core only when the write was durable, sent
-//! what the steps left and not before their changes were durable, delivered what was committed, and restarted from what
-//! had been saved.
+//! Nothing of the protocol is decided here: the core says what each step must answer, change and send. In addition
+//! the node around the core is checked. It must have reported a write to the core only when the write was durable,
+//! sent exactly what the steps produced and not before their changes were durable, delivered what was committed, and
+//! restarted from what had been saved.
 
 mod network;
 mod queue;

@@ -1,4 +1,4 @@
-//! The network against itself: nothing is received that was not sent.
+//! Checks the network: every message that is received was sent before.
 
 use super::queue::json;
 use super::{Mismatch, Rejection};

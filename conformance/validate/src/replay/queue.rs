@@ -1,5 +1,5 @@
-//! What a run still has to do: write, send, deliver. The node does each in the order of the steps; only a leader's requests
-//! may overtake what waits for a write.
+//! What a run still has to write, send and deliver. The node does each in the order of the steps; only a leader's
+//! requests may overtake messages that wait for a write.
 
 use super::{Disk, Mismatch};
 use crate::convert::{ReplayPayload, ToTrace as _};

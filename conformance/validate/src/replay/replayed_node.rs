@@ -1,4 +1,4 @@
-//! One run of one server, taken again.
+//! One run of one server, replayed.
 
 use super::queue::{Deliveries, Outbox, json};
 use super::{Disk, Mismatch};

@@ -1,4 +1,4 @@
-//! A place in the table: what is explored there, and how.
+//! A cell of the table: what is explored for it, and how.
 
 use super::file::{Line, Said};
 use crate::cluster::{Cluster, System};

@@ -1,4 +1,4 @@
-//! The table as a file: a line for each place, so that lines can be added one by one, and a difference can be read.
+//! The table as a file with a line for each cell, so that lines can be added one by one and a diff can be read.
 
 use super::cell::{Cell, cells, references};
 use crate::properties::Safety;

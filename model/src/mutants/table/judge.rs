@@ -1,4 +1,4 @@
-//! What a table must say, and what is wrong with one that does not.
+//! Checks the table: what it must contain, and what is wrong with one that does not.
 
 use super::cell::{Cell, Subject, cells, is_judged, references};
 use super::file::{Said, Table, hash};

@@ -1,11 +1,12 @@
-//! Whether a change makes a difference in a profile, found out without exploring the profile again.
+//! Finds out whether a change makes a difference in a profile, without exploring the profile again.
 //!
-//! What an event does to a node depends on the node and the event alone, whatever the others do. So if the nodes of a mutant
-//! start as those of Figure 2, and every event that was tried on a node while the profile was explored under Figure 2 does
-//! the same to it under the mutant, then the mutant's search meets the same states by the same steps: by induction over the
-//! search, which asks nothing else of the rules. A profile has millions of states, and far fewer nodes in them.
+//! What an event does to a node depends on the node and the event alone, whatever the others do. Assume that the
+//! nodes of a mutant start as those of Figure 2, and that every event that was tried on a node while the profile was
+//! explored under Figure 2 does the same to it under the mutant. Then the mutant's search visits the same states by
+//! the same steps, by induction over the search, which asks nothing else of the rules. A profile has millions of
+//! states, but far fewer nodes in them.
 //!
-//! The reverse need not be: a mutant that differs in what was tried, and then found no room in the network, is explored.
+//! The converse need not hold: a step that differs may have found no room in the network. Such a mutant is explored.
 
 use super::cell::{Cell, Effort};
 use super::file::{Line, Said};

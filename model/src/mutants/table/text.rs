@@ -1,4 +1,4 @@
-//! The table on the page of the docs.
+//! The table as a section of docs/mutants.md.
 
 use super::cell::{Cell, cells, references, twin};
 use super::file::{Said, Table};

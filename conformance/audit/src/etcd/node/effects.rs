@@ -1,4 +1,4 @@
-//! What a line does to what its node holds, before it is told; and whether the lines before say why it stands there.
+//! What a line changes in its node, and whether the lines before it explain why it is there.
 
 use super::{Held, Node, Start};
 use crate::etcd::line::{Event, Name, Role, State, Type};

@@ -1,4 +1,4 @@
-//! What of a profile is compared.
+//! Which figures of a profile are compared.
 
 use super::Shrunk;
 use figure2_model::Share;

@@ -1,4 +1,4 @@
-//! Exploring places of the table, several at a time, and keeping what comes of it as it comes.
+//! Explores places of the table, several at a time, and writes each result as soon as it is known.
 
 use anyhow::{Context, anyhow};
 use figure2_model::mutants::table::{Cell, Effort, Line, Reference, Said, Table, references};

@@ -1,4 +1,4 @@
-//! Repeating some places of the table.
+//! Repeats some places of the table.
 
 use super::explore::{each, figure2};
 use figure2_model::mutants::table::{Cell, Effort, Line, Said, Subject, Table, cells, references};

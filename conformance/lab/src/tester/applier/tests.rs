@@ -1,4 +1,4 @@
-//! The service side bites: each service is fed what no correct server delivers.
+//! The checks of the services work: each service gets what no correct server delivers, and must refuse it.
 
 use super::*;
 use crate::tester::cluster::Settings;

@@ -56,9 +56,9 @@ struct Watched<'a> {
 /// and all before.
 type SeenBy = Vec<(u64, u64)>;
 
-/// See the module.
+/// Which values can still be observed, at a place in the history that moves forward.
 #[derive(Debug)]
-pub(crate) struct Horizon<'a> {
+pub(crate) struct Observability<'a> {
     /// By invocation.
     observations: Vec<Observation<'a>>,
     /// For each observation, the first completion of it and all after.
@@ -85,8 +85,8 @@ pub(crate) struct Horizon<'a> {
     end: u64,
 }
 
-impl<'a> Horizon<'a> {
-    /// The horizon of the operations of one key, in the order of their invocations, which first holds `initial`.
+impl<'a> Observability<'a> {
+    /// For the operations of one key, in the order of their invocations; the key first holds `initial`.
     /// `classes` gives the class of each put with unknown outcome.
     pub(crate) fn new(
         operations: &[&'a Operation],
@@ -151,7 +151,7 @@ impl<'a> Horizon<'a> {
         let certain =
             observations.iter().map(Observation::completed).filter(|&completed| completed < u64::MAX);
         let end = certain.max().unwrap_or(0);
-        let mut horizon = Self {
+        let mut observability = Self {
             observations,
             first_completion,
             last_completion,
@@ -165,8 +165,8 @@ impl<'a> Horizon<'a> {
             next_put: 0,
             end,
         };
-        horizon.advance(0);
-        horizon
+        observability.advance(0);
+        observability
     }
 
     /// Moves on to the place `now`.

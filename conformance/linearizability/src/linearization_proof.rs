@@ -1,10 +1,10 @@
-//! The proof of a `holds`: an order of the operations, checked against the definition itself.
+//! A linearization proof, the proof of a `holds`: an order of the operations, checked against the definition itself.
 
 use super::history::{Action, Operation};
 
-/// Why an order does not explain a history.
+/// Why an order is no linearization of a history.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum Invalid {
     /// An operation occurs twice, or does not exist.
     #[error("operation {0} occurs twice or does not exist")]
     NotOnce(u32),
@@ -24,28 +24,28 @@ pub enum Refusal {
 /// Linear in the operations and the texts.
 ///
 /// # Errors
-/// The first thing that is wrong.
-pub(crate) fn verify(operations: &[&Operation], initial: Option<&str>, order: &[u32]) -> Result<(), Refusal> {
+/// The first condition that the order does not meet.
+pub(crate) fn verify(operations: &[&Operation], initial: Option<&str>, order: &[u32]) -> Result<(), Invalid> {
     let mut taken = vec![false; operations.len()];
     let mut latest_invocation = 0;
     let mut value = initial.map(str::to_owned);
     for &at in order {
         match taken.get_mut(at as usize) {
             Some(taken) if !*taken => *taken = true,
-            _ => return Err(Refusal::NotOnce(at)),
+            _ => return Err(Invalid::NotOnce(at)),
         }
         let operation = operations[at as usize];
         if operation.deadline() < latest_invocation {
-            return Err(Refusal::TooLate(at));
+            return Err(Invalid::TooLate(at));
         }
         latest_invocation = latest_invocation.max(operation.invoked);
         if operation.observed().is_some_and(|seen| seen != value.as_deref()) {
-            return Err(Refusal::SawAnother(at));
+            return Err(Invalid::SawAnother(at));
         }
         write(&mut value, &operation.action);
     }
     match (0..operations.len()).find(|&at| !taken[at] && operations[at].deadline() < u64::MAX) {
-        Some(at) => Err(Refusal::Missing(at as u32)),
+        Some(at) => Err(Invalid::Missing(at as u32)),
         None => Ok(()),
     }
 }
