@@ -14,6 +14,7 @@ pub mod conform_cmd;
 pub mod counterexample;
 pub mod disk_cmd;
 pub mod explore_cmd;
+pub mod kill_cmd;
 pub mod lab_cmd;
 pub mod linear_cmd;
 pub mod mutants_cmd;

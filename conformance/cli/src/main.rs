@@ -2,8 +2,8 @@
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use figure2_cli::{
-    audit_cmd, check, conform_cmd, disk_cmd, explore_cmd, lab_cmd, linear_cmd, mutants_cmd, replay_cmd,
-    simulate_cmd, trace_cmd, validate_cmd, verify,
+    audit_cmd, check, conform_cmd, disk_cmd, explore_cmd, kill_cmd, lab_cmd, linear_cmd, mutants_cmd,
+    replay_cmd, simulate_cmd, trace_cmd, validate_cmd, verify,
 };
 use std::process::ExitCode;
 
@@ -24,6 +24,9 @@ enum Command {
     Conform(conform_cmd::ConformArgs),
     Disk(disk_cmd::DiskArgs),
     Explore(explore_cmd::ExploreArgs),
+    Kill(kill_cmd::KillArgs),
+    #[command(hide = true)]
+    KillServer(kill_cmd::KillServerArgs),
     Lab(lab_cmd::LabArgs),
     Linear(linear_cmd::LinearArgs),
     Mutants(mutants_cmd::MutantsArgs),
@@ -39,7 +42,7 @@ enum Command {
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Everything at once", &["verify"]),
     ("Check the rules", &["check", "witness", "replay", "explore", "mutants"]),
-    ("Test the node", &["lab", "conform", "simulate"]),
+    ("Test the node", &["lab", "conform", "simulate", "kill"]),
     ("Look at a disk", &["disk"]),
     ("Judge a recording", &["audit", "validate", "trace"]),
     ("Judge what clients saw", &["linear"]),
@@ -72,6 +75,8 @@ fn main() -> ExitCode {
         Command::Conform(args) => conform_cmd::run(&args),
         Command::Disk(args) => disk_cmd::run(&args),
         Command::Explore(args) => explore_cmd::run(&args),
+        Command::Kill(args) => kill_cmd::run(&args),
+        Command::KillServer(args) => kill_cmd::run_server(&args),
         Command::Lab(args) => lab_cmd::run(&args),
         Command::Linear(args) => linear_cmd::run(&args),
         Command::Mutants(args) => mutants_cmd::run(&args),
@@ -96,8 +101,11 @@ mod tests {
     #[test]
     fn the_help_lists_each_command_once_with_what_it_is_for() {
         let listed: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
-        let all: BTreeSet<String> =
-            Cli::command().get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        let all: BTreeSet<String> = Cli::command()
+            .get_subcommands()
+            .filter(|sub| !sub.is_hide_set())
+            .map(|sub| sub.get_name().to_owned())
+            .collect();
         assert_eq!(listed.len(), all.len());
         assert_eq!(listed.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), all);
         let help = command().render_long_help().to_string();

@@ -8,15 +8,17 @@ use std::collections::BTreeMap;
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Request {
+pub struct Request {
     /// Who asks.
-    pub(super) client: u64,
+    pub client: u64,
     /// Which of its requests it is; repeated, it keeps the number.
-    pub(super) number: u64,
-    pub(super) key: String,
-    pub(super) action: Action,
+    pub number: u64,
+    /// What it is about.
+    pub key: String,
+    /// What is to be done.
+    pub action: Action,
     /// In the log it takes at least so many bytes.
-    pub(super) size: u64,
+    pub size: u64,
 }
 
 /// What a command or a snapshot is filled up with.
@@ -39,7 +41,8 @@ fn unpadded(content: &[u8]) -> &[u8] {
 
 impl Request {
     /// As it stands in the log: short, unless it is padded, and to be read in a trace. Keys and values have no spaces.
-    pub(super) fn encode(&self) -> Bytes {
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
         let Request { client, number, key, action, size } = self;
         let action = match action {
             Action::Get => "get".to_owned(),
@@ -51,7 +54,9 @@ impl Request {
         pad(format!("{client} {number} {key} {action}").into_bytes(), *size)
     }
 
-    fn decode(command: &[u8]) -> Option<Request> {
+    /// From the log; none if it is no request.
+    #[must_use]
+    pub fn decode(command: &[u8]) -> Option<Request> {
         let mut words = str::from_utf8(unpadded(command)).ok()?.split(' ');
         let client = words.next()?.parse().ok()?;
         let number = words.next()?.parse().ok()?;
@@ -74,7 +79,7 @@ impl Request {
 /// What a client is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Reply {
+pub enum Reply {
     /// It was done.
     Done,
     /// The value that was read.
@@ -85,31 +90,33 @@ pub(super) enum Reply {
 
 /// The map, and what each client was told last, so that a request which is repeated is not done again (section 8).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Store {
+pub struct Store {
     /// The last entry it holds.
-    pub(super) applied: Index,
+    pub applied: Index,
     map: BTreeMap<String, String>,
     sessions: BTreeMap<u64, (u64, Reply)>,
 }
 
 impl Store {
     /// From a snapshot.
-    pub(super) fn decode(data: &[u8]) -> Result<Store, String> {
+    ///
+    /// # Errors
+    /// When it is none of a map.
+    pub fn decode(data: &[u8]) -> Result<Store, String> {
         serde_json::from_slice(unpadded(data)).map_err(|error| format!("a snapshot that is no map: {error}"))
     }
 
     /// As a snapshot of at least `size` bytes.
-    pub(super) fn encode(&self, size: u64) -> Bytes {
+    #[must_use]
+    pub fn encode(&self, size: u64) -> Bytes {
         pad(serde_json::to_vec(self).unwrap_or_default(), size)
     }
 
-    /// Takes an entry; the request in it, and what its client is told.
-    pub(super) fn apply(
-        &mut self,
-        index: Index,
-        command: &[u8],
-        once: bool,
-    ) -> Result<(Request, Reply), String> {
+    /// Takes an entry; the request in it, and what its client is told. With `once` a request that is repeated is not done again.
+    ///
+    /// # Errors
+    /// When it is not the next entry, or no request.
+    pub fn apply(&mut self, index: Index, command: &[u8], once: bool) -> Result<(Request, Reply), String> {
         if index != self.applied.next() {
             return Err(format!("the entry at index {index} was handed over after that at {}", self.applied));
         }
@@ -124,8 +131,15 @@ impl Store {
         Ok((request, reply))
     }
 
+    /// What this client was told of this request, if it was its last one.
+    #[must_use]
+    pub fn told(&self, client: u64, number: u64) -> Option<Reply> {
+        self.sessions.get(&client).filter(|(last, _)| *last == number).map(|(_, reply)| reply.clone())
+    }
+
     /// What a read finds.
-    pub(super) fn read(&self, key: &str) -> Option<String> {
+    #[must_use]
+    pub fn read(&self, key: &str) -> Option<String> {
         self.map.get(key).cloned()
     }
 

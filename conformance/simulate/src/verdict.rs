@@ -113,7 +113,8 @@ pub enum Verdict {
 }
 
 /// Judges what the clients saw.
-pub(super) fn judge_history(operations: &[Operation]) -> Verdict {
+#[must_use]
+pub fn judge_history(operations: &[Operation]) -> Verdict {
     let limits = Limits { configurations: 200_000, time: Duration::from_secs(20) };
     for key in check(operations, None, limits).keys {
         match key.verdict {
