@@ -231,9 +231,14 @@ impl Judge {
         if let Some(leader) = after.leader {
             let term = after.current_term;
             let named = *self.named.entry(term).or_insert(leader);
-            let led = self.leaders.get(&term).copied().unwrap_or(named);
-            findings.expect(Property::KnownLeader, leader == led && leader == named, || {
-                format!("server {id} takes server {leader} for the leader of term {term}, and that is server {led}")
+            let elected = self.leaders.get(&term).copied();
+            let is_known = leader == named && elected.is_none_or(|elected| leader == elected);
+            findings.expect(Property::KnownLeader, is_known, || {
+                let other = match elected {
+                    Some(elected) => format!("server {elected} was elected"),
+                    None => format!("another server takes server {named} for it"),
+                };
+                format!("server {id} takes server {leader} for the leader of term {term}, and {other}")
             });
         }
         let at = findings.here.at;

@@ -15,12 +15,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What such a trace does not show.
-const NOT_SHOWN: [Property; 6] = [
+const NOT_SHOWN: [Property; 7] = [
     Property::StateMachineSafety,
     Property::AppliedInOrder,
     Property::SnapshotIsPrefix,
     Property::ElectionDurable,
     Property::FollowersAccept,
+    Property::KnownLeader,
     Property::NoRejection,
 ];
 

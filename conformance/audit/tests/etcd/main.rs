@@ -124,6 +124,7 @@ fn a_good_trace_holds_and_what_it_cannot_show_is_said() {
         (Property::LeaderAppendOnly, Verdict::HoldsInPart),
         (Property::CommittedAgree, Verdict::HoldsInPart),
         (Property::StateMachineSafety, Verdict::NotShown),
+        (Property::KnownLeader, Verdict::NotShown),
     ] {
         assert_eq!(verdict(&report, property), expected, "{}", property.name());
     }

@@ -109,3 +109,85 @@ fn digest(message: &Message) -> u64 {
     message.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use figure2_core::{Index, Message as Content, RequestVote, Term};
+
+    fn place(file: &str, line: u64) -> Place {
+        Place { file: file.into(), line }
+    }
+
+    /// Server 0 asks server 1 for its vote.
+    fn request(term: u64) -> Message {
+        let request = RequestVote { term: Term(term), last_log_index: Index(0), last_log_term: Term(0) };
+        Envelope { from: ServerId(0), to: ServerId(1), message: Content::RequestVote(request) }
+    }
+
+    /// A network of two servers whose recordings are there.
+    fn recorded() -> Network {
+        let mut network = Network::default();
+        network.is_recorded(ServerId(0));
+        network.is_recorded(ServerId(1));
+        network
+    }
+
+    #[test]
+    fn within_a_file_a_message_is_sent_before_it_is_received() {
+        let mut network = recorded();
+        assert!(network.sent(&place("all", 2), &request(1)).is_ok());
+        network.received(&place("all", 3), 1, 1, &request(1));
+        // It may arrive twice, and be sent again.
+        network.received(&place("all", 4), 1, 1, &request(1));
+        assert!(network.sent(&place("all", 5), &request(1)).is_ok());
+        let end = network.finish();
+        assert!(end.rejection.is_none() && end.unchecked == 0);
+    }
+
+    #[test]
+    fn within_a_file_one_that_is_sent_only_later_is_refused() {
+        let mut network = recorded();
+        network.received(&place("all", 2), 1, 1, &request(1));
+        // Another message does not matter.
+        assert!(network.sent(&place("all", 3), &request(2)).is_ok());
+        let mismatch = network.sent(&place("all", 4), &request(1)).unwrap_err();
+        assert_eq!(mismatch.what, "the message leaves only now, and was received at all:2 already");
+    }
+
+    #[test]
+    fn between_files_the_order_of_the_lines_says_nothing() {
+        let mut network = recorded();
+        network.received(&place("server-1", 2), 1, 1, &request(1));
+        assert!(network.sent(&place("server-0", 9), &request(1)).is_ok());
+        assert!(network.finish().rejection.is_none());
+    }
+
+    #[test]
+    fn the_first_message_that_nobody_sent_is_refused_unless_its_sender_is_not_known_to_the_end() {
+        let receives = |mut network: Network| {
+            network.received(&place("all", 7), 1, 2, &request(2));
+            network.received(&place("all", 5), 1, 1, &request(1));
+            network.finish()
+        };
+        let end = receives(recorded());
+        let rejection = end.rejection.unwrap();
+        assert_eq!((rejection.place, rejection.server, rejection.run), (place("all", 5), 1, 1));
+        assert_eq!((rejection.what.as_str(), end.unchecked), ("a message is received that S0 never sent", 0));
+
+        let mut cut_off = recorded();
+        cut_off.is_cut_off(ServerId(0));
+        for network in [cut_off, Network::default()] {
+            let end = receives(network);
+            assert!(end.rejection.is_none() && end.unchecked == 2);
+        }
+    }
+
+    #[test]
+    fn a_message_that_was_on_its_way_when_the_recording_began_counts_as_sent() {
+        let mut network = recorded();
+        network.was_sent(&request(1));
+        network.received(&place("all", 2), 1, 1, &request(1));
+        assert!(network.finish().rejection.is_none());
+    }
+}
