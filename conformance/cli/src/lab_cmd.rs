@@ -30,6 +30,10 @@ pub struct LabArgs {
     /// On the real clock and two threads a test, instead of virtual time
     #[arg(long)]
     pub real_time: bool,
+    /// With the log on a disk. In virtual time on a simulated one: a server that crashes was killed, or lost its power, in
+    /// the middle of a write. In real time on files in a temporary directory (TMPDIR), with real syncs
+    #[arg(long)]
+    pub disk: bool,
     /// How many tests at a time; by default one per CPU
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
@@ -130,6 +134,7 @@ fn batch(args: &LabArgs, tests: Vec<&'static LabTest>) -> anyhow::Result<Batch> 
     Ok(Batch {
         tests,
         mode: if args.real_time { Mode::Real } else { Mode::Virtual },
+        disk: args.disk,
         seed: args.seed,
         repeat: args.repeat,
         jobs,
@@ -141,8 +146,9 @@ fn batch(args: &LabArgs, tests: Vec<&'static LabTest>) -> anyhow::Result<Batch> 
 #[must_use]
 pub fn command_to_repeat(report: &Report) -> String {
     let real = if report.options.mode == Mode::Real { " --real-time" } else { "" };
+    let disk = if report.options.disk { " --disk" } else { "" };
     format!(
-        "cargo run --release -p figure2-cli --bin figure2 -- lab --run {} --seed {}{real}",
+        "cargo run --release -p figure2-cli --bin figure2 -- lab --run {} --seed {}{real}{disk}",
         report.test.id(),
         report.options.seed
     )
@@ -160,9 +166,14 @@ fn print_heading(batch: &Batch) {
         Mode::Virtual => "virtual time",
         Mode::Real => "real time",
     };
+    let disk = match (batch.disk, batch.mode) {
+        (false, _) => "",
+        (true, Mode::Virtual) => ", the log on a simulated disk",
+        (true, Mode::Real) => ", the log on files",
+    };
     let Batch { seed, repeat, jobs, .. } = batch;
     let times = if *repeat > 1 { format!(", {repeat} rounds") } else { String::new() };
-    println!("lab: {} tests in {clock}, seed {seed}{times}, {jobs} at a time", batch.tests.len());
+    println!("lab: {} tests in {clock}{disk}, seed {seed}{times}, {jobs} at a time", batch.tests.len());
     println!(
         "{:<6} {:<6} {:<58} {:>7} {:>5} {:>7} {:>10} {:>7} {:>7}",
         "", "part", "test", "seconds", "peers", "RPCs", "bytes", "commits", "wall s"

@@ -28,7 +28,8 @@ pub struct VerifyArgs {
     /// Seed of the lab's first round, and of the first simulation
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Rounds of the lab suite, each with a seed of its own
+    /// Rounds of the lab suite, each with a seed of its own: half of them with the log on a simulated disk, the others in
+    /// memory
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
     /// Seeds of the simulation, each a cluster with a minute of faults, from --seed on
@@ -143,12 +144,21 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let batch = Batch {
         tests: TESTS.iter().collect(),
         mode: Mode::Virtual,
+        disk: false,
         seed: args.seed,
-        repeat: rounds,
+        repeat: rounds.div_ceil(2),
         jobs: threads,
         keep_trace: false,
     };
     let lab = run_batch(&batch, lab_cmd::Keep::default())?;
+    let on_disk = match rounds / 2 {
+        0 => None,
+        repeat => {
+            println!();
+            let batch = Batch { disk: true, repeat, ..batch.clone() };
+            Some(run_batch(&batch, lab_cmd::Keep::default())?)
+        }
+    };
 
     parts.begin();
     let conform = conform_cmd::run_small()?;
@@ -175,7 +185,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     println!("\n== Summary\n");
     print_checked(&checked);
     println!("{}", recovered(&checked));
-    print_lab(&lab, rounds, args.seed);
+    print_lab(&lab, on_disk.as_ref(), args.seed);
     print_conform(&conform);
     print_simulated(&from_faults, &from_states);
     println!("{}", told(loom.as_ref()));
@@ -191,7 +201,8 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     if has_shrunk {
         println!("A profile covers less than the baseline says: see part 1.");
     }
-    let failed = has_shrunk || !lab.passed || conform.iter().any(|outcome| !outcome.holds);
+    let lab_passed = lab.passed && on_disk.as_ref().is_none_or(|lab| lab.passed);
+    let failed = has_shrunk || !lab_passed || conform.iter().any(|outcome| !outcome.holds);
     let code = worst(&[checked.exit_code(), u8::from(failed), from_faults.code, from_states.code, loom_code]);
     let verdict = match code {
         0 => "all of the above holds",
@@ -260,18 +271,21 @@ fn recovered(checked: &Checked) -> String {
     text
 }
 
-fn print_lab(lab: &LabOutcome, rounds: u32, seed: u64) {
+fn print_lab(in_memory: &LabOutcome, on_disk: Option<&LabOutcome>, seed: u64) {
     println!(
         "The node of impl/node, with its real lock, outbox, applier and encoding, on the lab's network:"
     );
-    println!(
-        "  {:<10} {} tests in {} rounds from seed {}, {:.0} simulated seconds\n",
-        if lab.passed { "passed" } else { "FAILED" },
-        TESTS.len(),
-        rounds,
-        seed,
-        lab.summary.simulated().as_secs_f64()
-    );
+    for (lab, storage) in [(Some(in_memory), "in memory"), (on_disk, "with the log on disks that crash")] {
+        let Some(lab) = lab else { continue };
+        println!(
+            "  {:<10} {} tests in {} rounds from seed {seed}, {storage}, {:.0} simulated seconds",
+            if lab.passed { "passed" } else { "FAILED" },
+            TESTS.len(),
+            lab.summary.runs.len() / TESTS.len(),
+            lab.summary.simulated().as_secs_f64()
+        );
+    }
+    println!();
 }
 
 fn print_conform(outcomes: &[ConformOutcome]) {

@@ -8,7 +8,7 @@ use figure2_lab::suite::{Mode, RunOptions, run, select};
 #[test]
 fn the_command_to_repeat_a_run_in_real_time_says_so() {
     let test = select(&["BasicAgree2B".into()]).unwrap()[0];
-    let report = run(test, RunOptions { mode: Mode::Real, seed: 5, keep_trace: false });
+    let report = run(test, RunOptions { mode: Mode::Real, disk: false, seed: 5, keep_trace: false });
     let command = command_to_repeat(&report);
     assert!(command.ends_with("-- lab --run BasicAgree2B --seed 5 --real-time"), "{command}");
 }
@@ -19,6 +19,7 @@ fn args() -> LabArgs {
         seed: 1,
         repeat: 1,
         real_time: false,
+        disk: false,
         jobs: None,
         trace: None,
         traces: 3,

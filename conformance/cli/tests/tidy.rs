@@ -125,8 +125,15 @@ fn a_lab_whose_runs_fail() {
     if std::env::var_os(FAILING).is_none() {
         return;
     }
-    let batch =
-        Batch { tests: vec![&FAILS], mode: Mode::Virtual, seed: 1, repeat: 5, jobs: 2, keep_trace: false };
+    let batch = Batch {
+        tests: vec![&FAILS],
+        mode: Mode::Virtual,
+        disk: false,
+        seed: 1,
+        repeat: 5,
+        jobs: 2,
+        keep_trace: false,
+    };
     let outcome = run_batch(&batch, Keep::default()).unwrap();
     assert!(outcome.passed, "as it should be");
 }

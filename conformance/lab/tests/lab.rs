@@ -7,7 +7,7 @@ use figure2_lab::suite::{Mode, RunOptions, TESTS, run, select};
 /// Runs the test of that id; its trace is printed in part when it fails.
 fn lab(id: &str) {
     let test = select(&[id.into()]).unwrap()[0];
-    let report = run(test, RunOptions { mode: Mode::Virtual, seed: 1, keep_trace: true });
+    let report = run(test, RunOptions { mode: Mode::Virtual, disk: false, seed: 1, keep_trace: true });
     if let Err(failure) = &report.outcome {
         let trace = report.trace.text.unwrap_or_default();
         let lines: Vec<&str> = trace.lines().collect();

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use figure2::{Index, Term};
 use figure2_lab::tester::{
-    AppliedLogs, Applying, Claim, Cluster, Failure, Settings, Waited, common_term, leader_of,
+    AppliedLogs, Applying, Claim, Cluster, Failure, Medium, Settings, Waited, common_term, leader_of,
 };
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -71,8 +71,14 @@ fn an_index_whose_predecessor_was_not_applied_is_refused() {
 }
 
 async fn cluster(servers: usize) -> Cluster {
-    let settings =
-        Settings { servers, reliable: true, applying: Applying::Plain, seed: 5, keep_trace: false };
+    let settings = Settings {
+        servers,
+        reliable: true,
+        applying: Applying::Plain,
+        medium: Medium::Memory,
+        seed: 5,
+        keep_trace: false,
+    };
     Cluster::new(settings).await.unwrap()
 }
 

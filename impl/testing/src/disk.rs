@@ -126,6 +126,11 @@ impl Disk {
         self.machine().fail_at(operation, failure);
     }
 
+    /// No operation that is to come fails any more, and there is room again.
+    pub fn heal(&self) {
+        self.machine().heal();
+    }
+
     /// Flips these bits of a byte, in the cache and on the disk. False when there is no such byte.
     pub fn flip(&self, file: &str, offset: u64, bits: u8) -> bool {
         self.machine().flip(file, offset, bits)

@@ -30,5 +30,6 @@
 //! ```
 
 pub mod disk;
+pub mod server_disk;
 pub mod storage;
 pub mod transport;

@@ -16,6 +16,8 @@ pub struct Batch {
     pub tests: Vec<&'static LabTest>,
     /// The clock.
     pub mode: Mode,
+    /// Whether the servers keep their state in the log on a disk; see [`RunOptions`].
+    pub disk: bool,
     /// The seed of the first round; see [`seed_of_round`].
     pub seed: u64,
     /// How many rounds.
@@ -112,7 +114,7 @@ impl Batch {
             u32::try_from(place / self.tests.len().max(1)).ok().filter(|round| *round < self.repeat)?;
         let test = self.tests.get(place % self.tests.len())?;
         let seed = seed_of_round(self.seed, round);
-        let options = RunOptions { mode: self.mode, seed, keep_trace: self.keep_trace };
+        let options = RunOptions { mode: self.mode, disk: self.disk, seed, keep_trace: self.keep_trace };
         Some((place, Progress { round, report: run(test, options) }))
     }
 }

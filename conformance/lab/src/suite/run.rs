@@ -1,7 +1,7 @@
 //! One test, run once.
 
 use super::{LabTest, second};
-use crate::tester::{Cluster, Failure, Figures, Settings, TraceSummary};
+use crate::tester::{Cluster, Failure, Figures, Medium, Settings, TraceSummary};
 use bytes::Bytes;
 use cpu_time::ThreadTime;
 use figure2_validate::instrument::panics::{self, Collected};
@@ -30,6 +30,9 @@ pub enum Mode {
 pub struct RunOptions {
     /// The clock.
     pub mode: Mode,
+    /// Whether the servers keep their state in the log on a disk: a simulated one in virtual time, files in real time. Else
+    /// in memory.
+    pub disk: bool,
     /// Where all chance comes from.
     pub seed: u64,
     /// Whether to keep the trace's text.
@@ -137,6 +140,11 @@ async fn simulate(test: &'static LabTest, options: RunOptions) -> Report {
         servers: test.servers,
         reliable: test.reliable,
         applying: test.applying,
+        medium: match (options.disk, options.mode) {
+            (false, _) => Medium::Memory,
+            (true, Mode::Virtual) => Medium::SimulatedDisk,
+            (true, Mode::Real) => Medium::Files,
+        },
         seed: mix(&[options.seed, Digest::of(test.id().as_bytes())]),
         keep_trace: options.keep_trace,
     };
@@ -196,7 +204,8 @@ mod tests {
 
     #[test]
     fn a_deadlock_is_a_failure_and_does_not_hang_the_runner() {
-        let report = run(&DEADLOCK, RunOptions { mode: Mode::Virtual, seed: 1, keep_trace: false });
+        let report =
+            run(&DEADLOCK, RunOptions { mode: Mode::Virtual, disk: false, seed: 1, keep_trace: false });
         assert!(matches!(report.outcome, Err(Failure::TimeLimit { .. })), "{:?}", report.outcome);
     }
 }

@@ -4,17 +4,19 @@ use super::checks::Claim;
 use super::failure::Failure;
 use super::logs::AppliedLogs;
 use super::names::id;
+use super::storage::{Kept, Medium};
 use super::trace::{STORM, Trace, TraceSummary};
 use crate::labrpc::Network;
 use crate::raft::{Raft, Started};
 use bytes::Bytes;
-use figure2::{Index, Persister};
+use figure2::{Identity, Index};
 use figure2_validate::instrument::mix;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::sync::{MutexGuard, watch};
 use tokio::time::{Instant, timeout};
 
@@ -38,6 +40,8 @@ pub struct Settings {
     pub reliable: bool,
     /// How the service applies.
     pub applying: Applying,
+    /// Where the servers keep what must survive a crash.
+    pub medium: Medium,
     /// Where all chance comes from.
     pub seed: u64,
     /// Whether to keep the trace's text, beside its digest.
@@ -71,6 +75,8 @@ pub(super) struct Inner {
     failure: watch::Sender<Option<Failure>>,
     /// The tester's own lock. The 2021 service holds it while it waits for Raft, hence not a blocking one.
     state: tokio::sync::Mutex<State>,
+    /// Where the servers' directories are, if they are on files. It is removed with the cluster.
+    _directory: Option<TempDir>,
 }
 
 pub(crate) struct State {
@@ -87,7 +93,7 @@ pub(crate) struct Member {
     /// Later editions: the last index its service has.
     pub(super) last_applied: Index,
     pub(super) connected: bool,
-    pub(super) persister: Persister,
+    pub(super) kept: Kept,
 }
 
 /// What the seed is mixed with, so that the parts of a run do not draw the same numbers.
@@ -95,13 +101,14 @@ pub(super) mod purpose {
     pub const NETWORK: u64 = 1;
     pub const SCENARIO: u64 = 2;
     pub const SERVER: u64 = 3;
+    pub const DISK: u64 = 4;
 }
 
 impl Cluster {
     /// Makes the cluster, starts all servers and connects them.
     ///
     /// # Errors
-    /// [`Failure::Make`].
+    /// [`Failure::Make`]; [`Failure::Runtime`] when no directory can be made.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -110,12 +117,24 @@ impl Cluster {
         let network = Network::new(mix(&[settings.seed, purpose::NETWORK]), trace.clone());
         network.set_reliable(settings.reliable);
         network.set_long_delays(true);
-        let member = || Member {
+        let directory = match settings.medium {
+            Medium::Files => Some(tempfile::tempdir()),
+            Medium::Memory | Medium::SimulatedDisk => None,
+        };
+        let directory =
+            directory.transpose().map_err(|error| Failure::Runtime { reason: error.to_string() })?;
+        let servers = figure2::Cluster::numbered(u8::try_from(settings.servers).unwrap_or(u8::MAX));
+        let member = |server: usize| Member {
             raft: None,
             generation: 0,
             last_applied: Index::ZERO,
             connected: false,
-            persister: Persister::new(),
+            kept: Kept::new(
+                settings.medium,
+                Identity { server: server as u64, cluster: servers.clone() },
+                settings.seed,
+                directory.as_ref().map(TempDir::path),
+            ),
         };
         let cluster = Cluster(Arc::new(Inner {
             settings,
@@ -126,9 +145,10 @@ impl Cluster {
             warnings: Mutex::default(),
             failure: watch::Sender::new(None),
             state: tokio::sync::Mutex::new(State {
-                members: (0..settings.servers).map(|_| member()).collect(),
+                members: (0..settings.servers).map(member).collect(),
                 logs: AppliedLogs::new(settings.servers),
             }),
+            _directory: directory,
         }));
         for server in 0..settings.servers {
             cluster.start(server).await?;
@@ -273,7 +293,7 @@ impl Cluster {
     /// Bytes of the largest persisted Raft state over all servers, up or down.
     pub async fn log_size(&self) -> usize {
         let state = self.lock().await;
-        state.members.iter().map(|member| member.persister.raft_state_size()).max().unwrap_or(0)
+        state.members.iter().map(|member| member.kept.raft_state_size()).max().unwrap_or(0)
     }
 
     /// Calls handed to the server since it was last started.
@@ -321,6 +341,8 @@ impl Cluster {
             for member in &mut state.members {
                 if let Some(raft) = member.raft.take() {
                     raft.kill();
+                    // Files are closed before their directory goes.
+                    member.kept.crash();
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use figure2::{Index, MakeError, Term};
+use figure2_testing::server_disk::Broken;
 use std::time::Duration;
 
 /// Why a test failed. The first failure ends the test.
@@ -154,6 +155,14 @@ pub enum Failure {
         server: usize,
         /// Why not.
         cause: MakeError,
+    },
+    /// A server's log does not have what it acknowledged.
+    #[error("server {server}, its log: {cause}")]
+    Disk {
+        /// The server.
+        server: usize,
+        /// What is wrong.
+        cause: Broken,
     },
     /// A scenario touched a server that is down.
     #[error("server {server} is down, and the scenario needs it")]

@@ -11,38 +11,42 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 impl Cluster {
-    /// Stops a server: cuts it off and kills it. Its successor finds what was durable at this moment.
+    /// Stops a server: cuts it off and kills it. Its successor finds what was durable at this moment; on a simulated disk,
+    /// and perhaps what was under way.
     pub async fn crash(&self, server: usize) {
         self.disconnect(server).await;
         self.0.network.delete_server(id(server));
         let mut state = self.lock().await;
         let member = &mut state.members[server];
-        // Killed first: from here on it counts no write as done, so the copy has all that it ever counted on. What it
-        // may still write is lost, as after a real crash.
+        // Killed first: from here on it counts no write as done, so what is kept has all that it ever counted on.
         if let Some(raft) = member.raft.take() {
-            self.record(format_args!("tester: crash S{server}"));
             self.0.trace.watch(server, None);
             raft.kill();
+            match member.kept.crash() {
+                None => self.record(format_args!("tester: crash S{server}")),
+                Some(how) => self.record(format_args!("tester: crash S{server}, {how}")),
+            }
         }
-        member.persister = member.persister.copy();
     }
 
     /// Starts a server, or restarts it: with what its predecessor had made durable, and with fresh ends, so that the
     /// predecessor's calls fail. It is not connected yet.
     ///
     /// # Errors
-    /// [`Failure::Make`]; [`Failure::BadSnapshot`] when the service cannot read the snapshot it starts from.
+    /// [`Failure::Make`]; [`Failure::Disk`]; [`Failure::BadSnapshot`] when the service cannot read the snapshot it starts from.
     pub async fn start(&self, server: usize) -> Result<(), Failure> {
         self.crash(server).await;
         let mut state = self.lock().await;
         let member = &mut state.members[server];
         member.generation += 1;
         member.last_applied = Index::ZERO;
-        member.persister = member.persister.copy();
-        let (generation, persister) = (member.generation, member.persister.clone());
+        let generation = member.generation;
+        let (storage, snapshot) = member.kept.recover().map_err(|cause| Failure::Disk { server, cause })?;
         self.record(format_args!("tester: start S{server}.{generation}"));
-        if self.applying() == Applying::Automatic && persister.snapshot_size() > 0 {
-            applier::load(&mut state, server, &persister.read_snapshot(), None)?;
+        if self.applying() == Applying::Automatic
+            && let Some(snapshot) = snapshot
+        {
+            applier::load(&mut state, server, &snapshot, None)?;
         }
         let ends = (0..self.servers()).map(|target| {
             let name = end_name(server, generation, target);
@@ -64,7 +68,7 @@ impl Cluster {
             ..Options::default()
         };
         let me = u8::try_from(server).unwrap_or(u8::MAX);
-        let raft = Raft::make(ends.collect(), me, persister, apply, options)
+        let raft = Raft::make(ends.collect(), me, storage, apply, options)
             .await
             .map_err(|cause| Failure::Make { server, cause })?;
         state.members[server].raft = Some(raft.clone());

@@ -13,6 +13,7 @@ mod logs;
 mod messages;
 mod names;
 mod snapshot;
+mod storage;
 mod trace;
 
 pub use agreement::Waited;
@@ -21,4 +22,5 @@ pub use checks::{Claim, common_term, leader_of};
 pub use cluster::{Applying, Cluster, Figures, Settings};
 pub use failure::Failure;
 pub use logs::AppliedLogs;
+pub use storage::Medium;
 pub use trace::{STORM, Trace, TraceSummary};

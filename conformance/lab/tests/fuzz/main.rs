@@ -163,7 +163,7 @@ fn read_nodes(input: &[u8]) {
 /// What the nodes of a lab test recorded.
 fn recorded(id: &str) -> Vec<u8> {
     let test = select(&[id.into()]).unwrap()[0];
-    let report = run(test, RunOptions { mode: Mode::Virtual, seed: 1, keep_trace: true });
+    let report = run(test, RunOptions { mode: Mode::Virtual, disk: false, seed: 1, keep_trace: true });
     report.outcome.unwrap();
     report.recording.unwrap().to_vec()
 }

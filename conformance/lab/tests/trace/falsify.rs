@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// What the nodes of a lab test recorded; the test passed, so the run is good.
 pub fn recorded(id: &str) -> Vec<u8> {
     let test = select(&[id.into()]).unwrap()[0];
-    let report = run(test, RunOptions { mode: Mode::Virtual, seed: 1, keep_trace: true });
+    let report = run(test, RunOptions { mode: Mode::Virtual, disk: false, seed: 1, keep_trace: true });
     report.outcome.unwrap();
     report.recording.unwrap().to_vec()
 }

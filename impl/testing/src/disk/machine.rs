@@ -208,6 +208,11 @@ impl Machine {
         self.failures.insert(operation, failure);
     }
 
+    pub(super) fn heal(&mut self) {
+        self.failures.clear();
+        self.limit = None;
+    }
+
     pub(super) fn flip(&mut self, file: &str, offset: u64, bits: u8) -> bool {
         let Some(inode) = self.cached.get(file).and_then(|inode| self.inodes.get_mut(inode)) else {
             return false;

@@ -1,6 +1,7 @@
 //! The checks of the services work: each service gets what no correct server delivers, and must refuse it.
 
 use super::*;
+use crate::tester::Medium;
 use crate::tester::cluster::Settings;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -13,7 +14,14 @@ struct Fed {
 
 impl Fed {
     async fn new(applying: Applying) -> Fed {
-        let settings = Settings { servers: 3, reliable: true, applying, seed: 1, keep_trace: false };
+        let settings = Settings {
+            servers: 3,
+            reliable: true,
+            applying,
+            medium: Medium::Memory,
+            seed: 1,
+            keep_trace: false,
+        };
         let cluster = Cluster::new(settings).await.unwrap();
         let (apply, messages) = mpsc::channel::<ApplyMsg>(1);
         let applier = Applier {
