@@ -1,5 +1,6 @@
 //! The measurements, in turns: whatever else the machine does meets all systems alike.
 
+use crate::disk::Medium;
 use crate::measure::{Figures, Measurement};
 use crate::options::Contest;
 use crate::system::System;
@@ -8,61 +9,80 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
-/// The figures of each round, for one system and number of clients.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Series {
+/// What is measured again in each round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case {
     /// The system.
     pub system: System,
     /// The number of clients.
     pub clients: usize,
+    /// Bytes of a segment of the logs; none in memory.
+    pub segment_bytes: Option<u64>,
+}
+
+/// The figures of each round, for one case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// The case.
+    pub case: Case,
     /// The figures, a round each.
     pub rounds: Vec<Figures>,
 }
 
-/// Runs all measurements.
+/// How often a measurement on disk may fail: a disk that hangs for longer than an election timeout costs the leader its
+/// place, and the clients their answers. That says nothing about speed.
+const ATTEMPTS: u32 = 4;
+
+/// Runs all measurements. What stands together takes turns; the directory is the one for logs.
 ///
 /// # Errors
 /// When one fails.
-pub fn run(contest: &Contest) -> Result<Vec<Series>> {
+pub fn run(contest: &Contest, cases: &[Vec<Case>], directory: Option<&Path>) -> Result<Vec<Series>> {
     let program = env::current_exe().context("this program")?;
-    let mut all: Vec<Series> = Vec::new();
-    for clients in &contest.clients {
-        all.extend(contest.systems.iter().map(|system| Series {
-            system: *system,
-            clients: *clients,
-            rounds: Vec::new(),
-        }));
-    }
+    let mut all: Vec<Series> =
+        cases.iter().flatten().map(|case| Series { case: *case, rounds: Vec::new() }).collect();
     for round in 0..contest.rounds {
-        for clients in &contest.clients {
-            for system in turns(&contest.systems, round) {
-                let measurement = Measurement {
-                    system,
-                    clients: *clients,
-                    threads: contest.threads,
-                    warm_up: contest.warm_up,
-                    time: contest.seconds,
-                };
-                let figures = in_a_process(&program, &measurement)?;
-                eprintln!(
-                    "round {} of {}: {system:<8} {clients:>5} clients: {:>9.0} operations/s",
-                    round + 1,
-                    contest.rounds,
-                    figures.operations
-                );
-                let series = all.iter_mut().find(|of| (of.system, of.clients) == (system, *clients));
-                series.into_iter().for_each(|series| series.rounds.push(figures));
-            }
+        for case in cases.iter().flat_map(|together| turns(together, round)) {
+            let Case { system, clients, segment_bytes } = case;
+            let figures = measure(&program, contest, &case, directory)?;
+            let segments =
+                segment_bytes.map_or(String::new(), |bytes| format!(", segments of {} MiB", bytes >> 20));
+            eprintln!(
+                "round {} of {}: {system:<8} {clients:>5} clients{segments}: {:>9.0} operations/s",
+                round + 1,
+                contest.rounds,
+                figures.operations
+            );
+            let series = all.iter_mut().find(|of| of.case == case);
+            series.into_iter().for_each(|series| series.rounds.push(figures));
         }
     }
     Ok(all)
 }
 
-/// The order of the systems in a round: another one begins each time.
-fn turns(systems: &[System], round: u32) -> Vec<System> {
-    let mut turns = systems.to_vec();
-    turns.rotate_left(round as usize % systems.len().max(1));
+/// The order in a round: another one begins each time.
+fn turns(together: &[Case], round: u32) -> Vec<Case> {
+    let mut turns = together.to_vec();
+    turns.rotate_left(round as usize % together.len().max(1));
     turns
+}
+
+/// One measurement, in a process and in a directory of its own.
+fn measure(program: &Path, contest: &Contest, case: &Case, directory: Option<&Path>) -> Result<Figures> {
+    let Case { system, clients, segment_bytes } = *case;
+    let Some((segment_bytes, parent)) = segment_bytes.zip(directory) else {
+        return in_a_process(program, &contest.measurement(system, clients, Medium::Memory));
+    };
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let own = tempfile::tempdir_in(parent).with_context(|| parent.display().to_string())?;
+        let medium = Medium::Disk { directory: own.path().to_owned(), segment_bytes };
+        match in_a_process(program, &contest.measurement(system, clients, medium)) {
+            Err(problem) if attempts < ATTEMPTS => eprintln!("once more: {problem:#}"),
+            outcome => return outcome,
+        }
+    }
 }
 
 fn in_a_process(program: &Path, measurement: &Measurement) -> Result<Figures> {
@@ -93,7 +113,9 @@ mod tests {
 
     #[test]
     fn another_system_begins_in_each_round() {
-        let firsts: Vec<_> = (0..4).map(|round| turns(&System::ALL, round)[0]).collect();
+        let case = |system| Case { system, clients: 1, segment_bytes: None };
+        let together: Vec<_> = System::all(false).into_iter().map(case).collect();
+        let firsts: Vec<_> = (0..4).map(|round| turns(&together, round)[0].system).collect();
         assert_eq!(firsts, [System::Figure2, System::Openraft, System::Raft, System::Figure2]);
     }
 }

@@ -1,10 +1,12 @@
-//! figure2: three nodes, storage that keeps nothing, and links that carry encoded bytes.
+//! figure2: three nodes, and links that carry encoded bytes. On disk each has `figure2-wal`'s storage, in memory a storage
+//! that keeps nothing.
 //!
 //! The core holds its log in memory in any case, so a storage that returns at once is what the memory stores of the
 //! others are. What the peers exchange is encoded and decoded, as on a network: the node has no other way. The others
 //! hand over typed messages, and spare themselves that. The commands in them are shared, as the others share theirs.
 
-use crate::system::{COMPACT_EVERY, Cluster, Service, VOTERS};
+use crate::disk::{Medium, Prepared};
+use crate::system::{Cluster, Service, VOTERS};
 use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
 use figure2::codec::Frame;
@@ -27,10 +29,11 @@ pub struct Nodes {
 }
 
 impl Cluster for Nodes {
-    async fn start() -> Result<Nodes> {
+    async fn start(medium: &Medium) -> Result<Nodes> {
         let mut servers: Vec<Raft> = Vec::new();
         let mut ends: Vec<(u64, mpsc::UnboundedReceiver<Frame>)> = Vec::new();
-        for me in 0..u64::from(VOTERS) {
+        for voter in 0..VOTERS {
+            let me = u64::from(voter);
             let mut links = Vec::new();
             for to in (0..u64::from(VOTERS)).filter(|to| *to != me) {
                 let (link, received) = link();
@@ -38,8 +41,13 @@ impl Cluster for Nodes {
                 ends.push((to, received));
             }
             let (apply, messages) = mpsc::channel(64);
-            let raft = Raft::new(me, links, Nowhere, apply, Options::default()).await?;
-            tokio::spawn(serve(raft.clone(), messages));
+            let raft = match medium.place(voter) {
+                None => Raft::new(me, links, Nowhere, apply, Options::default()).await?,
+                Some(place) => {
+                    Raft::new(me, links, Prepared::open(place)?, apply, Options::default()).await?
+                }
+            };
+            tokio::spawn(serve(raft.clone(), messages, medium.compact_every()));
             servers.push(raft);
         }
         for (to, messages) in ends {
@@ -103,15 +111,15 @@ async fn carry(to: Raft, mut messages: mpsc::UnboundedReceiver<Frame>) {
     }
 }
 
-/// The service of a server.
-async fn serve(raft: Raft, mut batches: mpsc::Receiver<Vec<ApplyMsg>>) {
+/// The service of a server, which takes a snapshot each time after so many entries.
+pub async fn serve(raft: Raft, mut batches: mpsc::Receiver<Vec<ApplyMsg>>, compact_every: u64) {
     let mut service = Service::default();
     while let Some(batch) = batches.recv().await {
         for message in batch {
             match message {
                 ApplyMsg::Command { index, command, .. } => {
                     service.apply(&command);
-                    if index.0.is_multiple_of(COMPACT_EVERY) {
+                    if index.0.is_multiple_of(compact_every) {
                         raft.snapshot(index, Bytes::copy_from_slice(&service.sum.to_le_bytes()));
                     }
                 }

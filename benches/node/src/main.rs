@@ -2,30 +2,36 @@
 //! measured.
 
 mod contest;
+mod disk;
 mod figure2;
+mod floor;
+mod goals;
 mod measure;
 mod memory;
 mod openraft;
 mod options;
 mod raft_rs;
 mod report;
+mod restart;
 mod system;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, anyhow};
 use clap::Parser as _;
+use goals::Goal;
 use measure::{Measurement, WORKERS};
-use options::{Contest, Options, Task};
+use options::{Contest, Options, SEGMENT_BYTES, Task};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use system::{COMMAND_BYTES, VOTERS};
+use tempfile::TempDir;
 
 /// Exit codes: 0 done, 1 a goal is missed, 2 nothing could be measured.
 fn main() -> ExitCode {
     let Options { task, contest } = Options::parse();
     let done = match task {
-        Some(Task::Measure { system, clients, threads, warm_up, time }) => {
-            measure(&Measurement { system, clients, threads, warm_up, time })
-        }
-        None => compare(&contest.resolved()),
+        Some(Task::Measure(told)) => measure(&told.into()),
+        None if contest.restart => restart(&contest),
+        None => contest.resolved().map_err(|problem| anyhow!(problem)).and_then(|contest| compare(&contest)),
     };
     done.unwrap_or_else(|problem| {
         eprintln!("{problem:#}");
@@ -40,9 +46,21 @@ fn measure(measurement: &Measurement) -> Result<ExitCode> {
 
 fn compare(contest: &Contest) -> Result<ExitCode> {
     let before = contest::load();
-    let all = contest::run(contest)?;
+    let logs = if contest.durable { Some(directory(contest)?) } else { None };
+    let cases = contest.cases();
+    let extra = contest.segment_cases();
+    let mut all = contest::run(
+        contest,
+        &[&cases[..], &extra[..]].concat(),
+        logs.as_ref().map(|(logs, _)| logs.path()),
+    )?;
+    let segments = all.split_off(cases.iter().map(Vec::len).sum());
+    let place = logs.map_or_else(
+        || "no disk".to_owned(),
+        |(_, place)| format!("logs on {place} in segments of {} MiB", SEGMENT_BYTES >> 20),
+    );
     println!(
-        "{VOTERS} voters in one process, no disk, {WORKERS} worker threads ({}), commands of {COMMAND_BYTES} bytes; medians of \
+        "{VOTERS} voters in one process, {place}, {WORKERS} worker threads ({}), commands of {COMMAND_BYTES} bytes; medians of \
          {} rounds of {} s each, after {} s to warm up",
         contest.threads,
         contest.rounds,
@@ -55,10 +73,44 @@ fn compare(contest: &Contest) -> Result<ExitCode> {
     if !ratios.is_empty() {
         println!("\n{}", report::ratio_table(&ratios));
     }
-    if !contest.goals {
-        return Ok(ExitCode::SUCCESS);
+    if !segments.is_empty() {
+        println!("\n{}", report::segment_table(&segments));
     }
-    let goals = report::goals(&ratios);
-    println!("\n{}", report::goal_list(&goals));
-    Ok(ExitCode::from(u8::from(!goals.iter().all(|goal| goal.is_met))))
+    let goals = if contest.durable { goals::on_disk(&ratios, &segments) } else { goals::in_memory(&ratios) };
+    Ok(if contest.goals { judge(&goals) } else { ExitCode::SUCCESS })
+}
+
+fn restart(contest: &Contest) -> Result<ExitCode> {
+    let (logs, place) = directory(contest)?;
+    println!("one server, its log of 1 GiB on {place}; load of the machine before: {}\n", contest::load());
+    let starts = restart::run(logs.path())?;
+    println!("{}", restart::table(&starts));
+    Ok(if contest.goals { judge(&goals::of_restarts(&starts)) } else { ExitCode::SUCCESS })
+}
+
+fn judge(goals: &[Goal]) -> ExitCode {
+    println!("\n{}", goals::list(goals));
+    ExitCode::from(u8::from(!goals.iter().all(|goal| goal.is_met)))
+}
+
+/// Where the logs are, until it is dropped, and what is to be said of the place.
+fn directory(contest: &Contest) -> Result<(TempDir, String)> {
+    let parent = match &contest.dir {
+        Some(named) => named.clone(),
+        None => {
+            let program = std::env::current_exe().context("this program")?;
+            program.parent().map_or_else(|| PathBuf::from("."), PathBuf::from)
+        }
+    };
+    disk::check(&parent)?;
+    let made = tempfile::Builder::new().prefix("bench-node-").tempdir_in(&parent);
+    let made = made.with_context(|| parent.display().to_string())?;
+    let place = disk::file_system(&parent);
+    Ok((
+        made,
+        place.map_or_else(
+            || "an unknown file system".to_owned(),
+            |(kind, source)| format!("{kind} ({source})"),
+        ),
+    ))
 }

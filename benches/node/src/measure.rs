@@ -1,7 +1,8 @@
 //! One measurement, in a process of its own: a cluster, its clients, and what they saw.
 
+use crate::disk::{Counts, Medium};
 use crate::system::{Cluster, System, command};
-use crate::{figure2, memory, openraft, raft_rs};
+use crate::{figure2, floor, memory, openraft, raft_rs};
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use cpu_time::ProcessTime;
@@ -34,14 +35,21 @@ impl fmt::Display for Threads {
     }
 }
 
-/// Of how many operations of a client one is timed: reading the clock for each would be felt.
-const TIMED: u64 = 8;
+/// Of how many operations of a client one is timed: in memory, reading the clock for each would be felt.
+const fn timed(medium: &Medium) -> u64 {
+    match medium {
+        Medium::Memory => 8,
+        Medium::Disk { .. } => 1,
+    }
+}
 
 /// What is measured, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
     /// Which system.
     pub system: System,
+    /// Where its logs are.
+    pub medium: Medium,
     /// How many clients.
     pub clients: usize,
     /// Who runs on which threads.
@@ -65,6 +73,19 @@ pub struct Figures {
     pub cpu: f64,
     /// Most resident memory of the process, in MiB; none where the system does not tell.
     pub memory: Option<f64>,
+    /// What the logs asked of their disk; none in memory.
+    pub disk: Option<DiskFigures>,
+}
+
+/// What the logs of all voters together asked of their disk.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiskFigures {
+    /// Syncs for each operation.
+    pub syncs: f64,
+    /// Bytes written for each operation.
+    pub bytes: f64,
+    /// Segments that became part of a log while the clock ran.
+    pub segments: f64,
 }
 
 impl Measurement {
@@ -84,6 +105,7 @@ impl Measurement {
                 System::Figure2 => self.run_on::<figure2::Nodes>(place).await,
                 System::Openraft => self.run_on::<openraft::Nodes>(place).await,
                 System::Raft => self.run_on::<raft_rs::Nodes>(place).await,
+                System::Floor => self.run_on::<floor::Nodes>(place).await,
             }
         });
         // The process ends anyway: nothing is put in order first.
@@ -94,16 +116,19 @@ impl Measurement {
 
     async fn run_on<C: Cluster>(&self, place: &Handle) -> Result<Figures> {
         // On a worker: the thread that waits for it is none of them.
-        let cluster = place.spawn(C::start()).await??;
-        let phase = Arc::new(Phase::default());
+        let medium = self.medium.clone();
+        let cluster = place.spawn(async move { C::start(&medium).await }).await??;
+        self.medium.settle().await;
+        let (phase, timed) = (Arc::new(Phase::default()), timed(&self.medium));
         let clients: Vec<_> =
-            (0..self.clients).map(|_| tokio::spawn(client(cluster.clone(), phase.clone()))).collect();
+            (0..self.clients).map(|_| tokio::spawn(client(cluster.clone(), phase.clone(), timed))).collect();
         tokio::time::sleep(self.warm_up).await;
-        let (start, cpu) = (Instant::now(), ProcessTime::now());
+        let (start, cpu, counts) = (Instant::now(), ProcessTime::now(), Counts::now());
         phase.enter(Phase::MEASURED);
         tokio::time::sleep(self.time).await;
         phase.enter(Phase::OVER);
         let (seconds, cpu) = (start.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
+        let counts = Counts::now().since(counts);
         let memory = memory::peak().map(|bytes| bytes as f64 / f64::from(1 << 20));
         let (mut operations, mut times) = (0, Vec::new());
         for client in clients {
@@ -112,6 +137,12 @@ impl Measurement {
             times.extend(seen.times);
         }
         let operations = operations as f64;
+        let each = |count: u64| count as f64 / operations.max(1.0);
+        let disk = DiskFigures {
+            syncs: each(counts.syncs),
+            bytes: each(counts.bytes),
+            segments: counts.segments as f64,
+        };
         times.sort_unstable();
         Ok(Figures {
             operations: operations / seconds,
@@ -119,6 +150,7 @@ impl Measurement {
             p99: percentile(&times, 99),
             cpu: cpu * 100_000.0 / operations.max(1.0),
             memory,
+            disk: (self.medium != Medium::Memory).then_some(disk),
         })
     }
 }
@@ -150,10 +182,10 @@ struct Seen {
 }
 
 /// Sends the next command when the last one is answered.
-async fn client<C: Cluster>(cluster: C, phase: Arc<Phase>) -> Result<Seen> {
+async fn client<C: Cluster>(cluster: C, phase: Arc<Phase>, timed: u64) -> Result<Seen> {
     let mut seen = Seen::default();
     for number in 0_u64.. {
-        let begun = number.is_multiple_of(TIMED).then(Instant::now);
+        let begun = number.is_multiple_of(timed).then(Instant::now);
         let was = phase.now();
         cluster.execute(command(number)).await?;
         match phase.now() {
@@ -190,13 +222,30 @@ mod tests {
 
     #[test]
     fn each_system_answers_its_clients() {
-        for (system, threads) in
-            System::ALL.into_iter().flat_map(|system| [(system, Threads::Shared), (system, Threads::Split)])
-        {
+        let both = |system| [(system, Threads::Shared), (system, Threads::Split)];
+        for (system, threads) in System::all(false).into_iter().flat_map(both) {
             let (warm_up, time) = (Duration::from_millis(20), Duration::from_millis(100));
-            let figures = Measurement { system, clients: 8, threads, warm_up, time }.run().unwrap();
+            let medium = Medium::Memory;
+            let figures = Measurement { system, medium, clients: 8, threads, warm_up, time }.run().unwrap();
             assert!(figures.operations > 100.0, "{system}: {figures:?}");
             assert!(figures.p50 <= figures.p99, "{system}: {figures:?}");
+        }
+    }
+
+    #[test]
+    fn each_system_answers_its_clients_when_its_log_is_on_disk() {
+        for system in System::all(true) {
+            let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+            let (warm_up, time) = (Duration::from_millis(50), Duration::from_millis(500));
+            // Small segments, so that some change, and some are zeroed.
+            let medium = Medium::Disk { directory: directory.path().to_owned(), segment_bytes: 64 << 10 };
+            let measurement =
+                Measurement { system, medium, clients: 8, threads: Threads::Shared, warm_up, time };
+            let figures = measurement.run().unwrap();
+            let disk = figures.disk.unwrap();
+            assert!(figures.operations > 5.0, "{system}: {figures:?}");
+            // Two voters of three have a command before it is answered, with 8 at most in a sync.
+            assert!(disk.syncs > 0.2 && disk.bytes > 250.0, "{system}: {figures:?}");
         }
     }
 }

@@ -1,7 +1,9 @@
 //! openraft: three nodes with the settings of openraft's own benchmark (`benchmarks/minimal` in its repository), whose
-//! store and network these are in essence: a log and a state machine in memory, and calls in place of a network.
+//! store and network these are in essence: a log and a state machine in memory, and calls in place of a network. On disk
+//! the log is written to `figure2-wal`, too.
 
-use crate::system::{COMPACT_EVERY, Cluster, KEPT, VOTERS};
+use crate::disk::{LogWriter, Medium};
+use crate::system::{Cluster, KEPT, VOTERS};
 use anyhow::{Result, anyhow};
 use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
@@ -68,22 +70,26 @@ pub struct Nodes {
 }
 
 impl Cluster for Nodes {
-    async fn start() -> Result<Nodes> {
+    async fn start(medium: &Medium) -> Result<Nodes> {
         let config = Config {
             election_timeout_min: 200,
             election_timeout_max: 2000,
             purge_batch_size: 1024,
             max_payload_entries: 1024,
-            snapshot_policy: SnapshotPolicy::LogsSinceLast(COMPACT_EVERY),
+            snapshot_policy: SnapshotPolicy::LogsSinceLast(medium.compact_every()),
             max_in_snapshot_log_to_keep: KEPT,
             ..Config::default()
         };
         let config = Arc::new(config.validate()?);
         let router = Router::default();
         let mut nodes = Vec::new();
-        for id in 0..u64::from(VOTERS) {
-            let (log, machine) = (Arc::new(LogStore::default()), Arc::new(StateMachine::default()));
-            nodes.push(Raft::new(id, config.clone(), router.clone(), log, machine).await?);
+        for voter in 0..VOTERS {
+            let disk = match medium.place(voter) {
+                None => None,
+                Some(place) => Some(LogWriter::open(place).await?),
+            };
+            let (log, machine) = (Arc::new(LogStore::new(disk)), Arc::new(StateMachine::default()));
+            nodes.push(Raft::new(voter.into(), config.clone(), router.clone(), log, machine).await?);
         }
         let leader = nodes.first().cloned().ok_or_else(|| anyhow!("no nodes"))?;
         let _ = router.nodes.set(nodes.clone());

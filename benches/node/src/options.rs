@@ -1,12 +1,16 @@
 //! The command line.
 
+use crate::contest::Case;
+use crate::disk::Medium;
 use crate::measure::{Measurement, Threads};
 use crate::system::System;
 use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
 use std::time::Duration;
 
-/// figure2 beside openraft 0.10 and raft-rs 0.7 (batch_append): three voters in one process, no disk, commands of 128
-/// bytes. Each client sends its next command when the last one is committed and applied on the leader.
+/// figure2 beside openraft 0.10 and raft-rs 0.7 (batch_append): three voters in one process, in memory or, with --durable,
+/// on disk; commands of 128 bytes. Each client sends its next command when the last one is committed and applied on the
+/// leader.
 ///
 /// Each measurement is a process of its own. In each round every system has its turn with every number of clients, and
 /// another system begins in the next round. The tables have the medians of the rounds. docs/benchmarks.md says what the
@@ -28,11 +32,25 @@ pub struct Options {
 /// Which systems are compared, and how long.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct Contest {
-    /// Short measurements (0.3 s to warm up, 0.8 s measured), 5 rounds: less than two minutes in all
+    /// Each voter has its log on disk, with real syncs; and the floor is measured, too: the protocol's syncs and messages
+    /// and nothing else
+    #[arg(long)]
+    pub durable: bool,
+    /// In place of all else: how long a server with 1 GiB of log takes from its start to its first answer. With --goals it
+    /// exits with 1 if that is more than 3 s
+    #[arg(long, conflicts_with_all = ["durable", "quick", "rounds", "seconds", "warm_up", "clients", "systems", "threads"])]
+    pub restart: bool,
+    /// Where the logs are, in a directory that is removed at the end; it must be on a disk. Where this program was built,
+    /// if none is named
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Short measurements (0.3 s to warm up, 0.8 s measured), 5 rounds; on disk 0.6 s and 3 rounds: less than two minutes
+    /// in all
     #[arg(long, conflicts_with_all = ["rounds", "seconds", "warm_up"])]
     pub quick: bool,
-    /// Exit with 1 unless figure2 is ahead of both others with every number of clients, and does at least twice as much
-    /// as openraft with 64 and with 256
+    /// Exit with 1 where a goal is missed. In memory: ahead of both others with every number of clients, and twice as much
+    /// as openraft with 64 and with 256. On disk: ahead of openraft and at least 60 % of the floor with every number of
+    /// clients, and p99 with segment changes at most twice what it is without
     #[arg(long, conflicts_with_all = ["clients", "systems", "threads"])]
     pub goals: bool,
     /// How often each measurement is repeated
@@ -44,24 +62,45 @@ pub struct Contest {
     /// How long the system runs before each measurement
     #[arg(long, value_name = "S", default_value = "0.5", value_parser = seconds, allow_negative_numbers = true)]
     pub warm_up: Duration,
-    /// Numbers of clients, with commas between them
-    #[arg(long, value_name = "N,N", value_delimiter = ',', default_values_t = [1, 64, 256, 1024], value_parser = clients)]
+    /// Numbers of clients, with commas between them [default: 1,64,256,1024; on disk 16, too]
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = clients)]
     pub clients: Vec<usize>,
-    /// Systems, with commas between them
-    #[arg(long, value_enum, value_name = "NAME,NAME", value_delimiter = ',', default_values_t = System::ALL)]
+    /// Systems, with commas between them [default: all]
+    #[arg(long, value_enum, value_name = "NAME,NAME", value_delimiter = ',')]
     pub systems: Vec<System>,
     /// Who runs on which of tokio's two worker threads
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub threads: Threads,
 }
 
+/// Bytes of a segment where systems are compared. Less than figure2-wal's own 64 MiB: two for each voter are zeroed before
+/// each measurement.
+pub const SEGMENT_BYTES: u64 = 16 << 20;
+
+/// Bytes of a segment, and clients, for the time of a command with segment changes and without.
+pub const CHANGING: u64 = 2 << 20;
+pub const UNCHANGING: u64 = 64 << 20;
+pub const CHANGING_CLIENTS: usize = 256;
+
 impl Contest {
-    /// What `--quick` stands for is put in place.
-    #[must_use]
-    pub fn resolved(mut self) -> Contest {
+    /// What `--quick` and the other options stand for is put in place.
+    ///
+    /// # Errors
+    /// What makes no sense together.
+    pub fn resolved(mut self) -> Result<Contest, String> {
         if self.quick {
-            self.rounds = 5;
-            (self.warm_up, self.seconds) = (Duration::from_millis(300), Duration::from_millis(800));
+            let (rounds, time) = if self.durable { (3, 600) } else { (5, 800) };
+            self.rounds = rounds;
+            (self.warm_up, self.seconds) = (Duration::from_millis(300), Duration::from_millis(time));
+        }
+        if self.clients.is_empty() {
+            self.clients = if self.durable { vec![1, 16, 64, 256, 1024] } else { vec![1, 64, 256, 1024] };
+        }
+        if self.systems.is_empty() {
+            self.systems = System::all(self.durable);
+        }
+        if !self.durable && self.systems.contains(&System::Floor) {
+            return Err("the floor is one of disks: --systems floor needs --durable".to_owned());
         }
         // What is named twice is measured once.
         let (mut clients, mut systems) = (Vec::new(), Vec::new());
@@ -76,7 +115,35 @@ impl Contest {
             }
         });
         (self.clients, self.systems) = (clients, systems);
-        self
+        Ok(self)
+    }
+
+    /// What is measured in each round; what stands together takes turns. The first are those of the contest.
+    pub fn cases(&self) -> Vec<Vec<Case>> {
+        let segment_bytes = self.durable.then_some(SEGMENT_BYTES);
+        let together = |clients| {
+            self.systems.iter().map(move |system| Case { system: *system, clients, segment_bytes }).collect()
+        };
+        self.clients.iter().copied().map(together).collect()
+    }
+
+    /// figure2 with segments that change all the time, and with segments that do not; on disk only, where all is measured.
+    pub fn segment_cases(&self) -> Vec<Vec<Case>> {
+        if !self.durable
+            || !self.systems.contains(&System::Figure2)
+            || !self.clients.contains(&CHANGING_CLIENTS)
+        {
+            return Vec::new();
+        }
+        let case =
+            |bytes| Case { system: System::Figure2, clients: CHANGING_CLIENTS, segment_bytes: Some(bytes) };
+        vec![vec![case(CHANGING), case(UNCHANGING)]]
+    }
+
+    /// A measurement of this contest.
+    pub fn measurement(&self, system: System, clients: usize, medium: Medium) -> Measurement {
+        let (threads, warm_up, time) = (self.threads, self.warm_up, self.seconds);
+        Measurement { system, medium, clients, threads, warm_up, time }
     }
 }
 
@@ -85,26 +152,51 @@ impl Contest {
 pub enum Task {
     /// One measurement in this process; prints its figures as JSON
     #[command(hide = true)]
-    Measure {
-        #[arg(value_enum)]
-        system: System,
-        #[arg(value_parser = clients)]
-        clients: usize,
-        #[arg(value_enum)]
-        threads: Threads,
-        #[arg(value_parser = seconds)]
-        warm_up: Duration,
-        #[arg(value_parser = seconds)]
-        time: Duration,
-    },
+    Measure(Measure),
+}
+
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct Measure {
+    #[arg(value_enum)]
+    system: System,
+    #[arg(value_parser = clients)]
+    clients: usize,
+    #[arg(value_enum)]
+    threads: Threads,
+    #[arg(value_parser = seconds)]
+    warm_up: Duration,
+    #[arg(value_parser = seconds)]
+    time: Duration,
+    /// The directory for the logs; without it they are in memory
+    #[arg(requires = "segment_bytes")]
+    directory: Option<PathBuf>,
+    segment_bytes: Option<u64>,
 }
 
 impl From<&Measurement> for Vec<String> {
     fn from(measurement: &Measurement) -> Vec<String> {
-        let Measurement { system, clients, threads, warm_up, time } = measurement;
+        let Measurement { system, medium, clients, threads, warm_up, time } = measurement;
         let seconds = |time: &Duration| time.as_secs_f64().to_string();
         let what = [system.to_string(), clients.to_string(), threads.to_string()];
-        std::iter::once("measure".to_owned()).chain(what).chain([seconds(warm_up), seconds(time)]).collect()
+        let place = match medium {
+            Medium::Memory => Vec::new(),
+            Medium::Disk { directory, segment_bytes } => {
+                vec![directory.display().to_string(), segment_bytes.to_string()]
+            }
+        };
+        let times = [seconds(warm_up), seconds(time)];
+        std::iter::once("measure".to_owned()).chain(what).chain(times).chain(place).collect()
+    }
+}
+
+impl From<Measure> for Measurement {
+    fn from(told: Measure) -> Measurement {
+        let Measure { system, clients, threads, warm_up, time, directory, segment_bytes } = told;
+        let medium = match directory.zip(segment_bytes) {
+            None => Medium::Memory,
+            Some((directory, segment_bytes)) => Medium::Disk { directory, segment_bytes },
+        };
+        Measurement { system, medium, clients, threads, warm_up, time }
     }
 }
 
@@ -131,6 +223,10 @@ mod tests {
         Options::try_parse_from(words).map_err(|error| error.to_string())
     }
 
+    fn resolve(line: &str) -> Result<Contest, String> {
+        parse(line)?.contest.resolved()
+    }
+
     #[test]
     fn the_definition_is_sound() {
         Options::command().debug_assert();
@@ -138,16 +234,32 @@ mod tests {
 
     #[test]
     fn options_change_what_they_name() {
-        let line = "--rounds 9 --seconds 0.5 --clients 1,64,1 --systems figure2,openraft";
-        let contest = parse(line).unwrap().contest.resolved();
+        let contest =
+            resolve("--rounds 9 --seconds 0.5 --clients 1,64,1 --systems figure2,openraft").unwrap();
         assert_eq!((contest.rounds, contest.seconds), (9, Duration::from_millis(500)));
         assert_eq!(
             (contest.clients, contest.systems),
             (vec![1, 64], vec![System::Figure2, System::Openraft])
         );
-        let quick = parse("--quick --goals").unwrap().contest.resolved();
+        let quick = resolve("--quick --goals").unwrap();
         assert_eq!((quick.rounds, quick.seconds), (5, Duration::from_millis(800)));
-        assert_eq!((quick.clients, quick.systems), (vec![1, 64, 256, 1024], System::ALL.to_vec()));
+        assert_eq!((quick.clients, quick.systems), (vec![1, 64, 256, 1024], System::all(false)));
+    }
+
+    #[test]
+    fn on_disk_there_is_a_floor_and_segments_change() {
+        let contest = resolve("--durable --quick --dir /somewhere").unwrap();
+        assert_eq!((contest.rounds, contest.seconds), (3, Duration::from_millis(600)));
+        assert_eq!(
+            (&contest.clients[..], &contest.systems),
+            (&[1, 16, 64, 256, 1024][..], &System::all(true))
+        );
+        let cases = contest.cases();
+        assert_eq!((cases.len(), cases[0].len()), (5, 4));
+        let sizes: Vec<_> = contest.segment_cases().concat().iter().map(|case| case.segment_bytes).collect();
+        assert_eq!(sizes, [Some(CHANGING), Some(UNCHANGING)]);
+        assert_eq!(resolve("--quick").unwrap().segment_cases(), [] as [Vec<Case>; 0]);
+        assert!(resolve("--quick").unwrap().cases().concat().iter().all(|case| case.segment_bytes.is_none()));
     }
 
     #[test]
@@ -158,21 +270,27 @@ mod tests {
             ("--seconds -1", "seconds"),
             ("--clients 0", "from 1 to"),
             ("--systems etcd", "figure2, openraft, raft"),
+            ("--systems floor", "needs --durable"),
             ("--goals --clients 1", "cannot be used with"),
             ("--quick --rounds 9", "cannot be used with"),
+            ("--restart --durable", "cannot be used with"),
             ("--quik", "--quik"),
         ] {
-            assert!(parse(line).is_err_and(|problem| problem.contains(what)), "{line}: {:?}", parse(line));
+            let outcome = resolve(line);
+            assert!(outcome.as_ref().is_err_and(|problem| problem.contains(what)), "{line}: {outcome:?}");
         }
     }
 
     #[test]
     fn a_measurement_is_what_its_arguments_say() {
         let (warm_up, time) = (Duration::from_millis(300), Duration::from_secs(2));
-        let (system, threads) = (System::Raft, Threads::Split);
-        let measurement = Measurement { system, clients: 64, threads, warm_up, time };
-        let words = Vec::from(&measurement).join(" ");
-        let task = Task::Measure { system, clients: 64, threads, warm_up, time };
-        assert_eq!(parse(&words).unwrap().task, Some(task));
+        let disk = Medium::Disk { directory: "/some/where".into(), segment_bytes: 4096 };
+        for medium in [Medium::Memory, disk] {
+            let (system, threads) = (System::Raft, Threads::Split);
+            let measurement = Measurement { system, medium, clients: 64, threads, warm_up, time };
+            let words = Vec::from(&measurement).join(" ");
+            let Some(Task::Measure(told)) = parse(&words).unwrap().task else { unreachable!("{words}") };
+            assert_eq!(Measurement::from(told), measurement);
+        }
     }
 }

@@ -1,22 +1,35 @@
-//! The tables, and the goals.
+//! The tables.
 
 use crate::contest::Series;
-use crate::measure::Figures;
-use crate::system::System;
+use crate::measure::{DiskFigures, Figures};
+use crate::system::{System, VOTERS};
 
 /// The medians, a row for each system and number of clients.
 pub fn table(all: &[Series]) -> String {
+    let on_disk = all.iter().flat_map(|series| &series.rounds).any(|figures| figures.disk.is_some());
+    let (names, lines) =
+        if on_disk { (" syncs/operation | bytes/operation |", "---|---|") } else { ("", "") };
     let mut rows = vec![
-        "| clients | system | operations/s | p50, µs | p99, µs | CPU s / 100,000 | MiB at peak |".to_owned(),
-        "|---|---|---|---|---|---|---|".to_owned(),
+        format!(
+            "| clients | system | operations/s | p50, µs | p99, µs | CPU s / 100,000 |{names} MiB at peak |"
+        ),
+        format!("|---|---|---|---|---|---|{lines}---|"),
     ];
     rows.extend(all.iter().map(|series| {
-        let of = |column: fn(&Figures) -> f64| median(series.rounds.iter().map(column));
+        let of = |column: fn(&Figures) -> f64| median_of(series, column);
         let memory = median(series.rounds.iter().filter_map(|figures| figures.memory));
+        let of_disk = |column: fn(DiskFigures) -> f64| {
+            median(series.rounds.iter().filter_map(|figures| figures.disk.map(column)))
+        };
+        let disk = if on_disk {
+            format!(" {:.3} | {:.0} |", of_disk(|disk| disk.syncs), of_disk(|disk| disk.bytes))
+        } else {
+            String::new()
+        };
         format!(
-            "| {} | {} | {} | {:.1} | {:.1} | {:.3} | {} |",
-            series.clients,
-            series.system,
+            "| {} | {} | {} | {:.1} | {:.1} | {:.3} |{disk} {} |",
+            series.case.clients,
+            series.case.system,
             thousands(of(|figures| figures.operations)),
             of(|figures| figures.p50),
             of(|figures| figures.p99),
@@ -44,10 +57,10 @@ pub struct Ratio {
 
 /// All ratios that were measured.
 pub fn ratios(all: &[Series]) -> Vec<Ratio> {
-    let operations = |series: &Series| median(series.rounds.iter().map(|figures| figures.operations));
-    let others = all.iter().filter(|series| series.system != System::Figure2);
+    let operations = |series: &Series| median_of(series, |figures| figures.operations);
+    let others = all.iter().filter(|series| series.case.system != System::Figure2);
     let pairs = others.filter_map(|theirs| {
-        let ours = |of: &&Series| of.system == System::Figure2 && of.clients == theirs.clients;
+        let ours = |of: &&Series| of.case.system == System::Figure2 && of.case.clients == theirs.case.clients;
         Some((all.iter().find(ours)?, theirs))
     });
     pairs
@@ -55,8 +68,8 @@ pub fn ratios(all: &[Series]) -> Vec<Ratio> {
             let rounds = ours.rounds.iter().zip(&theirs.rounds);
             let each: Vec<f64> = rounds.map(|(ours, theirs)| ours.operations / theirs.operations).collect();
             Ratio {
-                other: theirs.system,
-                clients: theirs.clients,
+                other: theirs.case.system,
+                clients: theirs.case.clients,
                 of_medians: operations(ours) / operations(theirs),
                 least: each.iter().copied().fold(f64::INFINITY, f64::min),
                 most: each.iter().copied().fold(0.0, f64::max),
@@ -78,38 +91,31 @@ pub fn ratio_table(ratios: &[Ratio]) -> String {
     rows.join("\n")
 }
 
-/// A goal, and what became of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Goal {
-    /// What is asked.
-    pub asked: String,
-    /// What was measured.
-    pub measured: f64,
-    /// Whether it is met.
-    pub is_met: bool,
+/// How long commands take with segments that change and with segments that do not.
+pub fn segment_table(segments: &[Series]) -> String {
+    let mut rows = vec![
+        "| clients | segments of | changes of a log | operations/s | p50, µs | p99, µs |".to_owned(),
+        "|---|---|---|---|---|---|".to_owned(),
+    ];
+    rows.extend(segments.iter().map(|series| {
+        let disk =
+            |figures: &Figures| figures.disk.map_or(f64::NAN, |disk| disk.segments / f64::from(VOTERS));
+        format!(
+            "| {} | {} MiB | {:.1} | {} | {:.1} | {:.1} |",
+            series.case.clients,
+            series.case.segment_bytes.unwrap_or_default() >> 20,
+            median_of(series, disk),
+            thousands(median_of(series, |figures| figures.operations)),
+            median_of(series, |figures| figures.p50),
+            median_of(series, |figures| figures.p99),
+        )
+    }));
+    rows.join("\n")
 }
 
-/// The goals: ahead of both with every number of clients, and twice openraft with 64 and with 256.
-pub fn goals(ratios: &[Ratio]) -> Vec<Goal> {
-    let mut goals = Vec::new();
-    for Ratio { other, clients, of_medians: measured, .. } in ratios {
-        let (other, clients, measured) = (*other, *clients, *measured);
-        let asked = format!("{clients} clients: ahead of {other}");
-        goals.push(Goal { asked, measured, is_met: measured > 1.0 });
-        if other == System::Openraft && matches!(clients, 64 | 256) {
-            let asked = format!("{clients} clients: twice {other}");
-            goals.push(Goal { asked, measured, is_met: measured >= 2.0 });
-        }
-    }
-    goals
-}
-
-/// The goals, a line each.
-pub fn goal_list(goals: &[Goal]) -> String {
-    let lines = goals.iter().map(|Goal { asked, measured, is_met }| {
-        format!("{} {asked} ({measured:.2} times)", if *is_met { "met:   " } else { "missed:" })
-    });
-    lines.collect::<Vec<_>>().join("\n")
+/// The median of all rounds.
+pub fn median_of(series: &Series, column: impl Fn(&Figures) -> f64) -> f64 {
+    median(series.rounds.iter().map(column))
 }
 
 /// The middle one; of an even number, the mean of the two in the middle. None at all: not a number.
@@ -135,18 +141,21 @@ fn thousands(number: f64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+    use crate::contest::Case;
 
-    fn series(system: System, clients: usize, operations: &[f64]) -> Series {
+    pub fn series(system: System, clients: usize, operations: &[f64]) -> Series {
         let figures = |operations: &f64| Figures {
             operations: *operations,
             p50: 1.0,
             p99: 2.0,
             cpu: 0.5,
             memory: None,
+            disk: None,
         };
-        Series { system, clients, rounds: operations.iter().map(figures).collect() }
+        let case = Case { system, clients, segment_bytes: None };
+        Series { case, rounds: operations.iter().map(figures).collect() }
     }
 
     #[test]
@@ -169,20 +178,20 @@ mod tests {
     }
 
     #[test]
-    fn goals_are_met_or_missed() {
-        let ratio = |other, clients, of_medians| Ratio { other, clients, of_medians, least: 0.0, most: 9.0 };
-        let met = |ratio| goals(&[ratio]).iter().map(|goal| goal.is_met).collect::<Vec<_>>();
-        assert_eq!(met(ratio(System::Openraft, 64, 1.99)), [true, false]);
-        assert_eq!(met(ratio(System::Openraft, 256, 2.0)), [true, true]);
-        assert_eq!(met(ratio(System::Openraft, 1024, 1.5)), [true]);
-        assert_eq!(met(ratio(System::Raft, 64, 1.0)), [false]);
-        let missed = goal_list(&goals(&[ratio(System::Raft, 64, 0.9)]));
-        assert_eq!(missed, "missed: 64 clients: ahead of raft (0.90 times)");
-    }
-
-    #[test]
     fn a_table_has_a_row_for_each_series() {
         let text = table(&[series(System::Raft, 1, &[1_234_567.0])]);
         assert!(text.ends_with("| 1 | raft | 1,234,567 | 1.0 | 2.0 | 0.500 | unknown |"), "{text}");
+    }
+    #[test]
+    fn on_disk_a_table_has_two_columns_more() {
+        let mut series = series(System::Floor, 16, &[1000.0]);
+        series.rounds[0].disk = Some(DiskFigures { syncs: 0.25, bytes: 512.4, segments: 6.0 });
+        let text = table(std::slice::from_ref(&series));
+        assert!(
+            text.ends_with("| 16 | floor | 1,000 | 1.0 | 2.0 | 0.500 | 0.250 | 512 | unknown |"),
+            "{text}"
+        );
+        series.case.segment_bytes = Some(2 << 20);
+        assert!(segment_table(&[series]).ends_with("| 16 | 2 MiB | 2.0 | 1,000 | 1.0 | 2.0 |"));
     }
 }

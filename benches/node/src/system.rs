@@ -1,5 +1,6 @@
 //! What all systems have in common: what a client sees of a cluster, and the terms on which each of them runs.
 
+use crate::disk::Medium;
 use anyhow::Result;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -11,10 +12,6 @@ pub const VOTERS: u8 = 3;
 
 /// Bytes of a command.
 pub const COMMAND_BYTES: usize = 128;
-
-/// Each voter of each system discards what it has applied after that many entries: without it the longest run would be
-/// the one with the largest log. (It is what openraft does by default.)
-pub const COMPACT_EVERY: u64 = 5_000;
 
 /// How many of the applied entries a voter then keeps for others that lag. figure2 has no such number: its leader keeps
 /// what a follower still lacks.
@@ -30,11 +27,17 @@ pub enum System {
     Openraft,
     /// raft-rs 0.7, tikv's, with batch_append.
     Raft,
+    /// The protocol's syncs and messages and nothing else; on disk only.
+    Floor,
 }
 
 impl System {
-    /// All of them.
-    pub const ALL: [System; 3] = [System::Figure2, System::Openraft, System::Raft];
+    /// All that can be measured on such a medium.
+    pub fn all(on_disk: bool) -> Vec<System> {
+        let mut all = vec![System::Figure2, System::Openraft, System::Raft];
+        all.extend(on_disk.then_some(System::Floor));
+        all
+    }
 }
 
 impl fmt::Display for System {
@@ -43,17 +46,18 @@ impl fmt::Display for System {
             System::Figure2 => "figure2",
             System::Openraft => "openraft",
             System::Raft => "raft",
+            System::Floor => "floor",
         })
     }
 }
 
 /// Three voters in this process, one of which leads.
 pub trait Cluster: Clone + Send + Sync + Sized + 'static {
-    /// Starts them; returns once one of them leads.
+    /// Starts them, with logs on this medium; returns once one of them leads.
     ///
     /// # Errors
     /// When they do not start.
-    fn start() -> impl Future<Output = Result<Self>> + Send;
+    fn start(medium: &Medium) -> impl Future<Output = Result<Self>> + Send;
 
     /// Has the leader take a command; returns once it is committed and the leader's service has it.
     ///

@@ -11,6 +11,7 @@
 //! All that it asks of a file system goes through the trait [`Fs`]. So tests run it on a disk that crashes where they say
 //! (`figure2-testing`, module `disk`).
 
+mod ahead;
 mod error;
 mod format;
 mod fs;

@@ -4,6 +4,7 @@
 //! one that was durable when it began. So any later write that can be read, in this segment or in one that follows, tells
 //! them apart: what it names as durable must be there.
 
+use crate::ahead;
 use crate::error::WalError;
 use crate::format::files::{DiskIdentity, SEGMENT_HEAD, SegmentHead};
 use crate::format::frame::{self, Frame, FrameHead};
@@ -105,7 +106,7 @@ fn read_file<F: Fs>(fs: &F, name: &str) -> Result<Vec<u8>, WalError> {
 }
 
 /// Reads all of a file into a buffer, in place of what is there.
-fn read_into<F: Fs>(fs: &F, name: &str, bytes: &mut Vec<u8>) -> Result<(), WalError> {
+pub(crate) fn read_into<F: Fs>(fs: &F, name: &str, bytes: &mut Vec<u8>) -> Result<(), WalError> {
     let file = fs.open(name).map_err(WalError::io("opening it", name))?;
     let length = fs.length(&file).map_err(WalError::io("telling its length", name))?;
     let too_large = |_| io::Error::new(io::ErrorKind::OutOfMemory, "the file is larger than memory can be");
@@ -158,12 +159,9 @@ impl Scan {
             return Err(WalError::damaged(names::IDENTITY, 0, what));
         };
         let mut ends = Ends::default();
-        // One buffer for all: fresh memory for each would cost more than reading them.
-        let mut bytes = Vec::new();
-        for place in &run {
-            read_into(fs, &names::segment(*place), &mut bytes)?;
-            self.read_segment(&bytes, &Context { rules, identity: &identity }, *place, &mut ends)?;
-        }
+        ahead::read(fs, &run, |place, bytes| {
+            self.read_segment(bytes, &Context { rules, identity: &identity }, place, &mut ends)
+        })?;
         self.cuts = ends.cuts;
         if self.number == 0 && *first != 1 {
             let what = "it is not the first segment of the log, and nothing in it can be read";

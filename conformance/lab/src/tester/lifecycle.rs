@@ -46,7 +46,12 @@ impl Cluster {
         if self.applying() == Applying::Automatic
             && let Some(snapshot) = snapshot
         {
-            applier::load(&mut state, server, &snapshot, None)?;
+            let data = snapshot.to_bytes().map_err(|error| Failure::BadSnapshot {
+                server,
+                index: Index::ZERO,
+                reason: format!("it cannot be read: {error}"),
+            })?;
+            applier::load(&mut state, server, &data, None)?;
         }
         let ends = (0..self.servers()).map(|target| {
             let name = end_name(server, generation, target);

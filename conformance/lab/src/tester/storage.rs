@@ -79,7 +79,7 @@ impl Kept {
         match self {
             Kept::Memory(persister) => {
                 *persister = persister.copy();
-                let snapshot = (persister.snapshot_size() > 0).then(|| persister.read_snapshot());
+                let snapshot = (persister.snapshot_size() > 0).then(|| persister.read_snapshot().into());
                 Ok((NodeStorage::Memory(persister.clone()), snapshot))
             }
             Kept::Disk { disk, random, .. } => {
