@@ -50,8 +50,8 @@ impl Run {
     #[must_use]
     pub fn digest(&self) -> u64 {
         let mut digest = Digest::default();
-        digest.add_words(&self.recording);
-        digest.add_words(write(&self.history).as_bytes());
+        digest.add(&self.recording);
+        digest.add(write(&self.history).as_bytes());
         digest.0
     }
 
