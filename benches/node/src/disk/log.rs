@@ -8,9 +8,9 @@ use anyhow::{Context as _, Result};
 use figure2::{
     Change, Cluster, Command, Identity, Index, Loaded, Record, SnapshotData, Storage, StorageError, Term,
 };
-use figure2_core::Entry;
+use figure2_core::{Entry, Snapshot};
 use figure2_wal::DiskStorage;
-use std::io::{self, Write as _};
+use std::io;
 
 /// The log of a voter, as figure2 has it. Its first segment is prepared when it was loaded, as it is on a server that has
 /// run for a while.
@@ -71,7 +71,7 @@ impl LogWriter {
     }
 }
 
-/// All of it with one write, but for snapshots: these are files of their own.
+/// All of it with one write. (Snapshots are files of their own, which the log writes before.)
 fn write(log: &mut DiskStorage<Counted>, works: impl Iterator<Item = Work>) -> io::Result<()> {
     let mut changes: Vec<Change<Command, SnapshotData>> = Vec::new();
     let mut last_index = log.last_index().unwrap_or_default();
@@ -92,12 +92,10 @@ fn write(log: &mut DiskStorage<Counted>, works: impl Iterator<Item = Work>) -> i
                 last_index = last_index.min(Index(from.0 - 1));
                 changes.push(Change::Truncate { from });
             }
-            Work::Compact(index, term, service) => {
-                put(log, std::mem::take(&mut changes))?;
-                let mut snapshot = log.snapshot_writer().map_err(io::Error::other)?;
-                snapshot.write_all(&service.sum.to_le_bytes())?;
-                let snapshot = snapshot.finish().map_err(io::Error::other)?;
-                log.switch(&snapshot, index, term, true).map_err(io::Error::other)?;
+            Work::Compact(last_included_index, last_included_term, service) => {
+                let data = SnapshotData::from(service.sum.to_le_bytes().to_vec());
+                let snapshot = Snapshot { last_included_index, last_included_term, data };
+                changes.push(Change::Snapshot { snapshot, keep_suffix: true });
             }
         }
     }
