@@ -16,9 +16,15 @@ const CATCH_UP: Duration = Duration::from_secs(60);
 /// The place of the fault that the plan's list does not have: the leader's disk hangs.
 const HANGS: usize = usize::MAX;
 
+/// The number of the first client after the plan's. Each check has clients of its own: the service takes a request with a
+/// client and a number that it knows for a repeated one, and does not do it again.
+fn first(cluster: &Cluster) -> u64 {
+    u64::from(cluster.plan().clients) + 1
+}
+
 /// A request of a fresh client is answered.
 pub(super) async fn served(cluster: &Cluster) -> Result<(), Failure> {
-    let mut client = Client::new(cluster.clone(), u64::from(cluster.plan().clients) + 1);
+    let mut client = Client::new(cluster.clone(), first(cluster));
     if client.ask("k0", Action::Append("recovered;".into()), RECOVERY).await {
         Ok(())
     } else {
@@ -27,11 +33,11 @@ pub(super) async fn served(cluster: &Cluster) -> Result<(), Failure> {
 }
 
 /// A client reads what the commands of the start have done, if it has any: whether one was lost, the history shows.
-pub(super) async fn read_back(cluster: &Cluster) -> Result<(), Failure> {
+pub(super) async fn read_back(cluster: &Cluster, client: u64) -> Result<(), Failure> {
     if cluster.plan().start.is_none() {
         return Ok(());
     }
-    let mut client = Client::new(cluster.clone(), u64::from(cluster.plan().clients) + 4);
+    let mut client = Client::new(cluster.clone(), first(cluster) + client);
     tokio::select! {
         is_read = client.ask(KEY, Action::Get, RECOVERY) => {
             is_read.then_some(()).ok_or(Failure::NoLeader { waited: RECOVERY })
@@ -45,7 +51,7 @@ pub(super) async fn read_back(cluster: &Cluster) -> Result<(), Failure> {
 pub(super) async fn succeeded(cluster: &Cluster) -> Result<(), Failure> {
     let server = cluster.resolve(Target::Leader);
     cluster.nemesis.begin(HANGS, &Kind::HungDisk(Target::Leader), Some(server));
-    let mut client = Client::new(cluster.clone(), u64::from(cluster.plan().clients) + 3);
+    let mut client = Client::new(cluster.clone(), first(cluster) + 2);
     let succeeded = async {
         let mut has_successor = false;
         // A request that was asked when another led already.
@@ -62,8 +68,10 @@ pub(super) async fn succeeded(cluster: &Cluster) -> Result<(), Failure> {
 /// All services hold the same. Somebody must go on asking meanwhile: a leader commits what former leaders left only with
 /// an entry of its own term (section 5.4.2). Whoever was away for long may lack thousands of entries, which small messages
 /// bring one by one: so the time begins anew whenever the last comes nearer to the first.
-pub(super) async fn equal(cluster: &Cluster) -> Result<(), Failure> {
-    let mut client = Client::new(cluster.clone(), u64::from(cluster.plan().clients) + 2);
+///
+/// The client is given up in the middle of a request, whose outcome stays unknown.
+pub(super) async fn equal(cluster: &Cluster, client: u64) -> Result<(), Failure> {
+    let mut client = Client::new(cluster.clone(), first(cluster) + client);
     let has_asked = Cell::new(false);
     let asks = async {
         loop {

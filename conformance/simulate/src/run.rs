@@ -239,11 +239,11 @@ async fn whole(cluster: &Cluster) -> Result<(), Failure> {
         client.abort();
     }
     recovered?;
-    read_back(cluster).await?;
+    read_back(cluster, 3).await?;
     if cluster.plan().leader_hangs {
         // Or else whoever leads next may have a service that still loads what it missed, and answers late.
         tokio::select! {
-            equal = equal(cluster) => equal,
+            equal = equal(cluster, 1) => equal,
             stopped = supervised(cluster) => stopped,
         }?;
         tokio::select! {
@@ -252,10 +252,10 @@ async fn whole(cluster: &Cluster) -> Result<(), Failure> {
         }?;
     }
     tokio::select! {
-        equal = equal(cluster) => equal,
+        equal = equal(cluster, 4) => equal,
         stopped = supervised(cluster) => stopped,
     }?;
-    read_back(cluster).await
+    read_back(cluster, 5).await
 }
 
 /// A fault begins or ends.

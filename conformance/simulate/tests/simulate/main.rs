@@ -9,7 +9,10 @@ mod snapshots;
 mod states;
 
 use figure2_linearizability::{Reading, read, write};
-use figure2_simulate::{Batch, Defect, Failure, Kind, Plan, Plans, Run, Target, Verdict, reduce, run};
+use figure2_simulate::{
+    Batch, Defect, Failure, Feature, Kind, Plan, Plans, Run, Target, Verdict, reduce, run,
+};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 /// Runs seeds until one fails.
@@ -50,6 +53,24 @@ fn the_same_plan_gives_the_same_run_byte_for_byte() {
     }
     let digest = |seed| run(&Plan::of_seed(seed, 5), None).digest();
     assert_ne!(digest(1), digest(2));
+}
+
+/// A client that is given up in the middle of a request must not go on with another check, and a request whose client and
+/// number the service knows is not done again.
+#[test]
+fn each_check_after_the_faults_has_clients_of_its_own() {
+    let clients_of_checks = |plan: &Plan| {
+        let over = run(plan, None);
+        assert!(matches!(over.verdict, Verdict::Holds), "{:?}", over.verdict);
+        let processes = over.history.iter().map(|operation| operation.process);
+        processes.filter(|process| *process > plan.clients.into()).collect::<BTreeSet<u64>>().len()
+    };
+    // Served; equal; served while the leader's disk hangs; equal.
+    let mut hangs = disks::calm(1, Vec::new());
+    hangs.leader_hangs = true;
+    assert_eq!(clients_of_checks(&hangs), 4);
+    // Served; read back; equal; read back.
+    assert_eq!(clients_of_checks(&states::with("snapshot", &[Feature::Committed])), 4);
 }
 
 #[test]

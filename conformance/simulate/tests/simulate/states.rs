@@ -12,7 +12,7 @@ fn states(profile: &str) -> Arc<States> {
 }
 
 /// The first plan whose start has all these features.
-fn with(profile: &str, features: &[Feature]) -> Plan {
+pub(crate) fn with(profile: &str, features: &[Feature]) -> Plan {
     let states = states(profile);
     let plans = (1..1000).map(|seed| Plan::of_state(seed, &states));
     let has_all = |plan: &Plan| {
