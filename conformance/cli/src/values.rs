@@ -74,6 +74,8 @@ twin!(ConformDefect of figure2_conform::Defect {
     StaleOutbox,
     /// A write that failed is reported as durable. Only a profile whose writes fail can show it.
     FailureIgnored,
+    /// The log says that a write is durable, and does not sync it. Only with --disk.
+    LogNotSynced,
 });
 
 twin!(HistoryFormat of figure2_linearizability::Format {

@@ -65,7 +65,7 @@ impl Parts {
         let mut all = vec![
             part("the rules, checked exhaustively", long(25, 360)),
             part("the node, run through the lab", long(6, 6 * u64::from(args.rounds))),
-            part("the node, driven along the steps of the model", 15),
+            part("the node, driven along the steps of the model", 22),
             part("clusters of nodes under random faults", long(4, 5 + args.seeds / 3)),
         ];
         if !args.quick && !args.without_loom {
