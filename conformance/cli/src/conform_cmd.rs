@@ -4,7 +4,7 @@ use crate::check::find_profile;
 use crate::counterexample::write_out;
 use crate::values::conform_defect;
 use anyhow::{Context, bail};
-use figure2_conform::{Defect, Difference, DifferenceFile, Walks, cover, walk};
+use figure2_conform::{Defect, Difference, DifferenceFile, Setup, Walks, cover, walk};
 use figure2_core::{Rule, RuleSet};
 use figure2_model::{Profile, System};
 use std::path::{Path, PathBuf};
@@ -42,6 +42,10 @@ pub struct ConformArgs {
     /// The seed of the first walk; each further one has the next
     #[arg(long, value_name = "N", default_value_t = 0, requires = "walks")]
     pub seed: u64,
+    /// The node has the log, on a simulated disk: it recovers from that, and what a loss of power would leave must be what the
+    /// model says
+    #[arg(long)]
+    pub disk: bool,
     /// Puts a defect into the node: it must be found
     #[arg(long, value_name = "DEFECT", value_parser = conform_defect())]
     pub defect: Option<Defect>,
@@ -71,6 +75,10 @@ impl ConformArgs {
         Ok(profile)
     }
 
+    fn setup(&self) -> Setup {
+        Setup { defect: self.defect, log: self.disk }
+    }
+
     /// Tells the end; a difference also goes to its file.
     fn verdict(
         &self,
@@ -84,7 +92,7 @@ impl ConformArgs {
         };
         print!("{difference}");
         // Bounds that were lowered are not the profile's.
-        let file = DifferenceFile::of(&find_profile(&profile.name)?, self.defect, difference);
+        let file = DifferenceFile::of(&find_profile(&profile.name)?, self.setup(), difference);
         write_out(&file.to_json()?, Some(&self.trace))?;
         let name = self.trace.display();
         println!("verdict: the node is not what the model says\nagain: figure2 replay {name}");
@@ -101,7 +109,7 @@ pub struct ConformOutcome {
 }
 
 /// What `figure2 verify` runs: each of it takes seconds.
-const SMALL: [&[&str]; 7] = [
+const SMALL: [&[&str]; 9] = [
     &[],
     &["--profile", "sending", "--client-requests", "2"],
     &["--profile", "sending-lag", "--client-requests", "1"],
@@ -109,6 +117,8 @@ const SMALL: [&[&str]; 7] = [
     &["--profile", "power-loss", "--client-requests", "0"],
     &["--profile", "nightly-disk", "--terms", "1", "--client-requests", "1"],
     &["--profile", "power-loss-batch", "--walks", "2000"],
+    &["--disk"],
+    &["--disk", "--profile", "nightly-disk", "--walks", "500"],
 ];
 
 /// Runs the command at small size: edges and walks, with and without writes that lag.
@@ -142,6 +152,18 @@ pub fn run(args: &ConformArgs) -> anyhow::Result<ExitCode> {
 fn drive(args: &ConformArgs) -> anyhow::Result<ConformOutcome> {
     let profile = args.profile()?;
     println!("{}: {}\nbounds: {}", profile.name, profile.description, profile.bounds);
+    if args.disk {
+        println!("the node has the log, on a simulated disk");
+    }
+    match (args.defect, args.disk) {
+        (Some(Defect::SnapshotWithoutTrim), true) => {
+            bail!("--defect snapshot-without-trim: a log has no such defect; leave out --disk")
+        }
+        (Some(Defect::LogNotSynced), false) => {
+            bail!("--defect log-not-synced: it is one of the log; add --disk")
+        }
+        _ => {}
+    }
     if let Some(defect) = args.defect {
         println!("defect put into the node: {defect}");
     }
@@ -169,7 +191,7 @@ fn run_cover(args: &ConformArgs, profile: &Profile) -> anyhow::Result<ConformOut
     );
     println!("steps of single servers: {} between {} states of them", edges.steps.len(), edges.nodes.len());
     let start = Instant::now();
-    let covered = cover(&edges, &profile.bounds, args.defect)?;
+    let covered = cover(&edges, &profile.bounds, args.setup())?;
     let (all, seconds) = (edges.edges - edges.losses, start.elapsed().as_secs_f64());
     println!(
         "edges covered: {} of {all} ({:.2} %), by {} of {} steps",
@@ -197,14 +219,15 @@ fn run_cover(args: &ConformArgs, profile: &Profile) -> anyhow::Result<ConformOut
     } else {
         "every edge that a node can take is covered, and the node is what the model says"
     };
-    let summary = format!("{}: {} of {all} edges, {}", profile.name, covered.edges, profile.bounds);
+    let log = if args.disk { " on the log" } else { "" };
+    let summary = format!("{}{log}: {} of {all} edges, {}", profile.name, covered.edges, profile.bounds);
     Ok(ConformOutcome { holds: args.verdict(profile, covered.difference.as_ref(), holds)?, summary })
 }
 
 fn run_walks(args: &ConformArgs, profile: &Profile, walks: u64) -> anyhow::Result<ConformOutcome> {
     let start = Instant::now();
     let walks = Walks { walks, actions: args.actions, seed: args.seed };
-    let walked = walk(profile, walks, args.defect)?;
+    let walked = walk(profile, walks, args.setup())?;
     let seconds = start.elapsed().as_secs_f64();
     println!(
         "walked: {} walks, {} steps, {seconds:.1} s, {:.0} steps/s",
@@ -220,7 +243,8 @@ fn run_walks(args: &ConformArgs, profile: &Profile, walks: u64) -> anyhow::Resul
         println!("seed of the walk that differs: {seed}");
     }
     let difference = walked.difference.as_ref().map(|(_, difference)| difference);
-    let summary = format!("{}: {} steps on {} walks", profile.name, walked.replayed, walked.walks);
+    let log = if args.disk { " on the log" } else { "" };
+    let summary = format!("{}{log}: {} steps on {} walks", profile.name, walked.replayed, walked.walks);
     let holds = args.verdict(profile, difference, "on all walks the node is what the model says")?;
     Ok(ConformOutcome { holds, summary })
 }
@@ -241,6 +265,9 @@ pub(crate) fn repeat(name: &str, text: &str, output: Option<&Path>) -> anyhow::R
     let file = DifferenceFile::from_json(text).with_context(unusable)?;
     let difference = file.repeat().with_context(unusable)?;
     let mut told = format!("{}, bounds: {}\n", file.profile, file.bounds);
+    if file.log {
+        told.push_str("the node has the log, on a simulated disk\n");
+    }
     if let Some(defect) = file.defect {
         told.push_str(&format!("defect put into the node: {defect}\n"));
     }

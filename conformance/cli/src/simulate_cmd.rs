@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 
 /// Run whole clusters of real nodes under random faults, in virtual time; afterwards they must recover.
 ///
-/// Faults are crashes, losses of power, partitions, lost, repeated and late messages, slow and failing disks. With --from
+/// Faults are crashes, losses of power, partitions, lost, repeated and late messages, slow, full and failing disks. The
+/// servers of every other seed have the log, on a disk that keeps, loses or tears what was not synced. With --from
 /// there are none, and the clusters begin in states of the model.
 ///
 /// Every run is recorded, and its recording validated and audited; what its clients saw is checked for
@@ -37,15 +38,18 @@ pub struct SimulateArgs {
     /// For how many simulated seconds faults happen in each run
     #[arg(long, value_name = "S", default_value_t = 60)]
     pub seconds: u64,
+    /// All servers have the log, on simulated disks; else those of every other seed
+    #[arg(long)]
+    pub disk: bool,
     /// No faults: each run begins in a state of this profile of the model (its servers' disks, and the messages on their
     /// way), drawn by a random walk; "all": of each profile that `figure2 check --profile all` explores, in turn
-    #[arg(long, value_name = "PROFILE", conflicts_with = "seconds")]
+    #[arg(long, value_name = "PROFILE", conflicts_with_all = ["seconds", "disk"])]
     pub from: Option<String>,
     /// How many at a time; by default one per CPU
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
     /// Run this plan instead, as a failing run leaves it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "seed", "seconds", "from", "jobs"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "seed", "seconds", "disk", "from", "jobs"])]
     pub plan: Option<PathBuf>,
     /// Put a defect around the nodes: it must be found
     #[arg(long, value_name = "DEFECT", value_parser = simulate_defect())]
@@ -98,7 +102,7 @@ fn batch(args: &SimulateArgs) -> anyhow::Result<Batch> {
         bail!("--seconds {}; possible are 1 to 86400", args.seconds);
     }
     let plans = match &args.from {
-        None => Plans::Faults { seconds: args.seconds },
+        None => Plans::Faults { seconds: args.seconds, log: args.disk },
         Some(name) => {
             let states = States::of(name).map_err(|reason| anyhow!("--from {name}: {reason}"))?;
             Plans::States(Arc::new(states))
@@ -122,7 +126,9 @@ pub struct SimulateOutcome {
 pub fn run_batch(batch: &Batch, most_reduce: u32, keep: Keep<'_>) -> anyhow::Result<SimulateOutcome> {
     let Batch { seed, seeds, plans, jobs, defect } = batch;
     let what = match plans {
-        Plans::Faults { seconds } => format!("{seconds} s of faults in each"),
+        Plans::Faults { seconds, log } => {
+            format!("{seconds} s of faults in each{}", if *log { ", all on the log" } else { "" })
+        }
         Plans::States(states) => format!("each from a state of the model's ({})", states.name()),
     };
     println!("simulate: {seeds} seeds from {seed}, {what}, {jobs} at a time");
@@ -245,6 +251,9 @@ fn print_failure(plan: &Plan, failure: &Failure) {
         "  {} servers, {} clients, {} keys, snapshots every {} entries, installed in {} ms",
         plan.servers, plan.clients, plan.keys, plan.snapshot_every, plan.install_ms
     );
+    if plan.log {
+        println!("  each server has its log on a simulated disk");
+    }
     println!("  limits: {}", plan.limits);
     println!("  sizes: {}", plan.sizes);
     if plan.leader_hangs {
@@ -274,7 +283,7 @@ fn print_figures(done: &Done, wall: f64) {
     let faults: Vec<String> = counts.faults.iter().map(|(name, count)| format!("{count} {name}")).collect();
     println!("faults: {}", if faults.is_empty() { "none".to_owned() } else { faults.join(", ") });
     println!(
-        "network: {} messages, {} lost, {} twice; disks: {} writes, {} failed, {} undone by a loss of power; {} restarts",
+        "network: {} messages, {} lost, {} twice; disks: {} writes, {} failed, {} undone by a crash; {} restarts",
         counts.messages,
         counts.lost,
         counts.duplicated,
@@ -282,6 +291,10 @@ fn print_figures(done: &Done, wall: f64) {
         counts.failed_writes,
         counts.undone_writes,
         counts.restarts
+    );
+    println!(
+        "log: in {} of {} runs; {} torn ends cut off by a recovery",
+        counts.on_log, done.runs, counts.cut_writes
     );
     let sent = &figures.sent;
     println!(

@@ -53,6 +53,12 @@ twin!(SimulateDefect of figure2_simulate::Defect {
     FirstEntryKept,
     /// A leader hears that a follower has what it sent only while it reaches all followers, and they it.
     AllMustAnswer,
+    /// The log says that a write is durable, and does not sync it.
+    LogNotSynced,
+    /// The recovery of a log takes for durable what the system's cache shows.
+    LogNotWrittenAnew,
+    /// A log reads what an earlier use of a segment's file left in it.
+    LogEpochIgnored,
 });
 
 twin!(ConformDefect of figure2_conform::Defect {
@@ -68,6 +74,8 @@ twin!(ConformDefect of figure2_conform::Defect {
     StaleOutbox,
     /// A write that failed is reported as durable. Only a profile whose writes fail can show it.
     FailureIgnored,
+    /// The log says that a write is durable, and does not sync it. Only with --disk.
+    LogNotSynced,
 });
 
 twin!(HistoryFormat of figure2_linearizability::Format {

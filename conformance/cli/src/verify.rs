@@ -65,7 +65,7 @@ impl Parts {
         let mut all = vec![
             part("the rules, checked exhaustively", long(25, 360)),
             part("the node, run through the lab", long(6, 6 * u64::from(args.rounds))),
-            part("the node, driven along the steps of the model", 15),
+            part("the node, driven along the steps of the model", 22),
             part("clusters of nodes under random faults", long(4, 5 + args.seeds / 3)),
         ];
         if !args.quick && !args.without_loom {
@@ -165,7 +165,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
 
     parts.begin();
     let Batch { seed, jobs, .. } = batch;
-    let plans = Plans::Faults { seconds: SECONDS };
+    let plans = Plans::Faults { seconds: SECONDS, log: false };
     let simulated = figure2_simulate::Batch { seed, seeds, plans, jobs, defect: None };
     let from_faults = simulate_cmd::run_batch(&simulated, MOST_REDUCE, Keep::default())?;
     println!();
@@ -309,9 +309,10 @@ fn print_simulated(simulated: &SimulateOutcome, from_states: &SimulateOutcome) {
         "Clusters of these nodes, with crashes, losses of power, partitions, bad networks and bad disks:"
     );
     println!(
-        "  {:<10} {} seeds, {:.0} simulated seconds, {} faults, {} requests of clients: recorded, validated, audited,",
+        "  {:<10} {} seeds ({} with the log), {:.0} simulated seconds, {} faults, {} requests: recorded, validated, audited,",
         name(simulated),
         done.runs,
+        done.figures.counts.on_log,
         done.figures.simulated.as_secs_f64(),
         done.figures.counts.faults.values().sum::<u64>(),
         done.figures.operations,

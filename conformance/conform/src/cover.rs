@@ -1,7 +1,7 @@
 //! Covers every edge of a profile: a real node takes each step of each node of the model.
 
 use super::paths::{Infeasible, Move, Paths};
-use super::{Defect, Difference, NodeUnderTest, drive};
+use super::{Difference, NodeUnderTest, Setup, drive};
 use figure2_core::RuleSet;
 use figure2_model::{Bounds, Edges};
 use std::collections::BTreeMap;
@@ -48,7 +48,8 @@ impl Covered {
 ///
 /// # Errors
 /// When a node cannot be made at all.
-pub fn cover(edges: &Edges, bounds: &Bounds, defect: Option<Defect>) -> anyhow::Result<Covered> {
+pub fn cover(edges: &Edges, bounds: &Bounds, setup: impl Into<Setup>) -> anyhow::Result<Covered> {
+    let setup = setup.into();
     let paths = Paths::of(edges);
     let mut covered = Covered::default();
     for (number, why) in paths.infeasible(edges) {
@@ -62,7 +63,7 @@ pub fn cover(edges: &Edges, bounds: &Bounds, defect: Option<Defect>) -> anyhow::
         while left.get(goal).is_some_and(|left| !left.is_empty()) {
             let mut way = paths.to(goal).into_iter();
             let Some(server) = paths.machine(edges, goal).map(|machine| machine.id) else { break };
-            let mut node = NodeUnderTest::new(server, bounds, defect)?;
+            let mut node = NodeUnderTest::new(server, bounds, setup)?;
             let mut events = Vec::new();
             covered.nodes += 1;
             let mut at = goal;
@@ -75,7 +76,7 @@ pub fn cover(edges: &Edges, bounds: &Bounds, defect: Option<Defect>) -> anyhow::
                 covered.replayed += 1;
                 if !fields.is_empty() {
                     let found = Difference { server, events, fields };
-                    let shorter = shortest(&paths, edges, next, bounds, defect)?;
+                    let shorter = shortest(&paths, edges, next, bounds, setup)?;
                     covered.difference = Some(shorter.unwrap_or(found));
                     return Ok(covered);
                 }
@@ -100,10 +101,10 @@ fn shortest(
     edges: &Edges,
     last: Move,
     bounds: &Bounds,
-    defect: Option<Defect>,
+    setup: Setup,
 ) -> anyhow::Result<Option<Difference>> {
     let Some(server) = paths.machine(edges, last.to).map(|machine| machine.id) else { return Ok(None) };
-    let mut node = NodeUnderTest::new(server, bounds, defect)?;
+    let mut node = NodeUnderTest::new(server, bounds, setup)?;
     let mut events = Vec::new();
     for next in paths.to(last.from).into_iter().chain([last]) {
         let Some(edge) = edges.steps.get(next.edge) else { break };

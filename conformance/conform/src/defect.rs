@@ -19,17 +19,20 @@ pub enum Defect {
     StaleOutbox,
     /// A write that failed is reported as durable. Only a profile whose writes fail can show it.
     FailureIgnored,
+    /// The log says that a write is durable, and does not sync it. Only nodes with the log can show it.
+    LogNotSynced,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Defect; 6] = [
+    pub const ALL: [Defect; 7] = [
         Defect::SentBeforeSync,
         Defect::RecordForgotten,
         Defect::SnapshotWithoutTrim,
         Defect::ApplyRepeated,
         Defect::StaleOutbox,
         Defect::FailureIgnored,
+        Defect::LogNotSynced,
     ];
 }
 
@@ -42,6 +45,23 @@ impl fmt::Display for Defect {
             Defect::ApplyRepeated => "an apply repeated after a restart",
             Defect::StaleOutbox => "a stale outbox after a restart",
             Defect::FailureIgnored => "a failed write ignored",
+            Defect::LogNotSynced => "a sync of the log left out",
         })
+    }
+}
+
+/// What surrounds the rules of a node under test.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// What is wrong with it.
+    pub defect: Option<Defect>,
+    /// Whether it has the log, on a simulated disk that loses whatever is not synced; else its state is in memory.
+    pub log: bool,
+}
+
+/// In memory.
+impl From<Option<Defect>> for Setup {
+    fn from(defect: Option<Defect>) -> Setup {
+        Setup { defect, log: false }
     }
 }

@@ -1,7 +1,7 @@
 //! The file of a difference: what happened to the node, from its first start to the step that differs, and the fields
 //! that differ. Replaying it gives the same events to another node, and computes anew what the model says.
 
-use super::{Defect, Difference, Differing, NodeUnderTest, StepInput, Writer, drive, unscripted};
+use super::{Defect, Difference, Differing, NodeUnderTest, Setup, StepInput, Writer, drive, unscripted};
 use figure2_core::ServerId;
 use figure2_model::{CheckError, Node as ModelNode, Profile, profile};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,9 @@ pub struct DifferenceFile {
     /// The defect that was put into the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defect: Option<Defect>,
+    /// Whether the node had the log.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub log: bool,
     /// What happened to the server, from its first start on.
     pub steps: Vec<StepInput>,
     /// Where the node differed after the last of them.
@@ -94,7 +97,8 @@ impl DifferenceFile {
     /// The file of a difference that was found in a profile. Bounds that were lowered for it do not matter to what a
     /// single server does, so they are not kept.
     #[must_use]
-    pub fn of(profile: &Profile, defect: Option<Defect>, difference: &Difference) -> DifferenceFile {
+    pub fn of(profile: &Profile, setup: impl Into<Setup>, difference: &Difference) -> DifferenceFile {
+        let Setup { defect, log } = setup.into();
         DifferenceFile {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -102,6 +106,7 @@ impl DifferenceFile {
             bounds: profile.bounds.to_string(),
             server: difference.server.0,
             defect,
+            log,
             steps: difference.events.clone(),
             differs: difference.fields.clone(),
         }
@@ -152,6 +157,7 @@ impl DifferenceFile {
     pub fn repeat(&self) -> Result<Option<Difference>, DifferenceFileError> {
         let profile = self.find_profile()?;
         let server = ServerId(self.server);
+        let setup = Setup { defect: self.defect, log: self.log };
         let cluster = unscripted(&profile)?;
         let mut machine: ModelNode =
             cluster
@@ -160,7 +166,7 @@ impl DifferenceFile {
                 .cloned()
                 .ok_or_else(|| DifferenceFileError::Server { profile: self.profile.clone(), server })?;
         let mut node =
-            NodeUnderTest::new(server, &profile.bounds, self.defect).map_err(DifferenceFileError::Node)?;
+            NodeUnderTest::new(server, &profile.bounds, setup).map_err(DifferenceFileError::Node)?;
         let mut events = Vec::new();
         let mut writer = Writer::default();
         for (number, StepInput { event, writer_is_late }) in (1..).zip(&self.steps) {

@@ -27,7 +27,7 @@ mod writer;
 
 pub use convert::{translate, translate_persistent};
 pub use cover::{Covered, Infeasibles, cover};
-pub use defect::Defect;
+pub use defect::{Defect, Setup};
 pub use difference::Differing;
 pub use file::{DifferenceFile, DifferenceFileError};
 pub use paths::Infeasible;

@@ -1,7 +1,7 @@
 //! A real node under test: it gets the events of the model, and is compared with the model after each.
 
 use super::convert;
-use super::defect::Defect;
+use super::defect::{Defect, Setup};
 use super::difference::{Differing, Held};
 use super::disk::Disk;
 use super::harness::{ApplyMode, Harness, Timeout, identity};
@@ -31,7 +31,7 @@ pub struct NodeUnderTest {
     pending: Pending,
     /// The last request that left in this life, or in the one before: for a defect.
     last_sent: Arc<Mutex<Option<Bytes>>>,
-    defect: Option<Defect>,
+    setup: Setup,
 }
 
 impl NodeUnderTest {
@@ -39,21 +39,21 @@ impl NodeUnderTest {
     ///
     /// # Errors
     /// When it cannot be made, with the reason.
-    pub fn new(id: ServerId, bounds: &Bounds, defect: Option<Defect>) -> anyhow::Result<NodeUnderTest> {
+    pub fn new(id: ServerId, bounds: &Bounds, setup: Setup) -> anyhow::Result<NodeUnderTest> {
         let journal = Journal::default();
         let mut node = NodeUnderTest {
             id,
             config: bounds.config(),
             sending: bounds.sending,
             apply_mode: if bounds.apply == Apply::AtOnce { ApplyMode::AtOnce } else { ApplyMode::OneByOne },
-            disk: Disk::new(identity(id, bounds.config()), journal.clone(), bounds.unwritten > 0, defect),
+            disk: Disk::new(identity(id, bounds.config()), journal.clone(), bounds.unwritten > 0, setup),
             journal,
             service: Service::default(),
             node: None,
             lags: bounds.unwritten > 0,
             pending: Pending::default(),
             last_sent: Arc::default(),
-            defect,
+            setup,
         };
         node.start(false)?;
         Ok(node)
@@ -64,7 +64,8 @@ impl NodeUnderTest {
         let content = found.log.snapshot().map(|snapshot| snapshot.data.to_bytes()).transpose()?;
         self.service.restart(content.unwrap_or_default().into());
         let (journal, last_sent) = (self.journal.clone(), self.last_sent.clone());
-        let stale = lock(&last_sent).take().filter(|_| again && self.defect == Some(Defect::StaleOutbox));
+        let stale =
+            lock(&last_sent).take().filter(|_| again && self.setup.defect == Some(Defect::StaleOutbox));
         if let Some(bytes) = stale {
             journal.note(seen_in_bytes(&bytes));
         }
@@ -75,7 +76,7 @@ impl NodeUnderTest {
             }
         };
         let service = self.service.clone();
-        let repeats = Mutex::new(again && self.defect == Some(Defect::ApplyRepeated));
+        let repeats = Mutex::new(again && self.setup.defect == Some(Defect::ApplyRepeated));
         let deliver = move |message: figure2::ApplyMsg| {
             if std::mem::take(&mut *lock(&repeats)) {
                 service.take(message.clone());

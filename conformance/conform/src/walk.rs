@@ -1,7 +1,7 @@
 //! Random walks through large profiles: whole clusters of real nodes, each step drawn from those that the model
 //! allows.
 
-use super::{Defect, Difference, NodeUnderTest, StepInput, Writer, drive, unscripted};
+use super::{Difference, NodeUnderTest, Setup, StepInput, Writer, drive, unscripted};
 use figure2_core::{RuleSet, ServerId};
 use figure2_model::{Action, Cluster, NodeStep, Profile, State};
 use rand::rngs::SmallRng;
@@ -36,11 +36,12 @@ pub struct Walked {
 ///
 /// # Errors
 /// When the model and the rules of Figure 2 part, or a node cannot be made.
-pub fn walk(profile: &Profile, walks: Walks, defect: Option<Defect>) -> anyhow::Result<Walked> {
+pub fn walk(profile: &Profile, walks: Walks, setup: impl Into<Setup>) -> anyhow::Result<Walked> {
+    let setup = setup.into();
     let cluster = unscripted(profile)?;
     let mut walked = Walked::default();
     for seed in (walks.seed..).take(usize::try_from(walks.walks)?) {
-        if let Some(difference) = one(&cluster, profile, seed, walks.actions, defect, &mut walked)? {
+        if let Some(difference) = one(&cluster, profile, seed, walks.actions, setup, &mut walked)? {
             walked.difference = Some((seed, difference));
             return Ok(walked);
         }
@@ -54,12 +55,12 @@ fn one(
     profile: &Profile,
     seed: u64,
     actions: u64,
-    defect: Option<Defect>,
+    setup: Setup,
     walked: &mut Walked,
 ) -> anyhow::Result<Option<Difference>> {
     let mut random = SmallRng::seed_from_u64(seed);
     let nodes: anyhow::Result<Vec<Node>> =
-        (0..profile.bounds.servers).map(|id| Node::new(ServerId(id), profile, defect)).collect();
+        (0..profile.bounds.servers).map(|id| Node::new(ServerId(id), profile, setup)).collect();
     let mut nodes = nodes?;
     let mut state = cluster.start().clone();
     for _ in 0..actions {
@@ -94,8 +95,8 @@ struct Node {
 }
 
 impl Node {
-    fn new(id: ServerId, profile: &Profile, defect: Option<Defect>) -> anyhow::Result<Node> {
-        let node = NodeUnderTest::new(id, &profile.bounds, defect)?;
+    fn new(id: ServerId, profile: &Profile, setup: Setup) -> anyhow::Result<Node> {
+        let node = NodeUnderTest::new(id, &profile.bounds, setup)?;
         Ok(Node { node, writer: Writer::default(), events: Vec::new() })
     }
 }

@@ -124,7 +124,7 @@ mod tests {
         profile.bounds = Bounds { unwritten: 2, ..profile.bounds };
         let cluster = unscripted(&profile).unwrap();
         let mut machine = cluster.nodes(cluster.start()).nth(1).unwrap().clone();
-        let mut node = NodeUnderTest::new(machine.id, &profile.bounds, None).unwrap();
+        let mut node = NodeUnderTest::new(machine.id, &profile.bounds, None.into()).unwrap();
         let (mut writer, mut events) = (Writer::default(), Vec::new());
         let [snapshot, entry] = snapshot_and_entry();
         for (event, is_possible) in [

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use figure2_conform::{Defect, Difference, DifferenceFile, Infeasible, Walks, cover, walk};
+use figure2_conform::{Defect, Difference, DifferenceFile, Infeasible, Setup, Walks, cover, walk};
 use figure2_model::{Bounds, Budget, Edges, EdgesError, NodeEvent, Profile, System, profile};
 use serde_json::{Value, json};
 
@@ -35,7 +35,10 @@ fn each_edge_of_a_profile_with_crashes_and_snapshots_is_taken_by_real_nodes() {
 fn each_defect_of_a_node_is_found_and_its_file_repeats_it() {
     let profile = small();
     let edges = edges(&profile);
-    for defect in Defect::ALL.into_iter().filter(|defect| *defect != Defect::FailureIgnored) {
+    for defect in Defect::ALL
+        .into_iter()
+        .filter(|defect| *defect != Defect::FailureIgnored && *defect != Defect::LogNotSynced)
+    {
         let covered = cover(&edges, &profile.bounds, Some(defect)).unwrap();
         let difference = covered.difference.unwrap_or_else(|| panic!("not found: {defect}"));
         let Difference { events, fields, .. } = &difference;
@@ -46,6 +49,7 @@ fn each_defect_of_a_node_is_found_and_its_file_repeats_it() {
             Defect::SnapshotWithoutTrim => "disk",
             Defect::ApplyRepeated => "deliveries",
             Defect::FailureIgnored => "up",
+            Defect::LogNotSynced => "log on disk",
         };
         let differing: Vec<&str> = fields.iter().map(|field| &*field.field).collect();
         assert!(differing.contains(&expected), "{defect}: {differing:?}");
@@ -219,4 +223,50 @@ fn a_reply_that_leaves_when_the_save_begins_is_found_where_writes_lag() {
 fn a_profile_with_too_many_states_is_refused() {
     let cluster = small().cluster(&System::default()).unwrap();
     assert_eq!(cluster.edges(10).unwrap_err(), EdgesError::TooManyStates(10));
+}
+
+const ON_LOG: Setup = Setup { defect: None, log: true };
+
+/// One term and one request, crashes and snapshots.
+#[test]
+fn each_edge_is_taken_by_real_nodes_that_recover_from_their_logs() {
+    let profile = small();
+    let edges = edges(&profile);
+    let covered = cover(&edges, &profile.bounds, ON_LOG).unwrap();
+    assert_eq!(covered.difference, None);
+    assert_eq!(covered.edges, edges.edges - edges.losses);
+    let crashes = |step: &figure2_model::NodeStep| matches!(step.event, NodeEvent::Crash(_));
+    assert!(edges.steps.iter().any(|edge| crashes(&edge.step)));
+}
+
+#[test]
+fn a_log_that_does_not_sync_is_found_and_so_is_one_that_forgets_a_record() {
+    let profile = small();
+    let edges = edges(&profile);
+    for defect in [Defect::LogNotSynced, Defect::RecordForgotten] {
+        let setup = Setup { defect: Some(defect), ..ON_LOG };
+        let difference = cover(&edges, &profile.bounds, setup).unwrap().difference.unwrap();
+        assert!(difference.fields.iter().any(|field| field.field.ends_with("on disk")), "{difference}");
+        let text = DifferenceFile::of(&small_in_full(), setup, &difference).to_json().unwrap();
+        let mut file = DifferenceFile::from_json(&text).unwrap();
+        assert_eq!(file.repeat().unwrap().as_ref(), Some(&difference));
+        file.defect = None;
+        assert!(file.log && file.repeat().unwrap().is_none());
+    }
+}
+
+#[test]
+fn nodes_whose_writes_lag_and_fail_recover_from_their_logs() {
+    let profile = lagging();
+    let covered = cover(&edges(&profile), &profile.bounds, ON_LOG).unwrap();
+    assert_eq!(covered.difference, None);
+    let walks = Walks { walks: 100, actions: 100, seed: 1 };
+    let walked = walk(&with_snapshots(), walks, ON_LOG).unwrap();
+    assert_eq!(walked.difference, None);
+    assert!(walked.replayed > 1_000, "{} steps", walked.replayed);
+}
+
+/// Walks through it take snapshots, and crash.
+fn with_snapshots() -> Profile {
+    profile("nightly-disk").unwrap()
 }

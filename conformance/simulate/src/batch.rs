@@ -19,6 +19,8 @@ pub enum Plans {
     Faults {
         /// How many.
         seconds: u64,
+        /// Whether all have the log; else those of every other seed.
+        log: bool,
     },
     /// Each begins in a state of the model, and has no faults.
     States(Arc<States>),
@@ -29,7 +31,8 @@ impl Plans {
     #[must_use]
     pub fn of_seed(&self, seed: u64) -> Plan {
         match self {
-            Plans::Faults { seconds } => Plan::of_seed(seed, *seconds),
+            Plans::Faults { seconds, log: false } => Plan::of_seed(seed, *seconds),
+            Plans::Faults { seconds, log: true } => Plan::on_log(seed, *seconds),
             Plans::States(states) => Plan::of_state(seed, states),
         }
     }
@@ -39,7 +42,9 @@ impl fmt::Display for Plans {
     /// As arguments of the command.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Plans::Faults { seconds } => write!(f, "--seconds {seconds}"),
+            Plans::Faults { seconds, log } => {
+                write!(f, "--seconds {seconds}{}", if *log { " --disk" } else { "" })
+            }
             Plans::States(states) => write!(f, "--from {}", states.name()),
         }
     }

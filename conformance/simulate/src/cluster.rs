@@ -15,6 +15,7 @@ use bytes::Bytes;
 use figure2::codec::{FIRST_VERSION, encode};
 use figure2::{Index, Install, Options, ProposeError, Raft};
 use figure2_linearizability::{Action, Operation, Outcome, Recorder};
+use figure2_testing::server_disk::Crash;
 use figure2_validate::instrument::mix;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -67,15 +68,14 @@ const SERVER: u64 = 13;
 const CLIENT_DELAY: Duration = Duration::from_millis(1);
 
 impl Cluster {
-    /// All servers down, all disks as the plan's start has them, or empty.
+    /// All servers down, all disks empty.
     pub(super) fn new(plan: &Plan, defect: Option<Defect>) -> Cluster {
         let nemesis = Nemesis::new(plan);
         let start = plan.start.as_ref();
-        let durable = |server| start.map(|start| start.disk(server)).unwrap_or_default();
         let member = |server| Member {
             raft: None,
             generation: 0,
-            disk: Disk::new(server, durable(server), nemesis.clone(), defect == Some(Defect::LyingDisk)),
+            disk: Disk::new(server, plan, &nemesis, defect),
             store: Store::default(),
             waiting: BTreeMap::new(),
         };
@@ -130,18 +130,24 @@ impl Cluster {
         claims.max().map(|(_, server)| server)
     }
 
-    /// Starts a server from what its disk has.
+    /// Starts a server from what its disk has; for the first time, from what the plan's start puts there.
     pub(super) async fn start(&self, server: u8) -> Result<(), Failure> {
-        let Some((generation, disk)) = self.with(server, |member| {
+        let start = self.plan.start.as_ref();
+        let Some((generation, recovered)) = self.with(server, |member| {
             member.generation += 1;
-            (member.generation, member.disk.clone())
+            let filled = match start {
+                Some(start) if member.generation == 1 => member.disk.fill(start.disk(server)),
+                _ => Ok(()),
+            };
+            (member.generation, filled.and_then(|()| member.disk.recover()))
         }) else {
             return Ok(());
         };
+        let (disk, snapshot) = recovered.map_err(|what| Failure::Log { server, what })?;
         if generation > 1 {
             self.nemesis.restarted();
         }
-        let store = match disk.snapshot() {
+        let store = match snapshot {
             None => Store::default(),
             Some(snapshot) => {
                 let data = snapshot.data.to_bytes().map_err(|error| error.to_string());
@@ -188,13 +194,13 @@ impl Cluster {
         }
     }
 
-    /// Ends a server, whose disk is left as `left` says.
-    pub(super) fn stop(&self, server: u8, left: impl FnOnce(&Disk) -> Disk) {
+    /// Ends a server.
+    pub(super) fn stop(&self, server: u8, crash: Crash) {
         self.with(server, |member| {
             if let Some(raft) = member.raft.take() {
                 raft.stop();
             }
-            member.disk = left(&member.disk);
+            member.disk.crash(crash);
             // Whoever waits learns that the server is gone.
             member.waiting.clear();
         });

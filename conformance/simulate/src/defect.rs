@@ -27,11 +27,17 @@ pub enum Defect {
     FirstEntryKept,
     /// A leader hears that a follower has what it sent only while it reaches all followers, and they it.
     AllMustAnswer,
+    /// The log says that a write is durable, and does not sync it.
+    LogNotSynced,
+    /// The recovery of a log takes for durable what the system's cache shows.
+    LogNotWrittenAnew,
+    /// A log reads what an earlier use of a segment's file left in it.
+    LogEpochIgnored,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Defect; 11] = [
+    pub const ALL: [Defect; 14] = [
         Defect::LyingDisk,
         Defect::StaleReads,
         Defect::DoneTwice,
@@ -43,6 +49,9 @@ impl Defect {
         Defect::SnapshotRepeated,
         Defect::FirstEntryKept,
         Defect::AllMustAnswer,
+        Defect::LogNotSynced,
+        Defect::LogNotWrittenAnew,
+        Defect::LogEpochIgnored,
     ];
 }
 
@@ -60,6 +69,9 @@ impl fmt::Display for Defect {
             Defect::SnapshotRepeated => "snapshot-repeated",
             Defect::FirstEntryKept => "first-entry-kept",
             Defect::AllMustAnswer => "all-must-answer",
+            Defect::LogNotSynced => "log-not-synced",
+            Defect::LogNotWrittenAnew => "log-not-written-anew",
+            Defect::LogEpochIgnored => "log-epoch-ignored",
         })
     }
 }

@@ -26,6 +26,9 @@ pub enum Kind {
     Crash(Target),
     /// A server loses its power: of a write under way, all or nothing stays.
     PowerLoss(Target),
+    /// A server's process is killed. Another one begins to recover what the system's cache shows, and then the server loses
+    /// its power.
+    CrashThenPowerLoss(Target),
     /// All servers lose their power.
     Blackout,
     /// Nothing reaches the server, and nothing leaves it.
@@ -53,6 +56,9 @@ pub enum Kind {
     SlowDisk(Target, u64),
     /// No write of the server comes to an end before the fault does.
     HungDisk(Target),
+    /// There is no room on the server's disk. A write that needs some fails, and the server stops; started again, it fails
+    /// again.
+    FullDisk(Target),
     /// Each write of the server fails, and it stops; started again, it fails again.
     FailingDisk {
         /// Whose.
@@ -75,6 +81,9 @@ pub enum Target {
 /// The sorts of faults that a run may have: each run draws which of them it has, for a cluster that only meets a few
 /// of them gets into states that one which meets all of them never lives to see.
 pub(super) const SORTS: usize = 14;
+
+/// The same for servers with the log: there are faults more that only it tells apart.
+pub(super) const SORTS_ON_LOG: usize = 16;
 
 impl Kind {
     /// One that leaves most servers and their ways alone, so that it may last: the others can go on.
@@ -101,6 +110,8 @@ impl Kind {
             10 => Kind::SlowDisk(target, random.random_range(20..1500)),
             11 => Kind::HungDisk(target),
             12 => Kind::FailingDisk { server: target, written: random.random_bool(0.5) },
+            14 => Kind::CrashThenPowerLoss(target),
+            15 => Kind::FullDisk(target),
             _ => {
                 let from = random.random_range(0..servers);
                 // Another one, unless there is none.
@@ -128,6 +139,8 @@ impl Kind {
         match self {
             Kind::Crash(target)
             | Kind::PowerLoss(target)
+            | Kind::CrashThenPowerLoss(target)
+            | Kind::FullDisk(target)
             | Kind::Isolated(target)
             | Kind::Deaf(target)
             | Kind::Mute(target)
@@ -156,6 +169,8 @@ impl Kind {
         match self {
             Kind::Crash(_) => "crash",
             Kind::PowerLoss(_) => "power loss",
+            Kind::CrashThenPowerLoss(_) => "crash, then power loss",
+            Kind::FullDisk(_) => "full disk",
             Kind::Blackout => "blackout",
             Kind::Isolated(_) => "isolated",
             Kind::Deaf(_) => "deaf",

@@ -25,8 +25,12 @@ pub struct Counts {
     pub writes: u64,
     /// Writes that were reported as failed.
     pub failed_writes: u64,
-    /// Writes under way that a loss of power undid.
+    /// Writes under way that a crash, or a loss of power, undid.
     pub undone_writes: u64,
+    /// Recoveries of a log that found the last write torn, and cut it off.
+    pub cut_writes: u64,
+    /// Runs whose servers have the log.
+    pub on_log: u64,
     /// Servers that were started again.
     pub restarts: u64,
     /// Faults that began, by their names.
@@ -36,14 +40,16 @@ pub struct Counts {
 impl Counts {
     /// Adds those of another run.
     pub fn add(&mut self, other: &Counts) {
-        let Counts { messages, lost, duplicated, writes, failed_writes, undone_writes, restarts, faults } =
-            other;
+        let Counts { messages, lost, duplicated, writes, failed_writes, undone_writes, .. } = other;
+        let Counts { cut_writes, on_log, restarts, faults, .. } = other;
         self.messages += messages;
         self.lost += lost;
         self.duplicated += duplicated;
         self.writes += writes;
         self.failed_writes += failed_writes;
         self.undone_writes += undone_writes;
+        self.cut_writes += cut_writes;
+        self.on_log += on_log;
         self.restarts += restarts;
         for (name, count) in faults {
             *self.faults.entry(name).or_default() += count;
@@ -89,6 +95,8 @@ pub(super) struct Writing {
 pub(super) struct WriteFailure {
     /// Whether it is written all the same.
     pub(super) written: bool,
+    /// Whether there is no room.
+    pub(super) full: bool,
 }
 
 /// What the seed is mixed with here.
@@ -102,7 +110,7 @@ impl Nemesis {
             write_ms: plan.write_ms,
             active: BTreeMap::new(),
             changes: 0,
-            counts: Counts::default(),
+            counts: Counts { on_log: plan.log.into(), ..Counts::default() },
         })))
     }
 
@@ -132,7 +140,9 @@ impl Nemesis {
     pub(super) fn keeps_down(&self, server: u8) -> bool {
         self.lock().active.values().any(|active| match active.kind {
             Kind::Blackout => true,
-            Kind::Crash(_) | Kind::PowerLoss(_) => active.server == Some(server),
+            Kind::Crash(_) | Kind::PowerLoss(_) | Kind::CrashThenPowerLoss(_) => {
+                active.server == Some(server)
+            }
             _ => false,
         })
     }
@@ -168,8 +178,12 @@ impl Nemesis {
 
     /// Whether a fault meets the disk of the server.
     pub(super) fn has_bad_disk(&self, server: u8) -> bool {
-        let is_of_disk =
-            |kind: &Kind| matches!(kind, Kind::SlowDisk(..) | Kind::HungDisk(_) | Kind::FailingDisk { .. });
+        let is_of_disk = |kind: &Kind| {
+            matches!(
+                kind,
+                Kind::SlowDisk(..) | Kind::HungDisk(_) | Kind::FailingDisk { .. } | Kind::FullDisk(_)
+            )
+        };
         let state = self.lock();
         state.active.values().any(|active| active.server == Some(server) && is_of_disk(&active.kind))
     }
@@ -185,6 +199,14 @@ impl Nemesis {
 
     pub(super) fn undone_write(&self) {
         self.lock().counts.undone_writes += 1;
+    }
+
+    pub(super) fn cut_write(&self) {
+        self.lock().counts.cut_writes += 1;
+    }
+
+    pub(super) fn failed_write(&self) {
+        self.lock().counts.failed_writes += 1;
     }
 
     pub(super) fn restarted(&self) {
@@ -251,11 +273,11 @@ impl State {
         for active in self.active.values().filter(|active| active.server == Some(server)) {
             match active.kind {
                 Kind::SlowDisk(_, ms) => takes_ms = takes_ms.max(ms),
-                Kind::FailingDisk { written, .. } => fails = Some(WriteFailure { written }),
+                Kind::FailingDisk { written, .. } => fails = Some(WriteFailure { written, full: false }),
+                Kind::FullDisk(_) => fails = Some(WriteFailure { written: false, full: true }),
                 _ => {}
             }
         }
-        self.counts.failed_writes += u64::from(fails.is_some());
         Writing { takes_ms, fails }
     }
 }

@@ -1,6 +1,6 @@
 //! A plan: what a simulated cluster consists of, and which faults happen to it at which time.
 
-use super::fault::{Fault, Kind, SORTS};
+use super::fault::{Fault, Kind, SORTS, SORTS_ON_LOG};
 use super::sizes::{Limits, Sizes, Span};
 use super::start::Start;
 use super::states::States;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 const FORMAT: &str = "figure2-simulation";
 /// What the seed is mixed with, so that the parts of a run do not draw the same numbers.
 const PLAN: u64 = 10;
+const LOG: u64 = 15;
 /// The version of plans that this program writes and reads.
 const VERSION: u32 = 3;
 
@@ -37,6 +38,9 @@ pub struct Plan {
     pub keys: u8,
     /// Longest pause of a client between two requests, in ms.
     pub pause_ms: u64,
+    /// Whether each server has its log, on a simulated disk of its own; else its state is in memory, and changes as a whole.
+    #[serde(default)]
+    pub log: bool,
     /// A service takes a snapshot when it has applied so many entries since the last; 0: never.
     pub snapshot_every: u64,
     /// Whether Raft switches to a leader's snapshot by itself, or the service is asked.
@@ -71,18 +75,33 @@ struct Kept {
 
 impl Plan {
     /// The plan of a seed: faults for `seconds`, about one each second and a half; in one plan of four fewer, that last, and
-    /// leave most servers alone.
+    /// leave most servers alone. The servers of every other plan have the log.
     #[must_use]
     pub fn of_seed(seed: u64, seconds: u64) -> Plan {
+        Plan::drawn(seed, seconds, mix(&[seed, LOG]) % 2 == 0)
+    }
+
+    /// The plan of a seed, with the log.
+    #[must_use]
+    pub fn on_log(seed: u64, seconds: u64) -> Plan {
+        Plan::drawn(seed, seconds, true)
+    }
+
+    fn drawn(seed: u64, seconds: u64, log: bool) -> Plan {
+        let mut plan = Plan::in_memory(seed, seconds);
+        if log {
+            plan.log = true;
+            let random = &mut StdRng::seed_from_u64(mix(&[seed, PLAN, LOG]));
+            plan.faults = faults(SORTS_ON_LOG, plan.servers, plan.faults_until_ms, random);
+        }
+        plan
+    }
+
+    fn in_memory(seed: u64, seconds: u64) -> Plan {
         let random = &mut StdRng::seed_from_u64(mix(&[seed, PLAN]));
         let servers = *[3, 3, 3, 5, 5, 1].choose(random).unwrap_or(&3);
         let faults_until_ms = seconds.saturating_mul(1000);
-        let sorts: Vec<usize> = (0..SORTS).filter(|_| random.random_bool(0.5)).collect();
-        let faults = if servers > 2 && random.random_bool(0.25) {
-            lasting(servers, faults_until_ms, random)
-        } else {
-            quick(&sorts, servers, faults_until_ms, random)
-        };
+        let faults = faults(SORTS, servers, faults_until_ms, random);
         let limits = Limits::draw(random);
         let snapshot_every = *[0, 10, 50].choose(random).unwrap_or(&10);
         Plan {
@@ -92,6 +111,7 @@ impl Plan {
             servers,
             clients: random.random_range(1..=5),
             keys: random.random_range(1..=3),
+            log: false,
             pause_ms: *[100, 300, 1000].choose(random).unwrap_or(&300),
             snapshot_every,
             install_automatically: random.random_bool(0.5),
@@ -180,6 +200,16 @@ impl Plan {
             }
         }
         Ok(())
+    }
+}
+
+/// The faults of a plan, of half of the first so many sorts.
+fn faults(sorts: usize, servers: u8, until_ms: u64, random: &mut StdRng) -> Vec<Fault> {
+    let sorts: Vec<usize> = (0..sorts).filter(|_| random.random_bool(0.5)).collect();
+    if servers > 2 && random.random_bool(0.25) {
+        lasting(servers, until_ms, random)
+    } else {
+        quick(&sorts, servers, until_ms, random)
     }
 }
 

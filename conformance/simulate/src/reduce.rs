@@ -128,8 +128,9 @@ impl Reducer {
     }
 
     fn surroundings(&mut self) {
-        let calmer: [fn(&mut Plan); 19] = [
+        let calmer: [fn(&mut Plan); 20] = [
             |plan| plan.leader_hangs = false,
+            |plan| plan.log = false,
             |plan| plan.install_ms = 0,
             |plan| plan.sizes = Sizes::default(),
             |plan| plan.sizes.at_limit_per_mille = 0,
@@ -162,6 +163,7 @@ fn unusual(plan: &Plan) -> usize {
     let (limits, sizes, usual) = (&plan.limits, &plan.sizes, Limits::default());
     let unusual = [
         plan.leader_hangs,
+        plan.log,
         plan.install_ms > 0,
         sizes.large_per_mille > 0,
         sizes.at_limit_per_mille > 0,

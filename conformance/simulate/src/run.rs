@@ -3,7 +3,6 @@
 use super::client::Client;
 use super::cluster::Cluster;
 use super::defect::Defect;
-use super::disk::Disk;
 use super::fault::{Fault, Kind};
 use super::flow::Sent;
 use super::nemesis::{Counts, STORM};
@@ -15,6 +14,7 @@ use super::verdict::{Failure, Verdict, judge_history};
 use bytes::Bytes;
 use figure2_core::RuleSet;
 use figure2_linearizability::{Operation, write};
+use figure2_testing::server_disk::Crash;
 use figure2_validate::instrument::panics::{self, Collected};
 use figure2_validate::instrument::{Digest, Judged, Recording};
 use std::collections::{BTreeMap, BTreeSet};
@@ -215,7 +215,7 @@ async fn simulate(plan: &Plan, defect: Option<Defect>) -> Left {
     let progressed = cluster.progressed();
     let left = Left { failure: storm.or(failure), simulated, counts, history, sent, progressed };
     for server in 0..plan.servers {
-        cluster.stop(server, Disk::after_crash);
+        cluster.stop(server, Crash::Kill);
     }
     left
 }
@@ -290,10 +290,11 @@ fn begin(cluster: &Cluster, place: usize, kind: &Kind) {
     let server = kind.target().map(|target| cluster.resolve(target));
     cluster.nemesis.begin(place, kind, server);
     match (kind, server) {
-        (Kind::Crash(_), Some(server)) => cluster.stop(server, Disk::after_crash),
-        (Kind::PowerLoss(_), Some(server)) => cluster.stop(server, Disk::after_power_loss),
+        (Kind::Crash(_), Some(server)) => cluster.stop(server, Crash::Kill),
+        (Kind::PowerLoss(_), Some(server)) => cluster.stop(server, Crash::PowerLoss),
+        (Kind::CrashThenPowerLoss(_), Some(server)) => cluster.stop(server, Crash::KillThenPowerLoss),
         (Kind::Blackout, _) => {
-            (0..cluster.plan().servers).for_each(|server| cluster.stop(server, Disk::after_power_loss));
+            (0..cluster.plan().servers).for_each(|server| cluster.stop(server, Crash::PowerLoss));
         }
         _ => {}
     }
@@ -323,7 +324,7 @@ async fn supervise(cluster: &Cluster) -> Result<(), Failure> {
             if !cluster.with(server, |member| member.disk.failed()).unwrap_or_default() {
                 return Err(Failure::Stopped { server, what: failure.to_string() });
             }
-            cluster.stop(server, Disk::after_crash);
+            cluster.stop(server, Crash::Kill);
         }
         if cluster.running(server).is_none() && !cluster.nemesis.keeps_down(server) {
             cluster.start(server).await?;

@@ -52,6 +52,14 @@ pub enum Failure {
         /// What.
         what: String,
     },
+    /// The log of a server broke a promise.
+    #[error("server {server}, its log: {what}")]
+    Log {
+        /// The server.
+        server: u8,
+        /// What is wrong.
+        what: String,
+    },
     /// The disk of the leader hung, and no other server served in time.
     #[error("server {server} led, its disk hung, and for {waited:.0?} no request was answered")]
     NoSuccessor {

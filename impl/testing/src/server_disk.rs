@@ -10,10 +10,12 @@
 
 use crate::disk::{Disk, DiskFs, Failure, Keep};
 use figure2::{Change, Command, Identity, Loaded, Persistent, Record, SnapshotData, StorageError};
+use figure2_core::{Log as CoreLog, Snapshot};
 use figure2_wal::rules::{AsWritten, Rules};
 use figure2_wal::{DiskStorage, Fs, Options, StdFs, WalError};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -57,6 +59,9 @@ pub enum Broken {
     /// It cannot be written.
     #[error("it cannot be written: {0}")]
     Unwritten(StorageError),
+    /// Its snapshot cannot be read.
+    #[error("its snapshot cannot be read: {0}")]
+    Unreadable(Arc<io::Error>),
     /// It recovers something else than what was acknowledged.
     #[error("it has {found}; acknowledged was {acknowledged}{under_way}")]
     Forgot {
@@ -205,7 +210,7 @@ impl ServerDisk {
         inner.log = None;
         let mut log = inner.open().map_err(Broken::Refused)?;
         let loaded = log.read(&inner.me).map_err(Broken::Refused)?;
-        let found = &loaded.persistent;
+        let found = &in_memory(&loaded.persistent)?;
         let under_way = inner.under_way.take().map(|record| {
             let mut state = inner.acknowledged.clone();
             state.apply_record(record);
@@ -237,7 +242,8 @@ impl ServerDisk {
         let copy = disk.copy();
         copy.power_loss(&Keep::Nothing);
         let fs = copy.open().map_err(|_| Broken::Refused(locked()))?;
-        Ok(open(fs, inner.options).read(&inner.me).map_err(Broken::Refused)?.persistent)
+        let mut log = open(fs, inner.options);
+        in_memory(&log.read(&inner.me).map_err(Broken::Refused)?.persistent)
     }
 
     /// The process ends, in the middle of the write that is under way, if there is one.
@@ -366,6 +372,21 @@ impl Life {
         let inner = self.disk.lock();
         if inner.life == self.number { Ok(inner) } else { Err(StorageError::failed("the process has ended")) }
     }
+}
+
+/// A state that does not need its storage: a snapshot's file can be read as long as the process that has it runs.
+fn in_memory(state: &State) -> Result<State, Broken> {
+    let State { current_term, voted_for, log } = state;
+    let snapshot = match log.snapshot() {
+        None => None,
+        Some(Snapshot { last_included_index, last_included_term, data }) => Some(Snapshot {
+            last_included_index: *last_included_index,
+            last_included_term: *last_included_term,
+            data: data.to_bytes().map_err(|error| Broken::Unreadable(Arc::new(error)))?.into(),
+        }),
+    };
+    let log = CoreLog::from_parts(snapshot, log.entries().to_vec());
+    Ok(State { current_term: *current_term, voted_for: *voted_for, log })
 }
 
 fn describe(state: &State) -> String {

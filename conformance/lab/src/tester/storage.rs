@@ -5,7 +5,7 @@ use figure2::{Identity, Loaded, Persister, Record, SnapshotData, Storage, Storag
 use figure2_testing::server_disk::{Broken, Crash, Life, ServerDisk};
 use figure2_validate::instrument::mix;
 use figure2_wal::Options;
-use rand::rngs::StdRng;
+use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 use std::path::Path;
 use std::time::Duration;
@@ -33,7 +33,7 @@ const ZEROED_AT_ONCE: u64 = 32 << 10;
 /// What outlives a server.
 pub(super) enum Kept {
     Memory(Persister),
-    Disk { disk: ServerDisk, identity: Identity, random: StdRng },
+    Disk { disk: ServerDisk, identity: Identity, random: SmallRng },
 }
 
 impl Kept {
@@ -51,7 +51,7 @@ impl Kept {
                 ServerDisk::new(identity.clone(), seed, options)
             }
         };
-        Kept::Disk { disk, identity, random: StdRng::seed_from_u64(mix(&[seed, purpose::DISK])) }
+        Kept::Disk { disk, identity, random: SmallRng::seed_from_u64(mix(&[seed, purpose::DISK])) }
     }
 
     /// The server's process has ended. How, in words, if there is a choice.
@@ -85,8 +85,8 @@ impl Kept {
             Kept::Disk { disk, random, .. } => {
                 let (life, loaded) = disk.recover()?;
                 let snapshot = loaded.persistent.log.snapshot().map(|snapshot| snapshot.data.clone());
-                let latency = disk.disk().map(|_| StdRng::seed_from_u64(random.random()));
-                Ok((NodeStorage::Disk { life, loaded: Some(loaded), latency }, snapshot))
+                let latency = disk.disk().map(|_| SmallRng::seed_from_u64(random.random()));
+                Ok((NodeStorage::Disk { life, loaded: Some(Box::new(loaded)), latency }, snapshot))
             }
         }
     }
@@ -109,9 +109,9 @@ pub(super) enum NodeStorage {
     Disk {
         life: Life,
         /// What was recovered, until the node asks.
-        loaded: Option<Loaded>,
+        loaded: Option<Box<Loaded>>,
         /// Draws how long each write takes; none on files, where it takes what it takes.
-        latency: Option<StdRng>,
+        latency: Option<SmallRng>,
     },
 }
 
@@ -119,9 +119,10 @@ impl Storage for NodeStorage {
     async fn load(&mut self, me: &Identity) -> Result<Loaded, StorageError> {
         match self {
             NodeStorage::Memory(persister) => persister.read(me),
-            NodeStorage::Disk { loaded, .. } => {
-                loaded.take().ok_or_else(|| StorageError::failed("it was loaded before"))
-            }
+            NodeStorage::Disk { loaded, .. } => loaded
+                .take()
+                .map(|loaded| *loaded)
+                .ok_or_else(|| StorageError::failed("it was loaded before")),
         }
     }
 

@@ -10,7 +10,7 @@ mod states;
 
 use figure2_linearizability::{Reading, read, write};
 use figure2_simulate::{
-    Batch, Defect, Failure, Feature, Kind, Plan, Plans, Run, Target, Verdict, reduce, run,
+    Batch, Counts, Defect, Failure, Feature, Kind, Plan, Plans, Run, Target, Verdict, reduce, run,
 };
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -75,8 +75,13 @@ fn each_check_after_the_faults_has_clients_of_its_own() {
 
 #[test]
 fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
-    let batch =
-        |jobs| Batch { seed: 100, seeds: 40, plans: Plans::Faults { seconds: 20 }, jobs, defect: None };
+    let batch = |jobs| Batch {
+        seed: 100,
+        seeds: 40,
+        plans: Plans::Faults { seconds: 20, log: false },
+        jobs,
+        defect: None,
+    };
     let failed = Mutex::new(Vec::new());
     let done = batch(2).run(&|plan, over| {
         if !matches!(over.verdict, Verdict::Holds) {
@@ -86,10 +91,11 @@ fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
     assert!(failed.lock().unwrap().is_empty(), "{failed:?}");
     let figures = &done.figures;
     assert_eq!((done.runs, done.failed, done.unfinished), (40, 0, 0));
-    assert_eq!(figures.counts.faults.len(), 14, "each sort of fault: {:?}", figures.counts.faults);
+    assert_eq!(figures.counts.faults.len(), 16, "each sort of fault: {:?}", figures.counts.faults);
     let counts = &figures.counts;
-    for count in [counts.lost, counts.duplicated, counts.failed_writes, counts.undone_writes, counts.restarts]
-    {
+    let Counts { lost, duplicated, failed_writes, undone_writes, cut_writes, on_log, restarts, .. } = *counts;
+    assert!((10..30).contains(&on_log), "about half of them: {on_log}");
+    for count in [lost, duplicated, failed_writes, undone_writes, cut_writes, restarts] {
         assert!(count > 0, "{counts:?}");
     }
     assert_eq!(batch(1).run(&|_, _| ()).digest, done.digest);
@@ -98,7 +104,7 @@ fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
 #[test]
 fn each_defect_is_found_by_the_check_that_is_there_for_it() {
     type Expected = fn(&Failure) -> bool;
-    let expected: [(Defect, Expected); 11] = [
+    let expected: [(Defect, Expected); 14] = [
         (Defect::LyingDisk, |failure| matches!(failure, Failure::Recording { .. })),
         (Defect::StaleReads, |failure| matches!(failure, Failure::NotLinearizable { .. })),
         (Defect::DoneTwice, |failure| matches!(failure, Failure::NotLinearizable { .. })),
@@ -124,6 +130,9 @@ fn each_defect_is_found_by_the_check_that_is_there_for_it() {
             matches!(failure, Failure::Diverged { .. } | Failure::NoLeader { .. })
         }),
         (Defect::AllMustAnswer, |failure| matches!(failure, Failure::NoProgress { .. })),
+        (Defect::LogNotSynced, |failure| matches!(failure, Failure::Log { .. })),
+        (Defect::LogNotWrittenAnew, |failure| matches!(failure, Failure::Log { .. })),
+        (Defect::LogEpochIgnored, |failure| matches!(failure, Failure::Log { .. })),
     ];
     assert_eq!(expected.map(|(defect, _)| defect), Defect::ALL);
     for (defect, is_expected) in expected {

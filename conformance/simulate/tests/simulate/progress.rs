@@ -38,6 +38,7 @@ fn while_a_majority_is_connected_and_not_disturbed_entries_are_committed() {
 fn bringing_what_a_leader_inherited_is_progress() {
     // Found by seed 336, and reduced from it.
     let mut plan = Plan::of_seed(336, 60);
+    plan.log = false;
     (plan.clients, plan.limits) = (2, Limits { max_in_flight_bytes: 1, ..Limits::default() });
     (plan.sizes, plan.leader_hangs, plan.faults_until_ms) = (Sizes::default(), false, 22_145);
     plan.faults = vec![
