@@ -1,6 +1,7 @@
 //! The context of a violation: the lines around it. They are read a second time when there is one.
 
-use super::{Merged, Violation};
+use super::Violation;
+use super::merged::Merged;
 use figure2_trace::{Event, Input, MessageName, Reader, Sent, TraceError};
 
 /// So many lines before the violation are shown, and so many after it.

@@ -61,8 +61,8 @@ pub(super) struct Received {
 
 #[derive(Deserialize)]
 pub(super) enum Message {
-    RequestVote(IgnoredAny),
-    RequestVoteReply(IgnoredAny),
+    RequestVote(Head),
+    RequestVoteReply(VoteReply),
     AppendEntries(Head),
     AppendEntriesReply(IgnoredAny),
     InstallSnapshot(Head),
@@ -72,6 +72,12 @@ pub(super) enum Message {
 #[derive(Deserialize)]
 pub(super) struct Head {
     pub(super) term: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct VoteReply {
+    pub(super) term: u64,
+    pub(super) vote_granted: bool,
 }
 
 #[derive(PartialEq, Deserialize)]

@@ -3,10 +3,12 @@
 
 use super::event::{Change, Content, Event, Input, Message, Name, Outcome, Role, Sent, State, Step};
 use super::logs::{Logs, Writer};
+use super::merged::Next;
 use super::property::{Findings, Here, Property};
-use super::server::{Ballot, Kept, Server};
+use super::server::{Ballot, Kept, Life, Server, show};
+use super::tails;
 use super::timeline::{Kind, Timeline};
-use figure2_trace::Line;
+use super::votes::Votes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ pub(super) struct Judge {
     leaders: BTreeMap<u64, u8>,
     /// Whom servers named as the leader of a term.
     named: BTreeMap<u64, u8>,
+    votes: Votes,
     pub(super) steps: u64,
 }
 
@@ -33,6 +36,7 @@ impl Judge {
             servers: BTreeMap::new(),
             leaders: BTreeMap::new(),
             named: BTreeMap::new(),
+            votes: Votes::default(),
             steps: 0,
         }
     }
@@ -48,16 +52,18 @@ impl Judge {
     }
 
     /// The next line.
-    pub(super) fn take(&mut self, file: &Arc<str>, number: u64, at: u64, position: u64, line: Line<Event>) {
-        let Line { server: id, run, event, .. } = line;
-        self.findings.here = Here { file: file.clone(), line: number, position, server: id.into(), at };
+    pub(super) fn take(&mut self, next: Next<Event>) {
+        let Next { source, file, number, at, position, line, .. } = next;
+        let (id, event) = (line.server, line.event);
+        let life = Life { source, run: line.run };
+        self.findings.here = Here { file, line: number, position, server: id.into(), at };
         self.timeline.tick(at);
         if let Event::Start { persistent } = &event {
-            return self.start(id, run, &Kept::of(persistent), persistent);
+            return self.start(id, life, &Kept::of(persistent), persistent);
         }
         let Some(mut server) = self.servers.remove(&id) else { return };
         // Of an older run, only what its tasks had under way.
-        let is_present = server.run == run;
+        let is_present = server.life == life;
         match event {
             Event::Step(step) if is_present => self.step(id, &mut server, &step),
             Event::Write if is_present => {
@@ -80,12 +86,20 @@ impl Judge {
         self.servers.insert(id, server);
     }
 
+    /// A file ends here whose process was killed: its servers' tails begin.
+    pub(super) fn cut_off(&mut self, source: usize, at: u64, file: &Arc<str>) {
+        for (id, server) in self.servers.iter().filter(|(_, server)| server.life.source == source) {
+            self.findings.tails.begin(*id, server, at, file);
+        }
+    }
+
     /// After the last line.
     pub(super) fn finish(&mut self) {
+        self.votes.finish(&mut self.findings);
         self.logs.finish(&mut self.findings);
     }
 
-    fn start(&mut self, id: u8, run: u32, found: &Kept, persistent: &super::event::Persistent) {
+    fn start(&mut self, id: u8, life: Life, found: &Kept, persistent: &super::event::Persistent) {
         let findings = &mut self.findings;
         let (at, term) = (findings.here.at, found.ballot.term);
         let log = &persistent.log;
@@ -98,6 +112,7 @@ impl Judge {
         findings.expect(Property::Recoverable, grows && last <= term, || {
             format!("server {id} starts from a log whose terms go back, or beyond its term {term}")
         });
+        let tail = findings.tails.end(id, found.ballot, at, &findings.here.file);
         let mut promised = Ballot::default();
         if let Some(server) = self.servers.get(&id) {
             let (disk, ballot) = (&server.disk, found.ballot);
@@ -112,19 +127,28 @@ impl Judge {
             findings.expect(Property::OneVote, promised.allows(ballot), || {
                 format!("server {id} told of {}, and restarts with {}", show(promised), show(ballot))
             });
-            findings.expect(Property::Recoverable, server.may_find(found), || {
-                format!(
-                    "server {id} restarts with a log up to index {} (term {}), not with what it had made durable",
-                    found.term_runs.last(),
-                    found.term_runs.last_term()
-                )
-            });
+            let is_committed = |index, term| self.logs.is_committed(index, term);
+            let lost = tail.and_then(|_| tails::lost(server, found, is_committed));
+            match (server.may_find(found), tail) {
+                (false, Some(tail)) if lost.is_none() => findings.excuse(Property::Recoverable, tail),
+                (may_find, _) => {
+                    findings.expect(Property::Recoverable, may_find, || {
+                        let what = lost.unwrap_or_else(|| "not with what it had made durable".into());
+                        format!(
+                            "server {id} restarts with a log up to index {} (term {}), {what}",
+                            found.term_runs.last(),
+                            found.term_runs.last_term()
+                        )
+                    });
+                }
+            }
             self.timeline.mark(at, id.into(), Kind::Restart, term);
         } else {
             self.timeline.mark(at, id.into(), Kind::Start, term);
         }
+        self.votes.starts(id, found.ballot, findings);
         self.logs.start(id, term, &found.term_runs, log, findings);
-        self.servers.insert(id, Server::start(run, found.clone(), promised));
+        self.servers.insert(id, Server::start(life, found.clone(), promised));
     }
 
     fn step(&mut self, id: u8, server: &mut Server, step: &Step) {
@@ -190,6 +214,9 @@ impl Judge {
         findings.expect(Property::OneVote, allowed, || {
             format!("server {id} goes from {} to {}", show(ballot(before)), show(ballot(after)))
         });
+        if ballot(before) != ballot(after) {
+            self.votes.shows(id, ballot(after), findings);
+        }
         let grows = after.commit_index >= before.commit_index && after.last_applied >= before.last_applied;
         findings.expect(Property::NothingGoesBack, grows, || {
             format!(
@@ -212,6 +239,15 @@ impl Judge {
             findings.expect(Property::NoRejection, is_taken, || {
                 format!("server {id} rejects a message from server {}", received.from)
             });
+            match &received.message {
+                Message::RequestVote(head) => {
+                    self.votes.hears(received.from, head.term, received.from, findings);
+                }
+                Message::RequestVoteReply(reply) if reply.vote_granted => {
+                    self.votes.hears(received.from, reply.term, id, findings);
+                }
+                _ => {}
+            }
             if let (Message::AppendEntries(head) | Message::InstallSnapshot(head), true) =
                 (&received.message, is_taken)
             {
@@ -232,6 +268,9 @@ impl Judge {
             let term = after.current_term;
             let named = *self.named.entry(term).or_insert(leader);
             let elected = self.leaders.get(&term).copied();
+            if elected.is_none() {
+                self.votes.names(leader, term, findings);
+            }
             let is_known = leader == named && elected.is_none_or(|elected| leader == elected);
             findings.expect(Property::KnownLeader, is_known, || {
                 let other = match elected {
@@ -255,6 +294,7 @@ impl Judge {
 
     fn elected(&mut self, id: u8, server: &Server, term: u64) {
         let first = *self.leaders.entry(term).or_insert(id);
+        self.votes.elects(term);
         self.findings.expect(Property::ElectionSafety, first == id, || {
             format!("servers {first} and {id} both lead term {term}")
         });
@@ -327,12 +367,5 @@ impl Judge {
         if let Some(lowest) = bases.min() {
             self.logs.prune(lowest);
         }
-    }
-}
-
-fn show(ballot: Ballot) -> String {
-    match ballot.vote {
-        Some(vote) => format!("term {} and a vote for server {vote}", ballot.term),
-        None => format!("term {} and no vote", ballot.term),
     }
 }

@@ -33,24 +33,29 @@ mod event;
 mod index_window;
 mod judge;
 mod logs;
+mod merged;
 mod number;
 mod page;
 mod property;
 mod report;
 mod server;
+mod tails;
 mod term_runs;
 mod timeline;
 mod unexplained;
+mod votes;
 
 pub use context::{Arrival, Context, Moment};
 pub use property::{Property, Verdict, Violation};
 pub use report::{html, json, junit, text};
+pub use tails::{CAN_HIDE, Tail};
 pub use timeline::{Clock, Kind, Mark, Timeline};
 pub use unexplained::{Cause, Unexplained};
 
 use event::{Content, Event};
-use figure2_trace::{InstallSnapshot, Line, Message, Reader, Sequence, TraceError};
+use figure2_trace::{InstallSnapshot, Message, Reader, TraceError};
 use judge::Judge;
+use merged::Merged;
 use std::sync::Arc;
 
 /// A property in a report.
@@ -64,6 +69,8 @@ pub struct Row {
     pub checks: u64,
     /// How often it did not hold.
     pub broken: u64,
+    /// How often it would not have held, and a tail can explain that ([`Tail`]).
+    pub excused: u64,
 }
 
 /// What came out.
@@ -90,6 +97,8 @@ pub struct Report {
     /// What nothing in the trace explains: of each cause the first. Only a trace of etcd's raft has such findings; in ours,
     /// the numbers of the lines show whether one is missing.
     pub unexplained: Vec<Unexplained>,
+    /// What the recordings lack of servers whose processes were killed.
+    pub tails: Vec<Tail>,
     /// What the verdict rests on.
     pub notes: Vec<String>,
     /// How often an entry was met that lies below all snapshots, so that there was nothing to compare it with.
@@ -103,7 +112,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// 0 all that was exercised holds; 1 something is violated; 2 nothing was there to judge, not all could be, or
+    /// 0 all that was exercised holds, but for what tails hide ([`Report::tails`]); 1 something is violated; 2 nothing was there to judge, not all could be, or
     /// something is not explained.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -121,7 +130,12 @@ impl Report {
     pub fn sentence(&self) -> String {
         match self.exit_code() {
             1 => format!("violated: {}", self.names().join(", ")),
-            0 => "holds".to_owned(),
+            0 if self.tails.is_empty() => "holds".to_owned(),
+            0 => format!(
+                "holds, as far as the recordings go: {} tails are hidden, and excuse {} judgements",
+                self.tails.len(),
+                self.rows.iter().map(|row| row.excused).sum::<u64>()
+            ),
             _ if self.steps == 0 => "unusable: no server takes a step".to_owned(),
             _ if !self.unexplained.is_empty() => {
                 let names: Vec<&str> = self.unexplained.iter().map(|found| found.cause.name()).collect();
@@ -136,63 +150,13 @@ impl Report {
     }
 }
 
-/// Lines of several files in the order of their times; of one file, in its own.
-struct Merged<E> {
-    sources: Vec<Source<E>>,
-    position: u64,
-}
+/// What is said of a file that was cut off before its first line.
+const EMPTY: &str = "has no line: its process was killed before the first was written. It may be a run of any server, so each \
+server is taken to have a tail from where a file of it ends";
 
-struct Source<E> {
-    reader: Reader,
-    sequence: Sequence,
-    next: Option<(u64, u64, Line<E>)>,
-}
-
-/// A line, its file, its number there, its time and its place among all.
-struct Next<E> {
-    file: Arc<str>,
-    number: u64,
-    at: u64,
-    position: u64,
-    line: Line<E>,
-}
-
-impl<E: for<'a> serde::Deserialize<'a>> Merged<E> {
-    fn new(readers: Vec<Reader>) -> Result<Self, TraceError> {
-        let mut sources = Vec::new();
-        for reader in readers {
-            let mut source = Source { reader, sequence: Sequence::default(), next: None };
-            source.advance()?;
-            sources.push(source);
-        }
-        Ok(Merged { sources, position: 0 })
-    }
-
-    fn next_line(&mut self) -> Result<Option<Next<E>>, TraceError> {
-        let waiting = self.sources.iter_mut().filter(|source| source.next.is_some());
-        let earliest = waiting.min_by_key(|source| source.next.as_ref().map(|(_, at, _)| *at));
-        let Some(source) = earliest else { return Ok(None) };
-        let Some((number, at, line)) = source.next.take() else { return Ok(None) };
-        source.advance()?;
-        self.position += 1;
-        Ok(Some(Next { file: source.reader.file().clone(), number, at, position: self.position, line }))
-    }
-}
-
-impl<E: for<'a> serde::Deserialize<'a>> Source<E> {
-    fn advance(&mut self) -> Result<(), TraceError> {
-        let began = self.reader.header().began;
-        let parsed = match self.reader.next_line()? {
-            None => return Ok(()),
-            Some(raw) => raw.parse::<E>().map(|line| (raw.number, line)),
-        };
-        let (number, line) = parsed.map_err(|problem| self.reader.error(problem))?;
-        let followed = self.sequence.follow(line.server, line.run, line.seq);
-        followed.map_err(|problem| self.reader.error(problem))?;
-        self.next = Some((number, began.saturating_add(line.at), line));
-        Ok(())
-    }
-}
+/// What is said of a recording whose oldest pieces were removed.
+const LATE: &str =
+    "lacks its oldest pieces: what a server did before its first start in the others was not judged";
 
 /// Judges the traces of one cluster, or of some of its servers. `open` opens them, and once more if something is
 /// violated: for what stands around it.
@@ -203,7 +167,9 @@ pub fn audit(open: &dyn Fn() -> Result<Vec<Reader>, TraceError>) -> Result<Repor
     let readers = open()?;
     let files: Vec<Arc<str>> = readers.iter().map(|reader| reader.file().clone()).collect();
     let cluster = readers.iter().map(|reader| reader.header().servers).max().unwrap_or_default();
-    let mut judge = Judge::new(cluster, files.len() == 1);
+    let late: Vec<Arc<str>> =
+        readers.iter().filter(|reader| reader.begins_late()).map(|reader| reader.file().clone()).collect();
+    let mut judge = Judge::new(cluster, files.len() == 1 && late.is_empty());
     for envelope in readers.iter().flat_map(|reader| &reader.header().on_their_way) {
         if let Message::InstallSnapshot(InstallSnapshot { term, snapshot }) = &envelope.message {
             let last = (snapshot.last_included_index, snapshot.last_included_term);
@@ -212,11 +178,21 @@ pub fn audit(open: &dyn Fn() -> Result<Vec<Reader>, TraceError>) -> Result<Repor
     }
     let mut lines = 0;
     let mut merged = Merged::<Event>::new(readers)?;
-    while let Some(Next { file, number, at, position, line }) = merged.next_line()? {
-        lines = position;
-        judge.take(&file, number, at, position, line);
+    let empty = merged.empty();
+    while let Some(next) = merged.next_line()? {
+        lines = next.position;
+        let (source, at, file, ends) = (next.source, next.at, next.file.clone(), next.ends);
+        judge.take(next);
+        // A file without lines may be a run of any server that does not run.
+        if ends.is_some_and(|is_whole| !is_whole || !empty.is_empty()) {
+            judge.cut_off(source, at, &file);
+        }
     }
     judge.finish();
+    let told = |files: &[Arc<str>], what: &str| {
+        files.iter().map(|file| format!("{file} {what}")).collect::<Vec<_>>()
+    };
+    let notes = [told(&empty, EMPTY), told(&late, LATE)].concat();
     let violations = judge.findings.violations.clone();
     let contexts = if violations.is_empty() { Vec::new() } else { context::around(open()?, &violations)? };
     Ok(Report {
@@ -230,7 +206,8 @@ pub fn audit(open: &dyn Fn() -> Result<Vec<Reader>, TraceError>) -> Result<Repor
         rows: rows(&judge.findings),
         violations,
         unexplained: Vec::new(),
-        notes: Vec::new(),
+        tails: judge.findings.tails.all(),
+        notes,
         uncompared: judge.logs.window.missed,
         widest: judge.logs.window.widest,
         timeline: judge.timeline,
@@ -244,6 +221,7 @@ fn rows(findings: &property::Findings) -> Vec<Row> {
         verdict: findings.verdict(property),
         checks: findings.checks(property),
         broken: findings.broken(property),
+        excused: findings.excused(property),
     };
     Property::ALL.into_iter().map(row).collect()
 }

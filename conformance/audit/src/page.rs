@@ -1,7 +1,8 @@
 //! A report as one HTML page that loads nothing.
 
 use super::context::{Context, Moment};
-use super::{Clock, Kind, Mark, Report, Row, Timeline, Verdict, Violation};
+use super::report::tails;
+use super::{CAN_HIDE, Clock, Kind, Mark, Report, Row, Timeline, Verdict, Violation};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
@@ -67,11 +68,12 @@ fn properties(report: &Report) -> Markup {
         table {
             thead { tr { th { "property" } th { "verdict" } th { "checks" } th { "place" } } }
             tbody {
-                @for Row { property, verdict, checks, broken } in &report.rows {
+                @for Row { property, verdict, checks, broken, excused } in &report.rows {
                     tr {
                         th scope="row" { (property.name()) }
                         td class=(class(*verdict)) {
                             (verdict.word()) @if *broken > 0 { ", " (broken) " times" }
+                            @if *excused > 0 { ", " (excused) " excused" }
                         }
                         td.n { (checks) }
                         td.muted { (property.place()) }
@@ -92,6 +94,11 @@ fn unexplained(report: &Report) -> Markup {
                     li { (found.cause.name()) " (" (found.count) "); first at " (found.place) ": " (found.what) }
                 }
             }
+        }
+        @if !report.tails.is_empty() {
+            h2 { "Hidden" }
+            p { "What servers did without a line of their own: " (CAN_HIDE) "." }
+            ul { @for line in tails(report) { li { (line) } } }
         }
         @for note in &report.notes { p.muted { "Note: " (note) "." } }
     }

@@ -1,5 +1,6 @@
 //! The properties of a run, and the findings about them.
 
+use super::tails::Tails;
 use figure2_trace::Place;
 use serde::Serialize;
 use std::sync::Arc;
@@ -131,7 +132,7 @@ pub struct Violation {
 pub enum Verdict {
     /// It was looked at, and holds.
     Holds,
-    /// Such a trace shows only a part of it, and that holds.
+    /// The trace shows only a part of it, and that holds.
     HoldsInPart,
     /// It does not hold.
     Violated,
@@ -170,10 +171,13 @@ pub(super) struct Findings {
     pub(super) here: Here,
     checks: [u64; Property::ALL.len()],
     broken: [u64; Property::ALL.len()],
+    excused: [u64; Property::ALL.len()],
     hidden: &'static [Property],
     in_part: &'static [Property],
     /// The first of each property.
     pub(super) violations: Vec<Violation>,
+    /// What the recordings of killed processes lack.
+    pub(super) tails: Tails,
 }
 
 impl Findings {
@@ -183,9 +187,11 @@ impl Findings {
             here: Here { file: "".into(), line: 0, position: 0, server: 0, at: 0 },
             checks: [0; Property::ALL.len()],
             broken: [0; Property::ALL.len()],
+            excused: [0; Property::ALL.len()],
             hidden,
             in_part,
             violations: Vec::new(),
+            tails: Tails::default(),
         }
     }
 
@@ -203,14 +209,26 @@ impl Findings {
         holds
     }
 
+    /// What a line shows would break a property, and a server's tail can explain it.
+    pub(super) fn excuse(&mut self, property: Property, tail: usize) {
+        self.excused[property as usize] += 1;
+        self.tails.excuse(tail);
+    }
+
+    /// The same, by the tails in which these servers are now, a bit each.
+    pub(super) fn excuse_open(&mut self, property: Property, servers: u64) {
+        self.excused[property as usize] += 1;
+        self.tails.excuse_open(servers);
+    }
+
     pub(super) fn verdict(&self, property: Property) -> Verdict {
         if self.broken[property as usize] > 0 {
             Verdict::Violated
         } else if self.hidden.contains(&property) {
             Verdict::NotShown
-        } else if self.checks[property as usize] == 0 {
+        } else if self.checks[property as usize] + self.excused[property as usize] == 0 {
             Verdict::NotExercised
-        } else if self.in_part.contains(&property) {
+        } else if self.in_part.contains(&property) || self.excused[property as usize] > 0 {
             Verdict::HoldsInPart
         } else {
             Verdict::Holds
@@ -219,6 +237,10 @@ impl Findings {
 
     pub(super) fn checks(&self, property: Property) -> u64 {
         self.checks[property as usize]
+    }
+
+    pub(super) fn excused(&self, property: Property) -> u64 {
+        self.excused[property as usize]
     }
 
     pub(super) fn broken(&self, property: Property) -> u64 {

@@ -1,7 +1,7 @@
 //! A report as text, JSON and JUnit XML.
 
 pub use super::page::html;
-use super::{Cause, Kind, Report, Row, Timeline, Unexplained, Verdict};
+use super::{CAN_HIDE, Cause, Kind, Report, Row, Tail, Timeline, Unexplained, Verdict};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -29,9 +29,10 @@ pub fn text(report: &Report) -> String {
     }
     let _ = writeln!(text);
     let _ = writeln!(text, "{:<28} {:<28} {:>10}  place", "property", "verdict", "checks");
-    for Row { property, verdict, checks, broken } in &report.rows {
+    for Row { property, verdict, checks, broken, excused } in &report.rows {
         let times = if *broken > 0 { format!(" ({broken} times)") } else { String::new() };
-        let verdict = format!("{}{times}", verdict.word());
+        let excused = if *excused > 0 { format!(" ({excused} excused)") } else { String::new() };
+        let verdict = format!("{}{times}{excused}", verdict.word());
         let _ = writeln!(text, "{:<28} {verdict:<28} {checks:>10}  {}", property.name(), property.place());
     }
     for (violation, around) in
@@ -48,11 +49,35 @@ pub fn text(report: &Report) -> String {
     for Unexplained { cause, place, what, count, .. } in &report.unexplained {
         let _ = writeln!(text, "\nUNEXPLAINED {} ({count} times), first at {place}\n  {what}", cause.name());
     }
+    if !report.tails.is_empty() {
+        let _ = writeln!(text);
+        for line in tails(report) {
+            let _ = writeln!(text, "{line}");
+        }
+        let _ = writeln!(text, "  {CAN_HIDE}");
+    }
     for note in &report.notes {
         let _ = writeln!(text, "\nnote: {note}");
     }
     let _ = writeln!(text, "\nverdict: {}", report.sentence());
     text
+}
+
+/// A line for each tail. Its times are seconds since the first line of all files.
+pub(super) fn tails(report: &Report) -> Vec<String> {
+    let seconds = |at: u64| at.saturating_sub(report.timeline.first) as f64 / 1e6;
+    let line = |tail: &Tail| {
+        let until = match &tail.until {
+            Some((at, file)) => format!("until {:.3} s ({file} starts)", seconds(*at)),
+            None => "to the end".to_owned(),
+        };
+        let (server, from, file) = (tail.server, seconds(tail.from), &tail.file);
+        format!(
+            "hidden: server {server} from {from:.3} s ({file} ends) {until}; {} judgements excused",
+            tail.excused
+        )
+    };
+    report.tails.iter().map(line).collect()
 }
 
 #[derive(Serialize)]
@@ -72,6 +97,9 @@ struct Document<'a> {
     uncompared: u64,
     properties: Vec<Property<'a>>,
     unexplained: Vec<Found<'a>>,
+    tails: Vec<Hidden<'a>>,
+    /// What a tail can hide, if there is one.
+    tails_can_hide: Option<&'static str>,
     notes: &'a [String],
     timeline: &'a Timeline,
 }
@@ -83,6 +111,7 @@ struct Property<'a> {
     verdict: Verdict,
     checks: u64,
     broken: u64,
+    excused: u64,
     first: Option<First<'a>>,
 }
 
@@ -92,6 +121,17 @@ struct Found<'a> {
     name: &'static str,
     count: u64,
     first: First<'a>,
+}
+
+/// A tail; its times are microseconds, as in the time line.
+#[derive(Serialize)]
+struct Hidden<'a> {
+    server: u8,
+    from: u64,
+    file: &'a str,
+    until: Option<u64>,
+    until_file: Option<&'a str>,
+    excused: u64,
 }
 
 #[derive(Serialize)]
@@ -113,6 +153,7 @@ pub fn json(report: &Report) -> anyhow::Result<String> {
         verdict: row.verdict,
         checks: row.checks,
         broken: row.broken,
+        excused: row.excused,
         first: report.violations.iter().find(|violation| violation.property == row.property).map(|v| First {
             file: &v.place.file,
             line: v.place.line,
@@ -135,10 +176,23 @@ pub fn json(report: &Report) -> anyhow::Result<String> {
         uncompared: report.uncompared,
         properties: report.rows.iter().map(property).collect(),
         unexplained: report.unexplained.iter().map(found).collect(),
+        tails: report.tails.iter().map(hidden).collect(),
+        tails_can_hide: (!report.tails.is_empty()).then_some(CAN_HIDE),
         notes: &report.notes,
         timeline: &report.timeline,
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+fn hidden(tail: &Tail) -> Hidden<'_> {
+    Hidden {
+        server: tail.server,
+        from: tail.from,
+        file: &tail.file,
+        until: tail.until.as_ref().map(|(at, _)| *at),
+        until_file: tail.until.as_ref().map(|(_, file)| file.as_ref()),
+        excused: tail.excused,
+    }
 }
 
 fn found(found: &Unexplained) -> Found<'_> {
@@ -187,8 +241,12 @@ pub fn junit(report: &Report) -> anyhow::Result<String> {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status.set_message(report.sentence());
         status
-    } else {
+    } else if report.tails.is_empty() {
         TestCaseStatus::success()
+    } else {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(format!("{}; {CAN_HIDE}", tails(report).join("; ")));
+        status
     };
     suite.add_test_case(case("the whole trace was judged", status));
     let mut document = quick_junit::Report::new("figure2 audit");

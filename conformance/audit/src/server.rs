@@ -46,8 +46,15 @@ impl Kept {
     }
 }
 
-pub(super) struct Server {
+/// One life of a server: the place of its file among all, and its run in there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Life {
+    pub(super) source: usize,
     pub(super) run: u32,
+}
+
+pub(super) struct Server {
+    pub(super) life: Life,
     pub(super) memory: Kept,
     pub(super) disk: Kept,
     /// Changes since the last write.
@@ -63,7 +70,7 @@ pub(super) struct Server {
 
 impl Server {
     /// A server that starts.
-    pub(super) fn start(run: u32, kept: Kept, promised: Ballot) -> Server {
+    pub(super) fn start(life: Life, kept: Kept, promised: Ballot) -> Server {
         let base = kept.term_runs.base();
         let state = State {
             current_term: kept.ballot.term,
@@ -76,7 +83,7 @@ impl Server {
             last_log_term: kept.term_runs.last_term(),
         };
         Server {
-            run,
+            life,
             memory: kept.clone(),
             disk: kept,
             unwritten: Vec::new(),
@@ -95,5 +102,12 @@ impl Server {
         let mut written = self.disk.clone();
         self.writing.iter().for_each(|change| written.apply(change));
         written == *found
+    }
+}
+
+pub(super) fn show(ballot: Ballot) -> String {
+    match ballot.vote {
+        Some(vote) => format!("term {} and a vote for server {vote}", ballot.term),
+        None => format!("term {} and no vote", ballot.term),
     }
 }

@@ -130,6 +130,7 @@ pub struct Reader {
     file: Arc<str>,
     header: Header,
     accept_cut_off: bool,
+    begins_late: bool,
     number: u64,
     buffer: Vec<u8>,
     /// How the trace ended; none while it goes on.
@@ -159,7 +160,8 @@ impl Reader {
         Reader::of_lines(name.into(), Cursor::new(text), false)
     }
 
-    /// Reads lines from anywhere, under a name. With `accept_cut_off`, a missing end is no error.
+    /// Reads lines from anywhere, under a name. With `accept_cut_off`, a missing end is no error, not even if there is no
+    /// line at all.
     ///
     /// # Errors
     /// When they cannot be read, or do not begin as a trace does.
@@ -169,14 +171,27 @@ impl Reader {
         accept_cut_off: bool,
     ) -> Result<Reader, TraceError> {
         let mut buffer = Vec::new();
-        let problem = match first_line(&mut from, &mut buffer) {
-            Ok(header) => {
-                let from = Box::new(from);
-                return Ok(Reader { from, file, header, accept_cut_off, number: 1, buffer, whole: None });
-            }
-            Err(problem) => problem,
+        let (header, whole) = match first_line(&mut from, &mut buffer) {
+            Ok(header) => (header, None),
+            // Its process was killed before the first line was written.
+            Err(Problem::Empty | Problem::CutOff) if accept_cut_off => (unknown_header(), Some(false)),
+            Err(problem) => return Err(TraceError { place: Place { file, line: 1 }, problem }),
         };
-        Err(TraceError { place: Place { file, line: 1 }, problem })
+        let from = Box::new(from);
+        Ok(Reader { from, file, header, accept_cut_off, begins_late: false, number: 1, buffer, whole })
+    }
+
+    /// The same, of a recording whose oldest part was removed: servers may have been running when it begins, and no line
+    /// tells what they did before.
+    #[must_use]
+    pub fn that_begins_late(self) -> Reader {
+        Reader { begins_late: true, ..self }
+    }
+
+    /// Whether the oldest part of the recording was removed.
+    #[must_use]
+    pub fn begins_late(&self) -> bool {
+        self.begins_late
     }
 
     /// The first line.
@@ -233,7 +248,7 @@ impl Reader {
     fn end(&mut self, has_feed: bool) -> Result<(), TraceError> {
         let found = self.number - 2;
         if !has_feed {
-            if self.accept_cut_off && found > 0 {
+            if self.accept_cut_off {
                 self.whole = Some(false);
                 return Ok(());
             }
@@ -255,6 +270,17 @@ impl Reader {
         self.whole = Some(true);
         Ok(())
     }
+}
+
+/// Whether this is the beginning of a first line.
+fn is_half(line: &[u8]) -> bool {
+    let whole = format!("{{\"format\":\"{FORMAT}\",");
+    !line.ends_with(b"\n") && (line.starts_with(whole.as_bytes()) || whole.as_bytes().starts_with(line))
+}
+
+/// That of a file whose first line is not there.
+fn unknown_header() -> Header {
+    Header { format: FORMAT.to_owned(), version: VERSION, servers: 0, began: 0, on_their_way: Vec::new() }
 }
 
 /// Whether a file that begins so is the text of a trace, of whatever version.
@@ -291,6 +317,7 @@ fn header(line: &[u8]) -> Result<Header, Problem> {
                 return Err(Problem::Version(version));
             }
         }
+        _ if is_half(line) => return Err(Problem::CutOff),
         _ => return Err(Problem::NotATrace),
     }
     serde_json::from_slice(line).map_err(Problem::Damaged)

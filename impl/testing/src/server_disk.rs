@@ -10,7 +10,6 @@
 
 use crate::disk::{Disk, DiskFs, Failure, Keep};
 use figure2::{Change, Command, Identity, Loaded, Persistent, Record, SnapshotData, StorageError};
-use figure2_core::{Log as CoreLog, Snapshot};
 use figure2_wal::rules::{AsWritten, Rules};
 use figure2_wal::{DiskStorage, Fs, Options, StdFs, WalError};
 use rand::rngs::StdRng;
@@ -376,17 +375,7 @@ impl Life {
 
 /// A state that does not need its storage: a snapshot's file can be read as long as the process that has it runs.
 fn in_memory(state: &State) -> Result<State, Broken> {
-    let State { current_term, voted_for, log } = state;
-    let snapshot = match log.snapshot() {
-        None => None,
-        Some(Snapshot { last_included_index, last_included_term, data }) => Some(Snapshot {
-            last_included_index: *last_included_index,
-            last_included_term: *last_included_term,
-            data: data.to_bytes().map_err(|error| Broken::Unreadable(Arc::new(error)))?.into(),
-        }),
-    };
-    let log = CoreLog::from_parts(snapshot, log.entries().to_vec());
-    Ok(State { current_term: *current_term, voted_for: *voted_for, log })
+    crate::storage::in_memory(state).map_err(|error| Broken::Unreadable(Arc::new(error)))
 }
 
 fn describe(state: &State) -> String {

@@ -278,6 +278,7 @@ impl Auditor {
             rows: rows(&self.notes.findings),
             violations: self.notes.findings.violations,
             unexplained: self.notes.unexplained.first,
+            tails: Vec::new(),
             notes,
             uncompared: 0,
             widest: 0,
