@@ -1,6 +1,6 @@
 //! "Known leader was elected", by itself: runs of three servers that differ in whom a follower takes for its leader.
 
-#![allow(clippy::unwrap_used)] // a test that cannot go on has failed
+#![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on has failed
 
 use figure2_audit::{Property, Report, Verdict, audit};
 use figure2_trace::Reader;

@@ -8,7 +8,7 @@ mod recorded;
 mod snapshots;
 mod states;
 
-use figure2_linearizability::{Reading, read, write};
+use figure2_linearizability::{Action, Operation, Reading, read, write};
 use figure2_simulate::{
     Batch, Counts, Defect, Failure, Feature, Kind, Plan, Plans, Run, Target, Verdict, reduce, run,
 };
@@ -59,18 +59,19 @@ fn the_same_plan_gives_the_same_run_byte_for_byte() {
 /// number the service knows is not done again.
 #[test]
 fn each_check_after_the_faults_has_clients_of_its_own() {
-    let clients_of_checks = |plan: &Plan| {
+    let clients = |plan: &Plan, is_meant: &dyn Fn(&Operation) -> bool| {
         let over = run(plan, None);
         assert!(matches!(over.verdict, Verdict::Holds), "{:?}", over.verdict);
-        let processes = over.history.iter().map(|operation| operation.process);
-        processes.filter(|process| *process > plan.clients.into()).collect::<BTreeSet<u64>>().len()
+        let meant = over.history.iter().filter(|operation| is_meant(operation));
+        meant.map(|operation| operation.process).collect::<BTreeSet<u64>>().len()
     };
-    // Served; equal; served while the leader's disk hangs; equal.
     let mut hangs = disks::calm(1, Vec::new());
     hangs.leader_hangs = true;
-    assert_eq!(clients_of_checks(&hangs), 4);
-    // Served; read back; equal; read back.
-    assert_eq!(clients_of_checks(&states::with("snapshot", &[Feature::Committed])), 4);
+    let after_the_plans = |operation: &Operation| operation.process > hangs.clients.into();
+    assert_eq!(clients(&hangs, &after_the_plans), 4, "served; equal; served while the disk hangs; equal");
+    let start = states::with("snapshot", &[Feature::Committed]);
+    let reads_back = |operation: &Operation| operation.key == "start" && operation.action == Action::Get;
+    assert_eq!(clients(&start, &reads_back), 2, "when the cluster serves; at the end");
 }
 
 #[test]
