@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use figure2::{Change, Cluster, Command, Identity, Index, Record, SnapshotData, Term};
-use figure2_core::Entry;
+use figure2_core::{Entry, Snapshot};
 use figure2_testing::disk::Failure;
 use figure2_testing::server_disk::{Broken, Crash, ServerDisk};
 use figure2_wal::Options;
@@ -123,6 +123,33 @@ fn a_state_that_it_begins_with_is_there() {
     disk.fill(state.clone()).unwrap();
     disk.crash(Crash::PowerLoss);
     assert_eq!(disk.recover().unwrap().1.persistent, state);
+}
+
+/// A snapshot of what the log has, with the service's state.
+fn snapshot(last: u64) -> Record<Command, SnapshotData> {
+    let (last_included_index, last_included_term) = (Index(last), Term(1));
+    let data = SnapshotData::from(vec![u8::try_from(last).unwrap(); 5000]);
+    let snapshot = Snapshot { last_included_index, last_included_term, data };
+    [Change::Snapshot { snapshot, keep_suffix: true }].into_iter().collect()
+}
+
+#[test]
+fn a_snapshot_is_the_same_to_one_process_after_the_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let on_files = ServerDisk::in_directory(me(), directory.path().join("1"), options());
+    for disk in [on_files, ServerDisk::new(me(), 1, options())] {
+        let (life, _) = disk.recover().unwrap();
+        for record in [entry(1), entry(2), snapshot(2)] {
+            life.begin(record).unwrap();
+            life.finish().unwrap();
+        }
+        for crash in CRASHES {
+            let (_, loaded) = disk.recover().unwrap();
+            assert_eq!(disk.durable().unwrap(), loaded.persistent);
+            assert_eq!(loaded.persistent.log.snapshot().unwrap().data.to_bytes().unwrap(), [2; 5000][..]);
+            disk.crash(crash);
+        }
+    }
 }
 
 #[test]
