@@ -6,7 +6,7 @@ use crate::setup::Start;
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
-use figure2_engine::{Envelope, Service, applier, sender, syncer};
+use figure2_engine::{Envelope, Hands, Helped, Service, applier, sender, syncer, writer};
 use figure2_engine::{Install, Storage};
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub struct Node {
     /// What was sent.
     pub sent: Arc<std::sync::Mutex<Sent>>,
     leads: bool,
+    /// The tasks, where handlers help them.
+    hands: Option<Arc<Hands>>,
     rest: Arc<Rest>,
     tasks: Vec<Task>,
     handlers: Vec<Task>,
@@ -40,6 +42,7 @@ impl Node {
             disk,
             book: Arc::new(Book::default()),
             sent: Arc::default(),
+            hands: None,
             rest: Arc::default(),
             tasks: Vec::new(),
             handlers: Vec::new(),
@@ -110,6 +113,21 @@ impl Node {
         self
     }
 
+    /// Starts sender and syncer as one task, and the applier with a service behind it: each on a thread of its own, and
+    /// handlers help them.
+    pub fn serving_with_help(mut self) -> Node {
+        let (monitor, disk, wire) = (self.monitor.clone(), self.disk.clone(), self.wire());
+        let writes = async move { writer::run(&monitor, disk, wire).await };
+        let (monitor, shop) = (self.monitor.clone(), self.shop(Habits::default()));
+        let applies = async move { applier::run(&monitor, Install::Conditional, shop).await };
+        let hands = Arc::new(Hands { writer: Helped::new(writes), applier: Helped::new(applies) });
+        self.hands = Some(hands.clone());
+        let writer = hands.clone();
+        self.spawn_task(move || async move { writer.writer.run().await });
+        self.spawn_task(move || async move { hands.applier.run().await });
+        self
+    }
+
     /// Starts the writer, and the applier with a channel behind it that holds one message.
     pub fn serving_a_channel(mut self) -> (Node, Arc<Channel>) {
         let (sender, channel) = Channel::new(1);
@@ -161,7 +179,7 @@ impl Node {
 
     /// What a handler needs.
     pub fn handler(&self) -> Handler {
-        Handler { monitor: self.monitor.clone(), book: self.book.clone() }
+        Handler { monitor: self.monitor.clone(), book: self.book.clone(), hands: self.hands.clone() }
     }
 
     /// Waits until the handlers have ended and no task has anything to do; then the service must have all up to `index`,
@@ -231,13 +249,17 @@ impl Node {
 pub struct Handler {
     pub monitor: Arc<Monitor>,
     pub book: Arc<Book>,
+    hands: Option<Arc<Hands>>,
 }
 
 impl Handler {
     /// A message from a peer. (What it is answered, the way to the peers sees.)
     pub fn tell(&self, message: Envelope) {
         self.book.expect(&message);
-        let taken = self.monitor.receive(message);
+        let taken = match &self.hands {
+            Some(hands) => self.monitor.receive_and_help(message, hands),
+            None => self.monitor.receive(message),
+        };
         assert!(taken.is_ok() || self.monitor.is_stopped(), "a running node took no message: {taken:?}");
     }
 }

@@ -7,15 +7,15 @@
 
 use crate::disk::{Medium, Prepared};
 use crate::system::{Cluster, Service, VOTERS};
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use bytes::Bytes;
 use figure2::codec::Frame;
 use figure2::{
-    ApplyMsg, Command, Identity, Loaded, Options, Peer, ProposalOutcome, Raft, Record, SnapshotData, Storage,
-    StorageError,
+    ApplyChannel, ApplyMsg, Command, Identity, Loaded, Options, Peer, ProposalOutcome, Raft, Record,
+    SnapshotData, Storage, StorageError,
 };
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// How long the election may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,30 +30,21 @@ pub struct Nodes {
 
 impl Cluster for Nodes {
     async fn start(medium: &Medium) -> Result<Nodes> {
+        let all: Arc<OnceLock<Vec<Raft>>> = Arc::default();
         let mut servers: Vec<Raft> = Vec::new();
-        let mut ends: Vec<(u64, mpsc::UnboundedReceiver<Frame>)> = Vec::new();
         for voter in 0..VOTERS {
             let me = u64::from(voter);
-            let mut links = Vec::new();
-            for to in (0..u64::from(VOTERS)).filter(|to| *to != me) {
-                let (link, received) = link();
-                links.push((to, link));
-                ends.push((to, received));
-            }
-            let (apply, messages) = mpsc::channel(64);
-            let raft = match medium.place(voter) {
+            let others = (0..u64::from(VOTERS)).filter(|to| *to != me);
+            let links = others.map(|to| (to, Link { to, all: all.clone() }));
+            let apply = ApplyChannel::call(serve(me, all.clone(), medium.compact_every()));
+            servers.push(match medium.place(voter) {
                 None => Raft::new(me, links, Nowhere, apply, Options::default()).await?,
                 Some(place) => {
                     Raft::new(me, links, Prepared::open(place)?, apply, Options::default()).await?
                 }
-            };
-            tokio::spawn(serve(raft.clone(), messages, medium.compact_every()));
-            servers.push(raft);
+            });
         }
-        for (to, messages) in ends {
-            let to = usize::try_from(to).ok().and_then(|to| servers.get(to)).context("no such server")?;
-            tokio::spawn(carry(to.clone(), messages));
-        }
+        let _ = all.set(servers.clone());
         for _ in 0..PATIENCE.as_millis() {
             tokio::time::sleep(Duration::from_millis(1)).await;
             if let Some(leader) = servers.iter().find(|raft| raft.term_and_leadership().1) {
@@ -64,9 +55,9 @@ impl Cluster for Nodes {
     }
 
     async fn execute(&self, command: Vec<u8>) -> Result<()> {
-        match self.leader.propose(command.into())?.await {
-            ProposalOutcome::Applied => Ok(()),
-            outcome => Err(anyhow!("the outcome of a command is {outcome:?}")),
+        match self.leader.submit(command.into()).await? {
+            (_, ProposalOutcome::Applied) => Ok(()),
+            (position, outcome) => Err(anyhow!("the outcome of the command at {position:?} is {outcome:?}")),
         }
     }
 }
@@ -88,39 +79,34 @@ impl Storage for Nowhere {
     }
 }
 
-/// The way from one server to another: in order, as a connection is.
-struct Link(mpsc::UnboundedSender<Frame>);
-
-fn link() -> (Link, mpsc::UnboundedReceiver<Frame>) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    (Link(sender), receiver)
+/// The way from one server to another: a call. What the other one does with it at once, it does in this call.
+struct Link {
+    to: u64,
+    all: Arc<OnceLock<Vec<Raft>>>,
 }
 
 impl Peer for Link {
     fn send(&self, frame: Frame) {
-        // The other end is gone at the end of the measurement only.
-        let _ = self.0.send(frame);
+        let to = self.all.get().zip(usize::try_from(self.to).ok()).and_then(|(all, to)| all.get(to));
+        if let Some(to) = to {
+            // What it does not take is sent again.
+            let _ = to.handle_inline(frame);
+        }
     }
 }
 
-/// The other end of a link: hands messages over in their order.
-async fn carry(to: Raft, mut messages: mpsc::UnboundedReceiver<Frame>) {
-    while let Some(frame) = messages.recv().await {
-        // What it does not take is sent again.
-        let _ = to.handle(frame);
-    }
-}
-
-/// The service of a server, which takes a snapshot each time after so many entries.
-pub async fn serve(raft: Raft, mut batches: mpsc::Receiver<Vec<ApplyMsg>>, compact_every: u64) {
+/// The service of a server: what the node calls with what is committed. It takes a snapshot each time after so many entries.
+pub fn serve(me: u64, all: Arc<OnceLock<Vec<Raft>>>, compact_every: u64) -> impl FnMut(Vec<ApplyMsg>) {
     let mut service = Service::default();
-    while let Some(batch) = batches.recv().await {
+    move |batch| {
         for message in batch {
             match message {
                 ApplyMsg::Command { index, command, .. } => {
                     service.apply(&command);
                     if index.0.is_multiple_of(compact_every) {
-                        raft.snapshot(index, Bytes::copy_from_slice(&service.sum.to_le_bytes()));
+                        let raft = all.get().zip(usize::try_from(me).ok()).and_then(|(all, me)| all.get(me));
+                        let state = Bytes::copy_from_slice(&service.sum.to_le_bytes());
+                        raft.into_iter().for_each(|raft| raft.snapshot(index, state.clone()));
                     }
                 }
                 ApplyMsg::Snapshot { data, .. } => {

@@ -8,15 +8,17 @@ use crate::figure2::serve;
 use crate::system::{COMMAND_BYTES, command};
 use anyhow::{Context as _, Result, bail};
 use cpu_time::ProcessTime;
-use figure2::{Change, Cluster, Command, Identity, Index, Options, Peer, ProposalOutcome, Raft, Term};
+use figure2::{
+    ApplyChannel, Change, Cluster, Command, Identity, Index, Options, Peer, ProposalOutcome, Raft, Term,
+};
 use figure2_core::Entry;
 use figure2_wal::DiskStorage;
 use rustix::fs::{Advice, fadvise};
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
-use tokio::sync::mpsc;
 
 /// Bytes of log.
 const LOG_BYTES: u64 = 1 << 30;
@@ -109,10 +111,10 @@ fn start(directory: &Path, what: &'static str, entries: u64) -> Result<Start> {
     runtime.block_on(async {
         let (begun, cpu) = (Instant::now(), ProcessTime::now());
         let log = DiskStorage::on(Counted::open(directory)?, figure2_wal::Options::default());
-        let (apply, messages) = mpsc::channel(64);
+        // Without an end to its entries it takes no snapshot, and asks for no server.
+        let apply = ApplyChannel::call(serve(0, Arc::default(), u64::MAX));
         let raft = Raft::new(0, [] as [(u64, Nobody); 0], log, apply, Options::default()).await?;
         let loaded = begun.elapsed();
-        tokio::spawn(serve(raft.clone(), messages, u64::MAX));
         let mut status = raft.watch();
         while !raft.term_and_leadership().1 {
             if raft.is_stopped() {

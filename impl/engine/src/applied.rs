@@ -4,9 +4,10 @@
 //! each term begins is stored: terms never decrease along a log, so these few numbers give the term of every entry.
 
 use crate::Monitor;
+use crate::inbox::{Answer, Told};
 use crate::state::Timers;
 use crate::sync::Arc;
-use crate::{Position, ProposalOutcome};
+use crate::{Position, ProposalOutcome, ProposeError};
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
@@ -35,6 +36,10 @@ pub(crate) struct Applied {
     /// In the order of their indexes.
     waiting: VecDeque<(Index, u64, Waker)>,
     next: u64,
+    /// Commands that were submitted and taken, in the order of their indexes.
+    submitted: VecDeque<(Position, Answer)>,
+    /// What those are to be told whose commands' end is known.
+    told: Vec<Told>,
 }
 
 impl Applied {
@@ -143,6 +148,42 @@ impl Applied {
         }
         let answered = self.waiting.partition_point(|(index, _, _)| *index <= self.last);
         self.waiting.drain(..answered).map(|(_, _, waker)| waker).collect()
+    }
+
+    /// A submitted command was taken: whoever submitted it is told what became of it.
+    pub(crate) fn submitted(&mut self, position: Position, answer: Answer) {
+        let at = match self.submitted.back() {
+            // Those of an earlier leadership may wait at higher indexes.
+            Some((last, _)) if last.index > position.index => {
+                self.submitted.partition_point(|(other, _)| other.index <= position.index)
+            }
+            _ => self.submitted.len(),
+        };
+        self.submitted.insert(at, (position, answer));
+    }
+
+    /// A submitted command was not taken.
+    pub(crate) fn refused(&mut self, error: ProposeError, answer: Answer) {
+        self.told.push(Told { answer, result: Err(error) });
+    }
+
+    /// Those whose submitted commands' end is known by now.
+    pub(crate) fn take_told(&mut self) -> Vec<Told> {
+        while let Some((position, _)) = self.submitted.front()
+            && let Some(outcome) = self.outcome(*position)
+            && let Some((position, answer)) = self.submitted.pop_front()
+        {
+            self.told.push(Told { answer, result: Ok((position, outcome)) });
+        }
+        core::mem::take(&mut self.told)
+    }
+
+    /// All whose commands were submitted: nothing is known of them.
+    pub(crate) fn tell_all(&mut self) -> Vec<Told> {
+        let unknown = |(position, answer)| Told { answer, result: Ok((position, ProposalOutcome::Unknown)) };
+        let mut told = core::mem::take(&mut self.told);
+        told.extend(core::mem::take(&mut self.submitted).into_iter().map(unknown));
+        told
     }
 
     /// All who wait.

@@ -1,11 +1,14 @@
 //! The lock, the operations under it, and the wake-ups that follow them.
 
+use crate::helped::Hands;
+use crate::inbox::{Answer, Inbox, Told};
 use crate::record::Recorded;
 use crate::signal::Signal;
-use crate::state::{Due, Installer, State, Stop, Timers};
-use crate::sync::{Flag, Mutex, MutexGuard};
+use crate::state::{Due, Installer, State, Stop, Timers, Turn, Wake};
+use crate::sync::{Flag, Mutex, MutexGuard, lock};
 use crate::{Apply, Batch, Durable, Envelope, Input, Server, Snapshot, oneshot};
-use crate::{Failure, Install, ReceiveError, SnapshotData, Status};
+use crate::{Command, Failure, Install, ReceiveError, SnapshotData, Status};
+use core::convert::Infallible;
 use core::task::Waker;
 use figure2_core::{Index, Outcome, Progress, ServerId, Term};
 
@@ -19,6 +22,8 @@ const APPLY_LIMIT: usize = 256;
 pub struct Monitor<T: Timers> {
     state: Mutex<State<T>>,
     stopped: Flag,
+    /// Commands that wait for the sender.
+    pub(crate) inbox: Mutex<Inbox>,
     /// Something may leave.
     pub(crate) sender: Signal,
     /// Something waits for a write.
@@ -62,6 +67,7 @@ impl<T: Timers> Monitor<T> {
         Monitor {
             state: Mutex::new(State::new(server, timers, recorded)),
             stopped: Flag::default(),
+            inbox: Mutex::default(),
             sender: Signal::default(),
             syncer: Signal::default(),
             applier: Signal::default(),
@@ -82,17 +88,28 @@ impl<T: Timers> Monitor<T> {
     /// # Errors
     /// Why it is not taken in.
     pub fn receive(&self, envelope: Envelope) -> Result<(), ReceiveError> {
-        let received = self.update(|state| {
-            // A reply adds little to what waits, and may end the wait of others.
-            if envelope.message.is_request() && state.is_full() {
-                return Err(ReceiveError::Busy);
-            }
-            match state.step(Input::Receive(envelope)) {
-                Outcome::Rejected(rejection) => Err(ReceiveError::Rejected(rejection)),
-                _ => Ok(()),
-            }
-        });
-        received.unwrap_or(Err(ReceiveError::Stopped))
+        self.update(|state| state.receive(envelope)).unwrap_or(Err(ReceiveError::Stopped))
+    }
+
+    /// The same, and goes on with what follows from it, instead of leaving all of it to the tasks: a follower's reply may
+    /// leave, and entries be handed over, before this returns. What a leader has to send it leaves to the writer: commands
+    /// share it.
+    ///
+    /// # Errors
+    /// As those of [`receive`](Self::receive).
+    pub fn receive_and_help(&self, envelope: Envelope, hands: &Hands) -> Result<(), ReceiveError> {
+        let received = self.change(|state| (state.receive(envelope), state.server.is_leader()));
+        let Some(((received, leads), mut wake)) = received else { return Err(ReceiveError::Stopped) };
+        if wake.sender && !leads {
+            self.sender.set();
+            wake.sender = !hands.writer.help();
+        }
+        if wake.applier {
+            self.applier.set();
+            wake.applier = !hands.applier.help();
+        }
+        self.wake(wake);
+        received
     }
 
     /// The service's state after the entry at `index`, which takes the place of the log up to there.
@@ -138,27 +155,29 @@ impl<T: Timers> Monitor<T> {
 
     /// For the sender: all that may leave, if anything does, with one more message for each follower that is due entries
     /// or is to learn of a commit. Commands proposed since the last time share it; what does not fit comes the next time.
-    pub(crate) fn take_ready(&self) -> Option<Vec<Envelope>> {
-        self.update(|state| {
-            if let Some(input) = state.what_to_send() {
-                state.commit_moved = false;
-                state.step(input);
+    pub(crate) fn take_ready(&self, submitted: &mut Vec<(Command, Answer)>) -> Option<Vec<Envelope>> {
+        loop {
+            self.take_submitted(submitted);
+            let ready = self.update(|state| {
+                state.take_in(submitted);
+                state.send_what_is_due();
+                let ready = core::mem::take(&mut state.ready);
+                state.awake.sender = !ready.is_empty();
+                ready
+            })?;
+            if !ready.is_empty() {
+                return Some(ready);
             }
-            let ready = core::mem::take(&mut state.ready);
-            state.awake.sender = !ready.is_empty();
-            (!ready.is_empty()).then_some(ready)
-        })
-        .flatten()
+            if self.nothing_submitted() {
+                return None;
+            }
+        }
     }
 
     /// For the syncer: all that waits for a write, if anything does.
     pub(crate) fn take_outbox(&self) -> Option<Batch> {
         self.update(|state| {
-            if let Some(recorded) = state.recorded.filter(|_| !state.outbox.record().is_empty()) {
-                recorded.write();
-            }
-            state.waiting.begin_write();
-            let batch = core::mem::take(&mut state.outbox);
+            let batch = state.take_outbox();
             state.awake.syncer = !batch.is_empty();
             (!batch.is_empty()).then_some(batch)
         })
@@ -168,24 +187,40 @@ impl<T: Timers> Monitor<T> {
     /// For the syncer: a batch is durable, and its messages may leave. Who is to be answered; none once stopped: then
     /// nothing of it leaves.
     pub(crate) fn persisted(&self, durable: Durable) -> Option<Vec<Installer>> {
+        self.update(|state| state.persisted(durable))
+    }
+
+    /// For the writer: as [`take_ready`](Self::take_ready), and what is to be saved. None once stopped.
+    pub(crate) fn take_turn(&self, submitted: &mut Vec<(Command, Answer)>) -> Option<(Turn, Option<Batch>)> {
+        self.take_submitted(submitted);
         self.update(|state| {
-            state.waiting.end_write();
-            let mut answers = Vec::new();
-            for released in durable.released {
-                state.ready.extend(released.messages);
-                if let Some(installer) = released.tag {
-                    state.unanswered = state.unanswered.filter(|offered| *offered > installer.index);
-                    answers.push(installer);
-                }
-            }
-            if let Some(persisted) = durable.persisted {
-                if let Some(recorded) = state.recorded {
-                    recorded.durable();
-                }
-                state.step(Input::Persisted(persisted));
-            }
-            answers
+            state.take_in(submitted);
+            state.send_what_is_due();
+            let batch = state.take_outbox();
+            // What has nothing to save waits for no save.
+            let (batch, answers) = match batch.record().is_empty() {
+                true => (
+                    None,
+                    batch.persist(|_| Ok::<(), Infallible>(())).map(|durable| state.persisted(durable)),
+                ),
+                false => (Some(batch), Ok(Vec::new())),
+            };
+            let Ok(answers) = answers;
+            (state.turn(answers, batch.is_some()), batch)
         })
+    }
+
+    /// For the writer: a batch is durable. What may leave, and who is to be answered; none once stopped.
+    pub(crate) fn release(&self, durable: Durable) -> Option<Turn> {
+        self.update(|state| {
+            let answers = state.persisted(durable);
+            state.turn(answers, false)
+        })
+    }
+
+    /// Sender and syncer are one task.
+    pub(crate) fn has_one_task(&self) {
+        self.lock().one_task = true;
     }
 
     /// Tells that a message leaves. Before it does: in a recording, nothing is received that was not sent.
@@ -277,19 +312,27 @@ impl<T: Timers> Monitor<T> {
 
     /// Changes the state, and wakes whom the change concerns. None once stopped.
     pub(crate) fn update<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> Option<R> {
-        let (result, wake, watchers) = {
-            let mut state = self.lock();
-            if state.stop.is_some() {
-                return None;
-            }
-            let before = state.apply_position();
-            // Nothing is compared while nobody watches.
-            let seen = (!state.watching.is_empty()).then(|| state.status());
-            let result = change(&mut state);
-            let has_changed = seen.is_some_and(|seen| seen != state.status());
-            let watchers = if has_changed { state.watching.take() } else { Vec::new() };
-            (result, state.whom_to_wake(before), watchers)
-        };
+        let (result, wake) = self.change(change)?;
+        self.wake(wake);
+        Some(result)
+    }
+
+    /// Changes the state, and says whom the change concerns. None once stopped.
+    fn change<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> Option<(R, Wake)> {
+        let mut state = self.lock();
+        if state.stop.is_some() {
+            return None;
+        }
+        let before = state.apply_position();
+        // Nothing is compared while nobody watches.
+        let seen = (!state.watching.is_empty()).then(|| state.status());
+        let result = change(&mut state);
+        let has_changed = seen.is_some_and(|seen| seen != state.status());
+        let watchers = if has_changed { state.watching.take() } else { Vec::new() };
+        Some((result, Wake { watchers, ..state.whom_to_wake(before) }))
+    }
+
+    fn wake(&self, wake: Wake) {
         if wake.sender {
             self.sender.notify();
         }
@@ -306,8 +349,8 @@ impl<T: Timers> Monitor<T> {
             waker.wake();
         }
         wake.answered.into_iter().for_each(Waker::wake);
-        watchers.into_iter().for_each(|(_, waker)| waker.wake());
-        Some(result)
+        wake.told.into_iter().for_each(Told::tell);
+        wake.watchers.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -348,6 +391,9 @@ impl<T: Timers> Monitor<T> {
             waker.wake();
         }
         state.applied.take_all().into_iter().for_each(Waker::wake);
+        state.applied.tell_all().into_iter().for_each(Told::tell);
+        let submitted = lock(&self.inbox).close();
+        drop(submitted);
         for task in [&self.sender, &self.syncer, &self.applier, &self.applier_stop, &self.timer] {
             task.notify();
         }

@@ -12,7 +12,7 @@ struct Slot<T> {
 }
 
 /// Where the answer is given. Dropped without one, it answers `None`.
-pub struct Sender<T>(Arc<Mutex<Slot<T>>>);
+pub struct Sender<T>(Option<Arc<Mutex<Slot<T>>>>);
 
 /// Where the answer arrives: a future.
 #[must_use = "futures do nothing unless awaited"]
@@ -21,27 +21,32 @@ pub struct Receiver<T>(Arc<Mutex<Slot<T>>>);
 /// A place for one answer.
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let slot = Arc::new(Mutex::new(Slot { value: None, closed: false, waker: None }));
-    (Sender(slot.clone()), Receiver(slot))
+    (Sender(Some(slot.clone())), Receiver(slot))
 }
 
 impl<T> Sender<T> {
     /// Answers. Whether anybody still waits does not matter.
-    pub fn send(self, value: T) {
-        lock(&self.0).value = Some(value);
-        // Dropping self wakes the receiver.
+    pub fn send(mut self, value: T) {
+        self.close(Some(value));
     }
-}
 
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
+    /// Once: whoever waits is woken with what there is.
+    fn close(&mut self, value: Option<T>) {
+        let Some(slot) = self.0.take() else { return };
         let waker = {
-            let mut slot = lock(&self.0);
-            slot.closed = true;
+            let mut slot = lock(&slot);
+            (slot.value, slot.closed) = (value, true);
             slot.waker.take()
         };
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.close(None);
     }
 }
 

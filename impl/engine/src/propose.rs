@@ -24,7 +24,7 @@ impl<T: Timers> Monitor<T> {
 }
 
 impl<T: Timers> State<T> {
-    fn propose(&mut self, command: Command) -> Result<Position, ProposeError> {
+    pub(crate) fn propose(&mut self, command: Command) -> Result<Position, ProposeError> {
         match self.step(Input::Propose(command)) {
             Outcome::Proposed { index, term } => Ok(Position { index, term }),
             Outcome::TooLarge { size, limit } => Err(ProposeError::TooLarge { size, limit }),

@@ -31,6 +31,11 @@ impl Signal {
         }
     }
 
+    /// Ends the next wait, and not the present one: for whoever polls it then anyway.
+    pub(crate) fn set(&self) {
+        lock(&self.inner).set = true;
+    }
+
     /// Ends when notified. For one task at a time: a second one would take the first one's place.
     pub fn wait(&self) -> Wait<'_> {
         Wait { signal: self }

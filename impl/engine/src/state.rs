@@ -2,11 +2,12 @@
 //! these.
 
 use crate::applied::Applied;
+use crate::inbox::Told;
 use crate::observe::Facts;
 use crate::propose::Queue;
 use crate::record::Recorded;
-use crate::{Batch, Envelope, Input, Server, oneshot};
-use crate::{Command, Failure, RoleName, SnapshotData, Status};
+use crate::{Batch, Durable, Envelope, Input, Server, oneshot};
+use crate::{Command, Failure, ReceiveError, RoleName, SnapshotData, Status};
 use core::task::Waker;
 use figure2_core::{Change, Entry, Index, Outcome};
 
@@ -81,8 +82,24 @@ pub(crate) struct State<T: Timers> {
     pub(crate) unanswered: Option<Index>,
     pub(crate) stop: Option<Stop>,
     pub(crate) recorded: Option<Recorded>,
+    /// The sender's task writes to the storage, too: see [`crate::writer`].
+    pub(crate) one_task: bool,
+    /// In that one task a save is under way: what waits for the next one does not wake it.
+    pub(crate) is_saving: bool,
     /// Which tasks were woken, and have not found since that there is nothing to do: they need not be woken again.
     pub(crate) awake: Awake,
+}
+
+/// What the writer does between two locks.
+pub(crate) struct Turn {
+    /// What may leave.
+    pub(crate) ready: Vec<Envelope>,
+    /// Who is to be answered.
+    pub(crate) answers: Vec<Installer>,
+    /// Whether another turn finds something.
+    pub(crate) is_more_due: bool,
+    /// Whether the server leads, and commands may come.
+    pub(crate) leads: bool,
 }
 
 /// See [`State::awake`].
@@ -120,6 +137,8 @@ impl<T: Timers> State<T> {
             unanswered: None,
             stop: None,
             recorded,
+            one_task: false,
+            is_saving: false,
             awake: Awake::default(),
         }
     }
@@ -190,6 +209,64 @@ impl<T: Timers> State<T> {
         }
     }
 
+    /// Takes in a message from a peer.
+    pub(crate) fn receive(&mut self, envelope: Envelope) -> Result<(), ReceiveError> {
+        // A reply adds little to what waits, and may end the wait of others.
+        if envelope.message.is_request() && self.is_full() {
+            return Err(ReceiveError::Busy);
+        }
+        match self.step(Input::Receive(envelope)) {
+            Outcome::Rejected(rejection) => Err(ReceiveError::Rejected(rejection)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Steps what the followers are due, if they are.
+    pub(crate) fn send_what_is_due(&mut self) {
+        if let Some(input) = self.what_to_send() {
+            self.commit_moved = false;
+            self.step(input);
+        }
+    }
+
+    /// All that waits for a write, which begins now.
+    pub(crate) fn take_outbox(&mut self) -> Batch {
+        if let Some(recorded) = self.recorded.filter(|_| !self.outbox.record().is_empty()) {
+            recorded.write();
+        }
+        self.waiting.begin_write();
+        core::mem::take(&mut self.outbox)
+    }
+
+    /// A batch is durable, and its messages may leave. Who is to be answered.
+    pub(crate) fn persisted(&mut self, durable: Durable) -> Vec<Installer> {
+        self.waiting.end_write();
+        let mut answers = Vec::new();
+        for released in durable.released {
+            self.ready.extend(released.messages);
+            if let Some(installer) = released.tag {
+                self.unanswered = self.unanswered.filter(|offered| *offered > installer.index);
+                answers.push(installer);
+            }
+        }
+        if let Some(persisted) = durable.persisted {
+            if let Some(recorded) = self.recorded {
+                recorded.durable();
+            }
+            self.step(Input::Persisted(persisted));
+        }
+        answers
+    }
+
+    /// What the writer does next; whether it also saves something.
+    pub(crate) fn turn(&mut self, answers: Vec<Installer>, saves: bool) -> Turn {
+        let is_more_due = !self.outbox.is_empty() || self.what_to_send().is_some();
+        self.awake.sender = saves || is_more_due;
+        self.is_saving = saves;
+        let leads = self.server.is_leader();
+        Turn { ready: core::mem::take(&mut self.ready), answers, is_more_due, leads }
+    }
+
     /// Whether so much waits for a write that the requests of peers are dropped, and no election is called.
     pub(crate) fn is_full(&mut self) -> bool {
         let is_full = !self.server.is_leader() && self.waiting.is_full();
@@ -226,8 +303,13 @@ impl<T: Timers> State<T> {
         let next = self.timers.next(self.server.role().into());
         let may_have_room = self.server.commit_index() != before.0 || !self.server.is_leader();
         let mut awake = core::mem::take(&mut self.awake);
-        let sender = rouse(&mut awake.sender, || !self.ready.is_empty() || self.what_to_send().is_some());
-        let syncer = rouse(&mut awake.syncer, || !self.outbox.is_empty());
+        let to_write = !self.outbox.is_empty();
+        let sender = rouse(&mut awake.sender, || {
+            !self.ready.is_empty()
+                || (self.one_task && to_write && !self.is_saving)
+                || self.what_to_send().is_some()
+        });
+        let syncer = !self.one_task && rouse(&mut awake.syncer, || to_write);
         let applier = rouse(&mut awake.applier, || self.apply_position() != before);
         self.awake = awake;
         Wake {
@@ -238,6 +320,8 @@ impl<T: Timers> State<T> {
             timer: self.sleeps_until.take_if(|sleeps_until| next < *sleeps_until).is_some(),
             proposers: if may_have_room && !self.queue.is_empty() { self.queue.take() } else { Vec::new() },
             answered: self.applied.take_answered(),
+            told: self.applied.take_told(),
+            watchers: Vec::new(),
         }
     }
 }
@@ -251,6 +335,10 @@ pub(crate) struct Wake {
     pub(crate) proposers: Vec<(u64, Waker)>,
     /// Those whose commands' outcome is known now.
     pub(crate) answered: Vec<Waker>,
+    /// What those are told whose commands were submitted.
+    pub(crate) told: Vec<Told>,
+    /// Those who wait until the status changes.
+    pub(crate) watchers: Vec<(u64, Waker)>,
 }
 
 /// How many bytes of what peers sent wait for a write.

@@ -38,7 +38,7 @@ pub trait Storage: Send + 'static {
 
     /// Whether [`save`](Self::save) may block its thread, as a write to a file does. On a multi-threaded runtime the node
     /// then first moves the thread's other tasks to another thread: else these tasks, and even the runtime's timers, could
-    /// be stuck behind the write.
+    /// be stuck behind the write. Where it does not, one task of the node saves and sends.
     fn blocks(&self) -> bool {
         true
     }

@@ -6,10 +6,10 @@ use crate::tasks::{ApplyChannel, Disk, Wire, while_it_lasts};
 use crate::timer::{self, Deadlines};
 use crate::{
     Cluster, Command, Failure, HandleError, Identity, Loaded, MakeError, Options, Peer, Position, Progress,
-    ProposeError, Status, Storage, StorageError, codec,
+    ProposalOutcome, ProposeError, Status, Storage, StorageError, codec,
 };
 use figure2_core::{Server, ServerId, Term};
-use figure2_engine::{Envelope, Monitor, SnapshotStore, applier, sender, syncer};
+use figure2_engine::{Envelope, Hands, Helped, Monitor, SnapshotStore, applier, sender, syncer, writer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -27,6 +27,8 @@ pub struct Raft {
     pub(crate) snapshots: Arc<Mutex<Option<Arc<dyn SnapshotStore>>>>,
     /// Each task holds a receiver until it has let go of all it has.
     tasks: watch::Sender<()>,
+    /// The tasks that whoever hands in a message may run, where the storage does not block.
+    hands: Option<Arc<Hands>>,
 }
 
 /// The ways to the other servers, by their place. They may come and go.
@@ -78,19 +80,31 @@ impl Raft {
         let make = if options.record { Monitor::recorded } else { Monitor::new };
         let monitor = Arc::new(make(server, deadlines));
         monitor.limit_waiting(options.max_waiting_bytes);
-        let raft = Raft { monitor, cluster, peers, snapshots, tasks: watch::Sender::new(()) };
+        let mut raft =
+            Raft { monitor, cluster, peers, snapshots, tasks: watch::Sender::new(()), hands: None };
         let wire = Wire { raft: raft.clone() };
         let in_place = storage.blocks() && runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
+        let one_task = !storage.blocks();
         let storage = Disk { storage, in_place, raft: raft.clone() };
-        let (monitor, task) = raft.task();
-        runtime.spawn(async move { while_it_lasts(task, sender::run(&monitor, wire)).await });
-        let (monitor, task) = raft.task();
-        runtime.spawn(async move { while_it_lasts(task, syncer::run(&monitor, storage)).await });
-        let (monitor, task) = raft.task();
-        let channel = apply.into();
-        runtime.spawn(
-            async move { while_it_lasts(task, applier::run(&monitor, options.install, channel)).await },
-        );
+        let (monitor, channel) = (raft.monitor.clone(), apply.into());
+        let applies = async move { applier::run(&monitor, options.install, channel).await };
+        let monitor = raft.monitor.clone();
+        if one_task {
+            let writes = async move { writer::run(&monitor, storage, wire).await };
+            let hands = Arc::new(Hands { writer: Helped::new(writes), applier: Helped::new(applies) });
+            raft.hands = Some(hands.clone());
+            let (task, writer) = (raft.tasks.subscribe(), hands.clone());
+            runtime.spawn(async move { while_it_lasts(task, writer.writer.run()).await });
+            let task = raft.tasks.subscribe();
+            runtime.spawn(async move { while_it_lasts(task, hands.applier.run()).await });
+        } else {
+            let task = raft.tasks.subscribe();
+            runtime.spawn(async move { while_it_lasts(task, sender::run(&monitor, wire)).await });
+            let (monitor, task) = raft.task();
+            runtime.spawn(async move { while_it_lasts(task, syncer::run(&monitor, storage)).await });
+            let task = raft.tasks.subscribe();
+            runtime.spawn(async move { while_it_lasts(task, applies).await });
+        }
         let (monitor, task) = raft.task();
         runtime.spawn(async move { while_it_lasts(task, timer::run(&monitor)).await });
         Ok(raft)
@@ -191,6 +205,28 @@ impl Raft {
         self.monitor.propose_when_ready(command).await.map(|position| self.proposal(position))
     }
 
+    /// Hands a command to the leader, and waits for what becomes of it: where it stands, and the outcome. As
+    /// [`propose`](Self::propose) and [`Proposal::outcome`], and it costs less where many clients wait at once: their
+    /// commands are taken into the log together. Dropped before it is done, the command may be taken or not.
+    ///
+    /// # Errors
+    /// As those of [`propose`](Self::propose).
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// let (position, outcome) = raft.submit("set x 1".into()).await?;
+    /// println!("it stands at {}", position.index);
+    /// assert_eq!(outcome, figure2::ProposalOutcome::Applied);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn submit(&self, command: Command) -> Result<(Position, ProposalOutcome), ProposeError> {
+        self.monitor.submit(command).await
+    }
+
     /// Stops the server. Returns at once; its tasks end soon after, and [`shutdown`](Self::shutdown) waits for that. A write,
     /// a send or a delivery under way may finish, nothing more begins.
     ///
@@ -259,14 +295,46 @@ impl Raft {
     /// # }
     /// ```
     pub fn handle(&self, frame: impl Into<Frame>) -> Result<(), HandleError> {
+        let envelope = self.decode(frame.into())?;
+        Ok(self.monitor.receive(envelope)?)
+    }
+
+    /// As [`handle`](Self::handle), and goes on with what follows from the message on the caller's thread, as far as nothing
+    /// has to be waited for: a follower saves and replies, and what is committed goes to the service, without a wake-up of
+    /// the node's tasks. Only where the storage does not [block](Storage::blocks); else it is `handle`.
+    ///
+    /// So [`Peer::send`], [`Storage::save`] and the [service](crate::ApplyChannel::call) may be called before it returns:
+    /// the caller holds no lock that one of them takes.
+    ///
+    /// # Errors
+    /// As those of [`handle`](Self::handle).
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// assert!(raft.handle_inline(vec![1, 2, 3]).is_err(), "noise");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn handle_inline(&self, frame: impl Into<Frame>) -> Result<(), HandleError> {
+        let envelope = self.decode(frame.into())?;
+        match &self.hands {
+            Some(hands) => Ok(self.monitor.receive_and_help(envelope, hands)?),
+            None => Ok(self.monitor.receive(envelope)?),
+        }
+    }
+
+    fn decode(&self, frame: Frame) -> Result<Envelope, HandleError> {
         if self.is_stopped() {
             return Err(HandleError::Stopped);
         }
-        let envelope = codec::decode(&self.cluster, frame.into()).inspect_err(|error| {
+        let envelope = codec::decode(&self.cluster, frame).inspect_err(|error| {
             let Status { id: server, term, last_log_index: index, .. } = self.status();
             tracing::warn!(target: "figure2", %server, %term, %index, %error, "undecodable message");
         })?;
-        Ok(self.monitor.receive(envelope)?)
+        Ok(envelope)
     }
 
     /// The current term, and whether this server believes to lead it: one atomic read.
@@ -340,11 +408,11 @@ impl Raft {
     }
 
     /// None, and told in the log, when there is no frame of it. A storage that cannot give back its snapshot ends the node.
-    pub(crate) fn encode(&self, envelope: &Envelope, version: u8) -> Option<Frame> {
-        codec::encode(&self.cluster, version, envelope)
+    pub(crate) fn encode(&self, envelope: Envelope, version: u8) -> Option<Frame> {
+        let (server, term, to) = (envelope.from, envelope.message.term(), envelope.to);
+        let message = envelope.message.name();
+        codec::encode_owned(&self.cluster, version, envelope)
             .inspect_err(|error| {
-                let (server, term, to) = (envelope.from, envelope.message.term(), envelope.to);
-                let message = envelope.message.name();
                 tracing::error!(target: "figure2", %server, %term, %to, message, %error, "message not sent");
                 if let CodecError::Unreadable(_) = error {
                     self.monitor.fail(Failure::Storage(StorageError::failed(error.clone())));

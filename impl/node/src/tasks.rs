@@ -5,6 +5,7 @@ use core::future::{Future, poll_fn};
 use core::pin::pin;
 use figure2_core::Record;
 use figure2_engine::{Envelope, Link, Service};
+use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
 use tokio::task::block_in_place;
 
@@ -50,10 +51,15 @@ pub(crate) struct Wire {
 impl Link for Wire {
     fn send(&self, envelope: Envelope) {
         if let Some(peer) = self.raft.way_to(envelope.to)
-            && let Some(frame) = self.raft.encode(&envelope, peer.version())
+            && let Some(frame) = self.raft.encode(envelope, peer.version())
         {
             peer.send(frame);
         }
+    }
+
+    /// Until the thread has nothing else to run: tokio's own does not wake another thread for it.
+    async fn pause(&self) {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -68,13 +74,39 @@ impl Drop for Wire {
 ///
 /// A channel of batches costs less where many small commands are committed: with one message for each of them, the channel
 /// is a good part of all that the node does.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ApplyChannel(Channel);
 
-#[derive(Clone, Debug)]
+impl ApplyChannel {
+    /// No channel: the service is called with each batch, by the node, and must not block. Where it is quick, that costs
+    /// less than a task of its own.
+    ///
+    /// ```
+    /// use figure2::{ApplyChannel, ApplyMsg};
+    ///
+    /// let mut applied = 0;
+    /// let apply = ApplyChannel::call(move |messages: Vec<ApplyMsg>| applied += messages.len());
+    /// ```
+    pub fn call(service: impl FnMut(Vec<ApplyMsg>) + Send + 'static) -> ApplyChannel {
+        ApplyChannel(Channel::Call(Arc::new(Mutex::new(service))))
+    }
+}
+
+impl core::fmt::Debug for ApplyChannel {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self.0 {
+            Channel::Each(_) => "ApplyChannel of messages",
+            Channel::Batches(_) => "ApplyChannel of batches",
+            Channel::Call(_) => "ApplyChannel by calls",
+        })
+    }
+}
+
+#[derive(Clone)]
 enum Channel {
     Each(mpsc::Sender<ApplyMsg>),
     Batches(mpsc::Sender<Vec<ApplyMsg>>),
+    Call(Arc<Mutex<dyn FnMut(Vec<ApplyMsg>) + Send>>),
 }
 
 impl From<mpsc::Sender<ApplyMsg>> for ApplyChannel {
@@ -94,11 +126,12 @@ impl Service for ApplyChannel {
         match &self.0 {
             Channel::Each(channel) => channel.send(message).await.is_ok(),
             Channel::Batches(channel) => channel.send(vec![message]).await.is_ok(),
+            Channel::Call(service) => call(service, vec![message]),
         }
     }
 
     fn takes_batches(&self) -> bool {
-        matches!(self.0, Channel::Batches(_))
+        matches!(self.0, Channel::Batches(_) | Channel::Call(_))
     }
 
     async fn deliver_batch(&mut self, messages: Vec<ApplyMsg>) -> bool {
@@ -112,6 +145,15 @@ impl Service for ApplyChannel {
                 true
             }
             Channel::Batches(channel) => channel.send(messages).await.is_ok(),
+            Channel::Call(service) => call(service, messages),
         }
     }
+}
+
+/// False when the service has panicked before: it is gone.
+fn call(service: &Mutex<dyn FnMut(Vec<ApplyMsg>) + Send>, messages: Vec<ApplyMsg>) -> bool {
+    service.lock().is_ok_and(|mut service| {
+        service(messages);
+        true
+    })
 }

@@ -9,6 +9,8 @@ const PROPOSE: &str = "propose.rs";
 const SYNCER: &str = "syncer.rs";
 const SIGNAL: &str = "signal.rs";
 const ONESHOT: &str = "oneshot.rs";
+const INBOX: &str = "inbox.rs";
+const WRITER: &str = "writer.rs";
 
 /// All of them.
 pub const ALL: &[Mutant] = &[
@@ -60,16 +62,16 @@ pub const ALL: &[Mutant] = &[
         about: "what is proposed during a write leaves after it",
         replacements: &[
             (
-                MONITOR,
-                "            state.waiting.begin_write();\n",
-                "            state.waiting.begin_write();
-            state.sends_by_hand = !state.outbox.is_empty();
+                STATE,
+                "        self.waiting.begin_write();\n",
+                "        self.waiting.begin_write();
+        self.sends_by_hand = !self.outbox.is_empty();
 ",
             ),
             (
-                MONITOR,
-                "            state.waiting.end_write();\n",
-                "            state.waiting.end_write();\n            state.sends_by_hand = false;\n",
+                STATE,
+                "        self.waiting.end_write();\n",
+                "        self.waiting.end_write();\n        self.sends_by_hand = false;\n",
             ),
         ],
         likely: &["overlap"],
@@ -79,10 +81,10 @@ pub const ALL: &[Mutant] = &[
         about: "the syncer holds the lock while it saves",
         replacements: &[(
             SYNCER,
-            "                let saved = storage.save(record).await;\n",
-            "                let held = monitor.lock();
-                let saved = storage.save(record).await;
-                drop(held);
+            "        let saved = storage.save(record).await;\n",
+            "        let held = monitor.lock();
+        let saved = storage.save(record).await;
+        drop(held);
 ",
         )],
         likely: &["overlap"],
@@ -97,26 +99,14 @@ pub const ALL: &[Mutant] = &[
         name: "commit-told-outside",
         about: "that followers are to learn of a commit is forgotten under another lock than they are told under",
         replacements: &[
+            (STATE, "            self.commit_moved = false;\n", ""),
             (
                 MONITOR,
-                "        self.update(|state| {
-            if let Some(input) = state.what_to_send() {
-                state.commit_moved = false;
-",
-                "        let taken = self.update(|state| {
-            if let Some(input) = state.what_to_send() {
-",
-            ),
-            (
-                MONITOR,
-                "            (!ready.is_empty()).then_some(ready)
-        })
-        .flatten()",
-                "            (!ready.is_empty()).then_some(ready)
-        })
-        .flatten();
-        self.update(|state| state.commit_moved = false);
-        taken",
+                "            if !ready.is_empty() {
+                return Some(ready);",
+                "            self.update(|state| state.commit_moved = false);
+            if !ready.is_empty() {
+                return Some(ready);",
             ),
         ],
         likely: &["overlap"],
@@ -230,27 +220,16 @@ pub const ALL: &[Mutant] = &[
         replacements: &[
             (
                 MONITOR,
-                "        self.update(|state| {
-            if let Some(input) = state.what_to_send() {
-",
-                "        let taken = self.update(|state| {
-            if let Some(input) = state.what_to_send() {
-",
+                "                let ready = core::mem::take(&mut state.ready);\n",
+                "                let ready = state.ready.clone();\n",
             ),
             (
                 MONITOR,
-                "            let ready = core::mem::take(&mut state.ready);
-            state.awake.sender = !ready.is_empty();
-            (!ready.is_empty()).then_some(ready)
-        })
-        .flatten()",
-                "            let ready = state.ready.clone();
-            state.awake.sender = !ready.is_empty();
-            (!ready.is_empty()).then_some(ready)
-        })
-        .flatten();
-        self.update(|state| state.ready.clear());
-        taken",
+                "            if !ready.is_empty() {
+                return Some(ready);",
+                "            self.update(|state| state.ready.clear());
+            if !ready.is_empty() {
+                return Some(ready);",
             ),
         ],
         likely: &["late-follower"],
@@ -260,16 +239,16 @@ pub const ALL: &[Mutant] = &[
         about: "a change looks for the stop under one lock, and is made under another",
         replacements: &[(
             MONITOR,
-            "            let mut state = self.lock();
-            if state.stop.is_some() {
-                return None;
-            }
-            let before",
-            "            if self.lock().stop.is_some() {
-                return None;
-            }
-            let mut state = self.lock();
-            let before",
+            "        let mut state = self.lock();
+        if state.stop.is_some() {
+            return None;
+        }
+        let before",
+            "        if self.lock().stop.is_some() {
+            return None;
+        }
+        let mut state = self.lock();
+        let before",
         )],
         likely: &["restart-install"],
     },
@@ -382,10 +361,10 @@ pub const ALL: &[Mutant] = &[
         about: "the server is told that the batch is durable, and its messages may leave, before it is saved",
         replacements: &[(
             SYNCER,
-            "            let Ok(durable) = batch.persist_by(save).await else { return };
+            "            let Some(durable) = save(monitor, &mut storage, batch).await else { return };
             let Some(answers) = monitor.persisted(durable) else { return };
 ",
-            "            let (mut save, mut record) = (save, None);
+            "            let mut record = None;
             let keep = |changes| {
                 record = Some(changes);
                 Ok::<(), ()>(())
@@ -393,7 +372,7 @@ pub const ALL: &[Mutant] = &[
             let Ok(durable) = batch.persist(keep) else { return };
             let Some(answers) = monitor.persisted(durable) else { return };
             if let Some(record) = record
-                && save(record).await.is_err()
+                && storage.save(record).await.is_err()
             {
                 return;
             }
@@ -406,10 +385,10 @@ pub const ALL: &[Mutant] = &[
         about: "the service that waits for the save is answered before it",
         replacements: &[(
             SYNCER,
-            "            let Ok(durable) = batch.persist_by(save).await else { return };
+            "            let Some(durable) = save(monitor, &mut storage, batch).await else { return };
             let Some(answers) = monitor.persisted(durable) else { return };
 ",
-            "            let (mut save, mut record) = (save, None);
+            "            let mut record = None;
             let keep = |changes| {
                 record = Some(changes);
                 Ok::<(), ()>(())
@@ -422,7 +401,7 @@ pub const ALL: &[Mutant] = &[
                 }
             }
             if let Some(record) = record
-                && save(record).await.is_err()
+                && storage.save(record).await.is_err()
             {
                 return;
             }
@@ -447,11 +426,12 @@ pub const ALL: &[Mutant] = &[
             ),
             (
                 SYNCER,
-                "                if !monitor.is_stopped() {
-                    answer.send(installed);
-                }
+                "        if !monitor.is_stopped() {
+            answer.send(installed);
+        }
 ",
-                "                answer.send(installed);
+                "        let _ = monitor;
+        answer.send(installed);
 ",
             ),
         ],
@@ -462,9 +442,9 @@ pub const ALL: &[Mutant] = &[
         about: "the writer goes on after a failed write",
         replacements: &[(
             SYNCER,
-            "                saved.inspect_err(|error| monitor.fail(Failure::Storage(error.clone())))
+            "        saved.inspect_err(|error| monitor.fail(Failure::Storage(error.clone())))
 ",
-            "                saved.or(Ok::<(), ()>(()))
+            "        saved.or(Ok::<(), ()>(()))
 ",
         )],
         likely: &["storage-fails"],
@@ -504,5 +484,109 @@ pub const ALL: &[Mutant] = &[
         about: "an answer does not wake the service that waits for it",
         replacements: &[(ONESHOT, "            waker.wake();\n", "            drop(waker);\n")],
         likely: &["restart-install"],
+    },
+    Mutant {
+        name: "submitted-wakes-nobody",
+        about: "a command that is submitted does not wake the sender",
+        replacements: &[(INBOX, "            self.sender.notify();\n", "")],
+        likely: &["submit"],
+    },
+    Mutant {
+        name: "asleep-after-the-look",
+        about: "the sender looks for submitted commands under one lock, and is said to sleep under another",
+        replacements: &[(
+            INBOX,
+            "        let mut inbox = lock(&self.inbox);
+        inbox.is_awake = !inbox.commands.is_empty();
+        !inbox.is_awake
+",
+            "        let nothing = lock(&self.inbox).commands.is_empty();
+        lock(&self.inbox).is_awake = !nothing;
+        nothing
+",
+        )],
+        likely: &["submit"],
+    },
+    Mutant {
+        name: "submitted-not-answered",
+        about: "what is applied does not answer those who submitted it",
+        replacements: &[(
+            MONITOR,
+            "        wake.told.into_iter().for_each(Told::tell);\n",
+            "        drop(wake.told);\n",
+        )],
+        likely: &["submit"],
+    },
+    Mutant {
+        name: "submitted-at-the-end",
+        about: "the end of the node does not answer those whose submitted commands were taken",
+        replacements: &[(
+            MONITOR,
+            "        state.applied.tell_all().into_iter().for_each(Told::tell);\n",
+            "",
+        )],
+        likely: &["stop-submit"],
+    },
+    Mutant {
+        name: "submitted-after-the-end",
+        about: "the end of the node leaves the queue of submitted commands open",
+        replacements: &[(INBOX, "        self.is_closed = true;\n", "")],
+        likely: &["stop-submit"],
+    },
+    Mutant {
+        name: "one-task-not-told-of-writes",
+        about: "where sender and syncer are one task, a step that leaves something to write does not wake it",
+        replacements: &[(
+            STATE,
+            "                || (self.one_task && to_write && !self.is_saving)\n",
+            "",
+        )],
+        likely: &["help"],
+    },
+    Mutant {
+        name: "nothing-saved",
+        about: "where sender and syncer are one task, what waits for a write is released without it",
+        replacements: &[(MONITOR, "match batch.record().is_empty() {", "match true {")],
+        likely: &["help"],
+    },
+    Mutant {
+        name: "help-with-nothing",
+        about: "a task that is helped does not see what there is to do",
+        replacements: &[(SIGNAL, "        lock(&self.inner).set = true;\n", "")],
+        likely: &["help"],
+    },
+    Mutant {
+        name: "no-help-no-wake-writer",
+        about: "a handler that cannot help the writer does not wake it",
+        replacements: &[(
+            MONITOR,
+            "            wake.sender = !hands.writer.help();\n",
+            "            hands.writer.help();\n            wake.sender = false;\n",
+        )],
+        likely: &["help"],
+    },
+    Mutant {
+        name: "no-help-no-wake-applier",
+        about: "a handler that cannot help the applier does not wake it",
+        replacements: &[(
+            MONITOR,
+            "            wake.applier = !hands.applier.help();\n",
+            "            hands.applier.help();\n            wake.applier = false;\n",
+        )],
+        likely: &["help"],
+    },
+    Mutant {
+        name: "one-task-waits-for-the-save",
+        about: "where sender and syncer are one task, what may leave waits for a save that takes its time",
+        replacements: &[(
+            WRITER,
+            "        Poll::Pending => woken.as_mut().poll(context).map(|()| None),\n",
+            "        Poll::Pending => {
+            let _ = &mut woken;
+            Poll::Pending
+        }
+",
+        )],
+        likely: &["overlap-in-one"],
     },
 ];

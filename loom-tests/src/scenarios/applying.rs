@@ -13,6 +13,14 @@ pub fn append(extra: usize) {
     node.settle_with_replies(2, [0, 2 + extra as u64, 0]);
 }
 
+/// The same, and the handlers go on with what follows: whoever cannot, leaves it to the task, and nothing is left undone.
+pub fn help(extra: usize) {
+    let mut node = Node::new(follower(0)).serving_with_help();
+    node.spawn_handlers(1 + extra, |handler, _| handler.tell(append_entries(0, 2, 2)));
+    node.handler().tell(append_entries(0, 1, 1));
+    node.settle_with_replies(2, [0, 2 + extra as u64, 0]);
+}
+
 /// More committed entries than the channel holds, and a reader that takes its time.
 pub fn slow_service(extra: usize) {
     let total = 3;

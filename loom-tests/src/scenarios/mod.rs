@@ -33,6 +33,12 @@ pub const ALL: &[Scenario] = &[
         run: proposing::overlap,
     },
     Scenario {
+        name: "overlap-in-one",
+        about: "the same, with sender and syncer in one task",
+        extra: 0,
+        run: proposing::overlap_in_one,
+    },
+    Scenario {
         name: "busy",
         about: "two clients with room for one command, the writer (S1 answers as it sends) and the applier",
         extra: 0,
@@ -43,6 +49,12 @@ pub const ALL: &[Scenario] = &[
         about: "a client that waits for the outcome of its command, the writer (S1 answers as it sends) and the applier",
         extra: 0,
         run: proposing::outcome,
+    },
+    Scenario {
+        name: "submit",
+        about: "a client that submits a command and one that proposes, sender and syncer in one task, the applier",
+        extra: 0,
+        run: proposing::submit,
     },
     Scenario {
         name: "shorter-timeout",
@@ -73,6 +85,12 @@ pub const ALL: &[Scenario] = &[
         about: "two handlers of AppendEntries, the writer, the applier",
         extra: 0,
         run: applying::append,
+    },
+    Scenario {
+        name: "help",
+        about: "two handlers of AppendEntries that help the tasks: sender and syncer in one, the applier",
+        extra: 0,
+        run: applying::help,
     },
     Scenario {
         name: "slow-service",
@@ -127,6 +145,18 @@ pub const ALL: &[Scenario] = &[
         about: "stop against a client that waits for the outcome of its command, the writer, the applier",
         extra: 0,
         run: stopping::stop_outcome,
+    },
+    Scenario {
+        name: "stop-submit",
+        about: "stop against a client that submits a command, sender and syncer in one task, the applier",
+        extra: 0,
+        run: stopping::stop_submit,
+    },
+    Scenario {
+        name: "stop-help",
+        about: "stop against a handler of AppendEntries that helps the tasks",
+        extra: 0,
+        run: stopping::stop_help,
     },
     Scenario {
         name: "stop-append",

@@ -67,6 +67,21 @@ pub fn overlap(extra: usize) {
     assert!(committed == total, "all rest, and S1 knows only {committed} of {total} to be committed");
 }
 
+/// The same, where sender and syncer are one task.
+pub fn overlap_in_one(extra: usize) {
+    let start = leader_of_three();
+    let total = 2 + extra as u64;
+    let disk = Disk::slow(start.durable.clone(), total);
+    let mut node = Node::with(start, disk, Clock::still()).serving_with_help();
+    let propose = |handler: &Handler, _| {
+        let proposed = handler.monitor.propose(Bytes::from_static(b"a client's"));
+        assert!(proposed.is_ok(), "the leader took no command: {proposed:?}");
+    };
+    node.spawn_handlers(1 + extra, propose);
+    propose(&node.handler(), 0);
+    node.settle(total);
+}
+
 /// Clients for whom there is room one after the other: each waits until the command before it is committed.
 pub fn busy(extra: usize) {
     let mut node = Node::new(leader_of_three_with_little_room()).serving(Habits::default());
@@ -90,6 +105,20 @@ pub fn outcome(extra: usize) {
         assert!(handler.book.lock().index >= position.index.0, "{position:?} is not applied");
     });
     node.settle(1 + extra as u64);
+}
+
+/// A client that submits a command and is told what became of it, while another one proposes: sender and syncer are one
+/// task, which finds whatever comes.
+pub fn submit(extra: usize) {
+    let mut node = Node::new(leader_of_three()).serving_with_help();
+    node.spawn_handlers(1 + extra, |handler, n| {
+        let told = block_on(handler.monitor.submit(Bytes::from(format!("client {n}"))));
+        let Ok((position, ProposalOutcome::Applied)) = told else { panic!("a client was told {told:?}") };
+        assert!(handler.book.lock().index >= position.index.0, "{position:?} is not applied");
+    });
+    let proposed = node.monitor.propose(Bytes::from_static(b"another client's"));
+    assert!(proposed.is_ok(), "the leader of term 1 took no command: {proposed:?}");
+    node.settle(2 + extra as u64);
 }
 
 /// S2, until now silent, is heard of while a command is proposed: whichever step finds it behind, it is sent the command.

@@ -37,6 +37,22 @@ pub fn stop_outcome(extra: usize) {
     node.end();
 }
 
+pub fn stop_submit(extra: usize) {
+    let mut node = Node::new(leader_of_three()).serving_with_help();
+    node.spawn_handlers(1 + extra, |handler, _| {
+        let told = block_on(handler.monitor.submit(Bytes::from_static(b"a client's")));
+        let is_applied = matches!(told, Ok((_, ProposalOutcome::Applied)));
+        assert!(is_applied || handler.monitor.is_stopped(), "a running node told {told:?}");
+    });
+    node.end();
+}
+
+pub fn stop_help(extra: usize) {
+    let mut node = Node::new(follower(0)).serving_with_help();
+    node.spawn_handlers(1 + extra, |handler, _| handler.tell(append_entries(0, 2, 2)));
+    node.end();
+}
+
 pub fn stop_append(extra: usize) {
     let mut node = Node::new(follower(0)).serving(Habits::default());
     node.spawn_handlers(1 + extra, |handler, _| handler.tell(append_entries(0, 2, 2)));

@@ -132,11 +132,21 @@ pub fn encode(
     version: u8,
     envelope: &Envelope<Command, SnapshotData>,
 ) -> Result<Frame, CodecError> {
+    encode_owned(cluster, version, envelope.clone())
+}
+
+/// The same, without a copy of the entries.
+pub(crate) fn encode_owned(
+    cluster: &Cluster,
+    version: u8,
+    envelope: Envelope<Command, SnapshotData>,
+) -> Result<Frame, CodecError> {
     if !Versions::KNOWN.contains(version) {
         return Err(CodecError::Version { found: version, versions: Versions::KNOWN });
     }
+    let entries = entries_of(&envelope);
     let (head, payload) = Head::split(envelope, cluster)?;
-    let room = if head.brings_snapshot() { 9 * cluster.voters().len() } else { ENTRY * entries_of(envelope) };
+    let room = if head.brings_snapshot() { 9 * cluster.voters().len() } else { ENTRY * entries };
     let bytes = serial::write(MESSAGE_FORMAT, version, &head, HEAD + room)?;
     let frame = Frame { head: bytes, payload };
     let length = frame.len();

@@ -109,14 +109,17 @@ impl SnapshotHead {
     }
 }
 
+impl EntryHead {
+    fn of(entry: &Entry<Command>) -> EntryHead {
+        let length = entry.command.len() as u64;
+        EntryHead { term: entry.term.0, payload: EntryPayload::Command { length } }
+    }
+}
+
 /// The heads of entries, and their commands.
 pub(super) fn split(entries: &[Entry<Command>]) -> (Vec<EntryHead>, Vec<Bytes>) {
-    let head = |entry: &Entry<Command>| EntryHead {
-        term: entry.term.0,
-        payload: EntryPayload::Command { length: entry.command.len() as u64 },
-    };
     let commands = entries.iter().map(|entry| &entry.command).filter(|command| !command.is_empty());
-    (entries.iter().map(head).collect(), commands.cloned().collect())
+    (entries.iter().map(EntryHead::of).collect(), commands.cloned().collect())
 }
 
 /// Entries from their heads, and from the commands that follow.
@@ -131,22 +134,23 @@ pub(super) fn join(heads: Vec<EntryHead>, payload: &mut Payload) -> Result<Vec<E
 impl Head {
     /// The head of a message, and what follows it.
     pub(super) fn split(
-        envelope: &Envelope<Command, SnapshotData>,
+        envelope: Envelope<Command, SnapshotData>,
         cluster: &Cluster,
     ) -> Result<(Head, Vec<Bytes>), CodecError> {
         let mut payload = Vec::new();
-        let message = match &envelope.message {
+        let message = match envelope.message {
             Message::RequestVote(RequestVote { term, last_log_index, last_log_term }) => Body::RequestVote {
                 term: term.0,
                 last_log_index: last_log_index.0,
                 last_log_term: last_log_term.0,
             },
             Message::RequestVoteReply(RequestVoteReply { term, vote_granted }) => {
-                Body::RequestVoteReply { term: term.0, vote_granted: *vote_granted }
+                Body::RequestVoteReply { term: term.0, vote_granted }
             }
             Message::AppendEntries(message) => {
-                let (entries, commands) = split(&message.entries);
-                payload = commands;
+                let entries = message.entries.iter().map(EntryHead::of).collect();
+                let commands = message.entries.into_iter().map(|entry| entry.command);
+                payload = commands.filter(|command| !command.is_empty()).collect();
                 Body::AppendEntries {
                     term: message.term.0,
                     prev_log_index: message.prev_log_index.0,
@@ -156,14 +160,14 @@ impl Head {
                 }
             }
             Message::AppendEntriesReply(AppendEntriesReply { term, result }) => {
-                Body::AppendEntriesReply { term: term.0, result: Appended::of(result) }
+                Body::AppendEntriesReply { term: term.0, result: Appended::of(&result) }
             }
             Message::InstallSnapshot(InstallSnapshot { term, snapshot }) => {
                 let data = snapshot.data.to_bytes();
                 payload.push(data.map_err(|error| CodecError::Unreadable(error.to_string()))?);
                 Body::InstallSnapshot {
                     term: term.0,
-                    snapshot: SnapshotHead::of(snapshot, cluster),
+                    snapshot: SnapshotHead::of(&snapshot, cluster),
                     length: snapshot.data.len(),
                 }
             }

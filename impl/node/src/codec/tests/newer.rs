@@ -32,7 +32,7 @@ fn say(version: u8, said: &Said) -> Option<Frame> {
         (1, Said::Old { message, .. }) => Some(encode(&cluster(), 1, message).unwrap()),
         (1, Said::TimeoutNow { .. }) => None,
         (2, Said::Old { message, round }) => {
-            let (head, payload) = Head::split(message, &cluster()).unwrap();
+            let (head, payload) = Head::split(message.clone(), &cluster()).unwrap();
             let head = serial::write(MESSAGE_FORMAT, 2, &NewHead::Old { head, round: *round }, 0).unwrap();
             Some(Frame { head, payload })
         }
