@@ -78,7 +78,7 @@ impl Plan {
     /// leave most servers alone. The servers of every other plan have the log.
     #[must_use]
     pub fn of_seed(seed: u64, seconds: u64) -> Plan {
-        Plan::drawn(seed, seconds, mix(&[seed, LOG]) % 2 == 0)
+        Plan::drawn(seed, seconds, mix(&[seed, LOG]).is_multiple_of(2))
     }
 
     /// The plan of a seed, with the log.

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// Bytes of a segment. A single write that is larger has a segment of its own. Recovery holds one in memory. 32 MiB.
+    /// Bytes of a segment. A single write that is larger has a segment of its own. Recovery holds two in memory. 16 MiB.
     pub segment_bytes: u64,
     /// How much is zeroed and synced at once, ahead of use: a larger piece makes a write that comes just then wait longer.
     /// 1 MiB.
@@ -16,7 +16,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { segment_bytes: 32 << 20, zeroed_at_once: 1 << 20, helper_thread: true }
+        Options { segment_bytes: 16 << 20, zeroed_at_once: 1 << 20, helper_thread: true }
     }
 }
 
