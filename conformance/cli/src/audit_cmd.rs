@@ -3,9 +3,8 @@
 use anyhow::{Context as _, bail};
 use figure2_audit::{Report, audit, etcd, html, json, junit, text};
 use figure2_trace::FORMAT;
-use figure2_validate::is_recording;
-use std::fs::File;
-use std::io::{Read as _, Write as _};
+use figure2_validate::{beginning_of, is_recording};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -40,7 +39,7 @@ pub enum Format {
 /// misbehaved.
 #[derive(Clone, Debug, clap::Args)]
 pub struct AuditArgs {
-    /// The traces of one cluster, or of some of its servers
+    /// The traces of one cluster, or of some of its servers; of a recording in numbered files, the name without a number
     #[arg(required = true, value_name = "TRACE")]
     pub traces: Vec<PathBuf>,
     /// Who wrote them, if their first lines are not to tell
@@ -52,7 +51,8 @@ pub struct AuditArgs {
     /// Write the report into this file, and its words to the terminal
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Accept a trace without its last line, as a process leaves it that was killed: judge what there is
+    /// Accept a trace without its last line, as a process leaves it that was killed: judge what there is, and say what the
+    /// lost end can hide. Give all files of all servers
     #[arg(long)]
     pub cut_off: bool,
 }
@@ -115,10 +115,7 @@ fn recognise(traces: &[PathBuf]) -> anyhow::Result<From> {
 
 fn recognise_one(path: &Path) -> anyhow::Result<From> {
     let name = path.display();
-    let file = File::open(path).with_context(|| format!("{name} cannot be opened"))?;
-    let mut beginning = Vec::new();
-    let read = file.take(BEGINNING).read_to_end(&mut beginning);
-    read.with_context(|| format!("{name} cannot be read"))?;
+    let beginning = beginning_of(path, BEGINNING).with_context(|| format!("{name} cannot be read"))?;
     // What is empty is said to be so by who reads it.
     if beginning.trim_ascii().is_empty() || is_recording(&beginning) {
         return Ok(From::Figure2);

@@ -22,7 +22,7 @@ pub enum Format {
 /// docs/trace-format.md describes that text. What a node writes while it runs is shorter, and only this program reads it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TraceArgs {
-    /// What a node recorded
+    /// What a node recorded; of a recording in numbered files, the name without a number
     pub file: PathBuf,
     /// In which form
     #[arg(long, value_enum, default_value_t)]

@@ -13,8 +13,8 @@ use std::time::Instant;
 /// sent; 2: a trace is empty, cut off, damaged or of another format.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ValidateArgs {
-    /// The traces of one cluster: a file for all servers, or one for each; a server's files in their order
-    /// (docs/trace-format.md)
+    /// The traces of one cluster: a file for all servers, or some for each; of a recording in numbered files, the name
+    /// without a number (docs/trace-format.md)
     #[arg(required = true, value_name = "TRACE")]
     pub traces: Vec<PathBuf>,
     /// Accept a trace without its last line, as a process leaves it that was killed: judge what there is

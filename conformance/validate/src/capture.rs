@@ -2,10 +2,13 @@
 //! Encoding an event as a line of JSON costs several times as much as emitting it, so that is done when the trace is
 //! read.
 //!
-//! A capture is [`CAPTURE`], the moment at which it began (as in the [`Header`]), and records; numbers are
-//! little-endian. A record is the length of its event (4 bytes), the server (1), the node (8), the microseconds since
-//! the beginning (8) and the event. The last one has [`END`] in place of the length, and the number of records (8).
-//! Without it, the capture is cut off.
+//! A capture is one file or several, its *pieces* ([`pieces`](super::pieces)). Numbers are little-endian. A file begins
+//! with [`CAPTURE`] (8 bytes), the version of this format (4, [`VERSION`](CAPTURE_VERSION)), the moment at which the
+//! recording began (8, as in the [`Header`]), the number of the piece (8, from 1), and how many records stand in the
+//! pieces before it (8). Records follow. A record is the length of its event (4), the server (1), the node (8), the
+//! microseconds since the beginning (8) and the event. Where a file ends there is a mark: in the place of a length
+//! [`END`], or [`GOES_ON`] if another piece follows; and the number of all records so far (8). Without it, the capture is
+//! cut off.
 
 use super::convert::ToTrace as _;
 use figure2::record;
@@ -13,21 +16,33 @@ use figure2_trace::{CAPTURE, End, Event, FORMAT, Header, Line, Shown, VERSION};
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read, Write as _};
 
+/// The version of this format. It counts apart from the text's, and from the versions of what nodes send and save.
+pub(super) const CAPTURE_VERSION: u32 = 1;
 /// In the place of a length: nothing follows.
 const END: u32 = u32::MAX;
+/// In the place of a length: the next piece follows.
+const GOES_ON: u32 = u32::MAX - 1;
 /// Bytes of a record before its event.
 const HEAD: usize = 21;
 
-/// How a capture begins that began at so many microseconds since 1970, or 0.
-pub(super) fn beginning(began: u64) -> Vec<u8> {
+/// Bytes before the first record of a file, and of the mark at its end.
+pub(super) const BEGINNING: u64 = 36;
+pub(super) const MARK: u64 = 12;
+
+/// How a file begins: the moment at which the recording began, in microseconds since 1970 or 0, the number of the piece,
+/// and how many records are before it.
+pub(super) fn beginning(began: u64, piece: u64, records: u64) -> Vec<u8> {
     let mut bytes = CAPTURE.to_vec();
-    bytes.extend_from_slice(&began.to_le_bytes());
+    bytes.extend_from_slice(&CAPTURE_VERSION.to_le_bytes());
+    for number in [began, piece, records] {
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
     bytes
 }
 
 /// Appends a record. An event longer than 4 GB cannot be one: the trace will lack it, and say so.
 pub(super) fn append(bytes: &mut Vec<u8>, node: u64, server: u8, at: u64, event: &[u8]) {
-    let Some(length) = u32::try_from(event.len()).ok().filter(|length| *length != END) else { return };
+    let Some(length) = u32::try_from(event.len()).ok().filter(|length| *length < GOES_ON) else { return };
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.push(server);
     bytes.extend_from_slice(&node.to_le_bytes());
@@ -37,15 +52,47 @@ pub(super) fn append(bytes: &mut Vec<u8>, node: u64, server: u8, at: u64, event:
 
 /// The end of a capture with so many records.
 pub(super) fn ending(records: u64) -> Vec<u8> {
-    let mut bytes = END.to_le_bytes().to_vec();
+    mark(END, records)
+}
+
+/// The end of a piece that another one follows.
+pub(super) fn going_on(records: u64) -> Vec<u8> {
+    mark(GOES_ON, records)
+}
+
+fn mark(mark: u32, records: u64) -> Vec<u8> {
+    let mut bytes = mark.to_le_bytes().to_vec();
     bytes.extend_from_slice(&records.to_le_bytes());
     bytes
 }
 
+/// How many bytes of whole records fit into so much room, and how many records these are. With `one_at_least`, the first
+/// does in any case.
+pub(super) fn fitting(records: &[u8], room: u64, one_at_least: bool) -> (usize, u64) {
+    let (mut bytes, mut count) = (0, 0);
+    while let Some(length) = records.get(bytes..).and_then(|rest| rest.first_chunk()) {
+        let next = bytes + HEAD + u32::from_le_bytes(*length) as usize;
+        if next as u64 > room && (count > 0 || !one_at_least) {
+            break;
+        }
+        (bytes, count) = (next, count + 1);
+    }
+    (bytes.min(records.len()), count)
+}
+
+/// Opens the piece that follows; none if there is none.
+pub(super) type Following<R> = Box<dyn FnMut() -> io::Result<Option<R>> + Send>;
+
 /// A capture, read as the lines of a trace.
 pub(super) struct Lines<R> {
     from: R,
+    following: Following<R>,
     writer: Writer,
+    began: u64,
+    piece: u64,
+    /// How many records were read, and were in the pieces that are not there.
+    records: u64,
+    removed: u64,
     /// Of the writer's text, how much was read.
     read: usize,
     event: Vec<u8>,
@@ -53,10 +100,47 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: Read> Lines<R> {
-    /// Of what stands behind [`CAPTURE`].
-    pub(super) fn new(mut from: R) -> io::Result<Lines<R>> {
-        let began = u64::from_le_bytes(array(&mut from)?);
-        Ok(Lines { from, writer: Writer::new(began), read: 0, event: Vec::new(), over: false })
+    /// Of a capture's first piece that is there.
+    pub(super) fn new(from: R, following: Following<R>) -> io::Result<Lines<R>> {
+        let (began, piece, records) = (0, 1, 0);
+        let writer = Writer::default();
+        let (read, event, over) = (0, Vec::new(), false);
+        let mut lines =
+            Lines { from, following, writer, began, piece, records, removed: 0, read, event, over };
+        match lines.begin() {
+            // The process was killed before it wrote anything else.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => lines.over = true,
+            Err(error) => return Err(error),
+            Ok((began, piece, records)) => {
+                (lines.began, lines.piece, lines.records) = (began, piece, records);
+                lines.removed = records;
+                lines.writer.began = began;
+                lines.writer.begins_late = piece > 1;
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Whether the oldest pieces are not there.
+    pub(super) fn begins_late(&self) -> bool {
+        self.writer.begins_late
+    }
+
+    /// The beginning of a file.
+    fn begin(&mut self) -> io::Result<(u64, u64, u64)> {
+        let magic: [u8; CAPTURE.len()] = array(&mut self.from)?;
+        if magic != CAPTURE {
+            return Err(invalid("a piece of the recording is not a capture".into()));
+        }
+        let version = u32::from_le_bytes(array(&mut self.from)?);
+        if version != CAPTURE_VERSION {
+            return Err(invalid(format!(
+                "the capture has version {version}; this program reads version {CAPTURE_VERSION}: print it as text with \
+                 the release of figure2 that recorded it (figure2 trace FILE), or record the run again with this one"
+            )));
+        }
+        let mut number = || array(&mut self.from).map(u64::from_le_bytes);
+        Ok((number()?, number()?, number()?))
     }
 
     /// Makes the next record a line, or the end the last one. Where the capture is cut off, nothing more comes.
@@ -65,14 +149,12 @@ impl<R: Read> Lines<R> {
         self.read = 0;
         let result = match array(&mut self.from).map(u32::from_le_bytes) {
             Ok(END) => self.end(),
+            Ok(GOES_ON) => self.go_on(),
             Ok(length) => self.record(length),
             Err(error) => Err(error),
         };
         match result {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                self.over = true;
-                Ok(())
-            }
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => self.is_cut_off(),
             other => other,
         }
     }
@@ -88,17 +170,67 @@ impl<R: Read> Lines<R> {
         if got < length as usize {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        self.records += 1;
         self.writer.write(number(node), *server, number(at), &self.event)
     }
 
-    fn end(&mut self) -> io::Result<()> {
-        let counted = u64::from_le_bytes(array(&mut self.from)?);
+    /// A piece may end in the middle of a record only if it is the last.
+    fn is_cut_off(&mut self) -> io::Result<()> {
         self.over = true;
-        if self.from.read(&mut [0])? > 0 {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the capture goes on behind its end"));
+        match (self.following)()? {
+            None => Ok(()),
+            Some(_) => {
+                Err(invalid(format!("piece {} of the recording is cut off, and more follow it", self.piece)))
+            }
         }
-        self.writer.end(counted)
     }
+
+    /// The mark at the end of a piece, and the beginning of the next.
+    fn go_on(&mut self) -> io::Result<()> {
+        self.counted()?;
+        let Some(next) = (self.following)()? else {
+            // The process was killed before it made the next file.
+            self.over = true;
+            return Ok(());
+        };
+        self.from = next;
+        let due = (self.began, self.piece + 1, self.records);
+        let (began, piece, records) = self.begin()?;
+        if piece != due.1 {
+            return Err(invalid(format!("piece {} of the recording is missing", due.1)));
+        }
+        if (began, records) != (due.0, due.2) {
+            return Err(invalid(format!(
+                "piece {piece} does not follow the one before it: it is of another recording, or records are missing \
+                 ({records} should be before it, and {} are)",
+                due.2
+            )));
+        }
+        self.piece = piece;
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        let counted = self.counted()?;
+        self.over = true;
+        if (self.following)()?.is_some() {
+            return Err(invalid(format!("piece {} ends the recording, and more follow it", self.piece)));
+        }
+        self.writer.end(counted - self.removed.min(counted))
+    }
+
+    /// The number in a mark, behind which the file is over.
+    fn counted(&mut self) -> io::Result<u64> {
+        let counted = u64::from_le_bytes(array(&mut self.from)?);
+        if self.from.read(&mut [0])? > 0 {
+            return Err(invalid("the capture goes on behind its end".into()));
+        }
+        Ok(counted)
+    }
+}
+
+fn invalid(what: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 fn array<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
@@ -131,10 +263,14 @@ impl<R: Read> Read for Lines<R> {
 }
 
 /// Turns events into lines.
+#[derive(Default)]
 struct Writer {
     text: Vec<u8>,
     began: u64,
     lines: u64,
+    /// Nodes may have started in pieces that are not there. Such a node's events are left out.
+    begins_late: bool,
+    left_out: u64,
     /// How often each server was started.
     runs: BTreeMap<u8, u32>,
     /// For each node, its run and the number of its last line.
@@ -142,13 +278,14 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(began: u64) -> Self {
-        Writer { text: Vec::new(), began, lines: 0, runs: BTreeMap::new(), nodes: BTreeMap::new() }
-    }
-
     fn write(&mut self, node: u64, server: u8, at: u64, event: &[u8]) -> io::Result<()> {
         let event: record::Event<Shown<'_>, Shown<'_>> = record::decode(event).map_err(io::Error::other)?;
         let event = event.to_trace();
+        let is_start = matches!(event, Event::Start { .. });
+        if self.begins_late && !is_start && !self.nodes.contains_key(&node) {
+            self.left_out += 1;
+            return Ok(());
+        }
         if let (0, Event::Start { config, .. }) = (self.lines, &event) {
             let format = FORMAT.to_owned();
             let (servers, began) = (config.servers, self.began);
@@ -172,8 +309,9 @@ impl Writer {
 
     /// A capture without events has no lines either.
     fn end(&mut self, counted: u64) -> io::Result<()> {
-        if counted > 0 {
-            serde_json::to_writer(&mut self.text, &End { end: counted })?;
+        let end = counted.saturating_sub(self.left_out);
+        if end > 0 {
+            serde_json::to_writer(&mut self.text, &End { end })?;
             self.text.write_all(b"\n")?;
         }
         Ok(())

@@ -20,11 +20,13 @@ mod convert;
 mod etcd;
 mod files;
 pub mod instrument;
+mod pieces;
 mod recorder;
 mod replay;
 
 pub use convert::ToTrace;
 pub use etcd::tell as tell_as_etcd;
-pub use files::{is_recording, of_bytes, open, text_of};
+pub use files::{beginning_of, is_recording, of_bytes, open, text_of};
+pub use pieces::Rotation;
 pub use recorder::{Recorder, ToFile};
 pub use replay::{Counts, Rejection, Report, validate};

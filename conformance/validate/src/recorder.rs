@@ -1,10 +1,9 @@
 //! Collects the events of recorded nodes, and keeps them as a capture.
 
 use super::capture::{self, Lines};
+use super::pieces::{self, Rotation};
 use figure2::record::TARGET;
-use figure2_trace::CAPTURE;
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -62,9 +61,21 @@ impl Recorder {
     /// # Errors
     /// When the file exists (a trace is never overwritten) or cannot be made, or the thread cannot be started.
     pub fn to_file(path: &Path) -> io::Result<(Recorder, ToFile)> {
-        let file = File::create_new(path)?;
-        let start = Instant::now();
-        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Recorder::to(path, None)
+    }
+
+    /// Writes a capture as [`to_file`](Self::to_file) does, but divided into files of a stated size: `NAME.1`, `NAME.2` and so
+    /// on, if `path` is `NAME`. [`open`](super::open) of `NAME` reads them as one trace.
+    ///
+    /// # Errors
+    /// When there is a file of that name, or with a number behind it, or one cannot be made, or the thread cannot be started.
+    pub fn to_files(path: &Path, rotation: Rotation) -> io::Result<(Recorder, ToFile)> {
+        Recorder::to(path, Some(rotation))
+    }
+
+    fn to(path: &Path, rotation: Option<Rotation>) -> io::Result<(Recorder, ToFile)> {
+        let (start, began) = now();
+        let file = pieces::Writer::create(path, rotation, micros(began))?;
         let recorder = Recorder::new(Box::new(move || start.elapsed()), micros(began), true);
         let shared = recorder.shared.clone();
         let writer = thread::Builder::new().name("trace".into()).spawn(move || shared.drain(file))?;
@@ -95,9 +106,9 @@ impl Recorder {
             queue.closed = true;
             (std::mem::take(&mut queue.waiting), queue.records)
         };
-        let (beginning, ending) = (capture::beginning(self.shared.began), capture::ending(records));
-        let behind_magic = beginning.get(CAPTURE.len()..).unwrap_or_default();
-        let mut lines = Lines::new(behind_magic.chain(waiting.as_slice()).chain(ending.as_slice()))?;
+        let (beginning, ending) = (capture::beginning(self.shared.began, 1, 0), capture::ending(records));
+        let all = beginning.as_slice().chain(waiting.as_slice()).chain(ending.as_slice());
+        let mut lines = Lines::new(all, Box::new(|| Ok(None)))?;
         let mut text = Vec::new();
         lines.read_to_end(&mut text)?;
         Ok(text)
@@ -147,10 +158,11 @@ impl Shared {
         queue.records += 1;
     }
 
-    fn drain(&self, mut file: File) -> io::Result<()> {
-        let mut waiting = capture::beginning(self.began);
+    fn drain(&self, mut file: pieces::Writer) -> io::Result<()> {
+        let mut waiting = Vec::new();
+        let mut begun = file.begin();
         loop {
-            let written = file.write_all(&waiting);
+            let written = std::mem::replace(&mut begun, Ok(())).and_then(|()| file.write(&waiting));
             waiting.clear();
             let mut queue = self.lock();
             if let Err(error) = written {
@@ -165,8 +177,8 @@ impl Shared {
             std::mem::swap(&mut queue.waiting, &mut waiting);
             self.changed.notify_all();
             if queue.closed {
-                waiting.extend(capture::ending(queue.records));
-                return file.write_all(&waiting);
+                drop(queue);
+                return file.write(&waiting).and_then(|()| file.end());
             }
         }
     }
@@ -204,6 +216,19 @@ impl Visit for Fields<'_> {
     }
 
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+}
+
+/// This moment, by the clock that never goes back and by the world's. Lines of several processes are put in order by the
+/// latter, so the two are read again if the process was interrupted between them.
+fn now() -> (Instant, Duration) {
+    let read = || {
+        let start = Instant::now();
+        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        (start.elapsed(), start, began)
+    };
+    let closest = (0..8).map(|_| read()).min_by_key(|(took, ..)| *took);
+    let (_, start, began) = closest.unwrap_or_else(read);
+    (start, began)
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -158,6 +158,11 @@ impl Recording {
         self.commit = commit;
     }
 
+    /// As `--cut-off` opens it.
+    pub fn reader(&self) -> Result<Reader, TraceError> {
+        Reader::of_lines(self.name.into(), Cursor::new(self.text().into_bytes()), true)
+    }
+
     fn text(&self) -> String {
         if let Some(raw) = &self.raw {
             return raw.clone();
@@ -221,12 +226,7 @@ pub fn audited(recordings: &[Recording]) -> Report {
 
 /// Audits them as `--cut-off` does.
 pub fn try_audit(recordings: &[Recording]) -> Result<Report, TraceError> {
-    audit(&|| {
-        let open = |recording: &Recording| {
-            Reader::of_lines(recording.name.into(), Cursor::new(recording.text().into_bytes()), true)
-        };
-        recordings.iter().map(open).collect()
-    })
+    audit(&|| recordings.iter().map(Recording::reader).collect())
 }
 
 /// The properties that are violated.

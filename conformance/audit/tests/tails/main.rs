@@ -6,7 +6,7 @@
 mod builder;
 
 use builder::{Recording, audited, candidate, cluster, named, state};
-use figure2_audit::{CAN_HIDE, Property, Verdict, html, json, junit, text};
+use figure2_audit::{CAN_HIDE, Property, Verdict, audit, html, json, junit, text};
 
 /// What one recording has that must be excused when `cut` ends without its last line, and violated when it does not.
 #[track_caller]
@@ -222,4 +222,14 @@ fn every_report_names_the_tails_and_what_they_can_hide() {
     assert_eq!(document["exit_code"], 0);
     let cases = junit(&report).unwrap();
     assert!(cases.contains("skipped") && cases.contains("to the end; 0 judgements excused"), "{cases}");
+}
+
+#[test]
+fn of_a_recording_without_its_oldest_part_the_report_says_what_was_not_judged() {
+    let [a, b, c] = elected();
+    let open = || [&a, &b, &c].map(Recording::reader).into_iter().collect::<Result<Vec<_>, _>>();
+    let late = audit(&|| Ok(open()?.into_iter().map(|reader| reader.that_begins_late()).collect())).unwrap();
+    assert_eq!(late.notes.len(), 3);
+    assert!(late.notes[0].starts_with("a lacks its oldest pieces"), "{:?}", late.notes);
+    assert!(audit(&open).unwrap().notes.is_empty());
 }

@@ -14,7 +14,7 @@ use network::Network;
 use crate::convert::{ReplayPayload, ToCore as _};
 use figure2::record::Event;
 use figure2_core::{Persistent, Rule, RuleSet, ServerId, ServerSet, Snapshot};
-use figure2_trace::{Line, Place, Reader, Sequence, TraceError};
+use figure2_trace::{Line, Place, Problem, Reader, Sequence, TraceError};
 use replayed_node::ReplayedNode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -116,16 +116,30 @@ pub struct Report {
     pub rejection: Option<Rejection>,
 }
 
-/// Takes the traces again, one file after the other. Several files of one server are its runs in order.
+/// Takes the traces again, one file after the other, in the order in which they began: several files of one server are
+/// its runs in order.
 ///
 /// # Errors
-/// When a trace cannot be used: then there is no verdict.
-pub fn validate(readers: Vec<Reader>) -> Result<Report, TraceError> {
+/// When a trace cannot be used, or none has a line: then there is no verdict.
+pub fn validate(mut readers: Vec<Reader>) -> Result<Report, TraceError> {
+    readers.sort_by_key(|reader| reader.header().began);
     let mut validator = Validator::default();
+    let mut empty = None;
     for mut reader in readers {
+        let lines = validator.counts.lines;
+        if reader.begins_late() {
+            validator.lacks_a_run();
+        }
         if let Some(rejection) = validator.read(&mut reader)? {
             return Ok(Report { counts: validator.counts, rejection: Some(rejection) });
         }
+        if validator.counts.lines == lines {
+            validator.lacks_a_run();
+            empty = empty.or(Some(reader));
+        }
+    }
+    if let Some(reader) = empty.filter(|_| validator.counts.lines == 0) {
+        return Err(reader.error(Problem::Empty));
     }
     let unsent = validator.network.finish();
     validator.counts.unchecked = unsent.unchecked;
@@ -173,12 +187,19 @@ impl Validator {
             }
         }
         for ((server, _), node) in progress.nodes {
-            self.disks.insert(server, reader.is_whole().then(|| node.recoverable()));
+            let is_known = reader.is_whole() && !self.network.is_incomplete();
+            self.disks.insert(server, is_known.then(|| node.recoverable()));
             if !reader.is_whole() {
                 self.network.is_cut_off(ServerId(server));
             }
         }
         Ok(None)
+    }
+
+    /// A whole run is missing. It may be of any server.
+    fn lacks_a_run(&mut self) {
+        self.network.lacks_a_run();
+        self.disks.values_mut().for_each(|found| *found = None);
     }
 
     fn take(

@@ -18,6 +18,8 @@ pub struct Network {
     unsent: HashMap<u64, Arrival>,
     recorded: ServerSet,
     cut_off: ServerSet,
+    /// Any server may have sent what no line shows.
+    incomplete: bool,
 }
 
 struct Arrival {
@@ -44,6 +46,16 @@ impl Network {
     /// But its end is missing.
     pub(super) fn is_cut_off(&mut self, server: ServerId) {
         self.cut_off.insert(server);
+    }
+
+    /// A whole run of some server is missing.
+    pub(super) fn lacks_a_run(&mut self) {
+        self.incomplete = true;
+    }
+
+    /// Whether a whole run of some server is missing.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.incomplete
     }
 
     /// A server received a message. Its sender's trace may stand in a later file.
@@ -85,7 +97,8 @@ impl Network {
         let mut unchecked = 0;
         let mut first: Option<Arrival> = None;
         for arrival in self.unsent.into_values() {
-            if !self.recorded.contains(arrival.from) || self.cut_off.contains(arrival.from) {
+            if self.incomplete || !self.recorded.contains(arrival.from) || self.cut_off.contains(arrival.from)
+            {
                 unchecked += 1;
             } else if first.as_ref().is_none_or(|first| arrival.place < first.place) {
                 first = Some(arrival);
