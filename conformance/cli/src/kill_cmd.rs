@@ -23,8 +23,8 @@ pub struct KillArgs {
     #[arg(long, default_value_t = 1, value_name = "SEED")]
     pub seed: u64,
     /// Where the servers' directories go, on the disk that is to be used; removed unless something is wrong
-    #[arg(long, value_name = "DIR")]
-    pub directory: Option<PathBuf>,
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    pub directory: PathBuf,
     /// Have the servers do something wrong, to see that it is found
     #[arg(long, value_enum, value_name = "DEFECT")]
     pub defect: Option<KillDefect>,
@@ -58,10 +58,7 @@ pub struct KillServerArgs {
 /// When the directory cannot be written, or the servers cannot be run.
 pub fn run(args: &KillArgs) -> anyhow::Result<ExitCode> {
     let me = std::env::current_exe()?;
-    let directory = match &args.directory {
-        Some(directory) => directory.join(format!("figure2-kill-{}", std::process::id())),
-        None => std::env::temp_dir().join(format!("figure2-kill-{}", std::process::id())),
-    };
+    let directory = args.directory.join(format!("figure2-kill-{}", std::process::id()));
     let plan = Plan {
         servers: args.servers.into(),
         kills: args.kills,

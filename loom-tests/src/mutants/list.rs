@@ -77,19 +77,6 @@ pub const ALL: &[Mutant] = &[
         likely: &["overlap"],
     },
     Mutant {
-        name: "save-under-the-lock",
-        about: "the syncer holds the lock while it saves",
-        replacements: &[(
-            SYNCER,
-            "        let saved = storage.save(record).await;\n",
-            "        let held = monitor.lock();
-        let saved = storage.save(record).await;
-        drop(held);
-",
-        )],
-        likely: &["overlap"],
-    },
-    Mutant {
         name: "commit-not-told",
         about: "followers do not learn of a commit when it happens",
         replacements: &[(STATE, "self.commit_moved |= after.role", "self.commit_moved &= after.role")],
@@ -327,23 +314,6 @@ pub const ALL: &[Mutant] = &[
         likely: &["restart-install", "stop-install"],
     },
     Mutant {
-        name: "delivery-under-the-lock",
-        about: "the applier holds the lock while it delivers",
-        replacements: &[
-            (
-                APPLIER,
-                "            let mut index = first_index.prev();\n",
-                "            let held = monitor.lock();\n            let mut index = first_index.prev();\n",
-            ),
-            (
-                APPLIER,
-                "            // Only now: last_applied",
-                "            drop(held);\n            // Only now: last_applied",
-            ),
-        ],
-        likely: &["four-way"],
-    },
-    Mutant {
         name: "applied-before-delivery",
         about: "last_applied moves before the service has the entries",
         replacements: &[
@@ -553,26 +523,6 @@ pub const ALL: &[Mutant] = &[
         name: "help-with-nothing",
         about: "a task that is helped does not see what there is to do",
         replacements: &[(SIGNAL, "        lock(&self.inner).set = true;\n", "")],
-        likely: &["help"],
-    },
-    Mutant {
-        name: "no-help-no-wake-writer",
-        about: "a handler that cannot help the writer does not wake it",
-        replacements: &[(
-            MONITOR,
-            "            wake.sender = !hands.writer.help();\n",
-            "            hands.writer.help();\n            wake.sender = false;\n",
-        )],
-        likely: &["help"],
-    },
-    Mutant {
-        name: "no-help-no-wake-applier",
-        about: "a handler that cannot help the applier does not wake it",
-        replacements: &[(
-            MONITOR,
-            "            wake.applier = !hands.applier.help();\n",
-            "            hands.applier.help();\n            wake.applier = false;\n",
-        )],
         likely: &["help"],
     },
     Mutant {

@@ -52,7 +52,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "submit",
-        about: "a client that submits a command and one that proposes, sender and syncer in one task, the applier",
+        about: "clients that submit commands, sender and syncer in one task, the applier",
         extra: 0,
         run: proposing::submit,
     },
