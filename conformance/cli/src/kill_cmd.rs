@@ -1,7 +1,7 @@
 //! `figure2 kill`: real processes on real files, killed under load.
 
-use figure2_processes::{Defect, Killed, Life, Plan, Verdict, kill, serve};
-use std::path::PathBuf;
+use figure2_processes::{Defect, Figures, Killed, Life, Plan, Verdict, kill, serve};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// Kill real servers with SIGKILL, under load on real files, again and again, and judge what they did.
@@ -52,19 +52,36 @@ pub struct KillServerArgs {
     defect: Option<KillDefect>,
 }
 
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct KillOutcome {
+    /// The exit code.
+    pub code: u8,
+    /// What was done.
+    pub figures: Figures,
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// When the directory cannot be written, or the servers cannot be run.
 pub fn run(args: &KillArgs) -> anyhow::Result<ExitCode> {
-    let me = std::env::current_exe()?;
-    let directory = args.directory.join(format!("figure2-kill-{}", std::process::id()));
     let plan = Plan {
         servers: args.servers.into(),
         kills: args.kills,
         seed: args.seed,
         defect: args.defect.map(|KillDefect::AcknowledgesEarly| Defect::AcknowledgesEarly),
     };
+    Ok(run_plan(&plan, &args.directory)?.code.into())
+}
+
+/// Kills servers in a directory of its own, and prints what came of it.
+///
+/// # Errors
+/// When the directory cannot be written, or the servers cannot be run.
+pub fn run_plan(plan: &Plan, directory: &Path) -> anyhow::Result<KillOutcome> {
+    let me = std::env::current_exe()?;
+    let directory = directory.join(format!("figure2-kill-{}", std::process::id()));
     let command = move |life: &Life| {
         let mut command = Command::new(&me);
         command.arg("kill-server");
@@ -75,7 +92,7 @@ pub fn run(args: &KillArgs) -> anyhow::Result<ExitCode> {
         }
         command
     };
-    let killed = kill(&plan, &directory, command, |figures| eprintln!("{figures}"));
+    let killed = kill(plan, &directory, command, |figures| eprintln!("{figures}"));
     if !matches!(&killed, Ok(Killed { directory: Some(_), .. })) {
         // Nothing is left of what held, nor of what never ran.
         let _ = std::fs::remove_dir_all(&directory);
@@ -85,20 +102,21 @@ pub fn run(args: &KillArgs) -> anyhow::Result<ExitCode> {
     if let Some(directory) = directory {
         println!("the servers' directories and recordings are in {}", directory.display());
     }
-    Ok(match verdict {
+    let code = match verdict {
         Verdict::Holds => {
             println!("holds: every server recovered, nothing acknowledged was lost, and the audit holds");
-            ExitCode::SUCCESS
+            0
         }
         Verdict::Failed(what) => {
             println!("FAILED: {what}");
-            ExitCode::FAILURE
+            1
         }
         Verdict::Unfinished(what) => {
             println!("unfinished: {what}");
-            ExitCode::from(2)
+            2
         }
-    })
+    };
+    Ok(KillOutcome { code, figures })
 }
 
 /// Runs a server until it is killed.

@@ -34,6 +34,12 @@ pub async fn run<T: Timers>(monitor: &Monitor<T>, mut storage: impl Storage, lin
                     send_all(monitor, &link, ready);
                     link.pause().await;
                 }
+                if monitor.is_stopped() {
+                    // Whoever waits for a message learns at once that there is none, however long the save takes.
+                    drop(link);
+                    saving.await;
+                    return;
+                }
                 saved = saved_or_woken(monitor, saving.as_mut()).await;
             }
             let Some(durable) = saved.flatten() else { return };
