@@ -69,8 +69,12 @@ impl Flow {
         self.sum.largest = self.sum.largest.max(request.len() as u64);
         let message = decode_message(request).map_err(|error| error.to_string())?.message;
         match message {
-            Message::AppendEntries(message) if !message.entries.is_empty() => {
+            Message::AppendEntries(message) => {
+                // What is refused counts from the leader's first message on, also before it has sent entries.
                 let (way, sum) = self.way(from, to, message.term);
+                if message.entries.is_empty() {
+                    return Ok(());
+                }
                 sum.batches += 1;
                 sum.several += u64::from(message.entries.len() > 1);
                 way.batch(&message, limits, sum).map_err(|what| format!("to server {to}: {what}"))
@@ -263,6 +267,9 @@ mod tests {
         let refused = ('a', refusal());
         let once = flow(&limits, &[all.clone(), refused.clone(), tail.clone(), ('s', batch(3, &[1]))]);
         assert_eq!(once.map(|sum| (sum.batches, sum.again)), Ok((3, 1)));
+        // A refusal of a new leader's first question may reach it just before it sends the entries.
+        let asked = ('s', batch(0, &[]));
+        assert!(flow(&limits, &[asked, refused.clone(), all.clone(), tail.clone()]).is_ok());
         assert!(flow(&limits, &[all, refused, tail.clone(), tail]).is_err());
         let (one, newer) = (('s', snapshot(3)), ('s', snapshot(5)));
         assert!(flow(&limits, &[one.clone(), newer, one.clone()]).is_ok());

@@ -77,7 +77,7 @@ fn each_check_after_the_faults_has_clients_of_its_own() {
 #[test]
 fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
     let batch = |jobs| Batch {
-        seed: 100,
+        seed: 200,
         seeds: 40,
         plans: Plans::Faults { seconds: 20, log: false },
         jobs,
