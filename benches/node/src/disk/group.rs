@@ -75,7 +75,7 @@ mod tests {
             writer.submit(number, move |written| told.send((number, written.is_ok())).unwrap());
             if number == 1 {
                 // The first one is under way, and waits at the barrier, while the others come.
-                std::thread::sleep(std::time::Duration::from_millis(50));
+                thread::sleep(std::time::Duration::from_millis(50));
             }
         }
         barrier.wait();
