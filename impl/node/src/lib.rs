@@ -5,6 +5,7 @@
 
 pub mod codec;
 mod error;
+mod messages;
 mod options;
 mod peer;
 mod persister;
