@@ -5,6 +5,7 @@ use super::number::reachable;
 use serde::de::{Error, IgnoredAny, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
+use twox_hash::XxHash3_64;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -200,7 +201,7 @@ pub(super) struct Content(pub(super) u64);
 impl Content {
     /// That of the form in which a trace has it.
     pub(super) fn of(form: &str) -> Content {
-        Content(fnv(form.as_bytes()))
+        Content(XxHash3_64::oneshot(form.as_bytes()))
     }
 }
 
@@ -218,11 +219,4 @@ impl<'de> Deserialize<'de> for Content {
         }
         deserializer.deserialize_str(Text)
     }
-}
-
-/// FNV-1a with 64 bits.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
