@@ -72,7 +72,7 @@ impl Parts {
             part("real processes on real files, killed under load", long(3, 10)),
         ];
         if !args.quick && !args.without_loom {
-            all.push(part("the node's tasks, in every interleaving (cargo loom)", 330));
+            all.push(part("the node's tasks, in every interleaving (cargo loom)", 500));
         }
         Parts { all, begun: 0 }
     }
