@@ -73,7 +73,7 @@ pub struct Contest {
     pub threads: Threads,
 }
 
-/// Bytes of a segment where systems are compared. Less than figure2-wal's own 64 MiB: two for each voter are zeroed before
+/// Bytes of a segment where systems are compared, as figure2-wal has them by default. Two for each voter are zeroed before
 /// each measurement.
 pub const SEGMENT_BYTES: u64 = 16 << 20;
 
