@@ -35,9 +35,9 @@ impl Raft {
 
     /// As [`handle`](Self::handle), and goes on with what follows from the message on the caller's thread, as far as nothing
     /// has to be waited for: a follower saves and replies, and what is committed goes to the service, without a wake-up of
-    /// the node's tasks. Only where the storage does not [block](Storage::blocks); else it is `handle`.
+    /// the node's tasks. Only where the storage does not [block](crate::Storage::blocks); else it is `handle`.
     ///
-    /// So [`Peer::send`], [`Storage::save`] and the [service](crate::ApplyChannel::call) may be called before it returns:
+    /// So [`Peer::send`], [`Storage::save`](crate::Storage::save) and the [service](crate::ApplyChannel::call) may be called before it returns:
     /// the caller holds no lock that one of them takes.
     ///
     /// # Errors
