@@ -79,13 +79,9 @@ impl Copy {
         cargo_build(&self.tree.join("loom-tests"), &self.target, face)
     }
 
-    /// Mutates the copy, builds it, has it tried, and undoes the mutation.
-    pub fn with<R>(
-        &self,
-        mutant: &Mutant,
-        face: Explorer,
-        attempt: impl FnOnce(&Path) -> R,
-    ) -> Result<R, String> {
+    /// Mutates the copy, builds it, undoes the mutation, and says where the program is: under the mutant's name, so that
+    /// the next can be built while it runs. It is the caller's to remove.
+    pub fn build_mutant(&self, mutant: &Mutant, face: Explorer) -> Result<PathBuf, String> {
         let mut originals = Vec::new();
         let mutated = mutant.replacements.iter().try_for_each(|(file, old, new)| {
             let path = self.tree.join("impl/engine/src").join(file);
@@ -96,7 +92,11 @@ impl Copy {
             originals.push((path, text));
             Ok(())
         });
-        let result = mutated.and_then(|()| self.build(face)).map(|program| attempt(&program));
+        let result = mutated.and_then(|()| self.build(face)).and_then(|built| {
+            let program = built.with_file_name(format!("{}{}", mutant.name, std::env::consts::EXE_SUFFIX));
+            fs::copy(&built, &program).map_err(|error| format!("{}: {error}", built.display()))?;
+            Ok(program)
+        });
         // Backwards: a file that was changed twice ends with its first text.
         originals
             .iter()

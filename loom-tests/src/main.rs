@@ -27,6 +27,8 @@ mod node;
 #[cfg(loom)]
 mod options;
 #[cfg(loom)]
+mod pool;
+#[cfg(loom)]
 mod report;
 #[cfg(loom)]
 mod run;

@@ -4,14 +4,14 @@ use crate::build::{Copy, Explorer, Sources};
 use crate::child::{self, Ended};
 use crate::mutants::{self, Mutant};
 use crate::options::{Bound, Job, Options};
+use crate::pool;
 use crate::report::{self, Report, Verdict};
 use crate::scenarios::{self, Scenario};
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Mutex, mpsc};
-use std::thread;
+use std::sync::Mutex;
 use std::time::Instant;
 
 /// loom: the plan has each scenario at this bound with its extra threads, and, if it has any, at the next one without.
@@ -159,9 +159,10 @@ fn run_shuttle(options: &Options, rows: &mut Vec<Value>) -> Verdict {
 fn shuttle_bites(options: &Options, sources: &Sources) -> Result<(), String> {
     let (mutant, scenario) = (mutants::find("waker-after-the-look")?, scenarios::find("append")?);
     let copy = sources.copy()?;
-    let ended = copy.with(mutant, Explorer::Shuttle, |program| {
-        child::run(program, &job(options, scenario, SHUTTLE_EXTRA, Bound(Some(SHUTTLE_DEPTH))))
-    })?;
+    let program = copy.build_mutant(mutant, Explorer::Shuttle)?;
+    let ended = child::run(&program, &job(options, scenario, SHUTTLE_EXTRA, Bound(Some(SHUTTLE_DEPTH))));
+    // A program that stays is in nobody's way.
+    let _ = std::fs::remove_file(&program);
     match ended {
         Ended::Found { interleavings, what, .. } => {
             println!(
@@ -181,37 +182,18 @@ fn heading(bound: &str) -> String {
     )
 }
 
-/// Runs the jobs, as many at a time as the machine has processors; prints a row for each, in their order.
+/// Runs the jobs; prints a row for each, in their order.
 fn explore_all(program: &Path, jobs: &[Job], rows: &mut Vec<Value>) -> Verdict {
-    let workers = thread::available_parallelism().map_or(1, |workers| workers.get());
-    let next = Mutex::new(jobs.iter().enumerate());
-    let (ended, all_ended) = mpsc::channel();
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            let (next, ended) = (&next, ended.clone());
-            scope.spawn(move || {
-                loop {
-                    let job = next.lock().ok().and_then(|mut next| next.next());
-                    let Some((place, job)) = job else { return };
-                    if ended.send((place, child::run(program, job))).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(ended);
-        let mut results: Vec<Option<Ended>> = vec![None; jobs.len()];
-        let (mut printed, mut verdict) = (0, Verdict::Holds);
-        for (place, result) in all_ended {
-            results[place] = Some(result);
-            while let Some(Some(result)) = results.get(printed) {
-                verdict = verdict.max(print_row(&jobs[printed], result));
-                rows.push(report::exploration(&jobs[printed], result));
-                printed += 1;
-            }
-        }
-        if printed < jobs.len() { verdict.max(Verdict::Unfinished) } else { verdict }
-    })
+    let mut verdict = Verdict::Holds;
+    let all = pool::in_order(
+        jobs,
+        |job| child::run(program, job),
+        |job, ended| {
+            verdict = verdict.max(print_row(job, &ended));
+            rows.push(report::exploration(job, &ended));
+        },
+    );
+    if all { verdict } else { verdict.max(Verdict::Unfinished) }
 }
 
 fn print_row(job: &Job, ended: &Ended) -> Verdict {
@@ -252,12 +234,15 @@ fn run_mutants(options: &Options, rows: &mut Vec<Value>) -> Verdict {
         }
     };
     println!("{:<28} {:<18} {:>13} {:>8}  how", "mutant", "found by", "interleavings", "seconds");
-    options
-        .mutants
-        .iter()
-        .map(|mutant| try_mutant(options, &copy, mutant, rows))
-        .max()
-        .unwrap_or(Verdict::Unfinished)
+    // One copy, so one mutant is built at a time; meanwhile the one before is explored.
+    let copy = Mutex::new(copy);
+    let mut verdict = if options.mutants.is_empty() { Verdict::Unfinished } else { Verdict::Holds };
+    let all = pool::in_order(
+        &options.mutants,
+        |mutant| try_mutant(options, &copy, mutant),
+        |mutant, tried| verdict = verdict.max(print_mutant(mutant, tried, rows)),
+    );
+    if all { verdict } else { verdict.max(Verdict::Unfinished) }
 }
 
 /// What finds a mutant must find nothing in the same build without one.
@@ -271,21 +256,45 @@ fn sound_without_mutant(options: &Options, program: &Path) -> Result<(), String>
     Ok(())
 }
 
-fn try_mutant(options: &Options, copy: &Copy, mutant: &Mutant, rows: &mut Vec<Value>) -> Verdict {
+/// What became of a mutant.
+struct Tried {
+    /// What found it and how, or what could not be decided; nothing for a mutant that survives.
+    found: Result<Option<(&'static Scenario, Ended)>, String>,
+    /// Its build and the explorations, without the wait for its turn to be built.
+    seconds: f64,
+}
+
+fn try_mutant(options: &Options, copy: &Mutex<Copy>, mutant: &Mutant) -> Tried {
+    let Ok(turn) = copy.lock() else {
+        return Tried { found: Err("another mutant's build panicked".to_owned()), seconds: 0.0 };
+    };
     let start = Instant::now();
-    let found = copy.with(mutant, Explorer::Loom, |program| {
-        let likely = mutant.likely.iter().filter_map(|name| scenarios::find(name).ok());
-        let others = scenarios::ALL.iter().filter(|scenario| !mutant.likely.contains(&scenario.name));
-        for scenario in likely.chain(others) {
-            match child::run(program, &job(options, scenario, 0, Bound(Some(BOUND)))) {
-                Ended::Explored { finished: true, .. } => {}
-                ended => return Some((scenario, ended)),
-            }
-        }
-        None
+    let program = turn.build_mutant(mutant, Explorer::Loom);
+    drop(turn);
+    let found = program.map(|program| {
+        let found = first_finding(options, mutant, &program);
+        // A program that stays is in nobody's way.
+        let _ = std::fs::remove_file(&program);
+        found
     });
-    let (name, seconds) = (mutant.name, start.elapsed().as_secs_f64());
-    let (scenario, outcome, verdict) = match found {
+    Tried { found, seconds: start.elapsed().as_secs_f64() }
+}
+
+/// The first scenario that does not end as explored, and how it ends.
+fn first_finding(options: &Options, mutant: &Mutant, program: &Path) -> Option<(&'static Scenario, Ended)> {
+    let likely = mutant.likely.iter().filter_map(|name| scenarios::find(name).ok());
+    let others = scenarios::ALL.iter().filter(|scenario| !mutant.likely.contains(&scenario.name));
+    likely.chain(others).find_map(|scenario| {
+        match child::run(program, &job(options, scenario, 0, Bound(Some(BOUND)))) {
+            Ended::Explored { finished: true, .. } => None,
+            ended => Some((scenario, ended)),
+        }
+    })
+}
+
+fn print_mutant(mutant: &Mutant, tried: Tried, rows: &mut Vec<Value>) -> Verdict {
+    let (name, seconds) = (mutant.name, tried.seconds);
+    let (scenario, outcome, verdict) = match tried.found {
         Ok(Some((scenario, Ended::Found { interleavings, what, .. }))) => {
             println!("{name:<28} {:<18} {interleavings:>13} {seconds:>8.1}  {what}", scenario.name);
             (Some(scenario.name), "found", Verdict::Holds)
