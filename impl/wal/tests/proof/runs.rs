@@ -165,6 +165,7 @@ pub fn overwrites() -> Run {
 
 /// A record as a server in this state may write it.
 pub fn draw(random: &mut StdRng, state: &State, salt: u8) -> Save {
+    let last_index = state.log.last_index();
     let mut state = state.clone();
     let mut save = Vec::new();
     for _ in 0..random.random_range(1..=3) {
@@ -190,7 +191,7 @@ pub fn draw(random: &mut StdRng, state: &State, salt: u8) -> Save {
         state.apply(change.clone());
         save.push(change);
     }
-    save
+    placed(last_index, save)
 }
 
 /// Changes as a server may make them, drawn from a seed.

@@ -5,8 +5,8 @@ use super::judge::Storage;
 use super::runs::{Run, State, draw, me, record};
 use figure2_testing::disk::{Disk, Failure, Keep};
 use figure2_testing::storage::in_memory;
-use figure2_wal::inspect_on;
 use figure2_wal::rules::AsWritten;
+use figure2_wal::{WalError, inspect_on};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use std::fmt;
@@ -74,11 +74,14 @@ pub fn live(seed: u64, counts: &mut Counts) -> Result<(), String> {
                 let mut after = acknowledged.clone();
                 after.apply_record(record(&save));
                 counts.saves += 1;
-                if storage.write(record(&save)).is_err() {
-                    under_way = Some(after);
-                    break;
+                match storage.write(record(&save)) {
+                    Ok(()) => acknowledged = after,
+                    Err(WalError::Rejected(what)) => return Err(format!("life {life}: {what}: {save:?}")),
+                    Err(_) => {
+                        under_way = Some(after);
+                        break;
+                    }
                 }
-                acknowledged = after;
             }
         } else if let Some(refusal) = inspection.refusal {
             return Err(format!("life {life}: {refusal}"));
