@@ -144,7 +144,7 @@ impl<F: Fs, R: Rules> Log<F, R> {
         }
         let before = std::mem::replace(&mut self.state, after);
         if !self.rules.drops_after_sync() {
-            self.note(items);
+            self.note(items, &before);
             self.drop_covered();
             (0..4).try_for_each(|_| self.helper.turn())?;
         }
@@ -157,7 +157,7 @@ impl<F: Fs, R: Rules> Log<F, R> {
             self.identify()?;
         }
         if self.rules.drops_after_sync() {
-            self.note(items);
+            self.note(items, &before);
             self.drop_covered();
         }
         self.helper.turn()
@@ -237,8 +237,15 @@ impl<F: Fs, R: Rules> Log<F, R> {
         Ok(())
     }
 
-    fn note(&mut self, items: &[Item]) {
-        items.iter().for_each(|item| self.segments.note(item));
+    /// Takes note of changes of this state.
+    fn note(&mut self, items: &[Item], before: &GroupState) {
+        let mut covered = before.snapshot_index();
+        for item in items {
+            self.segments.note(item, covered);
+            if let Item::Snapshot { snapshot, .. } = item {
+                covered = snapshot.index;
+            }
+        }
     }
 
     /// Gives away what the snapshot covers, and earlier snapshots that nobody reads.

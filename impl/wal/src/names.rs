@@ -1,5 +1,7 @@
 //! The names of the files in the directory.
 
+use crate::format::LIMIT;
+
 /// Locked as long as a server runs on the directory.
 pub(crate) const LOCK: &str = "lock";
 
@@ -32,7 +34,8 @@ pub(crate) fn parse(name: &str) -> Name {
     let number = |prefix| {
         let digits: &str = name.strip_prefix(prefix)?;
         let number = u64::from_str_radix(digits, 16).ok()?;
-        (digits.len() == 16 && format!("{number:016x}") == digits).then_some(number)
+        let is_name = digits.len() == 16 && format!("{number:016x}") == digits && number < LIMIT;
+        is_name.then_some(number)
     };
     match name {
         LOCK => Name::Lock,
@@ -64,13 +67,16 @@ mod tests {
 
     #[test]
     fn a_name_is_read_as_it_is_written() {
-        for number in [0, 1, 255, u64::MAX] {
+        for number in [0, 1, 255, LIMIT - 1] {
             assert_eq!(parse(&segment(number)), Name::Segment(number));
             assert_eq!(parse(&spare(number)), Name::Spare(number));
             assert_eq!(parse(&snapshot(number)), Name::Snapshot(number));
         }
         for other in ["log-1", "log-000000000000000G", "log-00000000000000FF", "snapshot-", "x", "LOCK"] {
             assert_eq!(parse(other), Name::Other, "{other}");
+        }
+        for other in [segment(LIMIT), spare(u64::MAX), snapshot(u64::MAX)] {
+            assert_eq!(parse(&other), Name::Other, "{other}");
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::ahead;
 use crate::error::WalError;
+use crate::format::LIMIT;
 use crate::format::files::{DiskIdentity, SEGMENT_HEAD, SegmentHead};
 use crate::format::frame::{self, Frame, FrameHead};
 use crate::format::item::{self, Item};
@@ -253,6 +254,18 @@ impl Scan {
         if group != identity.group {
             return Err(damaged(format!("write {number} is of group {group}")));
         }
+        if !frame.is_known() {
+            let what = "has bytes where this version writes zeros: update this server";
+            return Err(damaged(format!("write {number} {what}")));
+        }
+        if proven >= number {
+            return Err(damaged(format!(
+                "write {number} says that write {proven} was durable when it began"
+            )));
+        }
+        if number >= LIMIT {
+            return Err(damaged(format!("no server gets as far as write {number}")));
+        }
         let body = Bytes::copy_from_slice(frame.body);
         let items = item::decode(&body).map_err(|what| damaged(format!("write {number}: {what}")))?;
         if view.writes.is_none() {
@@ -263,18 +276,23 @@ impl Scan {
             if let Item::Snapshot { keep_suffix, .. } = &mut item {
                 *keep_suffix = rules.keeps_suffix(*keep_suffix);
             }
-            self.highest.note(&item);
+            self.highest.note(&item, self.replay.state.snapshot_index());
             note_entries(view, &item);
             let applied = match item {
                 Item::Checkpoint(state) if first => {
+                    let sound = state.sound();
                     self.replay = Replay::begin(state);
-                    Ok(())
+                    sound
                 }
                 _ if first => Err("it does not say what was before it".to_owned()),
                 item => self.replay.apply(item),
             };
             first = false;
-            applied.map_err(|what| damaged(format!("write {number}: {what}")))?;
+            let vote = self.replay.state.vote.filter(|id| !identity.voters.contains(id));
+            let stranger = |id| Err(format!("the vote went to {id}, who is not of the cluster"));
+            applied
+                .and_then(|()| vote.map_or(Ok(()), stranger))
+                .map_err(|what| damaged(format!("write {number}: {what}")))?;
         }
         view.writes = Some((view.writes.map_or(number, |(first, _)| first), number));
         self.number = number;

@@ -1,5 +1,6 @@
 //! The state that a log's writes make, as the log itself needs it, and as recovery builds it.
 
+use crate::format::LIMIT;
 use crate::format::item::{Entry, GroupState, Item};
 
 impl GroupState {
@@ -34,14 +35,11 @@ impl GroupState {
             // What the snapshot covers stays.
             Item::Truncate { from } if *from <= self.snapshot_index() => {}
             Item::Truncate { from } => self.last_index = self.last_index.min(from.saturating_sub(1)),
+            Item::Snapshot { snapshot, .. } if snapshot.index < self.snapshot_index() => {
+                let (index, before) = (snapshot.index, self.snapshot_index());
+                return Err(format!("a snapshot through {index} follows on one through {before}"));
+            }
             Item::Snapshot { snapshot, keep_suffix: true } => {
-                if snapshot.index < self.snapshot_index() {
-                    return Err(format!(
-                        "a snapshot through {} follows on one through {}",
-                        snapshot.index,
-                        self.snapshot_index()
-                    ));
-                }
                 self.last_index = self.last_index.max(snapshot.index);
                 self.snapshot = Some(snapshot.clone());
             }
@@ -49,6 +47,20 @@ impl GroupState {
                 self.last_index = snapshot.index;
                 self.snapshot = Some(snapshot.clone());
             }
+        }
+        self.sound()
+    }
+
+    /// # Errors
+    /// When no server has such a state.
+    pub(crate) fn sound(&self) -> Result<(), String> {
+        let last_index = self.last_index;
+        if last_index >= LIMIT {
+            return Err(format!("no server gets as far as entry {last_index}"));
+        }
+        let covered = self.snapshot_index();
+        if covered > last_index {
+            return Err(format!("the snapshot is through entry {covered}, and the log ends at {last_index}"));
         }
         Ok(())
     }
@@ -75,7 +87,10 @@ impl Replay {
 
     pub(crate) fn apply(&mut self, item: Item) -> Result<(), String> {
         let covered = self.state.snapshot_index();
-        self.state.apply(&item)?;
+        // After an error it is what it was: what was read so far is printed.
+        let mut state = self.state.clone();
+        state.apply(&item)?;
+        self.state = state;
         match item {
             Item::Checkpoint(_) | Item::TermAndVote { .. } => {}
             Item::Append { entries, .. } => self.entries.extend(entries),
@@ -124,8 +139,8 @@ impl Segments {
         self.highest.push((place, 0));
     }
 
-    /// Takes note of a change that the last segment holds.
-    pub(crate) fn note(&mut self, item: &Item) {
+    /// Takes note of a change that the last segment holds, made when a snapshot covered the entries through `covered`.
+    pub(crate) fn note(&mut self, item: &Item, covered: u64) {
         match item {
             Item::Append { first, entries } => {
                 let last = first.saturating_add(entries.len() as u64).saturating_sub(1);
@@ -133,6 +148,8 @@ impl Segments {
                     *highest = last;
                 }
             }
+            // It deletes nothing, as in [`GroupState::apply`].
+            Item::Truncate { from } if *from <= covered => {}
             Item::Truncate { from } => self.cap(from.saturating_sub(1)),
             Item::Snapshot { keep_suffix: false, .. } => self.cap(0),
             Item::Snapshot { .. } | Item::Checkpoint(_) | Item::TermAndVote { .. } => {}

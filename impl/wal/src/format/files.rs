@@ -7,8 +7,14 @@ use crate::error::WalError;
 /// Length of a segment's head: a block of its own, so that no write of the log touches it again.
 pub(crate) const SEGMENT_HEAD: usize = 4096;
 
+/// Length of its fields. Zeros follow, and the checksum.
+const SEGMENT_FIELDS: usize = 56;
+
 const SEGMENT_MAGIC: &[u8; 16] = b"figure2 log\0\0\0\0\n";
 const IDENTITY_MAGIC: &[u8; 16] = b"figure2 disk\0\0\0\n";
+
+/// Where the voters begin in an identity.
+const VOTERS: u64 = 56;
 
 /// What is wrong with bytes that should be a head.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +35,9 @@ impl BadHead {
 }
 
 const CHANGED: &str = "its checksum does not fit";
+
+/// The checksum fits: nothing changed it, and no server of this version writes it.
+const UNKNOWN: &str = "it is sealed, and is not what this version writes: update this server";
 
 /// The head of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +80,12 @@ impl SegmentHead {
             Some((recycled, SegmentHead { place, epoch, disk, recycled: recycled == 1 }))
         };
         let (recycled, decoded) = read().ok_or(early)?;
-        if recycled > 1 || !sealed(head, decoded.disk) {
+        if !sealed(head, decoded.disk) {
             return Err(BadHead::Damaged(0, CHANGED));
+        }
+        let zeros = &head[SEGMENT_FIELDS..SEGMENT_HEAD - 8];
+        if recycled > 1 || zeros.iter().any(|byte| *byte != 0) {
+            return Err(BadHead::Damaged(0, UNKNOWN));
         }
         Ok(decoded)
     }
@@ -121,10 +134,15 @@ impl DiskIdentity {
             if reader.left() as u64 != 8 * (u64::from(count) + 1) {
                 return None;
             }
-            let voters = (0..count).map(|_| reader.u64()).collect::<Option<_>>()?;
+            let voters = (0..count).map(|_| reader.u64()).collect::<Option<Vec<_>>>()?;
             Some(DiskIdentity { disk, group, server, voters })
         };
-        read().ok_or_else(early)
+        let identity = read().ok_or_else(early)?;
+        // The places of the voters stand for their ids.
+        if !identity.voters.is_sorted_by(|one, next| one < next) {
+            return Err(BadHead::Damaged(VOTERS, UNKNOWN));
+        }
+        Ok(identity)
     }
 }
 

@@ -32,6 +32,15 @@ pub(crate) struct Frame<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
+impl Frame<'_> {
+    /// Whether all is zero that this version leaves zero. A crash does not do that to a frame whose checksum fits: if it is
+    /// not, another version wrote it.
+    pub(crate) fn is_known(&self) -> bool {
+        let padding = &self.bytes[FRAME_HEAD + self.body.len()..];
+        self.bytes[12..16].iter().chain(padding).all(|byte| *byte == 0)
+    }
+}
+
 /// Writes a frame into the buffer, in place of what is there. None when its body is longer than its length can say.
 pub(crate) fn encode(
     buffer: &mut Vec<u8>,

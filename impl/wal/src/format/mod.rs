@@ -14,6 +14,10 @@ use twox_hash::XxHash3_64;
 /// The version of the format, in every file's first block.
 pub(crate) const VERSION: u32 = 1;
 
+/// What counts up by one stays below this: the numbers of writes and of files, places, indexes. No server gets there, so a
+/// file that says so was not written by one, and nothing that follows on it overflows.
+pub(crate) const LIMIT: u64 = 1 << 63;
+
 /// The disk's name: random, made once. It is part of every checksum, so what another disk's log wrote is nothing here; and
 /// who does not know it cannot make a command whose bytes look like a write of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +41,9 @@ pub(crate) fn checksum(seed: u64, bytes: &[u8]) -> u64 {
     XxHash3_64::oneshot_with_seed(seed, bytes)
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test fails by panicking
+mod fuzz;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a test fails by panicking
 mod tests;

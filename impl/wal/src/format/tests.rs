@@ -5,7 +5,6 @@ use super::frame::{self, FRAME_HEAD, FrameHead};
 use super::item::{self, Entry, GroupState, Item, SnapshotRef};
 use super::snapshot::{self, BLOCK_HEAD, BlockHead};
 use super::{DiskId, checksum};
-use bolero::check;
 use bytes::Bytes;
 
 const DISK: DiskId = DiskId(0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF);
@@ -152,80 +151,4 @@ fn what_is_not_known_is_refused_with_what_to_do() {
     let gap = hex("03 02000000 0800000000000000 0100000000000000 00 00000000
          0A00000000000000 0200000000000000 00 00000000");
     assert_eq!(item::decode(&gap.into()).unwrap_err(), "entry 10 stands where 8 + 1 should");
-}
-
-// No bytes make a decoder panic, and what is decoded is encoded to the same bytes. bolero draws the bytes, as in an
-// ordinary test; `cargo bolero` can drive the same targets with a fuzzer.
-
-#[test]
-fn fuzz_identity() {
-    check!().for_each(|bytes: &[u8]| {
-        if let Ok(identity) = DiskIdentity::decode(bytes) {
-            assert_eq!(identity.encode(), bytes);
-        }
-        // With a head and a checksum that fit, to get further.
-        let bytes = sealed([&hex("666967757265322064 69736B 0000000A 01000000"), bytes].concat());
-        if let Ok(identity) = DiskIdentity::decode(&bytes) {
-            assert_eq!(identity.encode(), bytes);
-        }
-    });
-}
-
-#[test]
-fn fuzz_segment_head() {
-    check!().for_each(|bytes: &[u8]| {
-        drop(SegmentHead::decode(bytes));
-        let mut file = [&hex("66696775726532206C6F67000000000A 01000000"), bytes].concat();
-        file.resize(SEGMENT_HEAD - 8, 0);
-        let file = sealed(file);
-        if let Ok(head) = SegmentHead::decode(&file) {
-            assert_eq!(head.encode()[..56], file[..56]);
-        }
-    });
-}
-
-#[test]
-fn fuzz_frame() {
-    check!().for_each(|bytes: &[u8]| {
-        let _ = frame::decode(DISK.seed(), bytes);
-        frame::resembles(bytes, 1, 2);
-        // With a checksum that fits all of it.
-        let sum = checksum(DISK.seed(), bytes);
-        let bytes = [&sum.to_le_bytes(), bytes].concat();
-        if let Some(frame) = frame::decode(DISK.seed(), &bytes) {
-            assert_eq!(frame.bytes, bytes);
-        }
-    });
-}
-
-#[test]
-fn fuzz_changes() {
-    check!().for_each(|bytes: &[u8]| decode_items(bytes));
-    // Good ones with a byte changed, and cut.
-    check!().with_type::<(u8, u16, u8, u16)>().for_each(|(which, at, with, length)| {
-        let items = golden_items();
-        let mut bytes = items[usize::from(*which) % items.len()].1.clone();
-        let at = usize::from(*at) % bytes.len();
-        bytes[at] = *with;
-        decode_items(&bytes);
-        decode_items(&bytes[..usize::from(*length) % bytes.len()]);
-    });
-}
-
-fn decode_items(bytes: &[u8]) {
-    if let Ok(items) = item::decode(&Bytes::copy_from_slice(bytes)) {
-        let mut encoded = Vec::new();
-        items.iter().for_each(|item| item.encode(&mut encoded));
-        assert_eq!(encoded, bytes);
-    }
-}
-
-#[test]
-fn fuzz_snapshot() {
-    check!().for_each(|bytes: &[u8]| {
-        assert!(snapshot::check_head(bytes, DISK, 3).is_err() || bytes == snapshot::head(DISK, 3));
-        if let Some(head) = bytes.first_chunk() {
-            let _ = BlockHead::decode(head);
-        }
-    });
 }
