@@ -3,7 +3,7 @@
 use crate::cluster::{Cluster, lock};
 use crate::wire::Answer;
 use figure2_linearizability::{Action, Outcome, Recorder};
-use figure2_simulate::store::{Reply, Request};
+use figure2_store::{Reply, Request};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -4,8 +4,7 @@ use crate::clients::Clients;
 use crate::cluster::{Cluster, lock};
 use crate::server::{Defect, Life};
 use anyhow::Context as _;
-use figure2_linearizability::{Operation, Outcome, Recorder};
-use figure2_simulate::judge_history;
+use figure2_linearizability::{Limits, Operation, Outcome, Recorder, Verdict as Decided, check, draw};
 use rand::rngs::StdRng;
 use rand::seq::IteratorRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -253,11 +252,10 @@ impl Round {
     }
 
     fn judge(&self, figures: &mut Figures) -> anyhow::Result<Verdict> {
-        let seen = match judge_history(&self.history) {
-            figure2_simulate::Verdict::Holds => Verdict::Holds,
-            figure2_simulate::Verdict::Failed(failure) => return Ok(Verdict::Failed(failure.to_string())),
-            figure2_simulate::Verdict::Unfinished(reason) => Verdict::Unfinished(reason),
-        };
+        let seen = seen(&self.history);
+        if matches!(seen, Verdict::Failed(_)) {
+            return Ok(seen);
+        }
         let lives = self.cluster.lives();
         let open = || lives.iter().map(|life| figure2_validate::open(&life.recording, true)).collect();
         let report = figure2_audit::audit(&open).context("the recordings")?;
@@ -269,4 +267,22 @@ impl Round {
             _ => Verdict::Unfinished(report.sentence()),
         })
     }
+}
+
+/// What the clients' history shows.
+fn seen(history: &[Operation]) -> Verdict {
+    let limits = Limits { configurations: 200_000, time: Duration::from_secs(20) };
+    for key in check(history, None, limits).keys {
+        match key.verdict {
+            Decided::Holds => {}
+            Decided::Violated(window) => {
+                let window = draw(&window, "event");
+                return Verdict::Failed(format!("not linearizable, key {}:\n{window}", key.key));
+            }
+            Decided::Unfinished(reason) => {
+                return Verdict::Unfinished(format!("linearizability of key {}: {reason}", key.key));
+            }
+        }
+    }
+    Verdict::Holds
 }

@@ -7,7 +7,7 @@ use figure2::{
     ApplyMsg, Command, Identity, Loaded, Options, Peer, ProposalOutcome, Raft, Record, SnapshotData,
     SnapshotStore, Storage, StorageError,
 };
-use figure2_simulate::store::{Request, Store};
+use figure2_store::{Request, Store};
 use figure2_validate::Recorder;
 use figure2_wal::DiskStorage;
 use std::io::{self, BufReader, BufWriter, Stdout, Write as _};

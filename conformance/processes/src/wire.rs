@@ -34,7 +34,7 @@ pub(crate) enum FromServer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answer {
     /// It is committed, and this is the service's reply.
-    Reply(figure2_simulate::store::Reply),
+    Reply(figure2_store::Reply),
     /// The server did not take it.
     NotTaken,
     /// It may be committed or not.

@@ -3,8 +3,8 @@
 
 use super::cluster::{Answer, Cluster};
 use super::plan::Plan;
-use super::store::{Reply, Request};
 use figure2_linearizability::{Action, Outcome};
+use figure2_store::{Reply, Request};
 use figure2_validate::instrument::mix;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

@@ -39,7 +39,6 @@ mod service;
 mod sizes;
 mod start;
 mod states;
-pub mod store;
 mod verdict;
 
 pub use batch::{Batch, Done, Plans};
@@ -54,4 +53,4 @@ pub use run::{Figures, RECOVERY, Run, run};
 pub use sizes::{Limits, Sizes, Span};
 pub use start::{Feature, OnItsWay, Start};
 pub use states::States;
-pub use verdict::{Failure, Verdict, judge_history};
+pub use verdict::{Failure, Verdict};

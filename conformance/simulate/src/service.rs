@@ -2,9 +2,9 @@
 
 use super::cluster::Cluster;
 use super::defect::Defect;
-use super::store::Store;
 use super::verdict::Failure;
 use figure2::{ApplyMsg, Index, Raft, SnapshotData};
+use figure2_store::Store;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::sleep;

@@ -5,13 +5,13 @@
 //! the map after these requests. So the model's commands are ordinary entries of the log, and what clients read later
 //! shows which of them took effect, and in which order.
 
-use super::store::{Request, Store};
 use bytes::Bytes;
 use figure2::{Command, Persistent, SnapshotData};
 use figure2_conform::{translate, translate_persistent};
 use figure2_core::{Envelope, Index, Log, Message};
 use figure2_linearizability::{Action, Outcome, Recorder};
 use figure2_model::{self as model, Prefix, describe_envelope};
+use figure2_store::{Request, Store};
 use figure2_trace::{self as trace, Payload};
 use figure2_validate::ToTrace as _;
 use serde::{Deserialize, Serialize};

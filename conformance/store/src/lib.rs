@@ -1,7 +1,19 @@
-//! The service of a simulated cluster: a map, the same on all servers.
+//! # figure2-store
+//!
+//! The service that clusters run when they are tested: a small map, the same on all servers, whose requests are commands of
+//! the log. Simulated clusters (figure2-simulate) and clusters of processes (figure2-processes) share it, so that both are
+//! judged by the same clients' histories.
+//!
+//! It is plain data: a [`Request`] goes into the log and comes out of it, a [`Store`] takes it and says what its client is
+//! told, and becomes a snapshot and comes back from one.
+//!
+//! This crate must not know how a server runs: it depends on no node, no model and no harness. It must not judge what
+//! clients saw.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use bytes::Bytes;
-use figure2::Index;
+use figure2_core::Index;
 use figure2_linearizability::Action;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
