@@ -23,7 +23,6 @@ mod options;
 mod prepare;
 mod recover;
 mod report;
-#[doc(hidden)]
 pub mod rules;
 mod scan;
 mod segment;

@@ -1,8 +1,29 @@
-//! The rules of the log, one small method each. What ships is [`AsWritten`], which takes every default. A test breaks one
-//! rule by overriding it, from outside, and must find that something is lost: so each rule is known to be needed, and each
-//! test to see.
+//! The rules of the log, one small method each. What ships is [`AsWritten`], which takes every default; who runs a log has
+//! no use for this module.
+//!
+//! It is public for tests of the log and of what runs on it. Such a test breaks one rule by overriding it, from outside, and
+//! must find that something is lost: so each rule is known to be needed, and each test to see. The log has no switch for
+//! that, and nothing of it in what ships. `figure2_testing::server_disk` takes rules, and so the mutants of this crate, of
+//! the simulated clusters and of the drive along the model's steps are a few lines each.
+//!
+//! ```
+//! use figure2_wal::rules::Rules;
+//!
+//! /// Acknowledges what is in the cache only.
+//! #[derive(Clone, Default)]
+//! struct NotSynced;
+//!
+//! impl Rules for NotSynced {
+//!     fn syncs_write(&self) -> bool {
+//!         false
+//!     }
+//! }
+//! ```
+//!
+//! A rule may be added in any version, with its default. One that goes or changes its meaning is a change for whoever
+//! overrides it, and for nobody else.
 
-pub use crate::format::item::GroupState;
+pub use crate::format::item::{GroupState, SnapshotRef};
 use std::io;
 
 /// A rule each. The defaults are what docs/storage.md says.

@@ -61,7 +61,7 @@ impl<F: Fs> DiskStorage<F> {
 }
 
 impl<F: Fs, R: Rules> DiskStorage<F, R> {
-    #[doc(hidden)]
+    /// As [`on`](DiskStorage::on), with rules that may be broken, for [tests of the log](crate::rules).
     #[must_use]
     pub fn with_rules(fs: F, options: Options) -> Self {
         DiskStorage { fs: Arc::new(fs), rules: R::default(), options, open: None, recovery: None }
@@ -125,13 +125,6 @@ impl<F: Fs, R: Rules> DiskStorage<F, R> {
         };
         let file = SnapshotFile::named(snapshot, InUse::default());
         SnapshotReader::open(self.fs.clone(), &self.rules, identity.disk, &file)?.check()
-    }
-
-    /// The server's snapshot, as a record or a restart left it; none before the log was read, or if there is none.
-    #[must_use]
-    pub fn latest_snapshot(&self) -> Option<SnapshotData> {
-        let (log, _) = self.open.as_ref()?;
-        Some(log.store().handle(log.snapshot()?))
     }
 
     /// Index of the log's last entry; none before the log was read.

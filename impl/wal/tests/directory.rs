@@ -54,9 +54,9 @@ fn writer<F: Fs>(storage: &DiskStorage<F>) -> SnapshotWriter {
     SnapshotWriter::to(storage.snapshots().as_deref()).unwrap()
 }
 
-/// The server's snapshot.
-fn latest<F: Fs>(storage: &DiskStorage<F>) -> SnapshotData {
-    storage.latest_snapshot().unwrap()
+/// The server's snapshot, read back.
+fn latest<F: Fs>(storage: &mut DiskStorage<F>) -> SnapshotData {
+    storage.read(&me()).unwrap().persistent.log.snapshot().unwrap().data.clone()
 }
 
 fn simulated(disk: &Disk) -> DiskStorage<DiskFs> {
@@ -191,7 +191,7 @@ fn snapshots_are_streams() {
     for length in [0, 1, 65_535, 65_536, 65_537, 300_000] {
         let data: Vec<u8> = (0..length).map(|at: u32| (at % 251) as u8).collect();
         write(&mut storage, vec![snapshot(u64::from(length), &data)]).unwrap();
-        let mut reader = latest(&storage).reader().unwrap();
+        let mut reader = latest(&mut storage).reader().unwrap();
         let mut found = Vec::new();
         // In pieces that fit no block.
         let mut piece = [0; 1000];
@@ -235,7 +235,7 @@ fn a_snapshot_stays_as_long_as_it_is_read() {
     let mut storage = simulated(&disk);
     let there = |number: u32| disk.files().iter().any(|(name, _)| *name == format!("snapshot-{number:016x}"));
     write(&mut storage, vec![append(9, 10), snapshot(1, &[1; 200_000])]).unwrap();
-    let mut reader = latest(&storage).reader().unwrap();
+    let mut reader = latest(&mut storage).reader().unwrap();
     write(&mut storage, vec![snapshot(2, &[2; 10])]).unwrap();
     (0..10).for_each(|_| write(&mut storage, vec![append(1, 10)]).unwrap());
     assert!(there(1) && there(2), "{:?}", disk.files());
