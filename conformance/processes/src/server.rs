@@ -10,7 +10,7 @@ use figure2::{
 use figure2_store::{Request, Store};
 use figure2_validate::Recorder;
 use figure2_wal::DiskStorage;
-use std::io::{self, BufReader, BufWriter, Stdout, Write as _};
+use std::io::{self, BufReader, BufWriter, Stdout};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -156,9 +156,9 @@ fn options_of_a_quick_cluster() -> Options {
     Options { election_timeout: ms(150)..ms(300), heartbeat_interval: ms(30), ..Options::default() }
 }
 
+/// The state is read from the snapshot's file as a stream, as a service does whose state is larger than memory.
 fn load(data: &SnapshotData) -> Result<Store, String> {
-    let data = data.to_bytes().map_err(|error| error.to_string())?;
-    Store::decode(&data)
+    Store::read_from(data.reader().map_err(|error| error.to_string())?)
 }
 
 /// The service: applies what is committed, and takes snapshots.
@@ -169,7 +169,7 @@ async fn run(raft: Raft, store: Arc<Mutex<Store>>, mut applied: mpsc::Receiver<A
                 let mut store = lock(&store);
                 store
                     .apply(index, &command, true)
-                    .map(|_| index.0.is_multiple_of(SNAPSHOT_EVERY).then(|| (index, store.encode(0))))
+                    .map(|_| index.0.is_multiple_of(SNAPSHOT_EVERY).then(|| (index, store.clone())))
             }
             ApplyMsg::Snapshot { data, .. } => load(&data).map(|loaded| {
                 *lock(&store) = loaded;
@@ -180,7 +180,7 @@ async fn run(raft: Raft, store: Arc<Mutex<Store>>, mut applied: mpsc::Receiver<A
             Ok(None) => continue,
             Ok(Some((index, state))) => {
                 let written = raft.snapshot_writer().and_then(|mut writer| {
-                    writer.write_all(&state)?;
+                    state.write_to(&mut writer)?;
                     writer.finish()
                 });
                 written.map(|data| raft.snapshot(index, data)).map_err(|error| error.to_string())

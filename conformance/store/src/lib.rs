@@ -17,6 +17,7 @@ use figure2_core::Index;
 use figure2_linearizability::Action;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::{self, BufReader, BufWriter, Read, Write};
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +119,34 @@ impl Store {
         serde_json::from_slice(unpadded(data)).map_err(|error| format!("a snapshot that is no map: {error}"))
     }
 
+    /// From a snapshot that is read as a stream, to its end.
+    ///
+    /// # Errors
+    /// When it is none of a map, or cannot be read.
+    pub fn read_from(snapshot: impl Read) -> Result<Store, String> {
+        let no_map = |error: &dyn std::fmt::Display| format!("a snapshot that is no map: {error}");
+        let mut snapshot = BufReader::new(snapshot);
+        let mut values = serde_json::Deserializer::from_reader(&mut snapshot).into_iter();
+        let store = values.next().ok_or_else(|| no_map(&"it is empty"))?.map_err(|error| no_map(&error))?;
+        drop(values);
+        for byte in snapshot.bytes() {
+            if byte.map_err(|error| no_map(&error))? != PADDING {
+                return Err(no_map(&"something follows it"));
+            }
+        }
+        Ok(store)
+    }
+
+    /// Writes it as a snapshot, as a stream.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_to(&self, snapshot: impl Write) -> io::Result<()> {
+        let mut snapshot = BufWriter::new(snapshot);
+        serde_json::to_writer(&mut snapshot, self)?;
+        snapshot.flush()
+    }
+
     /// As a snapshot of at least `size` bytes.
     #[must_use]
     pub fn encode(&self, size: u64) -> Bytes {
@@ -215,8 +244,15 @@ mod tests {
         let (_, reply) = store.apply(Index(3), &request(2, Action::Get), true).unwrap();
         assert_eq!(reply, Reply::Read(Some("a".into())));
         for size in [0, 5000] {
-            assert_eq!(Store::decode(&store.encode(size)).as_ref(), Ok(&store));
+            let snapshot = store.encode(size);
+            assert_eq!(Store::decode(&snapshot).as_ref(), Ok(&store));
+            assert_eq!(Store::read_from(&*snapshot).as_ref(), Ok(&store));
         }
+        let mut written = Vec::new();
+        store.write_to(&mut written).unwrap();
+        assert_eq!(written, store.encode(0));
+        written.push(b'x');
+        assert!(Store::read_from(&*written).unwrap_err().contains("something follows it"));
         assert_eq!(store.encode(5000).len(), 5000);
     }
 
@@ -234,5 +270,8 @@ mod tests {
         assert!(store.apply(Index(2), &request(1, Action::Get), true).unwrap_err().contains("index 2"));
         assert!(store.apply(Index(1), b"?", true).unwrap_err().contains("no request"));
         assert!(Store::decode(b"?").unwrap_err().contains("snapshot"));
+        for damaged in [&b""[..], b"?", b"{\"applied\":1"] {
+            assert!(Store::read_from(damaged).unwrap_err().contains("snapshot"));
+        }
     }
 }
