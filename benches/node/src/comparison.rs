@@ -2,7 +2,7 @@
 
 use crate::disk::Medium;
 use crate::measure::{Figures, Measurement};
-use crate::options::Contest;
+use crate::options::Comparison;
 use crate::system::System;
 use anyhow::{Context as _, Result, bail};
 use std::path::Path;
@@ -37,20 +37,20 @@ const ATTEMPTS: u32 = 4;
 ///
 /// # Errors
 /// When one fails.
-pub fn run(contest: &Contest, cases: &[Vec<Case>], directory: Option<&Path>) -> Result<Vec<Series>> {
+pub fn run(comparison: &Comparison, cases: &[Vec<Case>], directory: Option<&Path>) -> Result<Vec<Series>> {
     let program = env::current_exe().context("this program")?;
     let mut all: Vec<Series> =
         cases.iter().flatten().map(|case| Series { case: *case, rounds: Vec::new() }).collect();
-    for round in 0..contest.rounds {
+    for round in 0..comparison.rounds {
         for case in cases.iter().flat_map(|together| turns(together, round)) {
             let Case { system, clients, segment_bytes } = case;
-            let figures = measure(&program, contest, &case, directory)?;
+            let figures = measure(&program, comparison, &case, directory)?;
             let segments =
                 segment_bytes.map_or(String::new(), |bytes| format!(", segments of {} MiB", bytes >> 20));
             eprintln!(
                 "round {} of {}: {system:<8} {clients:>5} clients{segments}: {:>9.0} operations/s",
                 round + 1,
-                contest.rounds,
+                comparison.rounds,
                 figures.operations
             );
             let series = all.iter_mut().find(|of| of.case == case);
@@ -68,17 +68,22 @@ fn turns(together: &[Case], round: u32) -> Vec<Case> {
 }
 
 /// One measurement, in a process and in a directory of its own.
-fn measure(program: &Path, contest: &Contest, case: &Case, directory: Option<&Path>) -> Result<Figures> {
+fn measure(
+    program: &Path,
+    comparison: &Comparison,
+    case: &Case,
+    directory: Option<&Path>,
+) -> Result<Figures> {
     let Case { system, clients, segment_bytes } = *case;
     let Some((segment_bytes, parent)) = segment_bytes.zip(directory) else {
-        return in_a_process(program, &contest.measurement(system, clients, Medium::Memory));
+        return in_a_process(program, &comparison.measurement(system, clients, Medium::Memory));
     };
     let mut attempts = 0;
     loop {
         attempts += 1;
         let own = tempfile::tempdir_in(parent).with_context(|| parent.display().to_string())?;
         let medium = Medium::Disk { directory: own.path().to_owned(), segment_bytes };
-        match in_a_process(program, &contest.measurement(system, clients, medium)) {
+        match in_a_process(program, &comparison.measurement(system, clients, medium)) {
             Err(problem) if attempts < ATTEMPTS => eprintln!("once more: {problem:#}"),
             outcome => return outcome,
         }

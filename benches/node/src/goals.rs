@@ -1,6 +1,6 @@
 //! What is to be reached, and what became of it.
 
-use crate::contest::Series;
+use crate::comparison::Series;
 use crate::options::{CHANGING, UNCHANGING};
 use crate::report::{Ratio, median_of};
 use crate::restart::Start;

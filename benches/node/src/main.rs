@@ -1,7 +1,7 @@
 //! `cargo bench-node` from the repository's root: figure2 beside openraft and raft-rs. docs/benchmarks.md says what is
 //! measured.
 
-mod contest;
+mod comparison;
 mod disk;
 mod figure2;
 mod floor;
@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::Parser as _;
 use goals::Goal;
 use measure::{Measurement, WORKERS};
-use options::{Contest, Options, SEGMENT_BYTES, Task};
+use options::{Comparison, Options, SEGMENT_BYTES, Task};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use system::{COMMAND_BYTES, VOTERS};
@@ -27,11 +27,14 @@ use tempfile::TempDir;
 
 /// Exit codes: 0 done, 1 a goal is missed, 2 nothing could be measured.
 fn main() -> ExitCode {
-    let Options { task, contest } = Options::parse();
+    let Options { task, comparison } = Options::parse();
     let done = match task {
         Some(Task::Measure(told)) => measure(&told.into()),
-        None if contest.restart => restart(&contest),
-        None => contest.resolved().map_err(|problem| anyhow!(problem)).and_then(|contest| compare(&contest)),
+        None if comparison.restart => restart(&comparison),
+        None => comparison
+            .resolved()
+            .map_err(|problem| anyhow!(problem))
+            .and_then(|comparison| compare(&comparison)),
     };
     done.unwrap_or_else(|problem| {
         eprintln!("{problem:#}");
@@ -44,13 +47,13 @@ fn measure(measurement: &Measurement) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn compare(contest: &Contest) -> Result<ExitCode> {
-    let before = contest::load();
-    let logs = if contest.durable { Some(directory(contest)?) } else { None };
-    let cases = contest.cases();
-    let extra = contest.segment_cases();
-    let mut all = contest::run(
-        contest,
+fn compare(comparison: &Comparison) -> Result<ExitCode> {
+    let before = comparison::load();
+    let logs = if comparison.durable { Some(directory(comparison)?) } else { None };
+    let cases = comparison.cases();
+    let extra = comparison.segment_cases();
+    let mut all = comparison::run(
+        comparison,
         &[&cases[..], &extra[..]].concat(),
         logs.as_ref().map(|(logs, _)| logs.path()),
     )?;
@@ -62,12 +65,12 @@ fn compare(contest: &Contest) -> Result<ExitCode> {
     println!(
         "{VOTERS} voters in one process, {place}, {WORKERS} worker threads ({}), commands of {COMMAND_BYTES} bytes; medians of \
          {} rounds of {} s each, after {} s to warm up",
-        contest.threads,
-        contest.rounds,
-        contest.seconds.as_secs_f64(),
-        contest.warm_up.as_secs_f64()
+        comparison.threads,
+        comparison.rounds,
+        comparison.seconds.as_secs_f64(),
+        comparison.warm_up.as_secs_f64()
     );
-    println!("load of the machine before: {before}; after: {}\n", contest::load());
+    println!("load of the machine before: {before}; after: {}\n", comparison::load());
     println!("{}", report::table(&all));
     let ratios = report::ratios(&all);
     if !ratios.is_empty() {
@@ -76,16 +79,17 @@ fn compare(contest: &Contest) -> Result<ExitCode> {
     if !segments.is_empty() {
         println!("\n{}", report::segment_table(&segments));
     }
-    let goals = if contest.durable { goals::on_disk(&ratios, &segments) } else { goals::in_memory(&ratios) };
-    Ok(if contest.goals { judge(&goals) } else { ExitCode::SUCCESS })
+    let goals =
+        if comparison.durable { goals::on_disk(&ratios, &segments) } else { goals::in_memory(&ratios) };
+    Ok(if comparison.goals { judge(&goals) } else { ExitCode::SUCCESS })
 }
 
-fn restart(contest: &Contest) -> Result<ExitCode> {
-    let (logs, place) = directory(contest)?;
-    println!("one server, its log of 1 GiB on {place}; load of the machine before: {}\n", contest::load());
+fn restart(comparison: &Comparison) -> Result<ExitCode> {
+    let (logs, place) = directory(comparison)?;
+    println!("one server, its log of 1 GiB on {place}; load of the machine before: {}\n", comparison::load());
     let starts = restart::run(logs.path())?;
     println!("{}", restart::table(&starts));
-    Ok(if contest.goals { judge(&goals::of_restarts(&starts)) } else { ExitCode::SUCCESS })
+    Ok(if comparison.goals { judge(&goals::of_restarts(&starts)) } else { ExitCode::SUCCESS })
 }
 
 fn judge(goals: &[Goal]) -> ExitCode {
@@ -94,8 +98,8 @@ fn judge(goals: &[Goal]) -> ExitCode {
 }
 
 /// Where the logs are, until it is dropped, and what is to be said of the place.
-fn directory(contest: &Contest) -> Result<(TempDir, String)> {
-    let parent = match &contest.dir {
+fn directory(comparison: &Comparison) -> Result<(TempDir, String)> {
+    let parent = match &comparison.dir {
         Some(named) => named.clone(),
         None => {
             let program = std::env::current_exe().context("this program")?;

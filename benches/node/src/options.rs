@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::contest::Case;
+use crate::comparison::Case;
 use crate::disk::Medium;
 use crate::measure::{Measurement, Threads};
 use crate::system::System;
@@ -26,12 +26,12 @@ pub struct Options {
     #[command(subcommand)]
     pub task: Option<Task>,
     #[command(flatten)]
-    pub contest: Contest,
+    pub comparison: Comparison,
 }
 
 /// Which systems are compared, and how long.
 #[derive(Args, Clone, Debug, PartialEq)]
-pub struct Contest {
+pub struct Comparison {
     /// Each voter has its log on disk, with real syncs; and the floor is measured, too: the protocol's syncs and messages
     /// and nothing else
     #[arg(long)]
@@ -82,12 +82,12 @@ pub const CHANGING: u64 = 2 << 20;
 pub const UNCHANGING: u64 = 64 << 20;
 pub const CHANGING_CLIENTS: usize = 256;
 
-impl Contest {
+impl Comparison {
     /// What `--quick` and the other options stand for is put in place.
     ///
     /// # Errors
     /// What makes no sense together.
-    pub fn resolved(mut self) -> Result<Contest, String> {
+    pub fn resolved(mut self) -> Result<Comparison, String> {
         if self.quick {
             let ms = Duration::from_millis;
             (self.rounds, self.warm_up, self.seconds) =
@@ -118,7 +118,7 @@ impl Contest {
         Ok(self)
     }
 
-    /// What is measured in each round; what stands together takes turns. The first are those of the contest.
+    /// What is measured in each round; what stands together takes turns. The first are those of the comparison.
     pub fn cases(&self) -> Vec<Vec<Case>> {
         let segment_bytes = self.durable.then_some(SEGMENT_BYTES);
         let together = |clients| {
@@ -140,7 +140,7 @@ impl Contest {
         vec![vec![case(CHANGING), case(UNCHANGING)]]
     }
 
-    /// A measurement of this contest.
+    /// A measurement of this comparison.
     pub fn measurement(&self, system: System, clients: usize, medium: Medium) -> Measurement {
         let (threads, warm_up, time) = (self.threads, self.warm_up, self.seconds);
         Measurement { system, medium, clients, threads, warm_up, time }
@@ -223,8 +223,8 @@ mod tests {
         Options::try_parse_from(words).map_err(|error| error.to_string())
     }
 
-    fn resolve(line: &str) -> Result<Contest, String> {
-        parse(line)?.contest.resolved()
+    fn resolve(line: &str) -> Result<Comparison, String> {
+        parse(line)?.comparison.resolved()
     }
 
     #[test]
@@ -234,11 +234,11 @@ mod tests {
 
     #[test]
     fn options_change_what_they_name() {
-        let contest =
+        let comparison =
             resolve("--rounds 9 --seconds 0.5 --clients 1,64,1 --systems figure2,openraft").unwrap();
-        assert_eq!((contest.rounds, contest.seconds), (9, Duration::from_millis(500)));
+        assert_eq!((comparison.rounds, comparison.seconds), (9, Duration::from_millis(500)));
         assert_eq!(
-            (contest.clients, contest.systems),
+            (comparison.clients, comparison.systems),
             (vec![1, 64], vec![System::Figure2, System::Openraft])
         );
         let quick = resolve("--quick --goals").unwrap();
@@ -248,15 +248,16 @@ mod tests {
 
     #[test]
     fn on_disk_there_is_a_floor_and_segments_change() {
-        let contest = resolve("--durable --quick --dir /somewhere").unwrap();
-        assert_eq!((contest.rounds, contest.seconds), (3, Duration::from_millis(500)));
+        let comparison = resolve("--durable --quick --dir /somewhere").unwrap();
+        assert_eq!((comparison.rounds, comparison.seconds), (3, Duration::from_millis(500)));
         assert_eq!(
-            (&contest.clients[..], &contest.systems),
+            (&comparison.clients[..], &comparison.systems),
             (&[1, 16, 64, 256, 1024][..], &System::all(true))
         );
-        let cases = contest.cases();
+        let cases = comparison.cases();
         assert_eq!((cases.len(), cases[0].len()), (5, 4));
-        let sizes: Vec<_> = contest.segment_cases().concat().iter().map(|case| case.segment_bytes).collect();
+        let sizes: Vec<_> =
+            comparison.segment_cases().concat().iter().map(|case| case.segment_bytes).collect();
         assert_eq!(sizes, [Some(CHANGING), Some(UNCHANGING)]);
         assert_eq!(resolve("--quick").unwrap().segment_cases(), [] as [Vec<Case>; 0]);
         assert!(resolve("--quick").unwrap().cases().concat().iter().all(|case| case.segment_bytes.is_none()));

@@ -1,6 +1,6 @@
 //! The tables.
 
-use crate::contest::Series;
+use crate::comparison::Series;
 use crate::measure::{DiskFigures, Figures};
 use crate::system::{System, VOTERS};
 
@@ -143,7 +143,7 @@ fn thousands(number: f64) -> String {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::contest::Case;
+    use crate::comparison::Case;
 
     pub fn series(system: System, clients: usize, operations: &[f64]) -> Series {
         let figures = |operations: &f64| Figures {
