@@ -2,7 +2,7 @@
 
 mod list;
 
-pub use list::ALL;
+pub use list::all;
 
 /// A mutant: texts of the engine, and what they are replaced by.
 pub struct Mutant {
@@ -26,7 +26,5 @@ pub fn replace(text: &str, old: &str, new: &str) -> Result<String, String> {
 
 /// The mutant of that name.
 pub fn find(name: &str) -> Result<&'static Mutant, String> {
-    ALL.iter()
-        .find(|mutant| mutant.name == name)
-        .ok_or_else(|| format!("no mutant {name}: --list shows them"))
+    all().find(|mutant| mutant.name == name).ok_or_else(|| format!("no mutant {name}: --list shows them"))
 }

@@ -205,7 +205,7 @@ fn run(parsed: Arguments) -> Options {
     }
     let scenarios =
         if parsed.scenario.is_empty() { scenarios::ALL.iter().collect() } else { parsed.scenario };
-    let mutants = if parsed.mutant.is_empty() { mutants::ALL.iter().collect() } else { parsed.mutant };
+    let mutants = if parsed.mutant.is_empty() { mutants::all().collect() } else { parsed.mutant };
     Options {
         scenarios,
         mutants,

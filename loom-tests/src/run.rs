@@ -28,7 +28,7 @@ pub fn list() -> ExitCode {
         println!("  {name:<20} {about}");
     }
     println!("mutants");
-    for Mutant { name, about, .. } in mutants::ALL {
+    for Mutant { name, about, .. } in mutants::all() {
         println!("  {name:<28} {about}");
     }
     ExitCode::SUCCESS
