@@ -6,7 +6,11 @@ use figure2_core::{
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
+mod golden;
+mod limits;
 mod newer;
+
+use golden::{golden_messages, golden_states, with_data};
 
 type Packet = Envelope<Command, SnapshotData>;
 
@@ -75,91 +79,6 @@ fn framed(format: u8, head: &str, payload: &[u8]) -> Vec<u8> {
     let head = hex(head);
     let length = u32::try_from(head.len()).unwrap().to_le_bytes();
     [&[format, 1], &length[..], &head, payload].concat()
-}
-
-/// Every kind of message, and its head and payload: a change of format must be meant, and is a new version.
-fn golden_messages() -> Vec<(Packet, Vec<u8>)> {
-    let conflict = |conflict_term, installing| AppendResult::Conflict {
-        prev_log_index: Index(7),
-        conflict_index: Index(4),
-        conflict_term,
-        installing,
-    };
-    let snapshot = Snapshot {
-        last_included_index: Index(8),
-        last_included_term: Term(2),
-        data: SnapshotData::from("xyz"),
-    };
-    let vote = RequestVote { term: Term(3), last_log_index: Index(300), last_log_term: Term(2) };
-    let granted = RequestVoteReply { term: Term(3), vote_granted: true };
-    let installed = InstallSnapshotReply { term: Term(3), last_included_index: Some(Index(8)) };
-    let refused = InstallSnapshotReply { term: Term(0x1_0000), last_included_index: None };
-    let golden = |message, head, payload: &[u8]| (message, framed(MESSAGE_FORMAT, head, payload));
-    vec![
-        // Group 5, from, to, the kind. 300 does not fit one byte: tag FB, then two bytes, the lower first.
-        golden(packet(1, 2, Message::RequestVote(vote)), "05 FB2C01 FC70110100 00 03 FB2C01 02", b""),
-        golden(packet(2, 1, Message::RequestVoteReply(granted)), "05 FC70110100 FB2C01 01 03 01", b""),
-        golden(append(vec![]), "05 0A FB2C01 02 03 07 02 06 00", b""),
-        // Of each entry its term, what it carries, and how many bytes.
-        golden(
-            append(vec![entry(2, b"ab"), entry(3, b"")]),
-            "05 0A FB2C01 02 03 07 02 06 02 020002 030000",
-            b"ab",
-        ),
-        golden(
-            append_reply(AppendResult::Success { match_index: Index(9) }),
-            "05 FB2C01 0A 03 03 00 09",
-            b"",
-        ),
-        golden(append_reply(AppendResult::StaleTerm), "05 FB2C01 0A 03 03 01", b""),
-        golden(append_reply(conflict(Some(Term(2)), None)), "05 FB2C01 0A 03 03 02 07 04 0102 00", b""),
-        golden(append_reply(conflict(None, Some(Index(8)))), "05 FB2C01 0A 03 03 02 07 04 00 0108", b""),
-        // Index, term, the servers that vote, the length.
-        golden(
-            packet(0, 1, Message::InstallSnapshot(InstallSnapshot { term: Term(3), snapshot })),
-            "05 0A FB2C01 04 03 08 02 03 0A FB2C01 FC70110100 03",
-            b"xyz",
-        ),
-        golden(packet(1, 0, Message::InstallSnapshotReply(installed)), "05 FB2C01 0A 05 03 0108", b""),
-        // 0x10000 takes four bytes after the tag FC.
-        golden(packet(1, 0, Message::InstallSnapshotReply(refused)), "05 FB2C01 0A 05 FC00000100 00", b""),
-    ]
-}
-
-/// States and their bytes.
-fn golden_states() -> Vec<(Persistent<Command, ()>, Vec<u8>)> {
-    let snapshot = Snapshot { last_included_index: Index(8), last_included_term: Term(2), data: () };
-    vec![
-        // Group 5, server 300, the servers that vote.
-        (Persistent::default(), framed(STATE_FORMAT, "05 FB2C01 03 0A FB2C01 FC70110100 00 00 00 00", b"")),
-        (
-            Persistent {
-                current_term: Term(5),
-                voted_for: Some(ServerId(2)),
-                log: Log::from_parts(Some(snapshot), vec![entry(3, b"ab"), entry(5, b"c")]),
-            },
-            framed(
-                STATE_FORMAT,
-                "05 FB2C01 03 0A FB2C01 FC70110100 05 01FC70110100
-                 01 08 02 03 0A FB2C01 FC70110100 02 030002 050001",
-                b"abc",
-            ),
-        ),
-    ]
-}
-
-/// The state with some data in its snapshot: encoding must leave it out.
-fn with_data(state: &Persistent<Command, ()>) -> Persistent<Command, SnapshotData> {
-    let snapshot = state.log.snapshot().map(|s| Snapshot {
-        last_included_index: s.last_included_index,
-        last_included_term: s.last_included_term,
-        data: SnapshotData::from("not in the state"),
-    });
-    Persistent {
-        current_term: state.current_term,
-        voted_for: state.voted_for,
-        log: Log::from_parts(snapshot, state.log.entries().to_vec()),
-    }
 }
 
 #[test]
@@ -297,34 +216,6 @@ fn a_frame_is_the_same_in_whatever_pieces_it_arrives() {
 }
 
 #[test]
-fn huge_lengths_are_refused_before_they_are_allocated() {
-    // Each ends with a length of 2^62: allocating it would end the process.
-    let huge = "FD 0000000000000040";
-    let heads = [
-        "05 0A FB2C01 02 03 07 02 06",                      // the number of entries
-        "05 0A FB2C01 02 03 07 02 06 01 02 00",             // the first command's length
-        "05 0A FB2C01 04 03 08 02",                         // the number of servers
-        "05 0A FB2C01 04 03 08 02 03 0A FB2C01 FC70110100", // the snapshot's length
-    ];
-    for head in heads {
-        let bytes = framed(MESSAGE_FORMAT, &format!("{head} {huge}"), b"");
-        assert!(matches!(decode_message(&bytes), Err(CodecError::Malformed(_))), "{head}");
-    }
-    let heads = [
-        "05 FB2C01",                                           // the number of servers
-        "05 FB2C01 03 0A FB2C01 FC70110100 00 00 00",          // the number of entries
-        "05 FB2C01 03 0A FB2C01 FC70110100 00 00 00 01 01 00", // the first command's length
-    ];
-    for head in heads {
-        let bytes = framed(STATE_FORMAT, &format!("{head} {huge}"), b"");
-        assert!(matches!(decode_state(&bytes), Err(CodecError::Malformed(_))), "{head}");
-    }
-    // The length of the head itself.
-    let bytes = [MESSAGE_FORMAT, 1, 0xFF, 0xFF, 0xFF, 0xFF, 5];
-    assert!(matches!(decode_message(&bytes), Err(CodecError::Malformed(_))));
-}
-
-#[test]
 fn random_bytes_never_panic() {
     let mut random = StdRng::seed_from_u64(1);
     let mut decoded = 0;
@@ -358,66 +249,4 @@ fn changed_bytes_never_panic() {
             assert_eq!(encode_message(&message).map(|again| decode_message(&again)), Ok(Ok(message)));
         }
     }
-}
-
-#[test]
-fn honest_messages_of_every_size_pass_the_limit() {
-    // Entries without a command claim the most memory per byte.
-    for entries in [0, 1, 2040, 2044, 2048, 32_000, 32_768, 300_000, 600_000] {
-        let message = append(vec![entry(3, b""); entries]);
-        let bytes = encode_message(&message).unwrap();
-        assert_eq!(decode_message(&bytes), Ok(message), "{entries} entries in {} bytes", bytes.len());
-    }
-}
-
-#[test]
-fn a_message_beyond_the_cap_is_neither_written_nor_read() {
-    let command = Bytes::from(vec![0; MESSAGE_LIMIT]);
-    let message = append(vec![Entry { term: Term(3), command: command.clone() }]);
-    assert!(matches!(encode_message(&message), Err(CodecError::TooLong { limit: MESSAGE_LIMIT, .. })));
-    // What another build may have sent.
-    let head = format!("05 0A FB2C01 02 03 07 02 06 01 03 00 FC {:08X}", (MESSAGE_LIMIT as u32).swap_bytes());
-    let bytes = framed(MESSAGE_FORMAT, &head, &command);
-    let length = bytes.len();
-    assert_eq!(decode_message(&bytes), Err(CodecError::TooLong { length, limit: MESSAGE_LIMIT }));
-}
-
-#[test]
-fn a_snapshot_beyond_the_cap_of_other_messages_is_written_and_read() {
-    let snapshot = Snapshot {
-        last_included_index: Index(8),
-        last_included_term: Term(2),
-        data: SnapshotData::from(vec![7; MESSAGE_LIMIT + 1]),
-    };
-    let message = Message::InstallSnapshot(InstallSnapshot { term: Term(3), snapshot });
-    let message = Envelope { from: ServerId(0), to: ServerId(1), message };
-    let bytes = encode_message(&message).unwrap();
-    assert!(decode_message(&bytes) == Ok(message));
-    // Half of it: the length that it names is more than what follows.
-    assert!(matches!(decode_message(&bytes[..bytes.len() / 2]), Err(CodecError::Malformed(_))));
-}
-
-/// The buffer is made large enough at once, whatever the numbers.
-#[test]
-fn an_encoding_is_no_longer_than_foreseen() {
-    let large = |command: &'static [u8]| Entry { term: Term(u64::MAX), command: Bytes::from_static(command) };
-    for entries in [vec![], vec![large(b"")], vec![large(&[0; 300]); 100], vec![large(&[0; 70_000]); 3]] {
-        let mut message = append(entries.clone());
-        if let Message::AppendEntries(message) = &mut message.message {
-            let most = Index(u64::MAX);
-            (message.term, message.prev_log_index, message.leader_commit) = (Term(u64::MAX), most, most);
-        }
-        let most = Cluster::new(u64::MAX, &[u64::MAX - 1, u64::MAX].into());
-        let length = encode(&most, FIRST_VERSION, &message).unwrap().head.len();
-        let room = serial::PREFIX + HEAD + ENTRY * entries.len();
-        assert!(length <= room, "{length} bytes for {} entries", entries.len());
-    }
-}
-
-#[test]
-fn forty_small_commands_take_little_room() {
-    let entries = (0..40).map(|_| entry(70, b"1234567890")).collect();
-    let state = Persistent { current_term: Term(70), voted_for: None, log: Log::from_parts(None, entries) };
-    let length = encode_state(&state).unwrap().len();
-    assert!(length < 560, "{length} bytes");
 }
