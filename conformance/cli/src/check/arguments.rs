@@ -1,0 +1,207 @@
+//! The arguments of `figure2 check`, and the command that gives them again.
+
+use anyhow::bail;
+use figure2_model::{CheckOptions, Reduction, Share};
+use std::fmt;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+/// Most threads of a search.
+const MOST_THREADS: usize = 256;
+
+/// Check the cluster exhaustively within each profile's bounds, by the very rules that the node runs.
+///
+/// Exit code 0: everything holds in every state; 1: a property is broken, the cluster does not recover from some state, or
+/// a search did not reach what it is there to check; 2: a search was not finished, or nothing could be run. Limits hold for each profile.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CheckArgs {
+    /// Only this profile; repeatable; a * at the end stands for anything; `all` is every profile but the nightly-* ones,
+    /// and the default
+    #[arg(long, value_name = "NAME")]
+    pub profile: Vec<String>,
+    /// Break a rule: check this mutant, in its own profile, and see how it is caught
+    #[arg(long, value_name = "ID", conflicts_with = "profile")]
+    pub mutant: Option<String>,
+    /// Explore without this reduction; repeatable: more states, the same verdict
+    #[arg(long, value_name = "NAME", value_parser = reduction)]
+    pub without: Vec<Reduction>,
+    /// Threads of a search; by default one per CPU
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "S")]
+    pub time_limit: Option<u64>,
+    /// Give up after so many distinct states
+    #[arg(long, value_name = "N")]
+    pub max_states: Option<u64>,
+    /// Give up when the process takes more than so many megabytes
+    #[arg(long, value_name = "MB")]
+    pub max_memory: Option<u64>,
+    /// From which states to judge whether the cluster recovers once faults end: from `all`, `none`, or one in so many
+    /// (`1/50`); by default all, or a sample where the profile is large
+    #[arg(long, value_name = "SHARE", value_parser = recovery)]
+    pub recovery: Option<Recovery>,
+    /// How to tell the result; what is not text goes to stdout alone, and the words to stderr
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Write the result to this file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where the trace of a violation goes; with several profiles the name of the broken one is put into it
+    #[arg(long, value_name = "FILE", default_value = "figure2-trace.json")]
+    pub trace: PathBuf,
+    /// Compare bounds, counts and fired rules with those in this file: a profile that became smaller fails (exit code 1)
+    /// unless the file says why
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mutant", "without"])]
+    pub baseline: Option<PathBuf>,
+    /// Write what was found to this file, a baseline; what became smaller needs --because
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mutant", "without", "baseline"])]
+    pub write_baseline: Option<PathBuf>,
+    /// With --write-baseline: why profiles are smaller than before
+    #[arg(long, value_name = "WHY", requires = "write_baseline")]
+    pub because: Option<String>,
+    /// List the profiles with their bounds and explore none
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// How the result of a check is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// In words, for a person.
+    Text,
+    /// For other programs.
+    Json,
+    /// JUnit XML: a suite for each profile.
+    Junit,
+    /// SARIF 2.1.0: a result for each broken property.
+    Sarif,
+    /// A table, and a Mermaid diagram of each violation.
+    Markdown,
+}
+
+fn reduction(name: &str) -> Result<Reduction, String> {
+    let possible = Reduction::ALL.map(Reduction::name).join(", ");
+    let found = Reduction::ALL.into_iter().find(|reduction| reduction.name() == name);
+    found.ok_or_else(|| format!("there is no such reduction; possible are {possible}"))
+}
+
+pub(super) fn options(args: &CheckArgs) -> anyhow::Result<CheckOptions> {
+    let threads =
+        args.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from).min(MOST_THREADS));
+    if !(1..=MOST_THREADS).contains(&threads) {
+        bail!("--threads {threads}; possible are 1 to {MOST_THREADS}");
+    }
+    let limits = [
+        ("--time-limit", args.time_limit),
+        ("--max-states", args.max_states),
+        ("--max-memory", args.max_memory),
+    ];
+    for (name, limit) in limits {
+        if limit == Some(0) {
+            bail!("{name} 0 explores nothing; possible are 1 and more");
+        }
+    }
+    Ok(CheckOptions {
+        threads,
+        time_limit: args.time_limit.map(Duration::from_secs),
+        max_states: args.max_states,
+        max_memory: args.max_memory.map(|megabytes| megabytes.saturating_mul(1_000_000)),
+        ..CheckOptions::default()
+    })
+}
+
+/// From which states recovery is judged, as the command line says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery(pub(super) Option<Share>);
+
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(f.write_str("none"), |share| share.fmt(f))
+    }
+}
+
+fn recovery(text: &str) -> Result<Recovery, String> {
+    let one_in = |text: &str| text.strip_prefix("1/")?.parse().ok().filter(|states| *states > 0);
+    match text {
+        "all" => Ok(Recovery(Some(Share::All))),
+        "none" => Ok(Recovery(None)),
+        _ => one_in(text)
+            .map(|states| Recovery(Some(Share::OneIn { states, seed: 1 })))
+            .ok_or_else(|| "possible are `all`, `none`, and one in so many states: `1/50`".to_owned()),
+    }
+}
+
+pub(super) fn command_to_repeat(args: &CheckArgs) -> String {
+    let mut command = "cargo run --release -p figure2-cli --bin figure2 -- check".to_owned();
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            command.push_str(&format!(" --{name} {value}"));
+        }
+    };
+    add("mutant", args.mutant.clone());
+    if args.profile.is_empty() && args.mutant.is_none() {
+        add("profile", Some("all".to_owned()));
+    }
+    args.profile.iter().for_each(|name| add("profile", Some(name.clone())));
+    args.without.iter().for_each(|reduction| add("without", Some(reduction.name().to_owned())));
+    add("threads", args.threads.map(|n| n.to_string()));
+    add("time-limit", args.time_limit.map(|n| n.to_string()));
+    add("max-states", args.max_states.map(|n| n.to_string()));
+    add("max-memory", args.max_memory.map(|n| n.to_string()));
+    add("recovery", args.recovery.map(|share| share.to_string()));
+    add("baseline", args.baseline.as_ref().map(|file| file.display().to_string()));
+    command
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub fn args() -> CheckArgs {
+        CheckArgs {
+            profile: Vec::new(),
+            mutant: None,
+            without: vec![],
+            threads: None,
+            time_limit: None,
+            max_states: None,
+            max_memory: None,
+            recovery: None,
+            baseline: None,
+            write_baseline: None,
+            because: None,
+            list: false,
+            format: Format::Text,
+            output: None,
+            trace: PathBuf::from("figure2-trace.json"),
+        }
+    }
+
+    #[test]
+    fn a_reduction_is_known_by_its_name_and_an_unknown_one_is_refused_with_what_is_possible() {
+        assert_eq!(reduction("symmetry"), Ok(Reduction::Symmetry));
+        assert!(reduction("magic").unwrap_err().contains("symmetry, apply-at-once"));
+    }
+
+    #[test]
+    fn silly_bounds_are_refused_with_what_is_possible() {
+        let threads = options(&CheckArgs { threads: Some(0), ..args() }).unwrap_err().to_string();
+        assert!(threads.contains("1 to 256"), "{threads}");
+        let states = options(&CheckArgs { max_states: Some(0), ..args() }).unwrap_err().to_string();
+        assert!(states.contains("1 and more"), "{states}");
+    }
+
+    #[test]
+    fn the_command_to_repeat_holds_all_that_was_given() {
+        let args =
+            CheckArgs { profile: vec!["crash".into()], threads: Some(1), max_states: Some(5), ..args() };
+        let args = CheckArgs { without: vec![Reduction::Symmetry], ..args };
+        let command = command_to_repeat(&args);
+        assert!(
+            command.ends_with("-- check --profile crash --without symmetry --threads 1 --max-states 5"),
+            "{command}"
+        );
+    }
+}
