@@ -2,7 +2,7 @@
 
 use super::capture;
 use super::pieces::{self, Rotation};
-use super::recorded::Recorded;
+use super::recorded::{Recorded, Records};
 use figure2::record::TARGET;
 use std::io;
 use std::path::Path;
@@ -53,7 +53,9 @@ impl Recorder {
     /// Keeps everything in memory until [`into_text`](Self::into_text). `clock` says how long ago the recording began.
     #[must_use]
     pub fn in_memory(clock: impl Fn() -> Duration + Send + Sync + 'static) -> Recorder {
-        Recorder::new(Box::new(clock), 0, false)
+        let recorder = Recorder::new(Box::new(clock), 0, false);
+        recorder.shared.lock().waiting = Records::reused();
+        recorder
     }
 
     /// Writes a capture to a new file while it records, on a thread of its own. [`open`](super::open) reads it as a
@@ -109,7 +111,8 @@ impl Recorder {
     pub(crate) fn into_recorded(self) -> Recorded {
         let mut queue = self.shared.lock();
         queue.closed = true;
-        let (began, records) = (self.shared.began, std::mem::take(&mut queue.waiting).into());
+        let records = Records::of(std::mem::take(&mut queue.waiting));
+        let began = self.shared.began;
         Recorded { began, records, count: queue.records, on_their_way: Vec::new() }
     }
 }
