@@ -1,10 +1,13 @@
 //! The part of a line that is judged. The rest is skipped and costs nothing: the entries of a received message, for
 //! instance, were judged when they were appended somewhere.
 
+mod told;
+
 use super::number::reachable;
 use serde::de::{Error, IgnoredAny, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
+pub(super) use told::Told;
 use twox_hash::XxHash3_64;
 
 #[derive(Deserialize)]
@@ -201,7 +204,12 @@ pub(super) struct Content(pub(super) u64);
 impl Content {
     /// That of the form in which a trace has it.
     pub(super) fn of(form: &str) -> Content {
-        Content(XxHash3_64::oneshot(form.as_bytes()))
+        Content::of_bytes(form.as_bytes())
+    }
+
+    /// That of the content itself: of one run, all contents are told apart in the same way.
+    pub(super) fn of_bytes(content: &[u8]) -> Content {
+        Content(XxHash3_64::oneshot(content))
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Judge {
     pub(super) findings: Findings,
     pub(super) timeline: Timeline,
     pub(super) logs: Logs,
-    servers: BTreeMap<u8, Server>,
+    servers: BTreeMap<u8, Box<Server>>,
     /// Who won each election, and what its log was.
     leaders: BTreeMap<u64, u8>,
     /// Whom servers named as the leader of a term.
@@ -148,7 +148,7 @@ impl Judge {
         }
         self.votes.starts(id, found.ballot, findings);
         self.logs.start(id, term, &found.term_runs, log, findings);
-        self.servers.insert(id, Server::start(life, found.clone(), promised));
+        self.servers.insert(id, Box::new(Server::start(life, found.clone(), promised)));
     }
 
     fn step(&mut self, id: u8, server: &mut Server, step: &Step) {
@@ -361,7 +361,7 @@ impl Judge {
 
     /// Forgets what every server has in a snapshot, in memory and on disk.
     fn prune(&mut self, stepping: &Server) {
-        let bases = self.servers.values().chain([stepping]).map(|server| {
+        let bases = self.servers.values().map(AsRef::as_ref).chain([stepping]).map(|server| {
             server.memory.term_runs.base().min(server.disk.term_runs.base()).min(server.delivered)
         });
         if let Some(lowest) = bases.min() {

@@ -30,6 +30,7 @@
 mod context;
 pub mod etcd;
 mod event;
+mod in_memory;
 mod index_window;
 mod judge;
 mod logs;
@@ -46,6 +47,7 @@ mod unexplained;
 mod votes;
 
 pub use context::{Arrival, Context, Moment};
+pub use in_memory::InMemory;
 pub use property::{Property, Verdict, Violation};
 pub use report::{html, json, junit, text};
 pub use tails::{CAN_HIDE, Tail};
@@ -193,26 +195,31 @@ pub fn audit(open: &dyn Fn() -> Result<Vec<Reader>, TraceError>) -> Result<Repor
         files.iter().map(|file| format!("{file} {what}")).collect::<Vec<_>>()
     };
     let notes = [told(&empty, EMPTY), told(&late, LATE)].concat();
-    let violations = judge.findings.violations.clone();
-    let contexts = if violations.is_empty() { Vec::new() } else { context::around(open()?, &violations)? };
-    Ok(Report {
-        files,
-        lines,
+    let violations = &judge.findings.violations;
+    let contexts = if violations.is_empty() { Vec::new() } else { context::around(open()?, violations)? };
+    Ok(Report { files, lines, notes, contexts, ..conclude(judge, cluster) })
+}
+
+/// The report of what was judged, as far as the judge knows it.
+fn conclude(judge: Judge, cluster: u8) -> Report {
+    Report {
+        files: Vec::new(),
+        lines: 0,
         cluster: cluster.into(),
         servers: judge.servers(),
         steps: judge.steps,
         elections: judge.elections(),
         committed: judge.logs.committed,
         rows: rows(&judge.findings),
-        violations,
         unexplained: Vec::new(),
         tails: judge.findings.tails.all(),
-        notes,
+        violations: judge.findings.violations,
+        notes: Vec::new(),
         uncompared: judge.logs.window.missed,
         widest: judge.logs.window.widest,
         timeline: judge.timeline,
-        contexts,
-    })
+        contexts: Vec::new(),
+    }
 }
 
 fn rows(findings: &property::Findings) -> Vec<Row> {

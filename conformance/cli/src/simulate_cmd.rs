@@ -4,6 +4,7 @@ mod kept;
 
 use crate::values::simulate_defect;
 use anyhow::{Context, anyhow, bail};
+use cpu_time::ProcessTime;
 use figure2_core::Rule;
 use figure2_simulate::{
     Batch, Defect, Done, Failure, Figures, Plan, Plans, Progressed, Run, States, Verdict, reduce,
@@ -135,14 +136,14 @@ pub fn run_batch(batch: &Batch, most_reduce: u32, keep: Keep<'_>) -> anyhow::Res
     if let Some(defect) = defect {
         println!("defect put around the nodes: {defect}");
     }
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), ProcessTime::now());
     let told = Mutex::new(Told { kept: Kept::new(keep), runs: 0, bad: 0, last: Instant::now() });
     let done = batch.run(&|plan, over| {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         told.run_is_over(batch, plan, over, start);
     });
     let kept = told.into_inner().unwrap_or_else(PoisonError::into_inner).kept;
-    print_figures(&done, start.elapsed().as_secs_f64());
+    print_figures(&done, *jobs, start.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
     kept.write()?;
     let Some(KeptRun { plan, run }) = kept.first_bad() else {
         if done.figures.committed == 0 {
@@ -267,7 +268,7 @@ fn print_failure(plan: &Plan, failure: &Failure) {
     }
 }
 
-fn print_figures(done: &Done, wall: f64) {
+fn print_figures(done: &Done, jobs: usize, wall: f64, cpu: f64) {
     let figures = &done.figures;
     let counts = &figures.counts;
     let hours = figures.simulated.as_secs_f64() / 3600.0;
@@ -278,6 +279,10 @@ fn print_figures(done: &Done, wall: f64) {
         done.unfinished,
         done.runs as f64 / wall.max(1e-9),
         hours * 3600.0 / wall.max(1e-9),
+    );
+    println!(
+        "CPU time: {cpu:.1} s, with which {jobs} cores of its own give {:.0} cluster-hours an hour",
+        hours * 3600.0 * jobs as f64 / cpu.max(1e-9),
     );
     print_starts(figures);
     let faults: Vec<String> = counts.faults.iter().map(|(name, count)| format!("{count} {name}")).collect();

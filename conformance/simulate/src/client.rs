@@ -15,6 +15,9 @@ use tokio::time::{Instant, sleep, timeout};
 const ATTEMPT: Duration = Duration::from_millis(400);
 /// How long it tries before it gives up, and nobody knows whether its request will be done.
 const PATIENCE: Duration = Duration::from_millis(2500);
+/// How long a client of a busy server waits at first before it asks again, at most; then twice as long, and four times. Without
+/// that, most of what is proposed in some plans is refused.
+const BUSY_PAUSE_MS: u64 = 40;
 /// What the seed is mixed with here.
 const CLIENT: u64 = 12;
 const SIZES: u64 = 14;
@@ -62,12 +65,14 @@ impl Client {
     async fn ask_padded(&mut self, key: &str, action: Action, size: u64, patience: Duration) -> bool {
         self.requests += 1;
         let request = Request { client: self.id, number: self.requests, key: key.to_owned(), action, size };
+        let command = request.encode();
         let give_up = Instant::now() + patience;
         self.cluster.invoke(self.id, &request);
         let mut started = false;
         let mut busy_since = None;
+        let mut pause_ms = BUSY_PAUSE_MS;
         while Instant::now() < give_up {
-            let answer = timeout(ATTEMPT, self.cluster.ask(self.believed, &request)).await;
+            let answer = timeout(ATTEMPT, self.cluster.ask(self.believed, &request, command.clone())).await;
             match answer {
                 Ok(Answer::Reply(reply)) => {
                     let outcome = match reply {
@@ -84,10 +89,11 @@ impl Client {
                 Ok(Answer::NotLeader) => {}
                 // A leader that nobody answers is busy for good: after a while another is asked.
                 Ok(Answer::Busy) if busy_since.get_or_insert_with(Instant::now).elapsed() < ATTEMPT => {
-                    sleep(Duration::from_millis(self.random.random_range(1..40))).await;
+                    sleep(Duration::from_millis(self.random.random_range(1..pause_ms))).await;
+                    pause_ms = (pause_ms * 2).min(BUSY_PAUSE_MS * 4);
                     continue;
                 }
-                Ok(Answer::Busy) => busy_since = None,
+                Ok(Answer::Busy) => (busy_since, pause_ms) = (None, BUSY_PAUSE_MS),
                 // Nobody has taken it, and nobody will.
                 Ok(Answer::TooLarge) => {
                     self.cluster.complete(self.id, Outcome::Failed);

@@ -5,7 +5,7 @@ use super::disk::Disk;
 use super::fault::Target;
 use super::flow::{Flow, Sent};
 use super::nemesis::Nemesis;
-use super::network::{Link, asks_for_first_entry, is_success};
+use super::network::{Link, Message, asks_for_first_entry};
 use super::plan::Plan;
 use super::progress::{Leading, Progress, Progressed, Situation};
 use super::start::Start;
@@ -13,11 +13,13 @@ use super::verdict::Failure;
 use bytes::Bytes;
 use figure2::codec::{FIRST_VERSION, encode};
 use figure2::{Index, Install, Options, ProposeError, Raft};
+use figure2_core::{AppendEntriesReply, AppendResult};
 use figure2_linearizability::{Action, Operation, Outcome, Recorder};
 use figure2_store::{Reply, Request, Store};
 use figure2_testing::server_disk::Crash;
 use figure2_validate::instrument::mix;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,21 +27,32 @@ use tokio::time::sleep;
 
 /// A cheap handle to the cluster. All of it runs on one thread.
 #[derive(Clone)]
-pub(super) struct Cluster {
-    plan: Arc<Plan>,
+pub(super) struct Cluster(Arc<Parts>);
+
+/// What a cluster consists of.
+pub(super) struct Parts {
+    plan: Plan,
     pub(super) defect: Option<Defect>,
     pub(super) nemesis: Nemesis,
-    members: Arc<Mutex<Vec<Member>>>,
-    history: Arc<Mutex<Recorder>>,
-    flow: Arc<Mutex<Flow>>,
-    progress: Arc<Mutex<Progress>>,
-    failure: Arc<watch::Sender<Option<Failure>>>,
+    members: Mutex<Vec<Member>>,
+    history: Mutex<Recorder>,
+    flow: Mutex<Flow>,
+    progress: Mutex<Progress>,
+    failure: watch::Sender<Option<Failure>>,
+}
+
+impl Deref for Cluster {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 /// One server.
 pub(super) struct Member {
     /// None while it is down.
-    pub(super) raft: Option<Raft>,
+    pub(super) raft: Option<Arc<Raft>>,
     /// How often it was started.
     pub(super) generation: u32,
     pub(super) disk: Disk,
@@ -79,16 +92,16 @@ impl Cluster {
             store: Store::default(),
             waiting: BTreeMap::new(),
         };
-        Cluster {
-            plan: Arc::new(plan.clone()),
+        Cluster(Arc::new(Parts {
+            plan: plan.clone(),
             defect,
-            members: Arc::new(Mutex::new((0..plan.servers).map(member).collect())),
+            members: Mutex::new((0..plan.servers).map(member).collect()),
             nemesis,
-            history: Arc::new(Mutex::new(start.map(Start::history).unwrap_or_default())),
-            flow: Arc::default(),
-            progress: Arc::new(Mutex::new(Progress::new())),
-            failure: Arc::new(watch::Sender::new(None)),
-        }
+            history: Mutex::new(start.map(Start::history).unwrap_or_default()),
+            flow: Mutex::default(),
+            progress: Mutex::new(Progress::new()),
+            failure: watch::Sender::new(None),
+        }))
     }
 
     pub(super) fn plan(&self) -> &Plan {
@@ -109,7 +122,7 @@ impl Cluster {
     }
 
     /// The node of a server, if it is up.
-    pub(super) fn running(&self, server: u8) -> Option<Raft> {
+    pub(super) fn running(&self, server: u8) -> Option<Arc<Raft>> {
         self.with(server, |member| member.raft.clone()).flatten()
     }
 
@@ -170,9 +183,8 @@ impl Cluster {
         }
         let others = (0..self.plan.servers).filter(|to| *to != server);
         let peers = others.map(|to| (u64::from(to), Link::new(self, server, to)));
-        let raft = Raft::new(server.into(), peers, disk, apply, options)
-            .await
-            .map_err(|error| Failure::Service { server, what: error.to_string() })?;
+        let raft = Raft::new(server.into(), peers, disk, apply, options).await;
+        let raft = Arc::new(raft.map_err(|error| Failure::Service { server, what: error.to_string() })?);
         self.with(server, |member| {
             member.store = store;
             member.raft = Some(raft.clone());
@@ -189,7 +201,7 @@ impl Cluster {
             if let Ok(frame) = encode(&figure2::Cluster::numbered(self.plan.servers), FIRST_VERSION, &message)
             {
                 let link = Link::new(self, from, to);
-                tokio::spawn(link.carry_late(after_ms, frame.into_bytes()));
+                tokio::spawn(link.carry_late(after_ms, frame.into_bytes().into(), message.message));
             }
         }
     }
@@ -206,8 +218,8 @@ impl Cluster {
         });
     }
 
-    /// One request to one server, and what comes back.
-    pub(super) async fn ask(&self, server: u8, request: &Request) -> Answer {
+    /// One request, as the command that stands for it, to one server; and what comes back.
+    pub(super) async fn ask(&self, server: u8, request: &Request, command: Bytes) -> Answer {
         sleep(CLIENT_DELAY).await;
         let Some(raft) = self.running(server) else { return Answer::NotLeader };
         if let (true, Action::Get) = (self.has(Defect::StaleReads), &request.action) {
@@ -215,7 +227,6 @@ impl Cluster {
             return Answer::Reply(Reply::Read(read));
         }
         let (reply, replied) = oneshot::channel();
-        let command = request.encode();
         let (size, limit) = (command.len() as u64, self.plan.limits.max_command_bytes);
         let proposed = raft.propose(command);
         if proposed.is_ok() && size > limit
@@ -267,15 +278,15 @@ impl Cluster {
     }
 
     /// A server hands a request to the network.
-    pub(super) fn sent(&self, from: u8, to: u8, request: &Bytes) {
-        let sent = self.flow().sent(from, to, request, &self.plan.limits);
+    pub(super) fn sent(&self, from: u8, to: u8, request: &Message, bytes: u64) {
+        let sent = self.flow().sent(from, to, request, bytes, &self.plan.limits);
         if let Err(what) = sent {
             self.fail(Failure::Limit { server: from, what });
         }
     }
 
     /// A reply is about to reach the server `from` that asked `to`.
-    pub(super) fn answered(&self, from: u8, to: u8, reply: &Bytes) {
+    pub(super) fn answered(&self, from: u8, to: u8, reply: &AppendEntriesReply) {
         self.flow().answered(from, to, reply);
     }
 
@@ -330,7 +341,7 @@ impl Cluster {
     }
 
     /// Whether a defect holds a reply back that `server` gives to `leader`.
-    pub(super) fn holds_back(&self, server: u8, leader: u8, reply: &Bytes) -> bool {
+    pub(super) fn holds_back(&self, server: u8, leader: u8, reply: &AppendResult) -> bool {
         let all_answer = || {
             let others = (0..self.plan.servers).filter(|other| *other != leader);
             let mut both_ways = others.map(|other| {
@@ -340,7 +351,9 @@ impl Cluster {
             both_ways.all(|reached| reached)
         };
         match self.defect {
-            Some(Defect::AllMustAnswer) => server != leader && is_success(reply) && !all_answer(),
+            Some(Defect::AllMustAnswer) => {
+                server != leader && matches!(reply, AppendResult::Success { .. }) && !all_answer()
+            }
             Some(Defect::FirstEntryKept) => asks_for_first_entry(reply),
             _ => false,
         }

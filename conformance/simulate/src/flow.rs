@@ -3,10 +3,8 @@
 //! Only the messages between a leader and its followers are used; the core's own counts play no part.
 
 use super::sizes::Limits;
-use bytes::Bytes;
-use figure2::codec::decode_message;
-use figure2::{Index, Term};
-use figure2_core::{AppendEntries, AppendResult, Entry, Message};
+use figure2::{Command, Index, SnapshotData, Term};
+use figure2_core::{AppendEntries, AppendEntriesReply, AppendResult, Entry, Message};
 use std::collections::{BTreeMap, VecDeque};
 
 /// All that leaders send.
@@ -65,10 +63,17 @@ struct Way {
 
 impl Flow {
     /// A server hands a request to the network: what is wrong with that, if anything is.
-    pub(super) fn sent(&mut self, from: u8, to: u8, request: &Bytes, limits: &Limits) -> Result<(), String> {
-        self.sum.largest = self.sum.largest.max(request.len() as u64);
-        let message = decode_message(request).map_err(|error| error.to_string())?.message;
-        match message {
+    /// `bytes` is its length.
+    pub(super) fn sent(
+        &mut self,
+        from: u8,
+        to: u8,
+        request: &Message<Command, SnapshotData>,
+        bytes: u64,
+        limits: &Limits,
+    ) -> Result<(), String> {
+        self.sum.largest = self.sum.largest.max(bytes);
+        match request {
             Message::AppendEntries(message) => {
                 // What is refused counts from the leader's first message on, also before it has sent entries.
                 let (way, sum) = self.way(from, to, message.term);
@@ -77,7 +82,7 @@ impl Flow {
                 }
                 sum.batches += 1;
                 sum.several += u64::from(message.entries.len() > 1);
-                way.batch(&message, limits, sum).map_err(|what| format!("to server {to}: {what}"))
+                way.batch(message, limits, sum).map_err(|what| format!("to server {to}: {what}"))
             }
             Message::InstallSnapshot(message) => {
                 let (way, sum) = self.way(from, to, message.term);
@@ -95,11 +100,7 @@ impl Flow {
     }
 
     /// A reply is about to reach the server that asked.
-    pub(super) fn answered(&mut self, from: u8, to: u8, reply: &Bytes) {
-        let Ok(Message::AppendEntriesReply(reply)) = decode_message(reply).map(|envelope| envelope.message)
-        else {
-            return;
-        };
+    pub(super) fn answered(&mut self, from: u8, to: u8, reply: &AppendEntriesReply) {
         let Some(way) = self.ways.get_mut(&(from, to)).filter(|way| way.term == reply.term) else { return };
         match reply.result {
             AppendResult::Success { match_index } => {
@@ -134,7 +135,7 @@ impl Flow {
 impl Way {
     fn batch(
         &mut self,
-        message: &AppendEntries<figure2::Command>,
+        message: &AppendEntries<Command>,
         limits: &Limits,
         sum: &mut Sent,
     ) -> Result<(), String> {
@@ -181,42 +182,37 @@ impl Way {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use figure2::codec::{FIRST_VERSION, encode};
-    use figure2::{ServerId, SnapshotData};
-    use figure2_core::{AppendEntriesReply, Envelope, InstallSnapshot, Snapshot};
+    use figure2_core::{InstallSnapshot, Snapshot};
 
-    fn encoded(message: Message<Bytes, SnapshotData>) -> Bytes {
-        let envelope = Envelope { from: ServerId(0), to: ServerId(1), message };
-        encode(&figure2::Cluster::numbered(3), FIRST_VERSION, &envelope).unwrap().into_bytes()
-    }
+    type Sendable = Message<Command, SnapshotData>;
 
     /// Entries of 16 bytes and their content, in term 1, after the index.
-    fn batch(prev: u64, contents: &[usize]) -> Bytes {
+    fn batch(prev: u64, contents: &[usize]) -> Sendable {
         let entry = |size: &usize| Entry { term: Term(1), command: Bytes::from(vec![0; *size]) };
         let entries = contents.iter().map(entry).collect();
-        encoded(Message::AppendEntries(AppendEntries {
+        Message::AppendEntries(AppendEntries {
             term: Term(1),
             prev_log_index: Index(prev),
             prev_log_term: Term(u64::from(prev > 0)),
             entries,
             leader_commit: Index(0),
-        }))
+        })
     }
 
-    fn snapshot(index: u64) -> Bytes {
+    fn snapshot(index: u64) -> Sendable {
         let snapshot = Snapshot {
             last_included_index: Index(index),
             last_included_term: Term(1),
             data: SnapshotData::default(),
         };
-        encoded(Message::InstallSnapshot(InstallSnapshot { term: Term(1), snapshot }))
+        Message::InstallSnapshot(InstallSnapshot { term: Term(1), snapshot })
     }
 
-    fn reply(result: AppendResult) -> Bytes {
-        encoded(Message::AppendEntriesReply(AppendEntriesReply { term: Term(1), result }))
+    fn reply(result: AppendResult) -> Sendable {
+        Message::AppendEntriesReply(AppendEntriesReply { term: Term(1), result })
     }
 
-    fn refusal() -> Bytes {
+    fn refusal() -> Sendable {
         reply(AppendResult::Conflict {
             prev_log_index: Index(3),
             conflict_index: Index(1),
@@ -226,12 +222,12 @@ mod tests {
     }
 
     /// Sends, and takes in answers, in the order of the letters.
-    fn flow(limits: &Limits, messages: &[(char, Bytes)]) -> Result<Sent, String> {
+    fn flow(limits: &Limits, messages: &[Sendable]) -> Result<Sent, String> {
         let mut flow = Flow::default();
-        for (direction, message) in messages {
-            match direction {
-                's' => flow.sent(0, 1, message, limits)?,
-                _ => flow.answered(0, 1, message),
+        for message in messages {
+            match message {
+                Message::AppendEntriesReply(reply) => flow.answered(0, 1, reply),
+                _ => flow.sent(0, 1, message, 1, limits)?,
             }
         }
         Ok(flow.sum())
@@ -240,7 +236,7 @@ mod tests {
     #[test]
     fn a_message_keeps_the_limits_of_entries_and_bytes_but_one_entry_always_fits() {
         let limits = Limits { max_entries_per_message: 2, max_message_bytes: 50, ..Limits::default() };
-        let alone = |contents: &[usize]| flow(&limits, &[('s', batch(0, contents))]);
+        let alone = |contents: &[usize]| flow(&limits, &[batch(0, contents)]);
         assert!(alone(&[1, 1]).is_ok() && alone(&[1000]).is_ok());
         assert!(alone(&[0, 0, 0]).unwrap_err().contains("3 entries"));
         assert!(alone(&[9, 10]).unwrap_err().contains("51 bytes"));
@@ -249,31 +245,29 @@ mod tests {
     #[test]
     fn what_is_in_flight_keeps_its_limit_until_it_is_acknowledged() {
         let limits = Limits { max_in_flight_bytes: 40, ..Limits::default() };
-        let (first, second) = (('s', batch(0, &[4])), ('s', batch(1, &[5])));
-        let acknowledged = ('a', reply(AppendResult::Success { match_index: Index(1) }));
+        let (first, second) = (batch(0, &[4]), batch(1, &[5]));
+        let acknowledged = reply(AppendResult::Success { match_index: Index(1) });
         assert!(flow(&limits, &[first.clone(), second.clone()]).unwrap_err().contains("41 bytes"));
         assert!(flow(&limits, &[first, acknowledged, second]).is_ok());
-        assert!(flow(&limits, &[('s', batch(0, &[100]))]).is_ok(), "one entry always fits");
+        assert!(flow(&limits, &[batch(0, &[100])]).is_ok(), "one entry always fits");
     }
 
     #[test]
     fn what_was_sent_is_sent_again_once_for_each_refusal() {
         let limits = Limits::default();
-        let (all, tail) = (('s', batch(0, &[1, 1, 1])), ('s', batch(1, &[1, 1])));
+        let (all, tail) = (batch(0, &[1, 1, 1]), batch(1, &[1, 1]));
         assert!(flow(&limits, &[all.clone(), tail.clone()]).unwrap_err().contains("from index 2 on"));
-        assert!(
-            flow(&limits, &[all.clone(), ('s', batch(2, &[1]))]).unwrap_err().contains("from index 3 on")
-        );
-        let refused = ('a', refusal());
-        let once = flow(&limits, &[all.clone(), refused.clone(), tail.clone(), ('s', batch(3, &[1]))]);
+        assert!(flow(&limits, &[all.clone(), batch(2, &[1])]).unwrap_err().contains("from index 3 on"));
+        let refused = refusal();
+        let once = flow(&limits, &[all.clone(), refused.clone(), tail.clone(), batch(3, &[1])]);
         assert_eq!(once.map(|sum| (sum.batches, sum.again)), Ok((3, 1)));
         // A refusal of a new leader's first question may reach it just before it sends the entries.
-        let asked = ('s', batch(0, &[]));
+        let asked = batch(0, &[]);
         assert!(flow(&limits, &[asked, refused.clone(), all.clone(), tail.clone()]).is_ok());
         assert!(flow(&limits, &[all, refused, tail.clone(), tail]).is_err());
-        let (one, newer) = (('s', snapshot(3)), ('s', snapshot(5)));
+        let (one, newer) = (snapshot(3), snapshot(5));
         assert!(flow(&limits, &[one.clone(), newer, one.clone()]).is_ok());
-        assert!(flow(&limits, &[one.clone(), ('a', refusal()), one.clone()]).is_ok());
+        assert!(flow(&limits, &[one.clone(), refusal(), one.clone()]).is_ok());
         assert!(flow(&limits, &[one.clone(), one]).unwrap_err().contains("at index 3 was sent again"));
     }
 }

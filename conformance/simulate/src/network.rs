@@ -2,20 +2,24 @@
 
 use super::cluster::Cluster;
 use super::defect::Defect;
-use super::nemesis::Nemesis;
-use bytes::Bytes;
+use super::verdict::Failure;
 use figure2::codec::{Frame, decode_message};
-use figure2::{Index, Peer};
-use figure2_core::{AppendResult, Message};
+use figure2::{Command, Index, Peer, SnapshotData};
+use figure2_core::{AppendEntriesReply, AppendResult};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
+
+pub(super) type Message = figure2_core::Message<Command, SnapshotData>;
+
+/// Up to so many bytes, a message arrives in one piece, as it does from a wire. A longer one arrives in the pieces in which
+/// it left, which share the bytes of the sender's log: to copy megabytes for each follower takes longer than all else.
+const LONGEST_IN_ONE_PIECE: usize = 4 << 10;
 
 /// The way from one server to another.
 #[derive(Clone)]
 pub(super) struct Link {
     pub(super) cluster: Cluster,
-    pub(super) nemesis: Nemesis,
     pub(super) from: u8,
     pub(super) to: u8,
     /// What a defect repeats.
@@ -26,7 +30,7 @@ pub(super) struct Link {
 #[derive(Default)]
 pub(super) struct Repeated {
     heartbeats: u64,
-    snapshot: Option<Bytes>,
+    snapshot: Option<(Frame, Message)>,
 }
 
 /// How often the defect of a leader that never steps down repeats a heartbeat: the node itself does it as often.
@@ -34,43 +38,49 @@ const HEARTBEAT: Duration = Duration::from_millis(120);
 
 impl Peer for Link {
     fn send(&self, frame: Frame) {
-        let message = frame.into_bytes();
-        if !is_request(&message) {
-            return self.carry(message);
+        let message = match decode_message(&frame) {
+            Ok(envelope) => envelope.message,
+            Err(error) => {
+                let what = format!("a message that is none: {error}");
+                return self.cluster.fail(Failure::Limit { server: self.from, what });
+            }
+        };
+        let frame = if frame.len() <= LONGEST_IN_ONE_PIECE { frame.into_bytes().into() } else { frame };
+        if !message.is_request() {
+            return self.carry(frame, &message);
         }
-        self.transmit(message.clone());
+        self.transmit(frame.clone(), &message);
         if self.cluster.has(Defect::NeverStepsDown) || self.cluster.has(Defect::SnapshotRepeated) {
-            self.repeat(message);
+            self.repeat(frame, message);
         }
     }
 }
 
 impl Link {
     pub(super) fn new(cluster: &Cluster, from: u8, to: u8) -> Link {
-        let nemesis = cluster.nemesis.clone();
-        Link { cluster: cluster.clone(), nemesis, from, to, repeated: Arc::default() }
+        Link { cluster: cluster.clone(), from, to, repeated: Arc::default() }
     }
 
     /// Carries a message that was sent before the servers started: the network gets it so many ms after that.
-    pub(super) async fn carry_late(self, after_ms: u64, message: Bytes) {
+    pub(super) async fn carry_late(self, after_ms: u64, frame: Frame, message: Message) {
         sleep(Duration::from_millis(after_ms)).await;
-        self.carry(message);
+        self.carry(frame, &message);
     }
 
     /// The defects of a transport that sends more than its node does.
-    fn repeat(&self, request: Bytes) {
+    fn repeat(&self, frame: Frame, request: Message) {
         let mut repeated = self.repeated.lock().unwrap_or_else(PoisonError::into_inner);
-        match decode_message(&request).map(|envelope| envelope.message) {
-            Ok(Message::AppendEntries(message)) if message.entries.is_empty() => {
+        match &request {
+            Message::AppendEntries(message) if message.entries.is_empty() => {
                 repeated.heartbeats += 1;
                 if self.cluster.has(Defect::NeverStepsDown) {
-                    tokio::spawn(self.clone().lead_for_ever(request, repeated.heartbeats));
-                } else if let Some(snapshot) = repeated.snapshot.clone() {
-                    self.transmit(snapshot);
+                    tokio::spawn(self.clone().lead_for_ever(frame, request, repeated.heartbeats));
+                } else if let Some((frame, snapshot)) = repeated.snapshot.clone() {
+                    self.transmit(frame, &snapshot);
                 }
             }
-            Ok(Message::InstallSnapshot(_)) => repeated.snapshot = Some(request),
-            Ok(Message::RequestVote(_)) => {
+            Message::InstallSnapshot(_) => repeated.snapshot = Some((frame, request)),
+            Message::RequestVote(_) => {
                 *repeated = Repeated { heartbeats: repeated.heartbeats + 1, snapshot: None }
             }
             _ => {}
@@ -78,7 +88,7 @@ impl Link {
     }
 
     /// Repeats a heartbeat until the node sends another, calls an election, or ends.
-    async fn lead_for_ever(self, request: Bytes, number: u64) {
+    async fn lead_for_ever(self, frame: Frame, request: Message, number: u64) {
         let generation = || self.cluster.with(self.from, |member| member.generation);
         let begun = generation();
         loop {
@@ -87,74 +97,65 @@ impl Link {
             if !is_latest || generation() != begun || self.cluster.running(self.from).is_none() {
                 return;
             }
-            self.transmit(request.clone());
+            self.transmit(frame.clone(), &request);
         }
     }
 
-    fn transmit(&self, request: Bytes) {
-        self.cluster.sent(self.from, self.to, &request);
-        self.carry(request);
+    fn transmit(&self, frame: Frame, request: &Message) {
+        self.cluster.sent(self.from, self.to, request, frame.len() as u64);
+        self.carry(frame, request);
     }
 
     /// Carries a message, request or reply, as the nemesis decides, to whoever runs there when it arrives.
-    fn carry(&self, message: Bytes) {
+    fn carry(&self, frame: Frame, message: &Message) {
         let Link { from, to, .. } = *self;
-        let is_reply = !is_request(&message);
-        if is_reply && self.cluster.holds_back(from, to, &message) {
-            return self.nemesis.lost_on_the_way();
+        let reply = match message {
+            Message::AppendEntriesReply(reply) => Some(reply),
+            _ => None,
+        };
+        if reply.is_some_and(|reply| self.cluster.holds_back(from, to, &reply.result)) {
+            return self.cluster.nemesis.lost_on_the_way();
         }
-        let fate = self.nemesis.fate(from, to);
+        let fate = self.cluster.nemesis.fate(from, to);
         for delay in fate.first.into_iter().chain(fate.second) {
-            let (cluster, nemesis, message) = (self.cluster.clone(), self.nemesis.clone(), message.clone());
-            tokio::spawn(async move {
-                if !arrives(&nemesis, from, to, delay).await {
-                    return;
-                }
-                let Some(server) = cluster.running(to) else { return nemesis.lost_on_the_way() };
-                if is_reply {
-                    cluster.answered(to, from, &message);
-                }
-                // What it does not take, the log says: it counts as lost.
-                let _ = server.handle(message);
-            });
+            let crossing = Crossing { cluster: self.cluster.clone(), from, to, frame: frame.clone() };
+            tokio::spawn(crossing.arrive(delay, reply.cloned()));
         }
     }
 }
 
-/// Whether a message asks for a reply. (Whatever servers send has a form.)
-fn is_request(message: &Bytes) -> bool {
-    decode_message(message).is_ok_and(|envelope| envelope.message.is_request())
+/// A message between two servers.
+struct Crossing {
+    cluster: Cluster,
+    from: u8,
+    to: u8,
+    frame: Frame,
 }
 
-fn append_result(reply: &Bytes) -> Option<AppendResult> {
-    match decode_message(reply).ok()?.message {
-        Message::AppendEntriesReply(reply) => Some(reply.result),
-        _ => None,
+impl Crossing {
+    /// Waits until it has crossed, and hands it to the server, unless the way is cut by then or nobody runs there.
+    async fn arrive(self, delay_ms: u64, reply: Option<AppendEntriesReply>) {
+        let Crossing { cluster, from, to, frame } = self;
+        if delay_ms > 0 {
+            sleep(Duration::from_millis(delay_ms)).await;
+        }
+        if !cluster.nemesis.passes(from, to) {
+            return cluster.nemesis.lost_on_the_way();
+        }
+        let Some(server) = cluster.running(to) else { return cluster.nemesis.lost_on_the_way() };
+        if let Some(reply) = reply {
+            cluster.answered(to, from, &reply);
+        }
+        // What it does not take, the log says: it counts as lost.
+        let _ = server.handle(frame);
     }
-}
-
-/// Whether a follower says that its log matches.
-pub(super) fn is_success(reply: &Bytes) -> bool {
-    matches!(append_result(reply), Some(AppendResult::Success { .. }))
 }
 
 /// Whether a follower says that its log differs from its very first entry on.
-pub(super) fn asks_for_first_entry(reply: &Bytes) -> bool {
+pub(super) fn asks_for_first_entry(result: &AppendResult) -> bool {
     let first = Index::ZERO.next();
     matches!(
-        append_result(reply),
-        Some(AppendResult::Conflict { conflict_index, conflict_term: Some(_), .. }) if conflict_index == first
+        result,
+        AppendResult::Conflict { conflict_index, conflict_term: Some(_), .. } if *conflict_index == first
     )
-}
-
-/// Waits until a message has crossed; false if the way is cut by then.
-async fn arrives(nemesis: &Nemesis, from: u8, to: u8, delay_ms: u64) -> bool {
-    if delay_ms > 0 {
-        sleep(Duration::from_millis(delay_ms)).await;
-    }
-    let passes = nemesis.passes(from, to);
-    if !passes {
-        nemesis.lost_on_the_way();
-    }
-    passes
 }

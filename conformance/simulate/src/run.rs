@@ -11,10 +11,10 @@ use super::progress::Progressed;
 use super::recover::{equal, read_back, served, succeeded};
 use super::start::{Feature, Start};
 use super::verdict::{Failure, Verdict, judge_history};
-use bytes::Bytes;
 use figure2_core::RuleSet;
 use figure2_linearizability::{Operation, write};
 use figure2_testing::server_disk::Crash;
+use figure2_validate::Recorded;
 use figure2_validate::instrument::panics::{self, Collected};
 use figure2_validate::instrument::{Digest, Judged, Recording};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,8 +37,8 @@ pub(super) const LOOK: Duration = Duration::from_millis(100);
 pub struct Run {
     /// The verdict.
     pub verdict: Verdict,
-    /// What the nodes recorded: the text of a trace (docs/trace-format.md).
-    pub recording: Bytes,
+    /// What the nodes recorded.
+    pub recording: Recorded,
     /// What the clients asked and were told.
     pub history: Vec<Operation>,
     /// What happened.
@@ -49,16 +49,22 @@ impl Run {
     /// A digest of the recording and the history.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        let mut digest = Digest::default();
-        digest.add(&self.recording);
+        let mut digest = Digest(self.recording.digest());
         digest.add(write(&self.history).as_bytes());
         digest.0
     }
 
-    /// Lines of the recording.
+    /// What the nodes recorded, as the text of a trace (docs/trace-format.md). Nothing, if they recorded what is none: the
+    /// verdict says so.
+    #[must_use]
+    pub fn text(&self) -> Vec<u8> {
+        self.recording.text().unwrap_or_default()
+    }
+
+    /// Lines of that text, but for the first and the last.
     #[must_use]
     pub fn lines(&self) -> u64 {
-        self.recording.iter().filter(|byte| **byte == b'\n').count() as u64
+        self.recording.events()
     }
 }
 
@@ -171,7 +177,7 @@ impl Left {
 
 /// What is unsafe outweighs what is slow: a recording that breaks a property says more than that nobody was served.
 fn conclude(left: Left, judged: Judged) -> Run {
-    let Judged { text: recording, wrong, validated, audited } = judged;
+    let Judged { recorded: recording, wrong, validated, audited } = judged;
     let mut figures = Figures {
         simulated: left.simulated,
         counts: left.counts,

@@ -5,6 +5,7 @@ use super::defect::Defect;
 use super::verdict::Failure;
 use figure2::{ApplyMsg, Index, Raft, SnapshotData};
 use figure2_store::Store;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::sleep;
@@ -14,7 +15,7 @@ pub(super) async fn run(
     cluster: Cluster,
     server: u8,
     generation: u32,
-    raft: Raft,
+    raft: Arc<Raft>,
     mut messages: Receiver<ApplyMsg>,
 ) {
     let (every, snapshot_bytes) = (cluster.plan().snapshot_every, cluster.plan().sizes.snapshot_bytes);

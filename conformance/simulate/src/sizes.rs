@@ -188,10 +188,12 @@ impl Sizes {
             10_000 * snapshot_every
         };
         let snapshots = [0, 0, 0, 500, 5000, random.random_range(0..=rare.max(1))];
+        // A minute has more than one command of a thousand, so where a single one goes beyond the budget, fewer plans have any.
+        let share = (BUDGET as f64 * 1000.0 / REQUESTS as f64 / limit.max(1) as f64).min(1.0);
         Sizes {
             large_per_mille: if random.random_bool(0.6) { affordable(most / 2, 300) } else { 0 },
             large_bytes: Span(most / 8, most),
-            at_limit_per_mille: if random.random_bool(0.6) { affordable(limit, 60) } else { 0 },
+            at_limit_per_mille: if random.random_bool(0.6 * share) { affordable(limit, 60) } else { 0 },
             snapshot_bytes: *snapshots.choose(random).unwrap_or(&0),
         }
     }

@@ -12,7 +12,7 @@ use figure2_core::{Envelope, Index, Log, Message};
 use figure2_linearizability::{Action, Outcome, Recorder};
 use figure2_model::{self as model, Prefix, describe_envelope};
 use figure2_store::{Request, Store};
-use figure2_trace::{self as trace, Payload};
+use figure2_trace as trace;
 use figure2_validate::ToTrace as _;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -115,10 +115,10 @@ impl Start {
     }
 
     /// The messages on their way, as a trace shows them.
-    pub(super) fn recorded(&self) -> Vec<trace::Envelope> {
-        let command = |command: &Bytes| Payload::of(command);
+    pub(super) fn recorded(&self) -> Vec<trace::Envelope<Bytes, Bytes>> {
+        let command = |command: &Bytes| command.clone();
         // They were made in memory.
-        let data = |data: &SnapshotData| Payload::of(&data.to_bytes().unwrap_or_default());
+        let data = |data: &SnapshotData| data.to_bytes().unwrap_or_default();
         self.messages().map(|(_, message)| translate(&message, command, data).to_trace()).collect()
     }
 

@@ -47,7 +47,14 @@ fn pad(mut content: Vec<u8>, size: u64) -> Bytes {
 }
 
 /// What was filled up.
-fn unpadded(content: &[u8]) -> &[u8] {
+fn unpadded(mut content: &[u8]) -> &[u8] {
+    // Most of megabytes goes in steps.
+    const STEP: usize = 256;
+    while let Some((rest, last)) = content.split_last_chunk::<STEP>()
+        && *last == [PADDING; STEP]
+    {
+        content = rest;
+    }
     let end = content.iter().rposition(|byte| *byte != PADDING).map_or(0, |last| last + 1);
     content.get(..end).unwrap_or_default()
 }

@@ -43,6 +43,13 @@ impl Payload {
     }
 }
 
+/// The form.
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
 impl fmt::Display for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -53,6 +60,21 @@ impl fmt::Display for Payload {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Shown<'a>(&'a [u8]);
+
+impl<'a> Shown<'a> {
+    /// That of some content.
+    #[must_use]
+    pub fn of(content: &'a [u8]) -> Shown<'a> {
+        Shown(content)
+    }
+}
+
+/// The content.
+impl AsRef<[u8]> for Shown<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0
+    }
+}
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -50,6 +50,27 @@ pub(super) fn append(bytes: &mut Vec<u8>, node: u64, server: u8, at: u64, event:
     bytes.extend_from_slice(event);
 }
 
+/// A record, as it stands in a capture.
+pub(super) struct Record<'a> {
+    pub(super) node: u64,
+    pub(super) server: u8,
+    pub(super) at: u64,
+    pub(super) event: &'a [u8],
+}
+
+/// The records that stand one behind the other; it ends before one that is not whole.
+pub(super) fn records(mut bytes: &[u8]) -> impl Iterator<Item = Record<'_>> {
+    std::iter::from_fn(move || {
+        let (length, rest) = bytes.split_first_chunk()?;
+        let (server, rest) = rest.split_first()?;
+        let (node, rest) = rest.split_first_chunk()?;
+        let (at, rest) = rest.split_first_chunk()?;
+        let (event, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        bytes = rest;
+        Some(Record { node: u64::from_le_bytes(*node), server: *server, at: u64::from_le_bytes(*at), event })
+    })
+}
+
 /// The end of a capture with so many records.
 pub(super) fn ending(records: u64) -> Vec<u8> {
     mark(END, records)
@@ -271,10 +292,30 @@ struct Writer {
     /// Nodes may have started in pieces that are not there. Such a node's events are left out.
     begins_late: bool,
     left_out: u64,
+    numbers: Numbers,
+}
+
+/// Numbers the lines of each node.
+#[derive(Default)]
+pub(super) struct Numbers {
     /// How often each server was started.
     runs: BTreeMap<u8, u32>,
     /// For each node, its run and the number of its last line.
     nodes: BTreeMap<u64, (u32, u64)>,
+}
+
+impl Numbers {
+    /// Of a node of this server, the run and the number of its next line.
+    pub(super) fn next(&mut self, node: u64, server: u8) -> (u32, u64) {
+        let runs = &mut self.runs;
+        let (run, seq) = self.nodes.entry(node).or_insert_with(|| {
+            let run = runs.entry(server).or_default();
+            *run += 1;
+            (*run, 0)
+        });
+        *seq += 1;
+        (*run, *seq)
+    }
 }
 
 impl Writer {
@@ -282,7 +323,7 @@ impl Writer {
         let event: record::Event<Shown<'_>, Shown<'_>> = record::decode(event).map_err(io::Error::other)?;
         let event = event.to_trace();
         let is_start = matches!(event, Event::Start { .. });
-        if self.begins_late && !is_start && !self.nodes.contains_key(&node) {
+        if self.begins_late && !is_start && !self.numbers.nodes.contains_key(&node) {
             self.left_out += 1;
             return Ok(());
         }
@@ -293,14 +334,8 @@ impl Writer {
             serde_json::to_writer(&mut self.text, &header)?;
             self.text.push(b'\n');
         }
-        let runs = &mut self.runs;
-        let (run, seq) = self.nodes.entry(node).or_insert_with(|| {
-            let run = runs.entry(server).or_default();
-            *run += 1;
-            (*run, 0)
-        });
-        *seq += 1;
-        let line = Line { server, run: *run, seq: *seq, at, event };
+        let (run, seq) = self.numbers.next(node, server);
+        let line = Line { server, run, seq, at, event };
         serde_json::to_writer(&mut self.text, &line)?;
         self.text.push(b'\n');
         self.lines += 1;

@@ -21,6 +21,7 @@ mod etcd;
 mod files;
 pub mod instrument;
 mod pieces;
+mod recorded;
 mod recorder;
 mod replay;
 
@@ -28,5 +29,6 @@ pub use convert::ToTrace;
 pub use etcd::tell as tell_as_etcd;
 pub use files::{beginning_of, is_recording, of_bytes, open, text_of};
 pub use pieces::Rotation;
+pub use recorded::Recorded;
 pub use recorder::{Recorder, ToFile};
 pub use replay::{Counts, Rejection, Report, validate};

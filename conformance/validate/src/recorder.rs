@@ -1,9 +1,10 @@
 //! Collects the events of recorded nodes, and keeps them as a capture.
 
-use super::capture::{self, Lines};
+use super::capture;
 use super::pieces::{self, Rotation};
+use super::recorded::{Recorded, Records};
 use figure2::record::TARGET;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -52,7 +53,9 @@ impl Recorder {
     /// Keeps everything in memory until [`into_text`](Self::into_text). `clock` says how long ago the recording began.
     #[must_use]
     pub fn in_memory(clock: impl Fn() -> Duration + Send + Sync + 'static) -> Recorder {
-        Recorder::new(Box::new(clock), 0, false)
+        let recorder = Recorder::new(Box::new(clock), 0, false);
+        recorder.shared.lock().waiting = Records::reused();
+        recorder
     }
 
     /// Writes a capture to a new file while it records, on a thread of its own. [`open`](super::open) reads it as a
@@ -101,17 +104,16 @@ impl Recorder {
     /// # Errors
     /// When an event is not one of this version's.
     pub fn into_text(self) -> io::Result<Vec<u8>> {
-        let (waiting, records) = {
-            let mut queue = self.shared.lock();
-            queue.closed = true;
-            (std::mem::take(&mut queue.waiting), queue.records)
-        };
-        let (beginning, ending) = (capture::beginning(self.shared.began, 1, 0), capture::ending(records));
-        let all = beginning.as_slice().chain(waiting.as_slice()).chain(ending.as_slice());
-        let mut lines = Lines::new(all, Box::new(|| Ok(None)))?;
-        let mut text = Vec::new();
-        lines.read_to_end(&mut text)?;
-        Ok(text)
+        self.into_recorded().text()
+    }
+
+    /// What was recorded in memory. Takes nothing in from now on.
+    pub(crate) fn into_recorded(self) -> Recorded {
+        let mut queue = self.shared.lock();
+        queue.closed = true;
+        let records = Records::of(std::mem::take(&mut queue.waiting));
+        let began = self.shared.began;
+        Recorded { began, records, count: queue.records, on_their_way: Vec::new() }
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) fn write_files(directory: &Path, name: &str, plan: &Plan, run: &Run) 
         fs::write(&path, content).with_context(|| format!("{} cannot be written", path.display()))
     };
     write("plan.json", plan.text().as_bytes())?;
-    write("trace.jsonl", &run.recording)?;
+    write("trace.jsonl", &run.text())?;
     write("history.jsonl", figure2_linearizability::write(&run.history).as_bytes())?;
     if !matches!(run.verdict, Verdict::Holds) {
         println!(

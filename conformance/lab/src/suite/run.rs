@@ -111,7 +111,9 @@ pub fn run(test: &'static LabTest, options: RunOptions) -> Report {
     if let (Ok(()), Some(reason)) = (&report.outcome, judged.wrong) {
         report.outcome = Err(Failure::Recording { reason });
     }
-    report.recording = (options.keep_trace || report.outcome.is_err()).then_some(judged.text);
+    // Events that are none have no text: what is wrong with them is told.
+    let text = || judged.recorded.text().unwrap_or_default().into();
+    report.recording = (options.keep_trace || report.outcome.is_err()).then(text);
     report.wall = started.elapsed();
     report.cpu = (options.mode == Mode::Virtual).then(|| cpu.elapsed());
     report

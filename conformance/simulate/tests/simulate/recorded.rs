@@ -18,7 +18,7 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     pub(crate) fn of(run: &Run) -> Recorded {
-        let text = str::from_utf8(&run.recording).unwrap();
+        let text = String::from_utf8(run.text()).unwrap();
         let (mut steps, mut writes) = (Vec::new(), Vec::new());
         for line in text.lines() {
             let line: Value = serde_json::from_str(line).unwrap();

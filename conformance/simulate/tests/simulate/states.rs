@@ -66,8 +66,8 @@ fn is_unsent(recording: &[u8]) -> bool {
 #[test]
 fn a_recording_says_what_was_on_its_way_when_it_began() {
     let over = run(&with("election", &[Feature::OnTheirWay]), None);
-    assert!(!is_unsent(&over.recording));
-    let text = str::from_utf8(&over.recording).unwrap();
+    assert!(!is_unsent(&over.text()));
+    let text = String::from_utf8(over.text()).unwrap();
     let (header, rest) = text.split_once('\n').unwrap();
     let begin = header.find(",\"on_their_way\"").unwrap();
     assert!(is_unsent(format!("{}}}\n{rest}", &header[..begin]).as_bytes()));

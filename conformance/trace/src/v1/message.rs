@@ -14,6 +14,44 @@ pub struct Envelope<C = Payload, S = Payload> {
     pub message: Message<C, S>,
 }
 
+impl<C, S> Envelope<C, S> {
+    /// The same, borrowed, with other forms of its commands and of its snapshot.
+    pub fn shown_as<'a, D, T>(
+        &'a self,
+        command: impl Fn(&'a C) -> D,
+        data: impl Fn(&'a S) -> T,
+    ) -> Envelope<D, T> {
+        let message = match &self.message {
+            Message::RequestVote(request) => Message::RequestVote(request.clone()),
+            Message::RequestVoteReply(reply) => Message::RequestVoteReply(reply.clone()),
+            Message::AppendEntries(request) => {
+                let AppendEntries { term, prev_log_index, prev_log_term, entries, leader_commit } = request;
+                let entry =
+                    |entry: &'a Entry<C>| Entry { term: entry.term, command: command(&entry.command) };
+                Message::AppendEntries(AppendEntries {
+                    term: *term,
+                    prev_log_index: *prev_log_index,
+                    prev_log_term: *prev_log_term,
+                    entries: entries.iter().map(entry).collect(),
+                    leader_commit: *leader_commit,
+                })
+            }
+            Message::AppendEntriesReply(reply) => Message::AppendEntriesReply(reply.clone()),
+            Message::InstallSnapshot(InstallSnapshot { term, snapshot }) => {
+                let Snapshot { last_included_index, last_included_term, data: content } = snapshot;
+                let snapshot = Snapshot {
+                    last_included_index: *last_included_index,
+                    last_included_term: *last_included_term,
+                    data: data(content),
+                };
+                Message::InstallSnapshot(InstallSnapshot { term: *term, snapshot })
+            }
+            Message::InstallSnapshotReply(reply) => Message::InstallSnapshotReply(reply.clone()),
+        };
+        Envelope { from: self.from, to: self.to, message }
+    }
+}
+
 /// A message: a request or its reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // their names say all

@@ -11,8 +11,11 @@ mod to_trace;
 
 use figure2::record::State;
 use figure2_core::Change;
-use figure2_trace::Payload;
-use serde::{Deserialize, Serialize};
+use figure2_trace::{Payload, Shown};
+use serde::Serialize;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use twox_hash::XxHash3_64;
 
 /// The struct of a trace that says the same as a type of the core. Commands and data are taken over as they are.
 pub trait ToTrace {
@@ -34,9 +37,9 @@ pub trait ToCore {
 
 /// Whether these changes are those that were recorded. A recording does not say at which index entries were appended: there
 /// is one place, the log's end.
-pub fn same_changes(
-    made: &[Change<ReplayPayload, ReplayPayload>],
-    recorded: &[Change<ReplayPayload, ReplayPayload>],
+pub fn same_changes<P: Content>(
+    made: &[Change<ReplayPayload<P>, ReplayPayload<P>>],
+    recorded: &[Change<ReplayPayload<P>, ReplayPayload<P>>],
 ) -> bool {
     made.len() == recorded.len()
         && made.iter().zip(recorded).all(|pair| match pair {
@@ -53,29 +56,61 @@ pub fn same_state(now: State, recorded: State) -> bool {
     now == State { leader, ..recorded }
 }
 
-/// A [`Payload`] where the core wants a command: it counts as many bytes as the content had.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ReplayPayload(pub Payload);
+/// The content of a command or of a snapshot, in a form that can be compared and told in its place.
+pub trait Content: Clone + Eq + fmt::Display + Serialize {
+    /// Its length in bytes.
+    fn length(&self) -> u64;
 
-impl figure2_core::Command for ReplayPayload {
+    /// Equal contents have equal digests, and others hardly ever.
+    fn digest(&self) -> u64;
+}
+
+/// Read from text.
+impl Content for Payload {
+    #[inline]
+    fn length(&self) -> u64 {
+        Payload::length(self)
+    }
+
+    #[inline]
+    fn digest(&self) -> u64 {
+        XxHash3_64::oneshot(self.as_str().as_bytes())
+    }
+}
+
+/// In memory: the content itself, which is never made into text unless something must be told of it.
+impl Content for Shown<'_> {
+    #[inline]
+    fn length(&self) -> u64 {
+        self.as_ref().len() as u64
+    }
+
+    #[inline]
+    fn digest(&self) -> u64 {
+        XxHash3_64::oneshot(self.as_ref())
+    }
+}
+
+/// A [`Content`] where the core wants a command: it counts as many bytes as the content had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct ReplayPayload<P = Payload>(pub P);
+
+impl<P: Content> figure2_core::Command for ReplayPayload<P> {
     fn size(&self) -> u64 {
         self.0.length()
     }
 }
 
-impl std::fmt::Display for ReplayPayload {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+impl<P: Content> Hash for ReplayPayload<P> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(self.0.digest());
     }
 }
 
-impl ToCore for Payload {
-    type Core = ReplayPayload;
-
-    #[inline]
-    fn to_core(self) -> ReplayPayload {
-        ReplayPayload(self)
+impl<P: Content> fmt::Display for ReplayPayload<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Nothing is lost in the translation: tested with the file that has every kind of line (of figure2-trace's tests).
 
-use super::{ToCore as _, ToTrace as _};
+use super::{ReplayPayload, ToCore as _, ToTrace as _};
 
 use figure2::record;
 use figure2_core::Command as _;
@@ -34,6 +34,6 @@ fn every_kind_of_line_stays_what_it_is_through_the_cores_types() {
 #[test]
 fn a_payload_counts_as_many_bytes_as_its_content() {
     for content in [&b"set x=1"[..], b"", &[0, 255], &[7; 70]] {
-        assert_eq!(Payload::of(content).to_core().size(), content.len() as u64);
+        assert_eq!(ReplayPayload(Payload::of(content)).size(), content.len() as u64);
     }
 }

@@ -1,6 +1,6 @@
 //! From a trace to the core.
 
-use super::{ReplayPayload, ToCore};
+use super::{Content, ReplayPayload, ToCore};
 use figure2::RoleName;
 use figure2::record;
 use figure2_core::{
@@ -10,13 +10,11 @@ use figure2_core::{
 };
 use figure2_trace::v1;
 
-type P = ReplayPayload;
-
-impl ToCore for v1::Event {
-    type Core = record::Event<P, P>;
+impl<P: Content> ToCore for v1::Event<P, P> {
+    type Core = record::Event<ReplayPayload<P>, ReplayPayload<P>>;
 
     #[inline]
-    fn to_core(self) -> record::Event<P, P> {
+    fn to_core(self) -> record::Event<ReplayPayload<P>, ReplayPayload<P>> {
         use record::Event;
         match self {
             v1::Event::Start { config, persistent } => {
@@ -27,21 +25,21 @@ impl ToCore for v1::Event {
             v1::Event::Durable => Event::Durable,
             v1::Event::Sent(sent) => Event::Sent(sent.to_core()),
             v1::Event::Deliver { index, term, command } => {
-                Event::Deliver { index: Index(index), term: Term(term), command: command.to_core() }
+                Event::Deliver { index: Index(index), term: Term(term), command: ReplayPayload(command) }
             }
             v1::Event::DeliverSnapshot { index, term, data } => {
-                Event::DeliverSnapshot { index: Index(index), term: Term(term), data: data.to_core() }
+                Event::DeliverSnapshot { index: Index(index), term: Term(term), data: ReplayPayload(data) }
             }
             v1::Event::Stop { failure } => Event::Stop { failure },
         }
     }
 }
 
-impl ToCore for v1::Step {
-    type Core = record::Step<P, P>;
+impl<P: Content> ToCore for v1::Step<P, P> {
+    type Core = record::Step<ReplayPayload<P>, ReplayPayload<P>>;
 
     #[inline]
-    fn to_core(self) -> record::Step<P, P> {
+    fn to_core(self) -> record::Step<ReplayPayload<P>, ReplayPayload<P>> {
         let v1::Step { input, outcome, changes, state } = self;
         record::Step {
             input: input.to_core(),
@@ -121,22 +119,22 @@ impl ToCore for v1::MessageName {
     }
 }
 
-impl ToCore for v1::Input {
-    type Core = Input<P, P>;
+impl<P: Content> ToCore for v1::Input<P, P> {
+    type Core = Input<ReplayPayload<P>, ReplayPayload<P>>;
 
     #[inline]
-    fn to_core(self) -> Input<P, P> {
+    fn to_core(self) -> Input<ReplayPayload<P>, ReplayPayload<P>> {
         match self {
             v1::Input::ElectionTimeout => Input::ElectionTimeout,
             v1::Input::HeartbeatTimeout => Input::HeartbeatTimeout,
             v1::Input::Receive(envelope) => Input::Receive(envelope.to_core()),
-            v1::Input::Propose(command) => Input::Propose(command.to_core()),
+            v1::Input::Propose(command) => Input::Propose(ReplayPayload(command)),
             v1::Input::Replicate => Input::Replicate,
             v1::Input::SendCommit => Input::SendCommit,
             v1::Input::Persisted(persisted) => Input::Persisted(persisted.to_core()),
             v1::Input::Applied { index } => Input::Applied { index: Index(index) },
             v1::Input::SnapshotTaken { index, data } => {
-                Input::SnapshotTaken { index: Index(index), data: data.to_core() }
+                Input::SnapshotTaken { index: Index(index), data: ReplayPayload(data) }
             }
             v1::Input::CondInstallSnapshot(snapshot) => Input::CondInstallSnapshot(snapshot.to_core()),
         }
@@ -188,11 +186,11 @@ impl ToCore for v1::Outcome {
     }
 }
 
-impl ToCore for v1::Change {
-    type Core = Change<P, P>;
+impl<P: Content> ToCore for v1::Change<P, P> {
+    type Core = Change<ReplayPayload<P>, ReplayPayload<P>>;
 
     #[inline]
-    fn to_core(self) -> Change<P, P> {
+    fn to_core(self) -> Change<ReplayPayload<P>, ReplayPayload<P>> {
         match self {
             v1::Change::TermAndVote { current_term, voted_for } => {
                 Change::TermAndVote { current_term: Term(current_term), voted_for: voted_for.map(ServerId) }
@@ -209,35 +207,35 @@ impl ToCore for v1::Change {
     }
 }
 
-impl ToCore for v1::Entry {
-    type Core = Entry<P>;
+impl<P: Content> ToCore for v1::Entry<P> {
+    type Core = Entry<ReplayPayload<P>>;
 
     #[inline]
-    fn to_core(self) -> Entry<P> {
+    fn to_core(self) -> Entry<ReplayPayload<P>> {
         let v1::Entry { term, command } = self;
-        Entry { term: Term(term), command: command.to_core() }
+        Entry { term: Term(term), command: ReplayPayload(command) }
     }
 }
 
-impl ToCore for v1::Snapshot {
-    type Core = Snapshot<P>;
+impl<P: Content> ToCore for v1::Snapshot<P> {
+    type Core = Snapshot<ReplayPayload<P>>;
 
     #[inline]
-    fn to_core(self) -> Snapshot<P> {
+    fn to_core(self) -> Snapshot<ReplayPayload<P>> {
         let v1::Snapshot { last_included_index, last_included_term, data } = self;
         Snapshot {
             last_included_index: Index(last_included_index),
             last_included_term: Term(last_included_term),
-            data: data.to_core(),
+            data: ReplayPayload(data),
         }
     }
 }
 
-impl ToCore for v1::Persistent {
-    type Core = Persistent<P, P>;
+impl<P: Content> ToCore for v1::Persistent<P, P> {
+    type Core = Persistent<ReplayPayload<P>, ReplayPayload<P>>;
 
     #[inline]
-    fn to_core(self) -> Persistent<P, P> {
+    fn to_core(self) -> Persistent<ReplayPayload<P>, ReplayPayload<P>> {
         let v1::Persistent { current_term, voted_for, log } = self;
         Persistent {
             current_term: Term(current_term),
@@ -247,11 +245,11 @@ impl ToCore for v1::Persistent {
     }
 }
 
-impl ToCore for v1::Log {
-    type Core = Log<P, P>;
+impl<P: Content> ToCore for v1::Log<P, P> {
+    type Core = Log<ReplayPayload<P>, ReplayPayload<P>>;
 
     #[inline]
-    fn to_core(self) -> Log<P, P> {
+    fn to_core(self) -> Log<ReplayPayload<P>, ReplayPayload<P>> {
         let v1::Log { snapshot, entries } = self;
         Log::from_parts(snapshot.to_core(), entries.to_core())
     }
@@ -285,21 +283,21 @@ impl ToCore for v1::Config {
     }
 }
 
-impl ToCore for v1::Envelope {
-    type Core = Envelope<P, P>;
+impl<P: Content> ToCore for v1::Envelope<P, P> {
+    type Core = Envelope<ReplayPayload<P>, ReplayPayload<P>>;
 
     #[inline]
-    fn to_core(self) -> Envelope<P, P> {
+    fn to_core(self) -> Envelope<ReplayPayload<P>, ReplayPayload<P>> {
         let v1::Envelope { from, to, message } = self;
         Envelope { from: ServerId(from), to: ServerId(to), message: message.to_core() }
     }
 }
 
-impl ToCore for v1::Message {
-    type Core = Message<P, P>;
+impl<P: Content> ToCore for v1::Message<P, P> {
+    type Core = Message<ReplayPayload<P>, ReplayPayload<P>>;
 
     #[inline]
-    fn to_core(self) -> Message<P, P> {
+    fn to_core(self) -> Message<ReplayPayload<P>, ReplayPayload<P>> {
         match self {
             v1::Message::RequestVote(v1::RequestVote { term, last_log_index, last_log_term }) => {
                 Message::RequestVote(RequestVote {

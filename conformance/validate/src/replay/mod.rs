@@ -5,21 +5,23 @@
 //! sent exactly what the steps produced and not before their changes were durable, delivered what was committed, and
 //! restarted from what had been saved.
 
+mod in_memory;
 mod network;
 mod queue;
 mod replayed_node;
 
+pub(crate) use in_memory::InMemory;
 use network::Network;
 
-use crate::convert::{ReplayPayload, ToCore as _};
+use crate::convert::{Content, ReplayPayload, ToCore as _};
 use figure2::record::Event;
 use figure2_core::{Persistent, Rule, RuleSet, ServerId, ServerSet, Snapshot};
-use figure2_trace::{Line, Place, Problem, Reader, Sequence, TraceError};
+use figure2_trace::{Line, Payload, Place, Problem, Reader, Sequence, TraceError, v1};
 use replayed_node::ReplayedNode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-type Disk = Persistent<ReplayPayload, ReplayPayload>;
+type Disk<P> = Persistent<ReplayPayload<P>, ReplayPayload<P>>;
 
 /// What was consumed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,28 +143,35 @@ pub fn validate(mut readers: Vec<Reader>) -> Result<Report, TraceError> {
     if let Some(reader) = empty.filter(|_| validator.counts.lines == 0) {
         return Err(reader.error(Problem::Empty));
     }
-    let unsent = validator.network.finish();
-    validator.counts.unchecked = unsent.unchecked;
-    Ok(Report { counts: validator.counts, rejection: unsent.rejection })
+    Ok(validator.finish())
 }
 
-#[derive(Default)]
-struct Validator {
+struct Validator<P> {
     counts: Counts,
     network: Network,
     /// What each server can find on its disk when it starts next; none after a trace that is cut off.
-    disks: BTreeMap<u8, Option<Vec<Disk>>>,
+    disks: BTreeMap<u8, Option<Vec<Disk<P>>>>,
 }
 
 /// One file, as far as it was read.
-#[derive(Default)]
-struct Progress {
-    sequence: Sequence,
+struct Progress<P> {
     /// By server and run. Of a server's older run, the tasks may have something under way while the newer starts.
-    nodes: BTreeMap<(u8, u32), ReplayedNode>,
+    nodes: BTreeMap<(u8, u32), ReplayedNode<P>>,
 }
 
-impl Validator {
+impl<P> Default for Progress<P> {
+    fn default() -> Self {
+        Progress { nodes: BTreeMap::new() }
+    }
+}
+
+impl<P> Default for Validator<P> {
+    fn default() -> Self {
+        Validator { counts: Counts::default(), network: Network::default(), disks: BTreeMap::new() }
+    }
+}
+
+impl Validator<Payload> {
     fn read(&mut self, reader: &mut Reader) -> Result<Option<Rejection>, TraceError> {
         self.counts.files += 1;
         let cluster = reader.header().servers;
@@ -171,6 +180,7 @@ impl Validator {
         }
         let file = reader.file().clone();
         let mut progress = Progress::default();
+        let mut sequence = Sequence::default();
         loop {
             let parsed = match reader.next_line()? {
                 None => break,
@@ -178,12 +188,10 @@ impl Validator {
             };
             let (number, line) = parsed.map_err(|problem| reader.error(problem))?;
             let Line { server, run, seq, .. } = line;
-            progress.sequence.follow(server, run, seq).map_err(|problem| reader.error(problem))?;
-            self.counts.lines += 1;
+            sequence.follow(server, run, seq).map_err(|problem| reader.error(problem))?;
             let place = Place { file: file.clone(), line: number };
-            if let Err(mismatch) = self.take(&mut progress, cluster, &place, line) {
-                let Mismatch { what, expected, found, rules } = mismatch;
-                return Ok(Some(Rejection { place, server, run, what, expected, found, rules }));
+            if let Err(rejection) = self.line(&mut progress, cluster, place, line) {
+                return Ok(Some(*rejection));
             }
         }
         for ((server, _), node) in progress.nodes {
@@ -195,6 +203,15 @@ impl Validator {
         }
         Ok(None)
     }
+}
+
+impl<P: Content> Validator<P> {
+    /// After all lines.
+    fn finish(mut self) -> Report {
+        let unsent = self.network.finish();
+        self.counts.unchecked = unsent.unchecked;
+        Report { counts: self.counts, rejection: unsent.rejection }
+    }
 
     /// A whole run is missing. It may be of any server.
     fn lacks_a_run(&mut self) {
@@ -202,12 +219,28 @@ impl Validator {
         self.disks.values_mut().for_each(|found| *found = None);
     }
 
+    /// Takes a line.
+    fn line(
+        &mut self,
+        progress: &mut Progress<P>,
+        cluster: u8,
+        place: Place,
+        line: Line<v1::Event<P, P>>,
+    ) -> Result<(), Box<Rejection>> {
+        let Line { server, run, .. } = line;
+        self.counts.lines += 1;
+        self.take(progress, cluster, &place, line).map_err(|mismatch| {
+            let Mismatch { what, expected, found, rules } = mismatch;
+            Box::new(Rejection { place, server, run, what, expected, found, rules })
+        })
+    }
+
     fn take(
         &mut self,
-        progress: &mut Progress,
+        progress: &mut Progress<P>,
         cluster: u8,
         place: &Place,
-        line: Line,
+        line: Line<v1::Event<P, P>>,
     ) -> Result<(), Mismatch> {
         let Line { server, run, event, .. } = line;
         let event = event.to_core();

@@ -2,13 +2,13 @@
 
 use super::queue::json;
 use super::{Mismatch, Rejection};
-use crate::convert::{ReplayPayload, ToTrace as _};
+use crate::convert::{Content, ReplayPayload, ToTrace as _};
 use figure2_core::{Envelope, RuleSet, ServerId, ServerSet};
 use figure2_trace::Place;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-type Message = Envelope<ReplayPayload, ReplayPayload>;
+type Message<P> = Envelope<ReplayPayload<P>, ReplayPayload<P>>;
 
 /// All messages sent, and those received that nobody has sent yet. Messages may be lost, late, reordered and repeated,
 /// so a set is kept, and not how often.
@@ -59,7 +59,7 @@ impl Network {
     }
 
     /// A server received a message. Its sender's trace may stand in a later file.
-    pub(super) fn received(&mut self, place: &Place, server: u8, run: u32, message: &Message) {
+    pub(super) fn received<P: Content>(&mut self, place: &Place, server: u8, run: u32, message: &Message<P>) {
         let digest = digest(message);
         if !self.sent.contains(&digest) {
             self.unsent.entry(digest).or_insert_with(|| Arrival {
@@ -73,12 +73,12 @@ impl Network {
     }
 
     /// A message was on its way when the recording began.
-    pub(super) fn was_sent(&mut self, message: &Message) {
+    pub(super) fn was_sent<P: Content>(&mut self, message: &Message<P>) {
         self.sent.insert(digest(message));
     }
 
     /// A server sent a message.
-    pub(super) fn sent(&mut self, place: &Place, message: &Message) -> Result<(), Mismatch> {
+    pub(super) fn sent<P: Content>(&mut self, place: &Place, message: &Message<P>) -> Result<(), Mismatch> {
         let digest = digest(message);
         self.sent.insert(digest);
         match self.unsent.remove(&digest) {
@@ -117,7 +117,7 @@ impl Network {
     }
 }
 
-fn digest(message: &Message) -> u64 {
+fn digest<P: Content>(message: &Message<P>) -> u64 {
     let mut hasher = DefaultHasher::new();
     message.hash(&mut hasher);
     hasher.finish()
@@ -133,7 +133,7 @@ mod tests {
     }
 
     /// Server 0 asks server 1 for its vote.
-    fn request(term: u64) -> Message {
+    fn request(term: u64) -> Message<figure2_trace::Payload> {
         let request = RequestVote { term: Term(term), last_log_index: Index(0), last_log_term: Term(0) };
         Envelope { from: ServerId(0), to: ServerId(1), message: Content::RequestVote(request) }
     }

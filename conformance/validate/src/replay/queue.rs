@@ -2,7 +2,7 @@
 //! requests may overtake messages that wait for a write.
 
 use super::{Disk, Mismatch};
-use crate::convert::{ReplayPayload, ToTrace as _};
+use crate::convert::{Content, ReplayPayload, ToTrace as _};
 use figure2::record::Sent;
 use figure2_core::{Batch, Snapshot};
 use figure2_core::{Change, Effects, Envelope, Index, Persisted, Server, Term};
@@ -10,32 +10,32 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
-type Message = Envelope<ReplayPayload, ReplayPayload>;
+type Message<P> = Envelope<ReplayPayload<P>, ReplayPayload<P>>;
 
 /// A write under way, and what may be told to the server once it is durable.
-struct Writing {
-    changes: Vec<Change<ReplayPayload, ReplayPayload>>,
+struct Writing<P> {
+    changes: Vec<Change<ReplayPayload<P>, ReplayPayload<P>>>,
     persisted: Option<Persisted>,
 }
 
 /// The disk, the outbox and what is on its way from the one to the other.
-pub(super) struct Outbox {
-    disk: Disk,
+pub(super) struct Outbox<P> {
+    disk: Disk<P>,
     /// Changes since the last write.
-    unwritten: Vec<Change<ReplayPayload, ReplayPayload>>,
-    writing: Option<Writing>,
+    unwritten: Vec<Change<ReplayPayload<P>, ReplayPayload<P>>>,
+    writing: Option<Writing<P>>,
     persisted: Option<Persisted>,
     /// How many changes were made, and how many of them are durable.
     made: u64,
     durable: u64,
     /// A leader's requests, which wait for nothing.
-    early: VecDeque<Message>,
+    early: VecDeque<Message<P>>,
     /// All other messages, each with how many changes must be durable first.
-    waiting: VecDeque<(u64, Message)>,
+    waiting: VecDeque<(u64, Message<P>)>,
 }
 
-impl Outbox {
-    pub(super) fn new(disk: Disk) -> Outbox {
+impl<P: Content> Outbox<P> {
+    pub(super) fn new(disk: Disk<P>) -> Outbox<P> {
         Outbox {
             disk,
             unwritten: Vec::new(),
@@ -49,7 +49,7 @@ impl Outbox {
     }
 
     /// Takes in what a step left.
-    pub(super) fn push(&mut self, mut effects: Effects<ReplayPayload, ReplayPayload>) {
+    pub(super) fn push(&mut self, mut effects: Effects<ReplayPayload<P>, ReplayPayload<P>>) {
         let changes = effects.record().changes();
         self.made += changes.len() as u64;
         self.unwritten.extend(changes.iter().cloned());
@@ -86,8 +86,8 @@ impl Outbox {
     }
 
     /// The message that leaves, if it is the next one and its changes are durable.
-    pub(super) fn sent(&mut self, sent: &Sent) -> Result<Message, Mismatch> {
-        let is_next = |message: Option<&Message>| message.is_some_and(|next| Sent::of(next) == *sent);
+    pub(super) fn sent(&mut self, sent: &Sent) -> Result<Message<P>, Mismatch> {
+        let is_next = |message: Option<&Message<P>>| message.is_some_and(|next| Sent::of(next) == *sent);
         if is_next(self.early.front())
             && let Some(message) = self.early.pop_front()
         {
@@ -116,7 +116,7 @@ impl Outbox {
     }
 
     /// What a restart can find: what is durable, or that and the write under way.
-    pub(super) fn recoverable(&self) -> Vec<Disk> {
+    pub(super) fn recoverable(&self) -> Vec<Disk<P>> {
         let mut states = vec![self.disk.clone()];
         if let Some(Writing { changes, .. }) = &self.writing {
             let mut written = self.disk.clone();
@@ -128,19 +128,19 @@ impl Outbox {
 }
 
 /// What the service is to get.
-pub(super) struct Deliveries {
+pub(super) struct Deliveries<P> {
     /// Index of the last entry it has, or was handed.
     last: Index,
     /// Committed and not handed over yet; the first has index `last` + 1.
-    entries: VecDeque<(Term, ReplayPayload)>,
+    entries: VecDeque<(Term, ReplayPayload<P>)>,
     /// Snapshots from leaders that the service may be handed.
-    offers: Vec<Snapshot<ReplayPayload>>,
+    offers: Vec<Snapshot<ReplayPayload<P>>>,
     committed: Index,
 }
 
-impl Deliveries {
+impl<P: Content> Deliveries<P> {
     /// The service starts from the snapshot.
-    pub(super) fn new(base: Index) -> Deliveries {
+    pub(super) fn new(base: Index) -> Deliveries<P> {
         Deliveries { last: base, entries: VecDeque::new(), offers: Vec::new(), committed: base }
     }
 
@@ -150,14 +150,14 @@ impl Deliveries {
     }
 
     /// Whether this snapshot was offered and is still to be answered.
-    pub(super) fn is_offered(&self, snapshot: &Snapshot<ReplayPayload>) -> bool {
+    pub(super) fn is_offered(&self, snapshot: &Snapshot<ReplayPayload<P>>) -> bool {
         self.offers.contains(snapshot)
     }
 
     /// After a step.
     pub(super) fn observe(
         &mut self,
-        server: &Server<ReplayPayload, ReplayPayload>,
+        server: &Server<ReplayPayload<P>, ReplayPayload<P>>,
         installed: Option<Index>,
     ) {
         if let Some(index) = installed {
@@ -180,7 +180,7 @@ impl Deliveries {
         &mut self,
         index: Index,
         term: Term,
-        command: &ReplayPayload,
+        command: &ReplayPayload<P>,
     ) -> Result<(), Mismatch> {
         let due = self.last.next();
         if index != due {
@@ -201,7 +201,7 @@ impl Deliveries {
         Ok(())
     }
 
-    pub(super) fn deliver_snapshot(&self, snapshot: &Snapshot<ReplayPayload>) -> Result<(), Mismatch> {
+    pub(super) fn deliver_snapshot(&self, snapshot: &Snapshot<ReplayPayload<P>>) -> Result<(), Mismatch> {
         if self.is_offered(snapshot) {
             Ok(())
         } else {

@@ -2,29 +2,29 @@
 
 use super::queue::{Deliveries, Outbox, json};
 use super::{Disk, Mismatch};
-use crate::convert::{ReplayPayload, ToTrace as _, same_changes, same_state};
+use crate::convert::{Content, ReplayPayload, ToTrace as _, same_changes, same_state};
 use figure2::record::{Sent, State, Step};
 use figure2_core::{
     Config, Envelope, Index, Input, Outcome, Persisted, RuleSet, Server, ServerId, Snapshot, Term,
 };
 
-pub(super) struct ReplayedNode {
-    server: Server<ReplayPayload, ReplayPayload>,
-    outbox: Outbox,
-    deliveries: Deliveries,
+pub(super) struct ReplayedNode<P> {
+    server: Server<ReplayPayload<P>, ReplayPayload<P>>,
+    outbox: Outbox<P>,
+    deliveries: Deliveries<P>,
     /// A write is durable, and the very next step tells the server so.
     to_tell: Option<Persisted>,
     stopped: bool,
 }
 
-impl ReplayedNode {
+impl<P: Content> ReplayedNode<P> {
     /// A server starts. `before` has what it can find on its disk, if that is known.
     pub(super) fn start(
         id: ServerId,
         config: Config,
-        persistent: Disk,
-        before: Option<Vec<Disk>>,
-    ) -> Result<ReplayedNode, Mismatch> {
+        persistent: Disk<P>,
+        before: Option<Vec<Disk<P>>>,
+    ) -> Result<ReplayedNode<P>, Mismatch> {
         if let Some(states) = before.filter(|states| !states.contains(&persistent)) {
             let expected: Vec<String> = states.iter().map(|state| json(&state.clone().to_trace())).collect();
             return Err(Mismatch::new(
@@ -46,7 +46,10 @@ impl ReplayedNode {
     }
 
     /// Takes a step; the rules that fired.
-    pub(super) fn step(&mut self, step: Step<ReplayPayload, ReplayPayload>) -> Result<RuleSet, Mismatch> {
+    pub(super) fn step(
+        &mut self,
+        step: Step<ReplayPayload<P>, ReplayPayload<P>>,
+    ) -> Result<RuleSet, Mismatch> {
         self.may_be_told(&step.input)?;
         let Step { input, outcome, changes, state } = step;
         let switching = match &input {
@@ -85,7 +88,7 @@ impl ReplayedNode {
     }
 
     /// Whether the driver may tell the server this now.
-    fn may_be_told(&mut self, input: &Input<ReplayPayload, ReplayPayload>) -> Result<(), Mismatch> {
+    fn may_be_told(&mut self, input: &Input<ReplayPayload<P>, ReplayPayload<P>>) -> Result<(), Mismatch> {
         if self.stopped {
             return Err(Mismatch::new("a step after the stop"));
         }
@@ -94,7 +97,7 @@ impl ReplayedNode {
             (Some(due), other) => Err(Mismatch::new(
                 "a write is durable, and the next step must tell the server how far it reached",
             )
-            .expected(json(&Input::<ReplayPayload, ReplayPayload>::Persisted(due).to_trace()))
+            .expected(json(&Input::<ReplayPayload<P>, ReplayPayload<P>>::Persisted(due).to_trace()))
             .found(json(&other.clone().to_trace()))),
             (None, Input::Persisted(_)) => {
                 Err(Mismatch::new("the server is told of a write that is not durable")
@@ -122,7 +125,10 @@ impl ReplayedNode {
         Ok(())
     }
 
-    pub(super) fn sent(&mut self, sent: &Sent) -> Result<Envelope<ReplayPayload, ReplayPayload>, Mismatch> {
+    pub(super) fn sent(
+        &mut self,
+        sent: &Sent,
+    ) -> Result<Envelope<ReplayPayload<P>, ReplayPayload<P>>, Mismatch> {
         self.outbox.sent(sent)
     }
 
@@ -130,12 +136,12 @@ impl ReplayedNode {
         &mut self,
         index: Index,
         term: Term,
-        command: &ReplayPayload,
+        command: &ReplayPayload<P>,
     ) -> Result<(), Mismatch> {
         self.deliveries.deliver(index, term, command)
     }
 
-    pub(super) fn deliver_snapshot(&self, snapshot: &Snapshot<ReplayPayload>) -> Result<(), Mismatch> {
+    pub(super) fn deliver_snapshot(&self, snapshot: &Snapshot<ReplayPayload<P>>) -> Result<(), Mismatch> {
         self.deliveries.deliver_snapshot(snapshot)
     }
 
@@ -144,7 +150,7 @@ impl ReplayedNode {
         self.outbox.stop();
     }
 
-    pub(super) fn recoverable(&self) -> Vec<Disk> {
+    pub(super) fn recoverable(&self) -> Vec<Disk<P>> {
         self.outbox.recoverable()
     }
 }
