@@ -161,8 +161,10 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         0 => None,
         repeat => {
             println!();
-            let batch = Batch { disk: true, repeat, ..batch.clone() };
-            Some(run_batch(&batch, lab_cmd::Keep::default())?)
+            // Where those in memory end: each round has a seed of its own.
+            let seed = args.seed.wrapping_add(batch.repeat.into());
+            let batch = Batch { disk: true, seed, repeat, ..batch.clone() };
+            Some((seed, run_batch(&batch, lab_cmd::Keep::default())?))
         }
     };
 
@@ -196,7 +198,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     println!("\n== Summary\n");
     summary::print_checked(&checked);
     println!("{}", summary::recovered(&checked));
-    summary::print_lab(&lab, on_disk.as_ref(), args.seed);
+    summary::print_lab((args.seed, &lab), on_disk.as_ref());
     summary::print_conform(&conform);
     summary::print_simulated(&from_faults, &from_states);
     summary::print_killed(&killed);
@@ -213,7 +215,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     if has_shrunk {
         println!("A profile covers less than the baseline says: see part 1.");
     }
-    let lab_passed = lab.passed && on_disk.as_ref().is_none_or(|lab| lab.passed);
+    let lab_passed = lab.passed && on_disk.as_ref().is_none_or(|(_, lab)| lab.passed);
     let failed = has_shrunk || !lab_passed || conform.iter().any(|outcome| !outcome.holds);
     let code = worst(&[
         checked.exit_code(),

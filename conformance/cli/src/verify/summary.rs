@@ -62,12 +62,13 @@ pub(super) fn recovered(checked: &Checked) -> String {
     text
 }
 
-pub(super) fn print_lab(in_memory: &LabOutcome, on_disk: Option<&LabOutcome>, seed: u64) {
+pub(super) fn print_lab(in_memory: (u64, &LabOutcome), on_disk: Option<&(u64, LabOutcome)>) {
     println!(
         "The node of impl/node, with its real lock, outbox, applier and encoding, on the lab's network:"
     );
+    let on_disk = on_disk.map(|(seed, lab)| (*seed, lab));
     for (lab, storage) in [(Some(in_memory), "in memory"), (on_disk, "with the log on disks that crash")] {
-        let Some(lab) = lab else { continue };
+        let Some((seed, lab)) = lab else { continue };
         println!(
             "  {:<10} {} tests in {} rounds from seed {seed}, {storage}, {:.0} simulated seconds",
             if lab.passed { "passed" } else { "FAILED" },
