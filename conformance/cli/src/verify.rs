@@ -66,14 +66,14 @@ impl Parts {
         let long = |quick, rest| if args.quick { quick } else { rest };
         let part = |title, seconds| Part { title, seconds };
         let mut all = vec![
-            part("the rules, checked exhaustively", long(25, 360)),
+            part("the rules, checked exhaustively", long(25, 450)),
             part("the node, run through the lab", long(6, 6 * u64::from(args.rounds))),
             part("the node, driven along the steps of the model", 22),
             part("clusters of nodes under random faults", long(4, 5 + args.seeds / 3)),
             part("real processes on real files, killed under load", long(3, 10)),
         ];
         if !args.quick && !args.without_loom {
-            all.push(part("the node's tasks, in every interleaving (cargo loom)", 500));
+            all.push(part("the node's tasks, in every interleaving (cargo loom)", 640));
         }
         Parts { all, begun: 0 }
     }
