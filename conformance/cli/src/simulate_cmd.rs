@@ -298,8 +298,8 @@ fn print_figures(done: &Done, jobs: usize, wall: f64, cpu: f64) {
         counts.restarts
     );
     println!(
-        "log: in {} of {} runs; {} torn ends cut off by a recovery",
-        counts.on_log, done.runs, counts.cut_writes
+        "log: in {} of {} runs; {} torn ends cut off by a recovery; {} snapshots written there, {} failed",
+        counts.on_log, done.runs, counts.cut_writes, counts.snapshots, counts.failed_snapshots
     );
     let sent = &figures.sent;
     println!(

@@ -59,6 +59,8 @@ twin!(SimulateDefect of figure2_simulate::Defect {
     LogNotWrittenAnew,
     /// A log reads what an earlier use of a segment's file left in it.
     LogEpochIgnored,
+    /// The log names a snapshot whose file it did not sync.
+    SnapshotNotSynced,
 });
 
 twin!(ConformDefect of figure2_conform::Defect {

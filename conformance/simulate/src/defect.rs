@@ -33,11 +33,13 @@ pub enum Defect {
     LogNotWrittenAnew,
     /// A log reads what an earlier use of a segment's file left in it.
     LogEpochIgnored,
+    /// The log names a snapshot whose file it did not sync.
+    SnapshotNotSynced,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Defect; 14] = [
+    pub const ALL: [Defect; 15] = [
         Defect::LyingDisk,
         Defect::StaleReads,
         Defect::DoneTwice,
@@ -52,6 +54,7 @@ impl Defect {
         Defect::LogNotSynced,
         Defect::LogNotWrittenAnew,
         Defect::LogEpochIgnored,
+        Defect::SnapshotNotSynced,
     ];
 }
 
@@ -72,6 +75,7 @@ impl fmt::Display for Defect {
             Defect::LogNotSynced => "log-not-synced",
             Defect::LogNotWrittenAnew => "log-not-written-anew",
             Defect::LogEpochIgnored => "log-epoch-ignored",
+            Defect::SnapshotNotSynced => "snapshot-not-synced",
         })
     }
 }

@@ -27,6 +27,10 @@ pub struct Counts {
     pub failed_writes: u64,
     /// Writes under way that a crash, or a loss of power, undid.
     pub undone_writes: u64,
+    /// Snapshots that services wrote to their logs' disks.
+    pub snapshots: u64,
+    /// Snapshots that could not be written.
+    pub failed_snapshots: u64,
     /// Recoveries of a log that found the last write torn, and cut it off.
     pub cut_writes: u64,
     /// Runs whose servers have the log.
@@ -41,13 +45,15 @@ impl Counts {
     /// Adds those of another run.
     pub fn add(&mut self, other: &Counts) {
         let Counts { messages, lost, duplicated, writes, failed_writes, undone_writes, .. } = other;
-        let Counts { cut_writes, on_log, restarts, faults, .. } = other;
+        let Counts { snapshots, failed_snapshots, cut_writes, on_log, restarts, faults, .. } = other;
         self.messages += messages;
         self.lost += lost;
         self.duplicated += duplicated;
         self.writes += writes;
         self.failed_writes += failed_writes;
         self.undone_writes += undone_writes;
+        self.snapshots += snapshots;
+        self.failed_snapshots += failed_snapshots;
         self.cut_writes += cut_writes;
         self.on_log += on_log;
         self.restarts += restarts;
@@ -160,6 +166,14 @@ impl Nemesis {
         self.lock().writing(server)
     }
 
+    /// Whether a fault makes the server's writes fail.
+    pub(super) fn fails_writes(&self, server: u8) -> bool {
+        self.lock().active.values().any(|active| {
+            matches!(active.kind, Kind::FailingDisk { .. } | Kind::FullDisk(_))
+                && active.server == Some(server)
+        })
+    }
+
     /// Whether no write of the server comes to an end.
     pub(super) fn hangs(&self, server: u8) -> bool {
         let state = self.lock();
@@ -207,6 +221,14 @@ impl Nemesis {
 
     pub(super) fn failed_write(&self) {
         self.lock().counts.failed_writes += 1;
+    }
+
+    pub(super) fn written_snapshot(&self) {
+        self.lock().counts.snapshots += 1;
+    }
+
+    pub(super) fn failed_snapshot(&self) {
+        self.lock().counts.failed_snapshots += 1;
     }
 
     pub(super) fn restarted(&self) {

@@ -1,14 +1,22 @@
-//! The service beside each node: it applies what the node delivers, and takes snapshots.
+//! The service beside each node: it applies what the node delivers, and takes snapshots. It writes them where the node's
+//! storage has them, in pieces and with a pause, so that a crash or a fault of the disk can come in between.
 
 use super::cluster::Cluster;
 use super::defect::Defect;
 use super::verdict::Failure;
 use figure2::{ApplyMsg, Index, Raft, SnapshotData};
 use figure2_store::Store;
+use figure2_validate::instrument::mix;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::sleep;
+
+/// What the seed is mixed with here.
+const SNAPSHOT: u64 = 16;
+/// The longest pause in the middle of a snapshot, in ms.
+const LONGEST_PAUSE_MS: u64 = 20;
 
 /// Takes messages until the node ends.
 pub(super) async fn run(
@@ -28,10 +36,14 @@ pub(super) async fn run(
                 let before = (due && cluster.has(Defect::SnapshotLacksEntry)).then(content);
                 cluster.apply(server, generation, index, &command);
                 if due {
-                    covered = index;
                     let mut store = before.unwrap_or_else(content);
                     store.applied = index;
-                    raft.snapshot(index, store.encode(snapshot_bytes));
+                    let pause_ms = pause_ms(&cluster, server, index);
+                    // A snapshot that cannot be written is not taken: the next entry tries again.
+                    if let Ok(data) = write(&raft, &store.encode(snapshot_bytes), pause_ms).await {
+                        covered = index;
+                        raft.snapshot(index, data);
+                    }
                 }
             }
             ApplyMsg::Snapshot { index, term, data } => {
@@ -47,6 +59,23 @@ pub(super) async fn run(
             }
         }
     }
+}
+
+/// How long the service pauses in the middle of a snapshot. Writing to memory takes no time.
+fn pause_ms(cluster: &Cluster, server: u8, index: Index) -> u64 {
+    let plan = cluster.plan();
+    if plan.log { mix(&[plan.seed, SNAPSHOT, server.into(), index.0]) % LONGEST_PAUSE_MS } else { 0 }
+}
+
+async fn write(raft: &Raft, content: &[u8], pause_ms: u64) -> io::Result<SnapshotData> {
+    let mut writer = raft.snapshot_writer()?;
+    let (first, second) = content.split_at(content.len() / 2);
+    writer.write_all(first)?;
+    if pause_ms > 0 {
+        sleep(Duration::from_millis(pause_ms)).await;
+    }
+    writer.write_all(second)?;
+    writer.finish()
 }
 
 fn load(cluster: &Cluster, server: u8, generation: u32, index: Index, data: &SnapshotData) {

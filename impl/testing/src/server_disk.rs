@@ -9,7 +9,9 @@
 //! [`Broken`], and so is one that the log refuses. So a log that forgets is found even where the cluster makes up for it.
 
 use crate::disk::{Disk, DiskFs, Failure, Keep};
-use figure2::{Change, Command, Identity, Loaded, Persistent, Record, SnapshotData, StorageError};
+use figure2::{
+    Change, Command, Identity, Loaded, Persistent, Record, SnapshotData, SnapshotStore, StorageError,
+};
 use figure2_wal::rules::{AsWritten, Rules};
 use figure2_wal::{DiskStorage, Fs, Options, StdFs, WalError};
 use rand::rngs::StdRng;
@@ -86,7 +88,15 @@ struct Inner {
     life: u64,
     log: Option<Box<dyn Log>>,
     acknowledged: State,
-    under_way: Option<Record<Command, SnapshotData>>,
+    under_way: Option<UnderWay>,
+}
+
+/// A write that a process has begun.
+struct UnderWay {
+    /// As the process gave it: a snapshot in it may be a file of the log's own.
+    record: Record<Command, SnapshotData>,
+    /// The same without files: these end with the process.
+    in_memory: Record<Command, SnapshotData>,
 }
 
 /// Where it is.
@@ -100,6 +110,7 @@ trait Log: Send {
     fn read(&mut self, me: &Identity) -> Result<Loaded, WalError>;
     fn write(&mut self, record: Record<Command, SnapshotData>) -> Result<(), WalError>;
     fn cut(&self) -> usize;
+    fn snapshots(&self) -> Option<Arc<dyn SnapshotStore>>;
 }
 
 impl<F: Fs, R: Rules> Log for DiskStorage<F, R> {
@@ -113,6 +124,10 @@ impl<F: Fs, R: Rules> Log for DiskStorage<F, R> {
 
     fn cut(&self) -> usize {
         self.recovery().map_or(0, |recovery| recovery.cut.len())
+    }
+
+    fn snapshots(&self) -> Option<Arc<dyn SnapshotStore>> {
+        figure2::Storage::snapshots(self)
     }
 }
 
@@ -210,9 +225,9 @@ impl ServerDisk {
         let mut log = inner.open().map_err(Broken::Refused)?;
         let loaded = log.read(&inner.me).map_err(Broken::Refused)?;
         let found = &in_memory(&loaded.persistent)?;
-        let under_way = inner.under_way.take().map(|record| {
+        let under_way = inner.under_way.take().map(|write| {
             let mut state = inner.acknowledged.clone();
-            state.apply_record(record);
+            state.apply_record(write.in_memory);
             state
         });
         let is = |state: &State| state == found;
@@ -253,10 +268,10 @@ impl ServerDisk {
         let Inner { place, me, options, random, log, under_way, .. } = inner;
         let log = log.take();
         let Place::Simulated { disk, open } = place else { return };
-        if let (Some(mut log), Some(record)) = (log, under_way.as_ref()) {
+        if let (Some(mut log), Some(write)) = (log, under_way.as_ref()) {
             disk.crash_at(disk.operations() + random.random_range(0..OPERATIONS_OF_SAVE));
             // Whether it got to its end or not, nobody is told.
-            let _ = log.write(record.clone());
+            let _ = log.write(write.record.clone());
         }
         if crash != Crash::PowerLoss {
             disk.kill();
@@ -317,10 +332,21 @@ impl Life {
     /// Begins a write, which is under way until [`finish`](Self::finish).
     ///
     /// # Errors
-    /// When the process has ended.
+    /// When the process has ended, or a snapshot in the record cannot be read.
     pub fn begin(&self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
-        self.living()?.under_way = Some(record);
+        let mut inner = self.living()?;
+        let changes = record.changes().iter().cloned().map(change_in_memory);
+        let in_memory = changes.collect::<io::Result<_>>();
+        let in_memory = in_memory
+            .map_err(|error| StorageError::failed(format!("its snapshot cannot be read: {error}")))?;
+        inner.under_way = Some(UnderWay { record, in_memory });
         Ok(())
+    }
+
+    /// Where its service writes snapshots; none once the process has ended.
+    #[must_use]
+    pub fn snapshots(&self) -> Option<Arc<dyn SnapshotStore>> {
+        self.living().ok()?.log.as_ref()?.snapshots()
     }
 
     /// Does the write that is under way: it is durable when this returns `Ok`.
@@ -329,10 +355,11 @@ impl Life {
     /// When it may not be, or the process has ended.
     pub fn finish(&self) -> Result<(), StorageError> {
         let mut inner = self.living()?;
-        let (Some(record), Some(log)) = (inner.under_way.clone(), inner.log.as_mut()) else { return Ok(()) };
+        let record = inner.under_way.as_ref().map(|write| write.record.clone());
+        let (Some(record), Some(log)) = (record, inner.log.as_mut()) else { return Ok(()) };
         log.write(record)?;
-        if let Some(record) = inner.under_way.take() {
-            inner.acknowledged.apply_record(record);
+        if let Some(write) = inner.under_way.take() {
+            inner.acknowledged.apply_record(write.in_memory);
         }
         Ok(())
     }
@@ -376,6 +403,13 @@ impl Life {
 /// A state that does not need its storage: a snapshot's file can be read as long as the process that has it runs.
 fn in_memory(state: &State) -> Result<State, Broken> {
     crate::storage::in_memory(state).map_err(|error| Broken::Unreadable(Arc::new(error)))
+}
+
+/// The same, for a change.
+fn change_in_memory(change: Change<Command, SnapshotData>) -> io::Result<Change<Command, SnapshotData>> {
+    let Change::Snapshot { mut snapshot, keep_suffix } = change else { return Ok(change) };
+    snapshot.data = snapshot.data.to_bytes()?.into();
+    Ok(Change::Snapshot { snapshot, keep_suffix })
 }
 
 fn describe(state: &State) -> String {

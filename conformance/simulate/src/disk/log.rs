@@ -3,8 +3,11 @@
 use super::super::defect::Defect;
 use super::super::nemesis::{Nemesis, WriteFailure};
 use super::super::plan::Plan;
+use super::snapshots::Snapshots;
 use super::{Crash, wait};
-use figure2::{Cluster, Command, Identity, Loaded, Persistent, Record, SnapshotData, StorageError};
+use figure2::{
+    Cluster, Command, Identity, Loaded, Persistent, Record, SnapshotData, SnapshotStore, StorageError,
+};
 use figure2_core::Snapshot;
 use figure2_testing::disk::Failure;
 use figure2_testing::server_disk::{Life, ServerDisk};
@@ -51,6 +54,16 @@ impl Rules for EpochIgnored {
     }
 }
 
+/// A log that names a snapshot whose file it did not sync.
+#[derive(Clone, Default)]
+struct SnapshotNotSynced;
+
+impl Rules for SnapshotNotSynced {
+    fn syncs_snapshot(&self) -> bool {
+        false
+    }
+}
+
 /// One server's log.
 pub(in super::super) struct LogDisk {
     server: u8,
@@ -72,6 +85,9 @@ impl LogDisk {
                 ServerDisk::with_rules::<NotWrittenAnew>(identity, seed, options)
             }
             Some(Defect::LogEpochIgnored) => ServerDisk::with_rules::<EpochIgnored>(identity, seed, options),
+            Some(Defect::SnapshotNotSynced) => {
+                ServerDisk::with_rules::<SnapshotNotSynced>(identity, seed, options)
+            }
             _ => ServerDisk::new(identity, seed, options),
         };
         LogDisk { server, nemesis, disk, failed: Arc::default() }
@@ -116,6 +132,12 @@ pub(in super::super) struct LogLife {
 impl LogLife {
     pub(super) fn load(&mut self) -> Result<Loaded, StorageError> {
         self.loaded.take().ok_or_else(|| StorageError::failed("it was loaded before"))
+    }
+
+    /// Where the service writes snapshots.
+    pub(super) fn snapshots(&self) -> Option<Arc<dyn SnapshotStore>> {
+        let store = self.life.snapshots()?;
+        Some(Arc::new(Snapshots { server: self.server, nemesis: self.nemesis.clone(), store }))
     }
 
     pub(super) async fn save(&self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {

@@ -3,15 +3,19 @@
 
 mod log;
 mod memory;
+mod snapshots;
 
 use super::defect::Defect;
 use super::nemesis::Nemesis;
 use super::plan::Plan;
-use figure2::{Command, Identity, Loaded, Persistent, Record, SnapshotData, Storage, StorageError};
+use figure2::{
+    Command, Identity, Loaded, Persistent, Record, SnapshotData, SnapshotStore, Storage, StorageError,
+};
 use figure2_core::Snapshot;
 use figure2_testing::server_disk::Crash;
 use log::{LogDisk, LogLife};
 use memory::Memory;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -93,6 +97,13 @@ impl Storage for NodeDisk {
         match self {
             NodeDisk::Memory(memory) => memory.save(record).await,
             NodeDisk::Log(life) => life.save(record).await,
+        }
+    }
+
+    fn snapshots(&self) -> Option<Arc<dyn SnapshotStore>> {
+        match self {
+            NodeDisk::Memory(_) => None,
+            NodeDisk::Log(life) => life.snapshots(),
         }
     }
 

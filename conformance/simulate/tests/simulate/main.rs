@@ -96,8 +96,11 @@ fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
     assert_eq!(figures.counts.faults.len(), 16, "each sort of fault: {:?}", figures.counts.faults);
     let counts = &figures.counts;
     let Counts { lost, duplicated, failed_writes, undone_writes, cut_writes, on_log, restarts, .. } = *counts;
+    let Counts { snapshots, failed_snapshots, .. } = *counts;
     assert!((10..30).contains(&on_log), "about half of them: {on_log}");
-    for count in [lost, duplicated, failed_writes, undone_writes, cut_writes, restarts] {
+    for count in
+        [lost, duplicated, failed_writes, undone_writes, cut_writes, restarts, snapshots, failed_snapshots]
+    {
         assert!(count > 0, "{counts:?}");
     }
     assert_eq!(batch(1).run(&|_, _| ()).digest, done.digest);
@@ -106,7 +109,7 @@ fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
 #[test]
 fn each_defect_is_found_by_the_check_that_is_there_for_it() {
     type Expected = fn(&Failure) -> bool;
-    let expected: [(Defect, Expected); 14] = [
+    let expected: [(Defect, Expected); 15] = [
         (Defect::LyingDisk, |failure| matches!(failure, Failure::Recording { .. })),
         (Defect::StaleReads, |failure| matches!(failure, Failure::NotLinearizable { .. })),
         (Defect::DoneTwice, |failure| matches!(failure, Failure::NotLinearizable { .. })),
@@ -135,6 +138,7 @@ fn each_defect_is_found_by_the_check_that_is_there_for_it() {
         (Defect::LogNotSynced, |failure| matches!(failure, Failure::Log { .. })),
         (Defect::LogNotWrittenAnew, |failure| matches!(failure, Failure::Log { .. })),
         (Defect::LogEpochIgnored, |failure| matches!(failure, Failure::Log { .. })),
+        (Defect::SnapshotNotSynced, |failure| matches!(failure, Failure::Log { .. })),
     ];
     assert_eq!(expected.map(|(defect, _)| defect), Defect::ALL);
     for (defect, is_expected) in expected {
