@@ -17,6 +17,7 @@ use crate::input::{Outcome, Persisted};
 use crate::message::Envelope;
 use crate::persistent::{Change, Record};
 use crate::rule::{Rule, RuleSet};
+use crate::short_list::ShortList;
 use alloc::vec::Vec;
 
 /// What one step asks of its driver.
@@ -26,7 +27,7 @@ pub struct Effects<C, S> {
     record: Record<C, S>,
     persisted: Option<Persisted>,
     early: Vec<Envelope<C, S>>,
-    messages: Vec<Envelope<C, S>>,
+    messages: ShortList<Envelope<C, S>>,
     reset_election_timer: bool,
     rules: RuleSet,
     outcome: Outcome,
@@ -38,7 +39,7 @@ impl<C, S> Default for Effects<C, S> {
             record: Record::default(),
             persisted: None,
             early: Vec::new(),
-            messages: Vec::new(),
+            messages: ShortList::new(),
             reset_election_timer: false,
             rules: RuleSet::EMPTY,
             outcome: Outcome::Done,
@@ -130,8 +131,14 @@ impl<C, S, T> Batch<C, S, T> {
     /// Adds the effects of the next step. Call it in the order of the steps: that is the order of the lock.
     pub fn push(&mut self, tag: T, effects: Effects<C, S>) {
         self.merge(effects.record, effects.persisted);
-        let mut messages = effects.early;
-        messages.extend(effects.messages);
+        let messages = match effects.early.is_empty() {
+            true => effects.messages,
+            false => {
+                let mut messages = ShortList::from(effects.early);
+                messages.append(effects.messages);
+                messages
+            }
+        };
         self.waiting.push(Released { tag, messages });
     }
 
@@ -203,5 +210,5 @@ pub struct Released<C, S, T> {
     /// What the driver gave with the step.
     pub tag: T,
     /// What it sends, replies included.
-    pub messages: Vec<Envelope<C, S>>,
+    pub messages: ShortList<Envelope<C, S>>,
 }

@@ -39,6 +39,7 @@ mod renaming;
 mod rule;
 pub mod rules;
 mod server;
+mod short_list;
 mod types;
 
 pub use command::Command;
@@ -54,6 +55,7 @@ pub use progress::{Progress, ProgressState};
 pub use rule::{Rule, RuleSet};
 pub use rules::{Figure2, Rules};
 pub use server::{Config, Role, Server, StartError};
+pub use short_list::ShortList;
 pub use types::{Index, ServerId, ServerSet, Term};
 
 /// Most servers a cluster can have.

@@ -4,6 +4,7 @@
 //! the record that storage makes durable, so memory and disk cannot drift apart.
 
 use crate::log::{Entry, Log, Snapshot};
+use crate::short_list::{self, ShortList};
 use crate::types::{Index, ServerId, Term};
 use alloc::vec::Vec;
 
@@ -71,6 +72,18 @@ impl<C, S> Persistent<C, S> {
         }
     }
 
+    /// Applies a change that is still needed: only what stays in the state is cloned.
+    pub(crate) fn apply_clone_of(&mut self, change: &Change<C, S>)
+    where
+        C: Clone,
+        S: Clone,
+    {
+        match change {
+            Change::Append { entries, .. } => self.log.append(entries.iter().cloned()),
+            other => self.apply(other.clone()),
+        }
+    }
+
     /// Applies all changes of a record, in order.
     pub fn apply_record(&mut self, record: Record<C, S>) {
         for change in record.changes {
@@ -83,19 +96,19 @@ impl<C, S> Persistent<C, S> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Record<C, S> {
-    pub(crate) changes: Vec<Change<C, S>>,
+    pub(crate) changes: ShortList<Change<C, S>>,
 }
 
 impl<C, S> Default for Record<C, S> {
     fn default() -> Self {
-        Record { changes: Vec::new() }
+        Record { changes: ShortList::new() }
     }
 }
 
 impl<C, S> Record<C, S> {
     /// The changes, in the order in which they were made.
     pub fn changes(&self) -> &[Change<C, S>] {
-        &self.changes
+        self.changes.as_slice()
     }
 
     /// Whether there is nothing to write.
@@ -108,7 +121,7 @@ impl<C, S> Record<C, S> {
     }
 
     pub(crate) fn merge(&mut self, later: Record<C, S>) {
-        self.changes.extend(later.changes);
+        self.changes.append(later.changes);
     }
 }
 
@@ -121,7 +134,7 @@ impl<C, S> FromIterator<Change<C, S>> for Record<C, S> {
 
 impl<C, S> IntoIterator for Record<C, S> {
     type Item = Change<C, S>;
-    type IntoIter = alloc::vec::IntoIter<Change<C, S>>;
+    type IntoIter = short_list::IntoIter<Change<C, S>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.changes.into_iter()
