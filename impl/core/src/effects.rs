@@ -17,8 +17,11 @@ use crate::input::{Outcome, Persisted};
 use crate::message::Envelope;
 use crate::persistent::{Change, Record};
 use crate::rule::{Rule, RuleSet};
-use crate::short_list::ShortList;
 use alloc::vec::Vec;
+use smallvec::SmallVec;
+
+/// The messages of a step, in order. Most steps send one: it needs no memory of its own.
+pub type Messages<C, S> = SmallVec<[Envelope<C, S>; 1]>;
 
 /// What one step asks of its driver.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,7 +30,7 @@ pub struct Effects<C, S> {
     record: Record<C, S>,
     persisted: Option<Persisted>,
     early: Vec<Envelope<C, S>>,
-    messages: ShortList<Envelope<C, S>>,
+    messages: Messages<C, S>,
     reset_election_timer: bool,
     rules: RuleSet,
     outcome: Outcome,
@@ -39,7 +42,7 @@ impl<C, S> Default for Effects<C, S> {
             record: Record::default(),
             persisted: None,
             early: Vec::new(),
-            messages: ShortList::new(),
+            messages: SmallVec::new(),
             reset_election_timer: false,
             rules: RuleSet::EMPTY,
             outcome: Outcome::Done,
@@ -134,8 +137,8 @@ impl<C, S, T> Batch<C, S, T> {
         let messages = match effects.early.is_empty() {
             true => effects.messages,
             false => {
-                let mut messages = ShortList::from(effects.early);
-                messages.append(effects.messages);
+                let mut messages = Messages::from(effects.early);
+                messages.extend(effects.messages);
                 messages
             }
         };
@@ -210,5 +213,5 @@ pub struct Released<C, S, T> {
     /// What the driver gave with the step.
     pub tag: T,
     /// What it sends, replies included.
-    pub messages: ShortList<Envelope<C, S>>,
+    pub messages: Messages<C, S>,
 }

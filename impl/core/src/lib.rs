@@ -39,11 +39,10 @@ mod renaming;
 mod rule;
 pub mod rules;
 mod server;
-mod short_list;
 mod types;
 
 pub use command::Command;
-pub use effects::{Batch, Durable, Effects, Released};
+pub use effects::{Batch, Durable, Effects, Messages, Released};
 pub use input::{Apply, Input, Outcome, Persisted, Rejection, SnapshotIgnored};
 pub use log::{Entry, Log, Snapshot};
 pub use message::{
@@ -55,7 +54,6 @@ pub use progress::{Progress, ProgressState};
 pub use rule::{Rule, RuleSet};
 pub use rules::{Figure2, Rules};
 pub use server::{Config, Role, Server, StartError};
-pub use short_list::ShortList;
 pub use types::{Index, ServerId, ServerSet, Term};
 
 /// Most servers a cluster can have.

@@ -4,9 +4,9 @@
 //! the record that storage makes durable, so memory and disk cannot drift apart.
 
 use crate::log::{Entry, Log, Snapshot};
-use crate::short_list::{self, ShortList};
 use crate::types::{Index, ServerId, Term};
 use alloc::vec::Vec;
+use smallvec::SmallVec;
 
 /// Figure 2, "Persistent state on all servers", and the snapshot (section 7).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -96,12 +96,13 @@ impl<C, S> Persistent<C, S> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Record<C, S> {
-    pub(crate) changes: ShortList<Change<C, S>>,
+    /// Most steps make one change: it needs no memory of its own.
+    pub(crate) changes: SmallVec<[Change<C, S>; 1]>,
 }
 
 impl<C, S> Default for Record<C, S> {
     fn default() -> Self {
-        Record { changes: ShortList::new() }
+        Record { changes: SmallVec::new() }
     }
 }
 
@@ -121,7 +122,11 @@ impl<C, S> Record<C, S> {
     }
 
     pub(crate) fn merge(&mut self, later: Record<C, S>) {
-        self.changes.append(later.changes);
+        if self.changes.is_empty() {
+            self.changes = later.changes;
+        } else {
+            self.changes.extend(later.changes);
+        }
     }
 }
 
@@ -134,7 +139,7 @@ impl<C, S> FromIterator<Change<C, S>> for Record<C, S> {
 
 impl<C, S> IntoIterator for Record<C, S> {
     type Item = Change<C, S>;
-    type IntoIter = short_list::IntoIter<Change<C, S>>;
+    type IntoIter = smallvec::IntoIter<[Change<C, S>; 1]>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.changes.into_iter()
