@@ -18,6 +18,10 @@ use crate::message::Envelope;
 use crate::persistent::{Change, Record};
 use crate::rule::{Rule, RuleSet};
 use alloc::vec::Vec;
+use smallvec::SmallVec;
+
+/// The messages of a step, in order. Most steps send one: it needs no memory of its own.
+pub type Messages<C, S> = SmallVec<[Envelope<C, S>; 1]>;
 
 /// What one step asks of its driver.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,7 +30,7 @@ pub struct Effects<C, S> {
     record: Record<C, S>,
     persisted: Option<Persisted>,
     early: Vec<Envelope<C, S>>,
-    messages: Vec<Envelope<C, S>>,
+    messages: Messages<C, S>,
     reset_election_timer: bool,
     rules: RuleSet,
     outcome: Outcome,
@@ -38,7 +42,7 @@ impl<C, S> Default for Effects<C, S> {
             record: Record::default(),
             persisted: None,
             early: Vec::new(),
-            messages: Vec::new(),
+            messages: SmallVec::new(),
             reset_election_timer: false,
             rules: RuleSet::EMPTY,
             outcome: Outcome::Done,
@@ -130,8 +134,14 @@ impl<C, S, T> Batch<C, S, T> {
     /// Adds the effects of the next step. Call it in the order of the steps: that is the order of the lock.
     pub fn push(&mut self, tag: T, effects: Effects<C, S>) {
         self.merge(effects.record, effects.persisted);
-        let mut messages = effects.early;
-        messages.extend(effects.messages);
+        let messages = match effects.early.is_empty() {
+            true => effects.messages,
+            false => {
+                let mut messages = Messages::from(effects.early);
+                messages.extend(effects.messages);
+                messages
+            }
+        };
         self.waiting.push(Released { tag, messages });
     }
 
@@ -203,5 +213,5 @@ pub struct Released<C, S, T> {
     /// What the driver gave with the step.
     pub tag: T,
     /// What it sends, replies included.
-    pub messages: Vec<Envelope<C, S>>,
+    pub messages: Messages<C, S>,
 }

@@ -42,7 +42,7 @@ mod server;
 mod types;
 
 pub use command::Command;
-pub use effects::{Batch, Durable, Effects, Released};
+pub use effects::{Batch, Durable, Effects, Messages, Released};
 pub use input::{Apply, Input, Outcome, Persisted, Rejection, SnapshotIgnored};
 pub use log::{Entry, Log, Snapshot};
 pub use message::{

@@ -6,6 +6,7 @@
 use crate::log::{Entry, Log, Snapshot};
 use crate::types::{Index, ServerId, Term};
 use alloc::vec::Vec;
+use smallvec::SmallVec;
 
 /// Figure 2, "Persistent state on all servers", and the snapshot (section 7).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +72,18 @@ impl<C, S> Persistent<C, S> {
         }
     }
 
+    /// Applies a change that is still needed: only what stays in the state is cloned.
+    pub(crate) fn apply_clone_of(&mut self, change: &Change<C, S>)
+    where
+        C: Clone,
+        S: Clone,
+    {
+        match change {
+            Change::Append { entries, .. } => self.log.append(entries.iter().cloned()),
+            other => self.apply(other.clone()),
+        }
+    }
+
     /// Applies all changes of a record, in order.
     pub fn apply_record(&mut self, record: Record<C, S>) {
         for change in record.changes {
@@ -83,19 +96,20 @@ impl<C, S> Persistent<C, S> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Record<C, S> {
-    pub(crate) changes: Vec<Change<C, S>>,
+    /// Most steps make one change: it needs no memory of its own.
+    pub(crate) changes: SmallVec<[Change<C, S>; 1]>,
 }
 
 impl<C, S> Default for Record<C, S> {
     fn default() -> Self {
-        Record { changes: Vec::new() }
+        Record { changes: SmallVec::new() }
     }
 }
 
 impl<C, S> Record<C, S> {
     /// The changes, in the order in which they were made.
     pub fn changes(&self) -> &[Change<C, S>] {
-        &self.changes
+        self.changes.as_slice()
     }
 
     /// Whether there is nothing to write.
@@ -108,7 +122,11 @@ impl<C, S> Record<C, S> {
     }
 
     pub(crate) fn merge(&mut self, later: Record<C, S>) {
-        self.changes.extend(later.changes);
+        if self.changes.is_empty() {
+            self.changes = later.changes;
+        } else {
+            self.changes.extend(later.changes);
+        }
     }
 }
 
@@ -121,7 +139,7 @@ impl<C, S> FromIterator<Change<C, S>> for Record<C, S> {
 
 impl<C, S> IntoIterator for Record<C, S> {
     type Item = Change<C, S>;
-    type IntoIter = alloc::vec::IntoIter<Change<C, S>>;
+    type IntoIter = smallvec::IntoIter<[Change<C, S>; 1]>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.changes.into_iter()

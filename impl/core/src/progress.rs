@@ -42,12 +42,14 @@ pub enum ProgressState {
 
 impl Progress {
     /// A follower about which nothing is known yet.
+    #[inline]
     pub(crate) fn probing(next_index: Index) -> Progress {
         Progress { next_index, match_index: Index::ZERO, state: ProgressState::Probe }
     }
 
     /// Whether entries may be sent without waiting for a reply.
     #[must_use]
+    #[inline]
     pub fn is_replicating(&self) -> bool {
         matches!(self.state, ProgressState::Replicate { .. })
     }

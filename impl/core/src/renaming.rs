@@ -75,12 +75,13 @@ impl<C: Clone, S: Clone, T: Clone> Batch<C, S, T> {
     #[must_use]
     pub fn renamed(&self, names: &[ServerId]) -> Self {
         let mut renamed = self.clone();
-        for change in &mut renamed.record.changes {
+        for change in renamed.record.changes.as_mut_slice() {
             if let Change::TermAndVote { voted_for, .. } = change {
                 *voted_for = voted_for.map(|id| name(names, id));
             }
         }
         for Released { messages, .. } in &mut renamed.waiting {
+            let messages = messages.as_mut_slice();
             for envelope in messages.iter_mut() {
                 (envelope.from, envelope.to) = (name(names, envelope.from), name(names, envelope.to));
             }

@@ -169,30 +169,40 @@ impl RuleSet {
     pub const EMPTY: RuleSet = RuleSet(0);
 
     /// Adds a rule.
+    #[inline]
     pub fn insert(&mut self, rule: Rule) {
         self.0 |= 1 << (rule as u8);
     }
 
     /// Whether the rule is in the set.
     #[must_use]
+    #[inline]
     pub fn contains(self, rule: Rule) -> bool {
         self.0 & (1 << (rule as u8)) != 0
     }
 
     /// The union of two sets.
     #[must_use]
+    #[inline]
     pub fn union(self, other: RuleSet) -> RuleSet {
         RuleSet(self.0 | other.0)
     }
 
     /// Whether no rule fired.
     #[must_use]
+    #[inline]
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// The rules, in the order of the paper.
+    #[inline]
     pub fn iter(self) -> impl Iterator<Item = Rule> {
-        Rule::ALL.iter().copied().filter(move |rule| self.contains(*rule))
+        let mut rest = self.0;
+        core::iter::from_fn(move || {
+            let first = Rule::ALL.get(rest.trailing_zeros() as usize)?;
+            rest &= rest - 1;
+            Some(*first)
+        })
     }
 }

@@ -57,6 +57,7 @@ impl Config {
 
     /// How many servers there are.
     #[must_use]
+    #[inline]
     pub fn servers(&self) -> u8 {
         // A set holds no more than MAX_SERVERS.
         u8::try_from(self.voters.len()).unwrap_or(MAX_SERVERS)
@@ -64,11 +65,13 @@ impl Config {
 
     /// How many servers are more than half.
     #[must_use]
+    #[inline]
     pub fn majority(&self) -> usize {
         self.voters.len() / 2 + 1
     }
 
     /// All servers but one.
+    #[inline]
     pub fn peers_of(&self, id: ServerId) -> impl Iterator<Item = ServerId> + use<> {
         self.voters.iter().filter(move |peer| *peer != id)
     }

@@ -15,6 +15,7 @@ impl Term {
     /// The following term. Saturates: a term of `u64::MAX` is refused as absurd long before (see
     /// [`MAX_TERM`](crate::MAX_TERM)).
     #[must_use]
+    #[inline]
     pub fn next(self) -> Term {
         Term(self.0.saturating_add(1))
     }
@@ -31,24 +32,28 @@ impl Index {
 
     /// The following index (saturating).
     #[must_use]
+    #[inline]
     pub fn next(self) -> Index {
         Index(self.0.saturating_add(1))
     }
 
     /// The preceding index; that of 0 is 0.
     #[must_use]
+    #[inline]
     pub fn prev(self) -> Index {
         Index(self.0.saturating_sub(1))
     }
 
     /// This index moved on by `count` entries (saturating).
     #[must_use]
+    #[inline]
     pub fn plus(self, count: usize) -> Index {
         Index(self.0.saturating_add(count as u64))
     }
 
     /// How many entries lie in `(earlier, self]`; 0 when `earlier` is not earlier.
     #[must_use]
+    #[inline]
     pub fn since(self, earlier: Index) -> usize {
         usize::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(usize::MAX)
     }
@@ -89,6 +94,7 @@ impl ServerSet {
 
     /// The servers `0..count`; none of them if there cannot be as many ([`MAX_SERVERS`](crate::MAX_SERVERS)).
     #[must_use]
+    #[inline]
     pub const fn first(count: u8) -> ServerSet {
         match count {
             0 => ServerSet::EMPTY,
@@ -99,40 +105,52 @@ impl ServerSet {
 
     /// Adds a server; adding it twice is adding it once. Ids of [`MAX_SERVERS`](crate::MAX_SERVERS) and above are
     /// never members of a cluster, and are ignored.
+    #[inline]
     pub fn insert(&mut self, server: ServerId) {
         self.0 |= 1u64.checked_shl(u32::from(server.0)).unwrap_or(0);
     }
 
     /// Takes a server out.
+    #[inline]
     pub fn remove(&mut self, server: ServerId) {
         self.0 &= !1u64.checked_shl(u32::from(server.0)).unwrap_or(0);
     }
 
     /// Whether the server is in the set.
     #[must_use]
+    #[inline]
     pub fn contains(self, server: ServerId) -> bool {
         self.0 & 1u64.checked_shl(u32::from(server.0)).unwrap_or(0) != 0
     }
 
     /// How many servers of the set come before this one, if it is in the set.
     #[must_use]
+    #[inline]
     pub fn place_of(self, server: ServerId) -> Option<usize> {
-        self.contains(server).then(|| ServerSet(self.0 & ((1 << server.0) - 1)).len())
+        if !self.contains(server) {
+            return None;
+        }
+        // The servers 0, 1, 2 and so on stand each in its own place: no bits to count.
+        let is_dense = self.0 & self.0.wrapping_add(1) == 0;
+        Some(if is_dense { usize::from(server.0) } else { ServerSet(self.0 & ((1 << server.0) - 1)).len() })
     }
 
     /// How many servers are in the set.
     #[must_use]
+    #[inline]
     pub fn len(self) -> usize {
         self.0.count_ones() as usize
     }
 
     /// Whether the set is empty.
     #[must_use]
+    #[inline]
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// The members, in order.
+    #[inline]
     pub fn iter(self) -> impl Iterator<Item = ServerId> {
         let mut rest = self.0;
         core::iter::from_fn(move || {

@@ -38,7 +38,7 @@ fn steps_that_wait_together_share_one_record_and_keep_the_order_of_their_message
     assert_eq!(durable.released.len(), answers.len());
     for (released, (tag, to, message)) in durable.released.into_iter().zip(answers) {
         assert_eq!(released.tag, tag);
-        assert_eq!(released.messages, [Envelope { from: S0, to, message }]);
+        assert_eq!(released.messages.as_slice(), [Envelope { from: S0, to, message }]);
     }
     assert_eq!(durable.persisted, Some(Persisted { current_term: Term(5), last_log_index: Index(1) }));
 }

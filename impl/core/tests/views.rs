@@ -111,6 +111,17 @@ fn a_server_has_a_place_among_those_of_a_set() {
     let places = [S1, S4, ServerId(MAX_SERVERS - 1)].map(|id| servers.place_of(id));
     assert_eq!(places, [Some(0), Some(1), Some(2)]);
     assert_eq!([S0, S2, ServerId(MAX_SERVERS)].map(|id| servers.place_of(id)), [None; 3]);
+    // Without a gap, and with one that is not at the beginning.
+    for count in 0..=MAX_SERVERS {
+        let mut servers = ServerSet::first(count);
+        for id in 0..count {
+            assert_eq!(servers.place_of(ServerId(id)), Some(usize::from(id)));
+        }
+        assert_eq!(servers.place_of(ServerId(count)), None);
+        servers.remove(S1);
+        let expected = (count > 2).then(|| usize::from(count) - 2);
+        assert_eq!(servers.place_of(ServerId(count.max(3) - 1)), expected, "{count} servers without S1");
+    }
 }
 
 #[test]

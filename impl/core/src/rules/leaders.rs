@@ -115,9 +115,10 @@ pub trait Leaders<C: Command, S: Clone>: Replication<C, S> {
 
     /// The highest N that a majority of match_index reaches.
     fn majority_match_index(&self, s: &Server<C, S>, progress: &[Progress]) -> Index {
+        let majority = s.config.majority();
         let reached_by = |n: Index| progress.iter().filter(|of| of.match_index >= n).count();
         let held = progress.iter().map(|of| of.match_index);
-        held.filter(|n| reached_by(*n) >= s.config.majority()).max().unwrap_or(Index::ZERO)
+        held.filter(|n| reached_by(*n) >= majority).max().unwrap_or(Index::ZERO)
     }
 
     /// **L4**, the term. Only an entry of the leader's current term is committed by counting; the earlier ones are

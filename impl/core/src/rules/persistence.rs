@@ -19,7 +19,7 @@ pub trait Persistence<C: Command, S: Clone> {
     /// do one without the other.
     fn save(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>, change: Change<C, S>) {
         fx.fired(Rule::P2);
-        s.persistent.apply(change.clone());
+        s.persistent.apply_clone_of(&change);
         fx.push_change(change);
     }
 }

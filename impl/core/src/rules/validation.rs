@@ -130,15 +130,18 @@ fn validate_against_state<C, S>(s: &Server<C, S>, message: &Message<C, S>) -> Re
 }
 
 /// An index and its term: both zero, or neither.
+#[inline]
 fn position(index: Index, term: Term) -> Result<(), Rejection> {
     bounded(index)?;
     ordered((index == Index::ZERO) == (term == Term::ZERO))
 }
 
+#[inline]
 fn bounded(index: Index) -> Result<(), Rejection> {
     if index > MAX_INDEX { Err(Rejection::AbsurdIndex(index)) } else { Ok(()) }
 }
 
+#[inline]
 fn ordered(fits: bool) -> Result<(), Rejection> {
     if fits { Ok(()) } else { Err(Rejection::InconsistentLog) }
 }
