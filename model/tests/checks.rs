@@ -2,8 +2,8 @@
 //! must be found, panics that are not passes, and shortest traces.
 
 use figure2_core::rules::{
-    AllServers, AppendEntriesReceiver, Candidates, Leaders, Persistence, Replication, RequestVoteReceiver,
-    Snapshots, Validation,
+    AllServers, AppendEntriesReceiver, Candidates, CheckQuorum, Leaders, Persistence, PreVoting, Replication,
+    RequestVoteReceiver, Snapshots, Transfer, TransferTarget, Validation,
 };
 use figure2_core::{Command, Config, Effects, Persistent, Rule, Rules, Server, ServerId, Term};
 use figure2_model::{
@@ -136,9 +136,9 @@ macro_rules! as_the_paper_says {
     ($type:ident: $($rules:ident)*) => { $(impl<C: Command, S: Clone> $rules<C, S> for $type {})* };
 }
 
-as_the_paper_says!(Panics: Persistence AllServers Replication RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
-as_the_paper_says!(Hasty: Persistence Replication Leaders RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
-as_the_paper_says!(Forgets: Replication Leaders AllServers RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
+as_the_paper_says!(Panics: Persistence AllServers Replication RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Transfer TransferTarget PreVoting CheckQuorum Rules);
+as_the_paper_says!(Hasty: Persistence Replication Leaders RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Transfer TransferTarget PreVoting CheckQuorum Rules);
+as_the_paper_says!(Forgets: Replication Leaders AllServers RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Transfer TransferTarget PreVoting CheckQuorum Rules);
 
 #[test]
 fn a_panic_is_not_a_pass() {

@@ -106,7 +106,7 @@ impl Cluster {
             if server.current_term() < Term(u64::from(bounds.terms)) {
                 add(NodeEvent::ElectionTimeout);
             }
-            if matches!(server.role(), Role::Candidate { .. }) {
+            if matches!(server.role(), Role::PreCandidate { .. } | Role::Candidate { .. }) {
                 add(NodeEvent::HeartbeatTimeout);
             }
         }

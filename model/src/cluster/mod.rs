@@ -27,7 +27,7 @@ use crate::properties::invariants;
 use crate::properties::{Safety, SafetySet, Witness};
 use crate::search::search_state::SearchState;
 use crate::search::tables::{Step, StepId, Tables};
-use figure2_core::{Config, Figure2, Rule, RuleSet, Rules, Server, ServerId};
+use figure2_core::{Config, Extended, Rule, RuleSet, Rules, Server, ServerId};
 use smallvec::SmallVec;
 use stateright::{Model, Property};
 use std::sync::Arc;
@@ -57,16 +57,16 @@ impl System {
         }
     }
 
-    /// The rules of Figure 2 on these nodes.
+    /// The rules of the core on these nodes.
     pub fn with_durability(durability: impl DurabilityPolicy + 'static) -> System {
-        System { rules: Arc::new(Figure2), durability: Arc::new(durability) }
+        System { rules: Arc::new(Extended), durability: Arc::new(durability) }
     }
 }
 
 impl Default for System {
-    /// The rules of Figure 2 on sound nodes.
+    /// The rules of the core on sound nodes: those of Figure 2, and the extensions that the bounds turn on.
     fn default() -> System {
-        System::of(Figure2)
+        System::of(Extended)
     }
 }
 
