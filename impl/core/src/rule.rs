@@ -151,7 +151,7 @@ rules! {
         "the service switches to the snapshot: log, commit_index and last_applied switch with it"
     IS8R "IS8R" "Snapshots::cond_install_snapshot" by "Snapshots::snapshot_is_old"
         "the lab's CondInstallSnapshot"
-        "a snapshot that covers nothing beyond commit_index is old, and refused"
+        "a snapshot that covers nothing beyond commit_index is old, and refused, and so is one that a leader's log contradicts"
     V1 "V1" "Rules::receive" by "Validation::validate"
         "section 5.1 (a crash-failure protocol); figure2"
         "a message that no correct peer could have sent to this server is rejected and changes nothing"

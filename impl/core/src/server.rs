@@ -344,6 +344,18 @@ impl<C, S> Server<C, S> {
         self.commit_index = index;
     }
 
+    /// What a leader's log holds beyond commit_index waits to be committed, and nothing else.
+    pub(crate) fn count_uncommitted(&mut self)
+    where
+        C: Command,
+    {
+        let log = &self.persistent.log;
+        let waits = log.size_between(self.commit_index, log.last_index());
+        if let Role::Leader { uncommitted, .. } = &mut self.role {
+            *uncommitted = waits;
+        }
+    }
+
     pub(crate) fn progress_mut(&mut self, server: ServerId) -> Option<&mut Progress> {
         let place = self.config.voters.place_of(server)?;
         let Role::Leader { progress, .. } = &mut self.role else { return None };
