@@ -5,7 +5,7 @@ use figure2_core::rules::{
     AllServers, AppendEntriesReceiver, Candidates, CheckQuorum, Leaders, Persistence, PreVoting, Replication,
     RequestVoteReceiver, Snapshots, Transfer, TransferTarget, Validation,
 };
-use figure2_core::{Command, Config, Effects, Persistent, Rule, Rules, Server, ServerId, Term};
+use figure2_core::{Command, Config, Effects, Extensions, Persistent, Rule, Rules, Server, ServerId, Term};
 use figure2_model::{
     ActionLabel, Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Limits, NodeEvent, Outcome, Profile,
     Reduction, Safety, ScriptStep, Sending, System, Unfinished, Verdict, Witness, check, check_system,
@@ -29,6 +29,9 @@ const BOUNDS: Bounds = Bounds {
     limits: Limits::NONE,
     apply: Apply::AtOnce,
     clients: false,
+    extensions: Extensions::NONE,
+    plain_servers: 0,
+    transfers: 0,
 };
 
 fn small() -> Profile {

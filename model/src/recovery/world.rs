@@ -7,6 +7,7 @@ use crate::cluster::event::NodeEvent;
 use crate::cluster::node::{Envelope, Node, Recovery, TermVote};
 use crate::cluster::prefix::Command;
 use crate::properties::SafetySet;
+use crate::properties::contact::Contact;
 use crate::search::hashed::digest;
 use figure2_core::{AppendResult, Message, Role};
 use hashbrown::HashMap;
@@ -78,6 +79,7 @@ impl World {
         self.nodes.number(Node {
             term_vote: TermVote::default(),
             recovery: Recovery::None,
+            contact: Contact::default(),
             violations: SafetySet::EMPTY,
             installed: false,
             ..node.clone()
