@@ -16,8 +16,22 @@ use promises::Watched;
 /// Most steps of one run.
 const STEPS: usize = 400;
 
+/// Writes bytes that failed to the file that the environment variable `FIGURE2_FUZZ_KEEP` names, to be kept in `corpus`. Of
+/// several, the last ones that bolero shrank them to stay.
+struct KeptOnFailure<'a>(&'a [u8]);
+
+impl Drop for KeptOnFailure<'_> {
+    fn drop(&mut self) {
+        if let Some(to) = std::env::var_os("FIGURE2_FUZZ_KEEP").filter(|_| std::thread::panicking()) {
+            // A failure here must not hide the one that is told.
+            drop(std::fs::write(to, self.0));
+        }
+    }
+}
+
 /// Takes all steps that the bytes say.
 fn run(bytes: &[u8]) -> Watched {
+    let _kept = KeptOnFailure(bytes);
     let mut bytes = Bytes::new(bytes);
     let server = Server::new(ServerId(0), bytes.config(), Persistent::default()).unwrap();
     let mut watched = Watched::new(server);

@@ -64,12 +64,17 @@ impl Watched {
     pub fn step(&mut self, input: Input<u8, u8>) {
         let before = self.server.clone();
         let told = format!("{input:?}");
+        let is_pre_vote = matches!(&input, Input::Receive(Envelope { message: Message::PreVote(_), .. }));
         let effects = self.server.step(input);
         self.fired = self.fired.union(effects.rules());
         if let Some(offered) = self.server.offered().filter(|offered| !self.offers.contains(offered)) {
             self.offers.push(offered.clone());
         }
         self.look(&before, &effects, &told);
+        if is_pre_vote {
+            assert_eq!(before, self.server, "a pre-vote changes something: {told}");
+            assert!(effects.record().is_empty() && !effects.reset_election_timer(), "{told}");
+        }
         self.batch.push((), effects);
     }
 
