@@ -2,10 +2,10 @@
 //! must be found, panics that are not passes, and shortest traces.
 
 use figure2_core::rules::{
-    AllServers, AppendEntriesReceiver, Candidates, Leaders, Persistence, Replication, RequestVoteReceiver,
-    Snapshots, Validation,
+    AllServers, AppendEntriesReceiver, Candidates, CheckQuorum, Leaders, Persistence, PreVoting, Replication,
+    RequestVoteReceiver, Snapshots, Transfer, TransferTarget, Validation,
 };
-use figure2_core::{Command, Config, Effects, Persistent, Rule, Rules, Server, ServerId, Term};
+use figure2_core::{Command, Config, Effects, Extensions, Persistent, Rule, Rules, Server, ServerId, Term};
 use figure2_model::{
     ActionLabel, Apply, Bounds, Budget, CheckError, CheckOptions, Limit, Limits, NodeEvent, Outcome, Profile,
     Reduction, Safety, ScriptStep, Sending, System, Unfinished, Verdict, Witness, check, check_system,
@@ -29,6 +29,9 @@ const BOUNDS: Bounds = Bounds {
     limits: Limits::NONE,
     apply: Apply::AtOnce,
     clients: false,
+    extensions: Extensions::NONE,
+    plain_servers: 0,
+    transfers: 0,
 };
 
 fn small() -> Profile {
@@ -136,9 +139,9 @@ macro_rules! as_the_paper_says {
     ($type:ident: $($rules:ident)*) => { $(impl<C: Command, S: Clone> $rules<C, S> for $type {})* };
 }
 
-as_the_paper_says!(Panics: Persistence AllServers Replication RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
-as_the_paper_says!(Hasty: Persistence Replication Leaders RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
-as_the_paper_says!(Forgets: Replication Leaders AllServers RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Rules);
+as_the_paper_says!(Panics: Persistence AllServers Replication RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Transfer TransferTarget PreVoting CheckQuorum Rules);
+as_the_paper_says!(Hasty: Persistence Replication Leaders RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Transfer TransferTarget PreVoting CheckQuorum Rules);
+as_the_paper_says!(Forgets: Replication Leaders AllServers RequestVoteReceiver AppendEntriesReceiver Candidates Snapshots Validation Transfer TransferTarget PreVoting CheckQuorum Rules);
 
 #[test]
 fn a_panic_is_not_a_pass() {

@@ -10,14 +10,15 @@ use core::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Input<C, S> {
-    /// The election timer elapsed. A leader's runs, too: it finds out by it that its own write has stalled.
+    /// The election timer elapsed. A leader's runs, too: it finds out by it that its own write has stalled, that a
+    /// majority is out of reach, or that the server to which it wanted to hand over was not elected.
     ElectionTimeout,
     /// The heartbeat interval elapsed.
     HeartbeatTimeout,
     /// A message arrived.
     Receive(Envelope<C, S>),
     /// A client's command. Answered by [`Outcome::Proposed`], [`Outcome::NotLeader`],
-    /// [`Outcome::TooLarge`] or [`Outcome::Busy`].
+    /// [`Outcome::TooLarge`], [`Outcome::Busy`] or [`Outcome::Transferring`].
     Propose(C),
     /// Send what followers lack (Figure 2, Leaders 3). A driver gives it once after one or many `Propose`, so that
     /// concurrent commands share a message.
@@ -43,6 +44,12 @@ pub enum Input<C, S> {
     /// The service, offered a snapshot, is about to switch to it (CondInstallSnapshot in MIT's lab). Answered by
     /// [`Outcome::Installed`] or [`Outcome::InstallRefused`].
     CondInstallSnapshot(Snapshot<S>),
+    /// Somebody wants another server to lead (thesis, section 3.10). Answered by [`Outcome::Transferring`],
+    /// [`Outcome::NotLeader`] or [`Outcome::NoTransfer`].
+    TransferLeadership {
+        /// Who is to lead.
+        to: ServerId,
+    },
 }
 
 /// How far a server had come when a record was complete: what is durable once the record is.
@@ -103,6 +110,16 @@ pub enum Outcome {
         /// The most that is possible.
         limit: u64,
     },
+    /// The leader is handing over, and takes no commands until another server leads or an election timeout has passed.
+    Transferring {
+        /// Who is to lead.
+        to: ServerId,
+    },
+    /// Leadership cannot be handed to this server: it leads already, or it is no voter.
+    NoTransfer {
+        /// Who was to lead.
+        to: ServerId,
+    },
     /// The log is trimmed through the snapshot's index.
     SnapshotTaken,
     /// Nothing was trimmed.
@@ -145,7 +162,7 @@ pub enum Rejection {
     /// An index without a term or a term without an index, entries whose terms go back, or a log from the future of
     /// its own term.
     InconsistentLog,
-    /// AppendEntries or InstallSnapshot from another server in a term that this server leads.
+    /// AppendEntries, InstallSnapshot or TimeoutNow from another server in a term that this server leads.
     SecondLeader(Term),
     /// The sender's log contradicts what this server knows to be committed at this index.
     ContradictsCommitted(Index),

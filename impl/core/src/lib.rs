@@ -47,13 +47,13 @@ pub use input::{Apply, Input, Outcome, Persisted, Rejection, SnapshotIgnored};
 pub use log::{Entry, Log, Snapshot};
 pub use message::{
     AppendEntries, AppendEntriesReply, AppendResult, Envelope, InstallSnapshot, InstallSnapshotReply,
-    Message, RequestVote, RequestVoteReply,
+    Message, PreVote, PreVoteReply, RequestVote, RequestVoteReply, TimeoutNow,
 };
 pub use persistent::{Change, Persistent, Record};
 pub use progress::{Progress, ProgressState};
 pub use rule::{Rule, RuleSet};
-pub use rules::{Figure2, Rules};
-pub use server::{Config, Role, Server, StartError};
+pub use rules::{Extended, Figure2, Rules};
+pub use server::{Config, Extensions, Role, Server, StartError};
 pub use types::{Index, ServerId, ServerSet, Term};
 
 /// Most servers a cluster can have.

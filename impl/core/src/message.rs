@@ -16,7 +16,8 @@ pub struct Envelope<C, S> {
     pub message: Message<C, S>,
 }
 
-/// All messages servers exchange: three RPCs, each a request and its reply.
+/// All messages servers exchange: the three RPCs of Figures 2 and 13, each a request and its reply, and those of the
+/// thesis' extensions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Message<C, S> {
@@ -32,10 +33,18 @@ pub enum Message<C, S> {
     InstallSnapshot(InstallSnapshot<S>),
     /// The answer to it.
     InstallSnapshotReply(InstallSnapshotReply),
+    /// A server asks whether it would get a vote (thesis, section 9.6).
+    PreVote(PreVote),
+    /// The answer to it.
+    PreVoteReply(PreVoteReply),
+    /// A leader tells the server to which it hands over to stand for election at once (thesis, section 3.10). There is no
+    /// answer: the election is one.
+    TimeoutNow(TimeoutNow),
 }
 
 impl<C, S> Message<C, S> {
-    /// The term every message carries.
+    /// The term every message carries: the sender's, but for a PreVote and a granted reply to it, which name the term in
+    /// which the sender of the PreVote would stand.
     pub fn term(&self) -> Term {
         match self {
             Message::RequestVote(m) => m.term,
@@ -44,15 +53,32 @@ impl<C, S> Message<C, S> {
             Message::AppendEntriesReply(m) => m.term,
             Message::InstallSnapshot(m) => m.term,
             Message::InstallSnapshotReply(m) => m.term,
+            Message::PreVote(m) => m.term,
+            Message::PreVoteReply(m) => m.term,
+            Message::TimeoutNow(m) => m.term,
+        }
+    }
+
+    /// The term that some server had when this was said, for All Servers 2; none where only a term to come is named.
+    pub fn current_term(&self) -> Option<Term> {
+        match self {
+            Message::PreVote(_) | Message::PreVoteReply(PreVoteReply { vote_granted: true, .. }) => None,
+            said => Some(said.term()),
         }
     }
 
     /// Whether this is a request, to which the receiver replies.
     pub fn is_request(&self) -> bool {
-        matches!(self, Message::RequestVote(_) | Message::AppendEntries(_) | Message::InstallSnapshot(_))
+        matches!(
+            self,
+            Message::RequestVote(_)
+                | Message::AppendEntries(_)
+                | Message::InstallSnapshot(_)
+                | Message::PreVote(_)
+        )
     }
 
-    /// The paper's name of the message.
+    /// The name of the message in the paper or the thesis.
     pub fn name(&self) -> &'static str {
         match self {
             Message::RequestVote(_) => "RequestVote",
@@ -61,6 +87,9 @@ impl<C, S> Message<C, S> {
             Message::AppendEntriesReply(_) => "AppendEntriesReply",
             Message::InstallSnapshot(_) => "InstallSnapshot",
             Message::InstallSnapshotReply(_) => "InstallSnapshotReply",
+            Message::PreVote(_) => "PreVote",
+            Message::PreVoteReply(_) => "PreVoteReply",
+            Message::TimeoutNow(_) => "TimeoutNow",
         }
     }
 }
@@ -75,6 +104,9 @@ pub struct RequestVote {
     pub last_log_index: Index,
     /// Term of the candidate's last log entry (section 5.4).
     pub last_log_term: Term,
+    /// Whether the leader itself asked for this election (thesis, section 3.10): then contact with that leader is no reason
+    /// to disregard it.
+    pub transfer: bool,
 }
 
 /// Results of the RequestVote RPC (Figure 2).
@@ -158,4 +190,35 @@ pub struct InstallSnapshotReply {
     pub term: Term,
     /// The snapshot's last included index when the follower took it in; none when it refused the request's term.
     pub last_included_index: Option<Index>,
+}
+
+/// Asks whether the receiver would vote for the sender in an election that has not begun (thesis, section 9.6).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct PreVote {
+    /// The term in which the sender would stand: the one after its current_term.
+    pub term: Term,
+    /// Index of the sender's last log entry.
+    pub last_log_index: Index,
+    /// Term of the sender's last log entry.
+    pub last_log_term: Term,
+}
+
+/// The answer to a [`PreVote`]. It promises nothing and is not remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct PreVoteReply {
+    /// If granted, the request's term, which nobody need have reached; if refused, the current_term of the server that
+    /// answers.
+    pub term: Term,
+    /// Whether the server would vote for the sender of the request.
+    pub vote_granted: bool,
+}
+
+/// Tells the receiver to stand for election at once (thesis, section 3.10).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct TimeoutNow {
+    /// The leader's term.
+    pub term: Term,
 }

@@ -39,11 +39,16 @@ impl<C: Clone, S: Clone> Server<C, S> {
     pub fn renamed(&self, names: &[ServerId]) -> Self {
         let role = match &self.role {
             Role::Follower { leader } => Role::Follower { leader: leader.map(|id| name(names, id)) },
-            Role::Candidate { votes } => Role::Candidate { votes: rename_set(names, *votes) },
-            Role::Leader { progress, uncommitted, stalled_at } => Role::Leader {
+            Role::PreCandidate { votes } => Role::PreCandidate { votes: rename_set(names, *votes) },
+            Role::Candidate { votes, transfer } => {
+                Role::Candidate { votes: rename_set(names, *votes), transfer: *transfer }
+            }
+            Role::Leader { progress, uncommitted, stalled_at, heard, transfer_to } => Role::Leader {
                 progress: rename_places(names, self.config.voters, progress),
                 uncommitted: *uncommitted,
                 stalled_at: *stalled_at,
+                heard: rename_set(names, *heard),
+                transfer_to: transfer_to.map(|id| name(names, id)),
             },
         };
         let (id, persistent) = (name(names, self.id), self.persistent.renamed(names));

@@ -5,7 +5,7 @@ macro_rules! rules {
     (@decision) => { None };
     (@decision $decision:literal) => { Some($decision) };
     ($($variant:ident $id:literal $function:literal $(by $decision:literal)? $place:literal $text:literal)*) => {
-        /// A rule of Figure 2 (or of section 7's snapshots), by its place in the paper.
+        /// A rule of Figure 2, of section 7's snapshots, or of the thesis' extensions, by its place there.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[repr(u8)]
@@ -151,10 +151,40 @@ rules! {
         "the service switches to the snapshot: log, commit_index and last_applied switch with it"
     IS8R "IS8R" "Snapshots::cond_install_snapshot" by "Snapshots::snapshot_is_old"
         "the lab's CondInstallSnapshot"
-        "a snapshot that covers nothing beyond commit_index is old, and refused"
+        "a snapshot that covers nothing beyond commit_index is old, and refused, and so is one that a leader's log contradicts"
     V1 "V1" "Rules::receive" by "Validation::validate"
         "section 5.1 (a crash-failure protocol); figure2"
         "a message that no correct peer could have sent to this server is rejected and changes nothing"
+    PV1 "PV1" "PreVoting::ask_for_pre_votes" "thesis 9.6"
+        "election timeout elapses: before the term grows, ask all others whether they would vote"
+    PV1R "PV1R" "PreVoting::retry_pre_votes" "thesis 9.6; section 5.5"
+        "pre-votes are asked for again from whoever has not granted one"
+    PV2 "PV2" "PreVoting::pre_vote" "thesis 9.6"
+        "grant a pre-vote to a server that would get the vote; term, vote and timer stay as they are"
+    PV2C "PV2C" "PreVoting::pre_vote" by "PreVoting::contact_forbids"
+        "thesis 9.6"
+        "refuse a pre-vote while in contact with a leader"
+    PV2U "PV2U" "PreVoting::pre_vote" by "PreVoting::would_vote"
+        "thesis 9.6; section 5.4.1"
+        "refuse a pre-vote for a term that is not new, or to a server whose log is less up-to-date"
+    PV3 "PV3" "PreVoting::add_pre_vote" "thesis 9.6"
+        "pre-votes of a majority: start an election"
+    CQ1 "CQ1" "CheckQuorum::step_down_without_quorum" by "CheckQuorum::is_quorum"
+        "thesis 6.2"
+        "an election timeout passes without answers of a majority: the leader becomes follower"
+    CQ2 "CQ2" "CheckQuorum::disregards_candidate" "thesis 4.2.3"
+        "in contact with a leader, a vote request of a newer term is dropped, unless the leader asked for it"
+    LT1 "LT1" "Transfer::transfer_leadership" "thesis 3.10"
+        "asked to hand over, the leader names its successor and waits for it"
+    LT2 "LT2" "Transfer::hand_over_if_caught_up" by "Transfer::has_caught_up"
+        "thesis 3.10"
+        "the successor's log matches to its end: send it TimeoutNow"
+    LT3 "LT3" "TransferTarget::timeout_now" "thesis 3.10"
+        "TimeoutNow of the current term: start an election at once"
+    LT4 "LT4" "Transfer::refuse_while_transferring" "thesis 3.10"
+        "while it hands over, the leader takes no commands"
+    LT5 "LT5" "Transfer::give_up_transfer" "thesis 3.10"
+        "an election timeout passes without a new term: the leader gives the transfer up"
 }
 
 /// A set of rules: those that fired in a step.

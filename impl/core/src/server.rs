@@ -6,7 +6,7 @@ use crate::input::{Apply, Input};
 use crate::log::{Log, Snapshot};
 use crate::persistent::Persistent;
 use crate::progress::Progress;
-use crate::rules::{AllServers, Figure2, Persistence, Replication, Rules};
+use crate::rules::{AllServers, Extended, Figure2, Persistence, Replication, Rules};
 use crate::types::{Index, ServerId, ServerSet, Term};
 use crate::{MAX_INDEX, MAX_SERVERS, MAX_TERM};
 use alloc::vec::Vec;
@@ -36,11 +36,33 @@ pub struct Config {
     /// Up to how many bytes of entries a leader keeps, rather than discard them for its service's snapshot, while a
     /// follower still lacks one of them. 0: it keeps none.
     pub max_retained_bytes: u64,
+    /// What this server does beyond Figure 2.
+    pub extensions: Extensions,
+}
+
+/// The thesis' extensions that change the protocol, each an option of its own: servers of one cluster may differ in them.
+/// They are the rules of [`Extended`](crate::Extended).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Extensions {
+    /// Before it stands for election, the server asks whether it would win (section 9.6).
+    pub pre_vote: bool,
+    /// As a leader, the server steps down when it has not heard from a majority for an election timeout (section 6.2); in
+    /// contact with a leader, it disregards candidates (section 4.2.3).
+    pub check_quorum: bool,
+}
+
+impl Extensions {
+    /// Figure 2 alone.
+    pub const NONE: Extensions = Extensions { pre_vote: false, check_quorum: false };
+    /// All of them.
+    pub const ALL: Extensions = Extensions { pre_vote: true, check_quorum: true };
 }
 
 impl Config {
     /// A cluster of the servers `0..servers`, with limits for a common network: 1,024 entries or 1 MiB in a message, 8 MiB in
-    /// flight to a follower, commands of 8 MiB, 64 MiB uncommitted, 10 heartbeats of patience, and no entries retained.
+    /// flight to a follower, commands of 8 MiB, 64 MiB uncommitted, 10 heartbeats of patience, no entries retained, and no
+    /// extensions.
     #[must_use]
     pub fn new(servers: u8) -> Config {
         Config {
@@ -52,6 +74,7 @@ impl Config {
             max_uncommitted_bytes: 64 << 20,
             snapshot_patience: 10,
             max_retained_bytes: 0,
+            extensions: Extensions::NONE,
         }
     }
 
@@ -121,10 +144,17 @@ pub enum Role {
         /// (section 8).
         leader: Option<ServerId>,
     },
+    /// Asks whether it would win an election (thesis, section 9.6). Its term is still the one in which it followed.
+    PreCandidate {
+        /// Servers that would vote for it, itself among them.
+        votes: ServerSet,
+    },
     /// Runs for leader.
     Candidate {
         /// Servers whose vote arrived; the own one once it is durable.
         votes: ServerSet,
+        /// Whether the leader asked for this election (thesis, section 3.10).
+        transfer: bool,
     },
     /// Leads the current term. (Figure 2, "Volatile state on leaders".)
     Leader {
@@ -135,6 +165,11 @@ pub enum Role {
         /// The leader's own match_index when its election timer last elapsed, if a write of its own was under way then
         /// and none has ended since.
         stalled_at: Option<Index>,
+        /// Followers that answered in this term since the leader's election timer last elapsed; kept only where the leader
+        /// checks its quorum.
+        heard: ServerSet,
+        /// Whom it hands over to (thesis, section 3.10).
+        transfer_to: Option<ServerId>,
     },
 }
 
@@ -174,9 +209,9 @@ impl<C: Command, S: Clone> Server<C, S> {
         Ok(Figure2.restart(id, config, persistent))
     }
 
-    /// One step, by the rules of Figure 2.
+    /// One step, by the rules of Figure 2 and the extensions of the configuration.
     pub fn step(&mut self, input: Input<C, S>) -> Effects<C, S> {
-        Figure2.step(self, input)
+        Extended.step(self, input)
     }
 
     /// Whether [`Input::Replicate`] would send something now: a driver gives it again until this is false.
@@ -262,7 +297,7 @@ impl<C, S> Server<C, S> {
         self.last_applied
     }
 
-    /// Follower, candidate or leader.
+    /// Follower, pre-candidate, candidate or leader.
     pub fn role(&self) -> &Role {
         &self.role
     }
@@ -271,7 +306,7 @@ impl<C, S> Server<C, S> {
     pub fn leader(&self) -> Option<ServerId> {
         match self.role {
             Role::Follower { leader } => leader,
-            Role::Candidate { .. } => None,
+            Role::PreCandidate { .. } | Role::Candidate { .. } => None,
             Role::Leader { .. } => Some(self.id),
         }
     }
@@ -279,6 +314,18 @@ impl<C, S> Server<C, S> {
     /// Whether this server believes it is the leader of its current term.
     pub fn is_leader(&self) -> bool {
         matches!(self.role, Role::Leader { .. })
+    }
+
+    /// Whether this server leads, or has heard from a leader of its term since its election timer last elapsed: a follower
+    /// whose timer elapses is one no longer.
+    pub fn is_in_contact(&self) -> bool {
+        self.leader().is_some()
+    }
+
+    /// Whom this server, as the leader, hands over to.
+    pub fn transfer_to(&self) -> Option<ServerId> {
+        let Role::Leader { transfer_to, .. } = self.role else { return None };
+        transfer_to
     }
 
     /// What this server, as the leader, knows of a server; none when it does not lead.
@@ -298,6 +345,18 @@ impl<C, S> Server<C, S> {
             *uncommitted = uncommitted.saturating_sub(committed);
         }
         self.commit_index = index;
+    }
+
+    /// What a leader's log holds beyond commit_index waits to be committed, and nothing else.
+    pub(crate) fn count_uncommitted(&mut self)
+    where
+        C: Command,
+    {
+        let log = &self.persistent.log;
+        let waits = log.size_between(self.commit_index, log.last_index());
+        if let Role::Leader { uncommitted, .. } = &mut self.role {
+            *uncommitted = waits;
+        }
     }
 
     pub(crate) fn progress_mut(&mut self, server: ServerId) -> Option<&mut Progress> {

@@ -151,6 +151,29 @@ fn an_old_snapshot_is_refused_and_takes_nothing_back() {
     }
 }
 
+/// Rules: IS8R. A server is offered a snapshot by a peer that lies, and is elected before its service answers.
+#[test]
+fn a_leader_refuses_a_snapshot_that_its_log_contradicts() {
+    for offered in [snapshot(3, 1), snapshot(9, 3)] {
+        let mut server = follower(3, disk(4, None, &[1, 1, 2, 2, 3]));
+        let _ = receive(&mut server, S1, install(4, offered.clone()));
+        let effects = server.step(Input::ElectionTimeout);
+        let _ = settle(&mut server, effects);
+        let _ = receive(&mut server, S1, vote(5, true));
+        assert!(server.is_leader());
+        propose_durably(&mut server, command(5, 6));
+        let mut expected = server.clone();
+        let effects = server.step(Input::CondInstallSnapshot(offered));
+        assert!(fired(&effects, Rule::IS8R));
+        assert_eq!(*effects.outcome(), Outcome::InstallRefused);
+        assert!(effects.is_empty());
+        let _ = expected.step(Input::Replicate);
+        let _ = server.step(Input::Replicate);
+        assert_eq!((server.log(), server.role()), (expected.log(), expected.role()));
+        assert_eq!(server.next_apply(9), None, "nothing is committed, and the offer is answered");
+    }
+}
+
 /// Rules: IS8R, IS5. Pitfall 47.
 #[test]
 fn an_offer_overtaken_by_the_log_is_refused_and_entries_go_on() {

@@ -36,6 +36,8 @@ pub struct Used {
     pub duplications: u8,
     /// Snapshots taken.
     pub snapshots: u8,
+    /// Transfers that somebody asked for.
+    pub transfers: u8,
 }
 
 impl Used {
@@ -46,6 +48,7 @@ impl Used {
             NodeEvent::Crash(_) | NodeEvent::TornCrash => &mut self.crashes,
             NodeEvent::FailWrite => &mut self.failed_writes,
             NodeEvent::TakeSnapshot => &mut self.snapshots,
+            NodeEvent::TransferLeadership(_) => &mut self.transfers,
             _ => return,
         };
         *counter = counter.saturating_add(1);
@@ -53,15 +56,27 @@ impl Used {
 
     /// All counters in one number.
     pub(crate) fn packed(self) -> u64 {
-        let Used { client_requests, crashes, failed_writes, losses, duplications, snapshots } = self;
-        u64::from_le_bytes([client_requests, crashes, failed_writes, losses, duplications, snapshots, 0, 0])
+        let Used { client_requests, crashes, failed_writes, losses, duplications, snapshots, transfers } =
+            self;
+        u64::from_le_bytes([
+            client_requests,
+            crashes,
+            failed_writes,
+            losses,
+            duplications,
+            snapshots,
+            transfers,
+            0,
+        ])
     }
 }
 
-/// Whether a leader's election timer has anything to say: without a write of its own under way, it says nothing.
-fn is_writing(server: &Server<Command, Prefix>) -> bool {
-    let own = server.progress_of(server.id()).map(|own| own.match_index);
-    own.is_some_and(|own| own < server.log().last_index())
+/// Whether a leader's election timer has anything to say: without a write of its own under way, a quorum to check or a
+/// server that it hands over to, it says nothing.
+fn waits_for_something(leader: &Server<Command, Prefix>) -> bool {
+    let own = leader.progress_of(leader.id()).map(|own| own.match_index);
+    let is_writing = own.is_some_and(|own| own < leader.log().last_index());
+    is_writing || leader.config().extensions.check_quorum || leader.transfer_to().is_some()
 }
 
 impl Cluster {
@@ -85,6 +100,7 @@ impl Cluster {
         actions: &mut Vec<Action>,
     ) {
         let bounds = &self.bounds;
+        let last_term = Term(u64::from(bounds.terms));
         let mut add = |event| actions.push(Action::Node(node.id, event));
         if server.is_leader() {
             if used.client_requests < bounds.client_requests {
@@ -99,14 +115,18 @@ impl Cluster {
                     add(NodeEvent::SendCommit);
                 }
             }
-            if is_writing(server) {
+            if waits_for_something(server) {
                 add(NodeEvent::ElectionTimeout);
+            }
+            // In the last term nobody can be elected in its place.
+            if used.transfers < bounds.transfers && server.current_term() < last_term {
+                server.config().peers_of(node.id).for_each(|to| add(NodeEvent::TransferLeadership(to)));
             }
         } else {
-            if server.current_term() < Term(u64::from(bounds.terms)) {
+            if server.current_term() < last_term {
                 add(NodeEvent::ElectionTimeout);
             }
-            if matches!(server.role(), Role::Candidate { .. }) {
+            if matches!(server.role(), Role::PreCandidate { .. } | Role::Candidate { .. }) {
                 add(NodeEvent::HeartbeatTimeout);
             }
         }

@@ -2,9 +2,9 @@
 //! when nothing more can happen.
 
 use crate::cluster::prefix::MAX_LOG;
-use figure2_core::Config;
 #[cfg(doc)]
 use figure2_core::Input;
+use figure2_core::{Config, Extensions, ServerId};
 use std::fmt;
 
 /// How often something may happen along one execution.
@@ -149,10 +149,16 @@ pub struct Bounds {
     pub apply: Apply,
     /// Whether what clients see is recorded: it makes states differ that are otherwise the same.
     pub clients: bool,
+    /// What servers do beyond Figure 2.
+    pub extensions: Extensions,
+    /// How many servers do without the extensions: those with the highest ids.
+    pub plain_servers: u8,
+    /// How often somebody asks a leader to hand over, in all.
+    pub transfers: u8,
 }
 
 impl Bounds {
-    /// What the servers are told.
+    /// What the servers are told, but for those that do without the extensions: see [`extensions_of`](Self::extensions_of).
     pub fn config(&self) -> Config {
         Config {
             max_entries_per_message: self.entries_per_message,
@@ -162,8 +168,32 @@ impl Bounds {
             max_uncommitted_bytes: self.limits.uncommitted,
             max_retained_bytes: self.limits.retained,
             snapshot_patience: self.limits.snapshot_patience,
+            extensions: self.extensions,
             ..Config::new(self.servers)
         }
+    }
+
+    /// What this server does beyond Figure 2.
+    pub fn extensions_of(&self, id: ServerId) -> Extensions {
+        let is_plain = id.0.saturating_add(self.plain_servers) >= self.servers;
+        if is_plain { Extensions::NONE } else { self.extensions }
+    }
+
+    /// The words for what goes beyond Figure 2, each behind a comma; none where nothing does.
+    pub(crate) fn beyond_figure2(&self) -> String {
+        let Extensions { pre_vote, check_quorum } = self.extensions;
+        let count = |n: u8, one: &str, many: &str| match n {
+            0 => String::new(),
+            1 => format!(", 1 {one}"),
+            n => format!(", {n} {many}"),
+        };
+        [
+            (if pre_vote { ", PreVote" } else { "" }).to_owned(),
+            (if check_quorum { ", CheckQuorum" } else { "" }).to_owned(),
+            count(self.plain_servers, "server without them", "servers without them"),
+            count(self.transfers, "transfer", "transfers"),
+        ]
+        .concat()
     }
 
     /// What is wrong with these bounds, if anything.
@@ -187,6 +217,9 @@ impl Bounds {
         if self.failed_writes > 0 && self.unwritten == 0 {
             return Some("failed writes: they need writes that lag".to_owned());
         }
+        if self.plain_servers > self.servers {
+            return Some(format!("servers without extensions: {} of {}", self.plain_servers, self.servers));
+        }
         if self.apply == Apply::AtOnce && self.snapshots > 0 {
             return Some("applying at once does not go with snapshots".to_owned());
         }
@@ -199,7 +232,7 @@ impl fmt::Display for Bounds {
         write!(
             f,
             "{} servers, {} terms, {} client requests, {} crashes, {} snapshots, {} messages in flight, \
-             losses: {}, duplications: {}, entries per message: {}{}, sent {}, applied {}, {}{}",
+             losses: {}, duplications: {}, entries per message: {}{}, sent {}, applied {}, {}{}{}",
             self.servers,
             self.terms,
             self.client_requests,
@@ -226,7 +259,8 @@ impl fmt::Display for Bounds {
                 0 => "writes at once".to_owned(),
                 lag => format!("writes lag by up to {lag} steps, {} fail", self.failed_writes),
             },
-            if self.clients { ", clients recorded" } else { "" }
+            if self.clients { ", clients recorded" } else { "" },
+            self.beyond_figure2()
         )
     }
 }

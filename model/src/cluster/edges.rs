@@ -14,7 +14,7 @@ use crate::cluster::prefix::{Command, Prefix};
 use crate::cluster::state::State;
 use crate::cluster::step::Stepper;
 use crate::trace::view::describe_envelope;
-use figure2_core::{Change, Figure2, RuleSet, ServerId};
+use figure2_core::{Change, Extended, RuleSet, ServerId};
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// What others can see of a step while it goes on.
@@ -45,7 +45,7 @@ pub enum EdgesError {
     /// There are more states than may be visited.
     #[error("more than {0} states: raise the limit, or choose a smaller profile")]
     TooManyStates(usize),
-    /// The cluster runs other rules or nodes than those of Figure 2.
+    /// The cluster runs other rules or nodes than the core's.
     #[error("a step of {server} differs from that of the rules of Figure 2: {event}")]
     OtherSystem {
         /// Whose step it is.
@@ -105,14 +105,14 @@ impl Cluster {
         actions
     }
 
-    /// What an event does to a node under the rules of Figure 2, with all that can be seen of it, in order. None
+    /// What an event does to a node under the rules of the core, with all that can be seen of it, in order. None
     /// when it cannot happen to it.
     pub fn node_step(&self, before: &Node, event: NodeEvent<Envelope>) -> Option<NodeStep> {
         let bounds = &self.bounds;
         let lags = bounds.unwritten > 0;
         // Where writes are durable at once, they lag here too, so that each message is seen on its side of the write.
         let stepper = Stepper {
-            rules: &Figure2,
+            rules: &Extended,
             durability: &Correct,
             config: bounds.config(),
             apply_at_once: bounds.apply == Apply::AtOnce,

@@ -2,6 +2,7 @@
 //! [`Stepper::apply_event`](crate::cluster::step::Stepper::apply_event).
 
 use crate::cluster::prefix::Command;
+use figure2_core::ServerId;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::fmt;
@@ -15,7 +16,7 @@ pub enum NodeEvent<M> {
     Receive(M),
     /// The election timer elapses.
     ElectionTimeout,
-    /// The heartbeat interval of a leader or candidate elapses.
+    /// The heartbeat interval of a leader, a candidate or a pre-candidate elapses.
     HeartbeatTimeout,
     /// A client gives a leader a command (the lab's Start). The leader replicates it in the same step, unless the bounds
     /// make that a step of its own.
@@ -24,6 +25,8 @@ pub enum NodeEvent<M> {
     Replicate,
     /// A leader tells followers its commit_index.
     SendCommit,
+    /// Somebody asks a leader to hand over to this server.
+    TransferLeadership(ServerId),
     /// The records of so many steps, the oldest of those that are not durable, become durable in one write.
     Write(u8),
     /// A write fails: the server stops.
@@ -56,6 +59,7 @@ impl<M> NodeEvent<M> {
             NodeEvent::ClientRequest(command) => NodeEvent::ClientRequest(*command),
             NodeEvent::Replicate => NodeEvent::Replicate,
             NodeEvent::SendCommit => NodeEvent::SendCommit,
+            NodeEvent::TransferLeadership(to) => NodeEvent::TransferLeadership(*to),
             NodeEvent::Write(steps) => NodeEvent::Write(*steps),
             NodeEvent::FailWrite => NodeEvent::FailWrite,
             NodeEvent::Crash(kept) => NodeEvent::Crash(*kept),
@@ -76,6 +80,7 @@ impl<M> NodeEvent<M> {
             NodeEvent::ClientRequest(_) => "client request",
             NodeEvent::Replicate => "replicates",
             NodeEvent::SendCommit => "tells its commit_index",
+            NodeEvent::TransferLeadership(_) => "is asked to hand over",
             NodeEvent::Write(_) => "write is durable",
             NodeEvent::FailWrite => "write fails",
             NodeEvent::Crash(_) => "crashes",
@@ -106,6 +111,7 @@ impl NodeEvent<u32> {
             NodeEvent::AnswerSnapshot => (11, 0),
             NodeEvent::Replicate => (12, 0),
             NodeEvent::SendCommit => (13, 0),
+            NodeEvent::TransferLeadership(to) => (14, u32::from(to.0)),
         };
         operand << KIND_BITS | kind
     }
@@ -118,6 +124,9 @@ impl NodeEvent<u32> {
             NodeEvent::ClientRequest(_) => NodeEvent::ClientRequest(Command(operand.to_le_bytes()[0])),
             NodeEvent::Crash(_) => NodeEvent::Crash(operand.to_le_bytes()[0]),
             NodeEvent::Write(_) => NodeEvent::Write(operand.to_le_bytes()[0]),
+            NodeEvent::TransferLeadership(_) => {
+                NodeEvent::TransferLeadership(ServerId(operand.to_le_bytes()[0]))
+            }
             event => event,
         });
         arrives.chain(others).find(|event| event.code() & ((1 << KIND_BITS) - 1) == kind)
@@ -125,16 +134,17 @@ impl NodeEvent<u32> {
 }
 
 /// How many bits of a code say what kind of event it is.
-const KIND_BITS: u32 = 4;
+const KIND_BITS: u32 = 5;
 
 impl LocalEvent {
     /// One of each kind.
-    pub const KINDS: [LocalEvent; 13] = [
+    pub const KINDS: [LocalEvent; 14] = [
         NodeEvent::ElectionTimeout,
         NodeEvent::HeartbeatTimeout,
         NodeEvent::ClientRequest(Command(0)),
         NodeEvent::Replicate,
         NodeEvent::SendCommit,
+        NodeEvent::TransferLeadership(ServerId(0)),
         NodeEvent::Crash(0),
         NodeEvent::TornCrash,
         NodeEvent::Write(0),
@@ -157,6 +167,7 @@ impl<M: fmt::Display> fmt::Display for NodeEvent<M> {
         match self {
             NodeEvent::Receive(message) => write!(f, " {message}"),
             NodeEvent::ClientRequest(command) => write!(f, " {command}"),
+            NodeEvent::TransferLeadership(to) => write!(f, " to {to}"),
             NodeEvent::Crash(records @ 1..) | NodeEvent::Write(records) => write!(f, ", records: {records}"),
             _ => Ok(()),
         }
@@ -174,6 +185,7 @@ mod tests {
                 NodeEvent::ClientRequest(_) => NodeEvent::ClientRequest(Command(operand)),
                 NodeEvent::Crash(_) => NodeEvent::Crash(operand),
                 NodeEvent::Write(_) => NodeEvent::Write(operand),
+                NodeEvent::TransferLeadership(_) => NodeEvent::TransferLeadership(ServerId(operand)),
                 event => event,
             });
             local.chain([NodeEvent::Receive(u32::from(operand) << 20)])

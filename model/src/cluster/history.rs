@@ -3,6 +3,7 @@
 
 use crate::cluster::clients::Clients;
 use crate::cluster::prefix::{Command, Prefix};
+use crate::properties::SafetySet;
 use figure2_core::{Index, Server, ServerId, Term};
 use smallvec::SmallVec;
 
@@ -15,6 +16,8 @@ pub struct History {
     pub committed: SmallVec<[Committed; 4]>,
     /// What clients saw, where that is recorded.
     pub clients: Option<Clients>,
+    /// Promises about several nodes that a step broke.
+    pub violations: SafetySet,
 }
 
 /// An election that was won.

@@ -23,11 +23,11 @@ use crate::cluster::node::{Envelope, Node};
 use crate::cluster::prefix::{Command, Prefix};
 use crate::cluster::state::{EnvelopeId, Network, NodeId, State};
 use crate::cluster::step::Stepper;
-use crate::properties::invariants;
 use crate::properties::{Safety, SafetySet, Witness};
+use crate::properties::{contact, invariants};
 use crate::search::search_state::SearchState;
 use crate::search::tables::{Step, StepId, Tables};
-use figure2_core::{Config, Figure2, Rule, RuleSet, Rules, Server, ServerId};
+use figure2_core::{Config, Extended, Rule, RuleSet, Rules, Server, ServerId};
 use smallvec::SmallVec;
 use stateright::{Model, Property};
 use std::sync::Arc;
@@ -57,16 +57,16 @@ impl System {
         }
     }
 
-    /// The rules of Figure 2 on these nodes.
+    /// The rules of the core on these nodes.
     pub fn with_durability(durability: impl DurabilityPolicy + 'static) -> System {
-        System { rules: Arc::new(Figure2), durability: Arc::new(durability) }
+        System { rules: Arc::new(Extended), durability: Arc::new(durability) }
     }
 }
 
 impl Default for System {
-    /// The rules of Figure 2 on sound nodes.
+    /// The rules of the core on sound nodes: those of Figure 2, and the extensions that the bounds turn on.
     fn default() -> System {
-        System::of(Figure2)
+        System::of(Extended)
     }
 }
 
@@ -103,7 +103,9 @@ impl Cluster {
         let system = system.clone();
         let mut cluster =
             Cluster { system, bounds, config, start, always, sometimes, symmetry: false, tables, control };
-        let nodes = (0..bounds.servers).map(ServerId).map(|id| cluster.stepper().first_start(id));
+        let nodes = (0..bounds.servers)
+            .map(ServerId)
+            .map(|id| cluster.stepper().first_start(id, bounds.extensions_of(id)));
         cluster.start.nodes = nodes.map(|node| cluster.tables.intern_node(node)).collect();
         cluster
     }
@@ -274,7 +276,15 @@ impl Cluster {
         }
         let mut nodes = SmallVec::from_slice(&state.nodes);
         *nodes.get_mut(usize::from(id.0))? = step.node;
-        let history = self.tables.history_after(state.history, step_id);
+        let mut history = self.tables.history_after(state.history, step_id);
+        if let Some(told) = step.told_to_stand {
+            let (leader, told) = (self.tables.node(step.node), state.nodes.get(usize::from(told.0)));
+            if !told
+                .is_some_and(|told| contact::has_whole_log(&leader.content, &self.tables.node(*told).content))
+            {
+                history = self.tables.history_with(history, Safety::HandsOver);
+            }
+        }
         Some((State { nodes, network, history, used, key: 0 }, step.rules))
     }
 
@@ -305,7 +315,9 @@ impl Cluster {
     /// What an event does to a node.
     fn compute(&self, node: &Node, event: NodeEvent<EnvelopeId>) -> Option<Step> {
         let stepped = self.stepper().apply_event(node, event.map(|envelope| self.envelope(*envelope)))?;
+        let told_to_stand = contact::told_to_stand(&stepped.sent, event.map(|_| ()));
         let mut step = self.step(node, stepped.node, stepped.sent, stepped.rules);
+        step.told_to_stand = told_to_stand;
         if let NodeEvent::ClientRequest(command) = event {
             step.took = Some(command).filter(|_| step.rules.contains(Rule::L2));
             step.concerns_clients |= step.took.is_some();
@@ -318,6 +330,7 @@ impl Cluster {
             elected: rules.contains(Rule::L1),
             commit_index: node.server.as_ref().map(Server::commit_index).unwrap_or_default(),
             took: None,
+            told_to_stand: None,
             had_applied: before.service,
             concerns_clients: node.server.is_none() || node.service != before.service,
             node: self.tables.intern_node(node),

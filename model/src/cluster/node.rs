@@ -2,7 +2,8 @@
 
 use crate::cluster::prefix::{Command, Prefix};
 use crate::properties::SafetySet;
-use figure2_core::{Batch, Log, Persistent, Record, Server, ServerId, Snapshot, Term};
+use crate::properties::contact::Contact;
+use figure2_core::{Batch, Extensions, Log, Persistent, Record, Server, ServerId, Snapshot, Term};
 use smallvec::SmallVec;
 
 /// A message on its way.
@@ -13,6 +14,8 @@ pub type Envelope = figure2_core::Envelope<Command, Prefix>;
 pub struct Node {
     /// Whose node it is.
     pub id: ServerId,
+    /// What its server does beyond Figure 2: it is so after each restart.
+    pub extensions: Extensions,
     /// The server; none while the node is down.
     pub server: Option<Server<Command, Prefix>>,
     /// What a crash leaves for sure.
@@ -29,6 +32,8 @@ pub struct Node {
     pub term_vote: TermVote,
     /// Where the server stands after a crash.
     pub recovery: Recovery,
+    /// Who has answered the server, and whom it hands over to, as far as properties of the extensions ask for it.
+    pub contact: Contact,
     /// Promises about steps that a step of this server broke.
     pub violations: SafetySet,
 }
@@ -82,6 +87,7 @@ impl Node {
         // Every field is listed: a new one that holds ids must not be forgotten here.
         let Node {
             id,
+            extensions,
             server,
             disk,
             unwritten,
@@ -90,6 +96,7 @@ impl Node {
             installed,
             term_vote,
             recovery,
+            contact,
             violations,
         } = self;
         let name = |id: ServerId| names.get(usize::from(id.0)).copied().unwrap_or(id);
@@ -99,6 +106,7 @@ impl Node {
         });
         Node {
             id: name(*id),
+            extensions: *extensions,
             server: server.as_ref().map(|server| server.renamed(names)),
             disk: disk.renamed(names),
             unwritten: batches.collect(),
@@ -107,6 +115,7 @@ impl Node {
             installed: *installed,
             term_vote: TermVote { term: term_vote.term, vote: term_vote.vote.map(name) },
             recovery: *recovery,
+            contact: contact.renamed(name),
             violations: *violations,
         }
     }

@@ -20,6 +20,8 @@ pub enum ScriptStep {
     Request(u8),
     /// A leader sends followers the entries that they lack, a message each.
     Replicate(u8),
+    /// Somebody asks the first server, a leader, to hand over to the second.
+    Transfer(u8, u8),
     /// All messages between two servers arrive, and the answers to them, until none is left between the two.
     Exchange(u8, u8),
     /// The messages that are on their way from the first server to the second arrive; the answers wait.
@@ -70,6 +72,7 @@ fn play_step(cluster: &Cluster, mut state: State, step: ScriptStep) -> Option<St
             node(id, NodeEvent::ClientRequest(Command(state.used.client_requests.saturating_add(1))))
         }
         ScriptStep::Replicate(id) => node(id, NodeEvent::Replicate),
+        ScriptStep::Transfer(id, to) => node(id, NodeEvent::TransferLeadership(ServerId(to))),
         ScriptStep::Write(id) => {
             let waiting = cluster.nodes(&state).nth(usize::from(id)).map_or(0, |node| node.unwritten.len());
             node(id, NodeEvent::Write(u8::try_from(waiting).ok()?))

@@ -7,10 +7,11 @@ use crate::cluster::event::NodeEvent;
 use crate::cluster::node::{Envelope, Node, Recovery, TermVote, Unwritten};
 use crate::cluster::prefix::{Command, MAX_LOG, Prefix};
 use crate::properties::action_properties;
+use crate::properties::contact::{self, Contact};
 use crate::properties::{Safety, SafetySet};
 use figure2_core::{
-    Apply, Batch, Change, Config, Durable, Index, Input, Outcome, Persisted, Persistent, Rule, RuleSet,
-    Rules, Server, ServerId,
+    Apply, Batch, Change, Config, Durable, Extensions, Index, Input, Outcome, Persisted, Persistent, Rule,
+    RuleSet, Rules, Server, ServerId,
 };
 use smallvec::SmallVec;
 use std::convert::Infallible;
@@ -50,6 +51,12 @@ pub struct Stepper<'a> {
 impl Stepper<'_> {
     /// What an event does to a node. None when it cannot happen to it.
     pub fn apply_event(&self, before: &Node, event: NodeEvent<&Envelope>) -> Option<Stepped> {
+        let mut stepped = self.happens(before, event)?;
+        contact::judge(&mut stepped, before, event);
+        Some(stepped)
+    }
+
+    fn happens(&self, before: &Node, event: NodeEvent<&Envelope>) -> Option<Stepped> {
         match event {
             NodeEvent::Receive(envelope) => self.step(before, [Input::Receive(envelope.clone())]),
             NodeEvent::ElectionTimeout => self.step(before, [Input::ElectionTimeout]),
@@ -57,6 +64,7 @@ impl Stepper<'_> {
             NodeEvent::ClientRequest(command) => self.request(before, command),
             NodeEvent::Replicate => self.step(before, [Input::Replicate]),
             NodeEvent::SendCommit => self.step(before, [Input::SendCommit]),
+            NodeEvent::TransferLeadership(to) => self.step(before, [Input::TransferLeadership { to }]),
             NodeEvent::Write(steps) => self.write(before, steps),
             NodeEvent::FailWrite => self.fail_write(before),
             NodeEvent::Crash(kept) => self.crash(before, kept).map(Stepped::silent),
@@ -172,7 +180,8 @@ impl Stepper<'_> {
         let remembers = disk.voted_for.is_some() || disk.log.last_index() > Index::ZERO;
         node.recovery = if remembers { Recovery::Restarted } else { Recovery::None };
         node.service = disk.log.snapshot().map_or(Prefix::default(), |snapshot| snapshot.data);
-        node.server = Some(self.rules.restart(node.id, self.config, disk.clone()));
+        let config = Config { extensions: node.extensions, ..self.config };
+        node.server = Some(self.rules.restart(node.id, config, disk.clone()));
         // A restart yields no effects, so its rule is noted here.
         let mut rules = RuleSet::EMPTY;
         rules.insert(Rule::P1);
@@ -180,11 +189,12 @@ impl Stepper<'_> {
     }
 
     /// A node that has never run.
-    pub fn first_start(&self, id: ServerId) -> Node {
+    pub fn first_start(&self, id: ServerId, extensions: Extensions) -> Node {
         let disk = Persistent::default();
         Node {
             id,
-            server: Some(self.rules.restart(id, self.config, disk.clone())),
+            extensions,
+            server: Some(self.rules.restart(id, Config { extensions, ..self.config }, disk.clone())),
             disk,
             unwritten: SmallVec::new(),
             service: Prefix::default(),
@@ -192,6 +202,7 @@ impl Stepper<'_> {
             installed: false,
             term_vote: TermVote::default(),
             recovery: Recovery::None,
+            contact: Contact::default(),
             violations: SafetySet::EMPTY,
         }
     }
@@ -201,6 +212,7 @@ impl Stepper<'_> {
 fn stopped(before: &Node, disk: Persistent<Command, Prefix>) -> Node {
     let mut node = Node {
         id: before.id,
+        extensions: before.extensions,
         server: None,
         disk,
         unwritten: SmallVec::new(),
@@ -209,6 +221,7 @@ fn stopped(before: &Node, disk: Persistent<Command, Prefix>) -> Node {
         installed: false,
         term_vote: before.term_vote,
         recovery: Recovery::None,
+        contact: Contact::default(),
         violations: before.violations,
     };
     judge_disk(&mut node, before);

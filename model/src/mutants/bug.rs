@@ -1,17 +1,20 @@
 //! How a bug is written: only the methods that it replaces.
 
 use crate::cluster::prefix::{Command, Prefix};
-use figure2_core::{Change, Effects};
+use figure2_core::{Change, Effects, Message};
 
 /// A server of the model, as bugs get it.
 pub type Server = figure2_core::Server<Command, Prefix>;
 /// The effects of a step.
 pub type Fx = Effects<Command, Prefix>;
+/// What a message says.
+pub type Said = Message<Command, Prefix>;
 /// A change of the persistent state.
 pub type Saved = Change<Command, Prefix>;
 
-/// `broken!(Trait { methods } ...)`: the rules of Figure 2 with these methods replaced. The traits stand in the order
-/// below; those that are not named keep every default.
+/// `broken!(Trait { methods } ...)`: the rules of Figure 2 and the extensions, with these methods replaced. The traits stand
+/// in the order below; those that are not named keep every default. Where an extension takes the place of a rule of Figure 2
+/// it does so here, too: no bug replaces these four methods.
 macro_rules! broken {
     (
         $(Persistence { $($persistence:tt)* })?
@@ -19,10 +22,14 @@ macro_rules! broken {
         $(RequestVoteReceiver { $($request_vote:tt)* })?
         $(AppendEntriesReceiver { $($append_entries:tt)* })?
         $(Replication { $($replication:tt)* })?
+        $(Transfer { $($transfer:tt)* })?
         $(Leaders { $($leaders:tt)* })?
         $(Candidates { $($candidates:tt)* })?
         $(Snapshots { $($snapshots:tt)* })?
         $(Validation { $($validation:tt)* })?
+        $(PreVoting { $($pre_voting:tt)* })?
+        $(CheckQuorum { $($check_quorum:tt)* })?
+        $(TransferTarget { $($transfer_target:tt)* })?
         $(Rules { $($rules:tt)* })?
     ) => {{
         use figure2_core::rules::*;
@@ -33,11 +40,39 @@ macro_rules! broken {
         impl RequestVoteReceiver<crate::Command, crate::Prefix> for Broken { $($($request_vote)*)? }
         impl AppendEntriesReceiver<crate::Command, crate::Prefix> for Broken { $($($append_entries)*)? }
         impl Replication<crate::Command, crate::Prefix> for Broken { $($($replication)*)? }
+        impl Transfer<crate::Command, crate::Prefix> for Broken { $($($transfer)*)? }
         impl Leaders<crate::Command, crate::Prefix> for Broken { $($($leaders)*)? }
-        impl Candidates<crate::Command, crate::Prefix> for Broken { $($($candidates)*)? }
+        impl Candidates<crate::Command, crate::Prefix> for Broken {
+            fn stand_for_election(
+                &self, s: &mut crate::mutants::bug::Server, fx: &mut crate::mutants::bug::Fx,
+            ) {
+                extended::stand_for_election(self, s, fx);
+            }
+            fn leader_timeout(&self, s: &mut crate::mutants::bug::Server, fx: &mut crate::mutants::bug::Fx) {
+                extended::leader_timeout(self, s, fx);
+            }
+            $($($candidates)*)?
+        }
         impl Snapshots<crate::Command, crate::Prefix> for Broken { $($($snapshots)*)? }
         impl Validation<crate::Command, crate::Prefix> for Broken { $($($validation)*)? }
-        impl Rules<crate::Command, crate::Prefix> for Broken { $($($rules)*)? }
+        impl PreVoting<crate::Command, crate::Prefix> for Broken { $($($pre_voting)*)? }
+        impl CheckQuorum<crate::Command, crate::Prefix> for Broken { $($($check_quorum)*)? }
+        impl TransferTarget<crate::Command, crate::Prefix> for Broken { $($($transfer_target)*)? }
+        impl Rules<crate::Command, crate::Prefix> for Broken {
+            fn disregards(
+                &self, s: &crate::mutants::bug::Server, fx: &mut crate::mutants::bug::Fx,
+                message: &crate::mutants::bug::Said,
+            ) -> bool {
+                extended::disregards(self, s, fx, message)
+            }
+            fn heard_from(
+                &self, s: &mut crate::mutants::bug::Server, from: figure2_core::ServerId,
+                message: &crate::mutants::bug::Said,
+            ) {
+                extended::heard_from(self, s, from, message);
+            }
+            $($($rules)*)?
+        }
         Broken
     }};
 }

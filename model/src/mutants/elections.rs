@@ -22,13 +22,13 @@ pub fn mutants() -> Vec<Mutant> {
             "C1-term" breaks C1: "a candidate stands in the term that it is in, without a new one";
             OneVote in Needs { terms: 2, ..NEEDS };
             Candidates {
-                fn start_election(&self, s: &mut Server, fx: &mut Fx) {
+                fn start_election(&self, s: &mut Server, fx: &mut Fx, transfer: bool) {
                     if s.current_term() == Term::ZERO {
-                        return Figure2.start_election(s, fx);
+                        return Figure2.start_election(s, fx, transfer);
                     }
                     let current_term = Term(s.current_term().0 - 1);
                     self.save(s, fx, Change::TermAndVote { current_term, voted_for: None });
-                    Figure2.start_election(s, fx);
+                    Figure2.start_election(s, fx, transfer);
                 }
             }
         }
@@ -36,8 +36,8 @@ pub fn mutants() -> Vec<Mutant> {
             "C1-vote" breaks C1: "a candidate does not vote for itself, and counts itself all the same";
             ElectionSafety in Needs { in_flight: 3, ..ELECTION };
             Candidates {
-                fn start_election(&self, s: &mut Server, fx: &mut Fx) {
-                    Figure2.start_election(s, fx);
+                fn start_election(&self, s: &mut Server, fx: &mut Fx, transfer: bool) {
+                    Figure2.start_election(s, fx, transfer);
                     let current_term = s.current_term();
                     self.save(s, fx, Saved::TermAndVote { current_term, voted_for: None });
                 }
@@ -72,7 +72,7 @@ pub fn mutants() -> Vec<Mutant> {
             Candidates {
                 fn add_vote(&self, s: &mut Server, fx: &mut Fx, from: ServerId) {
                     match s.role() {
-                        Role::Candidate { votes }
+                        Role::Candidate { votes, .. }
                             if votes.contains(from) && votes.len() + 1 >= s.config().majority() =>
                         {
                             self.become_leader(s, fx);
@@ -89,7 +89,7 @@ pub fn mutants() -> Vec<Mutant> {
                 fn add_vote(&self, s: &mut Server, fx: &mut Fx, from: ServerId) {
                     Figure2.add_vote(s, fx, from);
                     match s.role() {
-                        Role::Candidate { votes } if votes.len() * 2 >= s.config().voters.len() => {
+                        Role::Candidate { votes, .. } if votes.len() * 2 >= s.config().voters.len() => {
                             self.become_leader(s, fx);
                         }
                         _ => {}
@@ -133,7 +133,7 @@ pub fn mutants() -> Vec<Mutant> {
                 fn election_timeout(&self, s: &mut Server, fx: &mut Fx) {
                     let earlier = s.role().clone();
                     Figure2.election_timeout(s, fx);
-                    if let Role::Candidate { votes } = earlier {
+                    if let Role::Candidate { votes, .. } = earlier {
                         votes.iter().for_each(|voter| self.add_vote(s, fx, voter));
                     }
                 }

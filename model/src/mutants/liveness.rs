@@ -45,7 +45,7 @@ fn elections() -> Vec<Survivor> {
             in ELECTION;
             Candidates {
                 fn add_vote(&self, s: &mut Server, fx: &mut Fx, from: ServerId) {
-                    let Role::Candidate { votes } = s.role() else { return };
+                    let Role::Candidate { votes, .. } = s.role() else { return };
                     let mut all = *votes;
                     all.insert(from);
                     let servers = s.config().voters.len();

@@ -17,6 +17,7 @@ mod batches;
 mod bug;
 mod disk;
 mod elections;
+mod extensions;
 mod followers;
 mod leaders;
 mod limits;
@@ -28,6 +29,7 @@ mod snapshots;
 mod spaces;
 mod state;
 mod survivors;
+mod survivors_extensions;
 mod survivors_flow;
 pub mod table;
 mod tools;
@@ -178,7 +180,12 @@ impl Survivor {
 
 /// All changes that break no property, in the order of the paper's boxes.
 pub fn survivors() -> Vec<Survivor> {
-    let lists = [survivors::survivors(), survivors_flow::survivors(), liveness::survivors()];
+    let lists = [
+        survivors::survivors(),
+        survivors_flow::survivors(),
+        liveness::survivors(),
+        survivors_extensions::survivors(),
+    ];
     lists.into_iter().flatten().collect()
 }
 
@@ -196,6 +203,7 @@ pub fn mutants() -> Vec<Mutant> {
         batches::mutants(),
         limits::mutants(),
         merged::mutants(),
+        extensions::mutants(),
     ];
     boxes.into_iter().flatten().collect()
 }

@@ -200,6 +200,8 @@ pub fn space(profile: &Profile) -> String {
     parts.push((bounds.sending == Sending::Separately).then(|| "sent separately".to_owned()));
     parts.push((bounds.losses != Budget::Unlimited).then(|| "nothing lost or doubled".to_owned()));
     parts.push(bounds.clients.then(|| "clients recorded".to_owned()));
+    let beyond = bounds.beyond_figure2();
+    parts.push((!beyond.is_empty()).then(|| beyond.trim_start_matches(", ").to_owned()));
     parts.push((!profile.script.is_empty()).then(|| "script".to_owned()));
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -2,9 +2,12 @@
 //! or from a script that leads close to it.
 
 use crate::cluster::bounds::{Apply, Bounds, Budget, Limits, Sending};
-use crate::cluster::script::ScriptStep::{self, Exchange, LoseAll, Request, Timeout};
+use crate::cluster::script::ScriptStep::{
+    self, Exchange, LoseAll, LoseAllBut, Pass, Request, Timeout, Transfer,
+};
 pub(super) use crate::profiles::{CONFLICTING_SUFFIX, ONE_COMMITTED, TWO_CANDIDATES};
 use crate::profiles::{LATE_ACKNOWLEDGEMENT as LATE_SCRIPT, Profile, figure8};
+use figure2_core::Extensions;
 
 /// What a mutant needs to show itself; all that is not named here is as in [`NEEDS`].
 #[derive(Clone, Copy)]
@@ -24,6 +27,10 @@ pub struct Needs {
     pub lossy: bool,
     /// Whether what clients see is recorded.
     pub clients: bool,
+    /// What servers do beyond Figure 2.
+    pub extensions: Extensions,
+    /// How often somebody asks a leader to hand over.
+    pub transfers: u8,
     pub script: &'static [ScriptStep],
 }
 
@@ -42,6 +49,8 @@ pub const NEEDS: Needs = Needs {
     limits: Limits::NONE,
     lossy: true,
     clients: false,
+    extensions: Extensions::NONE,
+    transfers: 0,
     script: &[],
 };
 
@@ -107,6 +116,60 @@ pub const LATE_ACKNOWLEDGEMENT: Needs = Needs {
     ..NEEDS
 };
 
+/// Servers with PreVote, and one term.
+pub const PRE_VOTE: Needs =
+    Needs { terms: 1, extensions: Extensions { pre_vote: true, check_quorum: false }, ..NEEDS };
+
+/// The same with four servers.
+pub const PRE_VOTE_4: Needs = Needs { servers: 4, in_flight: 3, ..PRE_VOTE };
+
+/// The same with two terms.
+pub const PRE_VOTE_TWICE: Needs = Needs { terms: 2, ..PRE_VOTE };
+
+/// S0 leads term 1, and has a command that reached S1 alone.
+pub const PRE_VOTE_ENTRY: Needs = Needs {
+    terms: 2,
+    client_requests: 1,
+    script: &[Timeout(0), Exchange(0, 1), LoseAll, Request(0), Exchange(0, 1), LoseAll],
+    ..PRE_VOTE
+};
+
+/// Servers with CheckQuorum, and two terms.
+pub const CHECK_QUORUM: Needs =
+    Needs { extensions: Extensions { pre_vote: false, check_quorum: true }, ..NEEDS };
+
+/// The same with four servers, of which S0 leads term 1.
+pub const CHECK_QUORUM_4: Needs = Needs {
+    servers: 4,
+    in_flight: 3,
+    script: &[Timeout(0), Exchange(0, 1), Exchange(0, 2), LoseAll],
+    ..CHECK_QUORUM
+};
+
+/// S0 leads term 1, and the answer of S1 to its first heartbeat is on its way.
+pub const LATE_ANSWER: Needs = Needs {
+    in_flight: 3,
+    script: &[Timeout(0), Pass(0, 1), Pass(1, 0), Pass(0, 1), LoseAllBut(1, 0)],
+    ..CHECK_QUORUM
+};
+
+/// S0 leads term 1, and somebody may ask it to hand over.
+pub const TRANSFER: Needs = Needs {
+    client_requests: 1,
+    transfers: 1,
+    script: &[Timeout(0), Exchange(0, 1), Exchange(0, 2), LoseAll],
+    ..CHECK_QUORUM
+};
+
+/// The same, where all servers have all extensions.
+pub const TRANSFER_ALL: Needs = Needs { extensions: Extensions::ALL, ..TRANSFER };
+
+/// S0 leads term 1, has a command that nobody else has, and hands over to S1.
+pub const HANDING_OVER: Needs = Needs {
+    script: &[Timeout(0), Exchange(0, 1), Exchange(0, 2), Request(0), LoseAll, Transfer(0, 1)],
+    ..TRANSFER
+};
+
 /// The case of Figure 8, from the middle of the paper's history.
 pub const FIGURE_8: FromFigure8 = FromFigure8;
 
@@ -154,6 +217,8 @@ impl From<Needs> for Profile {
             sending: needs.sending,
             limits: needs.limits,
             clients: needs.clients,
+            extensions: needs.extensions,
+            transfers: needs.transfers,
             ..profile.bounds
         };
         profile

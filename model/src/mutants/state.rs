@@ -135,8 +135,8 @@ pub fn mutants() -> Vec<Mutant> {
             "P3-alone" breaks P3: "a server that is alone counts its own vote before it is durable";
             ElectionDurable in Needs { unwritten: 1, ..ALONE };
             Candidates {
-                fn start_election(&self, s: &mut Server, fx: &mut Fx) {
-                    stand_and_count(s, fx);
+                fn start_election(&self, s: &mut Server, fx: &mut Fx, transfer: bool) {
+                    stand_and_count(s, fx, transfer);
                 }
             }
         }

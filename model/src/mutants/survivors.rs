@@ -35,8 +35,8 @@ pub fn survivors() -> Vec<Survivor> {
                 three servers the own vote is not a majority. A server that is alone is caught (P3-alone).";
             in Needs { unwritten: 2, crashes: 1, ..ELECTION };
             Candidates {
-                fn start_election(&self, s: &mut Server, fx: &mut Fx) {
-                    stand_and_count(s, fx);
+                fn start_election(&self, s: &mut Server, fx: &mut Fx, transfer: bool) {
+                    stand_and_count(s, fx, transfer);
                 }
             }
         }

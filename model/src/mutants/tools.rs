@@ -13,8 +13,8 @@ pub fn change_memory(s: &mut Server, change: Saved) {
 }
 
 /// Becomes candidate, and counts the vote for itself before it is durable.
-pub fn stand_and_count(s: &mut Server, fx: &mut Fx) {
-    Figure2.start_election(s, fx);
+pub fn stand_and_count(s: &mut Server, fx: &mut Fx, transfer: bool) {
+    Figure2.start_election(s, fx, transfer);
     Figure2.add_vote(s, fx, s.id());
 }
 
@@ -81,7 +81,7 @@ pub fn as_candidate(s: &Server, log: Log<Command, Prefix>) -> Server {
     let earlier = Term(s.current_term().0.saturating_sub(1));
     let persistent = Persistent { current_term: earlier, voted_for: None, log };
     let mut twin = Server::from_parts(s.id(), s.config(), persistent);
-    Figure2.start_election(&mut twin, &mut Fx::default());
+    Figure2.start_election(&mut twin, &mut Fx::default(), false);
     twin
 }
 

@@ -4,10 +4,11 @@ use crate::cluster::bounds::{Apply, Bounds, Budget, Limits, Sending};
 use crate::cluster::script::ScriptStep;
 use crate::properties::{Safety, Witness};
 use crate::recovery::Share;
-use figure2_core::Rule;
+use figure2_core::{Extensions, Rule};
 
 mod blind_spots;
 mod every_change;
+mod extensions;
 mod nightly;
 mod scripted;
 mod sending;
@@ -176,6 +177,10 @@ pub fn profiles() -> Vec<Profile> {
         blind_spots::snapshot_edge(),
         blind_spots::old_snapshot(),
         blind_spots::longer_log(),
+        extensions::pre_vote(),
+        extensions::check_quorum(),
+        extensions::transfer(),
+        extensions::mixed_rules(),
     ]
 }
 
@@ -206,6 +211,9 @@ const BASE: Bounds = Bounds {
     limits: Limits::NONE,
     apply: Apply::AtOnce,
     clients: false,
+    extensions: Extensions::NONE,
+    plain_servers: 0,
+    transfers: 0,
 };
 
 fn new(name: &str, description: &str, bounds: Bounds) -> Profile {
@@ -215,7 +223,7 @@ fn new(name: &str, description: &str, bounds: Bounds) -> Profile {
         bounds,
         symmetry: true,
         script: Vec::new(),
-        always: Safety::ALL.to_vec(),
+        always: Safety::FIGURE_2.to_vec(),
         sometimes: vec![Witness::Leader],
         rules: Vec::new(),
     }

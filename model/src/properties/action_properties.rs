@@ -52,7 +52,8 @@ pub fn bind(node: &mut Node) {
 /// A message tells others a term, and maybe a vote in it: from now on the server is bound to them. False when it was
 /// bound to something else.
 fn tell(term_vote: &mut TermVote, envelope: &Envelope) -> bool {
-    let term = envelope.message.term();
+    // A pre-vote names a term to come, and promises nothing.
+    let Some(term) = envelope.message.current_term() else { return true };
     let vote = match &envelope.message {
         Message::RequestVote(_) => Some(envelope.from),
         Message::RequestVoteReply(reply) => reply.vote_granted.then_some(envelope.to),

@@ -30,7 +30,7 @@ pub fn of_node(node: &Node) -> SafetySet {
 
 /// What a history breaks by itself.
 pub fn of_history(history: &History) -> SafetySet {
-    let mut broken = SafetySet::EMPTY;
+    let mut broken = history.violations;
     if !one_leader_per_term(history) {
         broken.insert(Safety::ElectionSafety);
     }

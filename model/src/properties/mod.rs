@@ -1,10 +1,11 @@
 //! What must always hold, and what must hold in some state so that the check means something.
 
 pub mod action_properties;
+pub mod contact;
 pub mod invariants;
 
 /// A property of every reachable state. The first five are the paper's Figure 3; the others are what makes those
-/// hold.
+/// hold. The last six are what the thesis' extensions promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Safety {
@@ -52,11 +53,30 @@ pub enum Safety {
     /// What clients were answered could have come from one node that does one command after the other. (Section 8:
     /// "linearizable semantics".)
     Linearizable,
+    /// A server with PreVote stands only with the pre-votes of a majority, or because the leader asked for it; else its
+    /// term grows only by what others are in already. (Thesis, section 9.6.)
+    PreVoted,
+    /// Whoever is asked for a pre-vote stays as it is: its term, its vote, its timer. A pre-vote is no vote, and makes
+    /// at most the server stand that asked for it.
+    PreVotesBindNobody,
+    /// A pre-vote is granted for a term that is new to whoever grants it, to a server with a log that is at least as
+    /// up-to-date.
+    PreVotesDeserved,
+    /// A server in contact with a leader grants no pre-vote; with CheckQuorum no candidate moves it, but one that the leader
+    /// asked to stand. (Thesis, sections 9.6, 4.2.3 and 3.10.)
+    ContactProtects,
+    /// A leader with CheckQuorum leads on only if a majority answered it since its election timer last elapsed. (Thesis,
+    /// section 6.2.)
+    LeadsWithQuorum,
+    /// A leader that hands over takes no commands until an election timeout has passed, and tells only its successor to
+    /// stand, once that has all its entries. The successor stands at once, unless the leader's term is over. (Thesis,
+    /// section 3.10.)
+    HandsOver,
 }
 
 impl Safety {
-    /// All of them.
-    pub const ALL: [Safety; 18] = [
+    /// Those of Figure 2 and section 7.
+    pub const FIGURE_2: [Safety; 18] = [
         Safety::ElectionSafety,
         Safety::LeaderAppendOnly,
         Safety::LogMatching,
@@ -75,6 +95,34 @@ impl Safety {
         Safety::NoRejection,
         Safety::WithinLimits,
         Safety::Linearizable,
+    ];
+
+    /// All of them.
+    pub const ALL: [Safety; 24] = [
+        Safety::ElectionSafety,
+        Safety::LeaderAppendOnly,
+        Safety::LogMatching,
+        Safety::LeaderCompleteness,
+        Safety::StateMachineSafety,
+        Safety::OneVote,
+        Safety::CommittedAgree,
+        Safety::CommittedOnMajority,
+        Safety::NothingGoesBack,
+        Safety::AppliedInOrder,
+        Safety::SnapshotIsPrefix,
+        Safety::Recoverable,
+        Safety::ElectionDurable,
+        Safety::FollowersAccept,
+        Safety::KnownLeader,
+        Safety::NoRejection,
+        Safety::WithinLimits,
+        Safety::Linearizable,
+        Safety::PreVoted,
+        Safety::PreVotesBindNobody,
+        Safety::PreVotesDeserved,
+        Safety::ContactProtects,
+        Safety::LeadsWithQuorum,
+        Safety::HandsOver,
     ];
 
     /// The property's name in reports.
@@ -98,6 +146,12 @@ impl Safety {
             Safety::NoRejection => "no correct message rejected",
             Safety::WithinLimits => "within the limits",
             Safety::Linearizable => "linearizable",
+            Safety::PreVoted => "candidacies were pre-voted",
+            Safety::PreVotesBindNobody => "pre-votes bind nobody",
+            Safety::PreVotesDeserved => "pre-votes are deserved",
+            Safety::ContactProtects => "contact protects",
+            Safety::LeadsWithQuorum => "leads with a quorum",
+            Safety::HandsOver => "hands over",
         }
     }
 }

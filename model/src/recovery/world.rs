@@ -7,6 +7,7 @@ use crate::cluster::event::NodeEvent;
 use crate::cluster::node::{Envelope, Node, Recovery, TermVote};
 use crate::cluster::prefix::Command;
 use crate::properties::SafetySet;
+use crate::properties::contact::Contact;
 use crate::search::hashed::digest;
 use figure2_core::{AppendResult, Message, Role};
 use hashbrown::HashMap;
@@ -78,6 +79,7 @@ impl World {
         self.nodes.number(Node {
             term_vote: TermVote::default(),
             recovery: Recovery::None,
+            contact: Contact::default(),
             violations: SafetySet::EMPTY,
             installed: false,
             ..node.clone()
@@ -134,10 +136,16 @@ pub fn nameless(node: &Node) -> u64 {
         Role::Follower { leader } => {
             (0_u8, vec![leader.map_or(0, |leader| 1 + u64::from(leader == node.id))])
         }
-        Role::Candidate { votes } => (1, vec![votes.len() as u64]),
-        Role::Leader { progress, .. } => {
+        Role::PreCandidate { votes } => (3, vec![votes.len() as u64]),
+        Role::Candidate { votes, transfer: false } => (1, vec![votes.len() as u64]),
+        Role::Candidate { votes, transfer: true } => (4, vec![votes.len() as u64]),
+        Role::Leader { progress, heard, transfer_to, .. } => {
             let mut known: Vec<u64> = progress.iter().map(digest).collect();
             known.sort_unstable();
+            // Nothing is added where neither is used.
+            if !heard.is_empty() || transfer_to.is_some() {
+                known.extend([heard.len() as u64, u64::from(transfer_to.is_some())]);
+            }
             (2, known)
         }
     });

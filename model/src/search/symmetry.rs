@@ -248,6 +248,9 @@ mod tests {
         limits: crate::cluster::bounds::Limits::NONE,
         apply: Apply::AtOnce,
         clients: true,
+        extensions: figure2_core::Extensions::NONE,
+        plain_servers: 0,
+        transfers: 0,
     };
 
     fn renamed(cluster: &Cluster, state: &State, names: &[ServerId]) -> State {

@@ -6,13 +6,13 @@ use crate::cluster::history::History;
 use crate::cluster::node::{Envelope, Node};
 use crate::cluster::prefix::{Command, Prefix};
 use crate::cluster::state::{EnvelopeId, HistoryId, NodeId, State};
-use crate::properties::SafetySet;
 use crate::properties::invariants::{self, CommitCheck};
+use crate::properties::{Safety, SafetySet};
 use crate::search::hashed::digest;
 use crate::search::intern::{Id, Interner};
 use crate::search::memo::{Cache, Memo, key_parts, memo_key};
 use crate::search::symmetry::{Interned, Named, Parts, Renamings};
-use figure2_core::{Index, RuleSet};
+use figure2_core::{Index, RuleSet, ServerId};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use thread_local::ThreadLocal;
@@ -47,6 +47,8 @@ pub struct Step {
     pub had_applied: Prefix,
     /// Whether a client could notice anything.
     pub concerns_clients: bool,
+    /// Whom a leader tells to stand for election.
+    pub told_to_stand: Option<ServerId>,
 }
 
 /// The number of a step.
@@ -165,6 +167,13 @@ impl Tables {
             },
         );
         self.histories.id(number)
+    }
+
+    /// The history after a step that broke a promise about several nodes.
+    pub fn history_with(&self, before: HistoryId, broken: Safety) -> HistoryId {
+        let mut history = self.history(before).content.clone();
+        history.violations.insert(broken);
+        self.intern_history(history)
     }
 
     /// A node judged against a history.

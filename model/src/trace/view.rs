@@ -4,7 +4,9 @@ use crate::cluster::Cluster;
 use crate::cluster::node::{Envelope, Node};
 use crate::cluster::prefix::{Command, Prefix};
 use crate::cluster::state::State;
-use figure2_core::{AppendResult, Entry, Log, Message, Progress, ProgressState, Role, Server, Snapshot};
+use figure2_core::{
+    AppendResult, Entry, Log, Message, Progress, ProgressState, Role, Server, ServerSet, Snapshot,
+};
 
 /// A field of a node. A node that is down has few; a follower has no next_index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +27,10 @@ pub fn describe_envelope(envelope: &Envelope) -> String {
 /// A message's name and what it says. Different messages have different descriptions.
 pub fn describe_message(message: &Message<Command, Prefix>) -> (&'static str, String) {
     let said = match message {
-        Message::RequestVote(m) => format!("last {}@{}", m.last_log_index, m.last_log_term),
+        Message::RequestVote(m) => {
+            let transfer = if m.transfer { " transfer" } else { "" };
+            format!("last {}@{}{transfer}", m.last_log_index, m.last_log_term)
+        }
         Message::RequestVoteReply(m) => if m.vote_granted { "granted" } else { "refused" }.to_owned(),
         Message::AppendEntries(m) => format!(
             "prev {}@{} entries {} commit {}",
@@ -50,6 +55,9 @@ pub fn describe_message(message: &Message<Command, Prefix>) -> (&'static str, St
             Some(index) => format!("taken through {index}"),
             None => "stale term".to_owned(),
         },
+        Message::PreVote(m) => format!("last {}@{}", m.last_log_index, m.last_log_term),
+        Message::PreVoteReply(m) => if m.vote_granted { "granted" } else { "refused" }.to_owned(),
+        Message::TimeoutNow(_) => return (message.name(), format!("term {}", message.term())),
     };
     (message.name(), format!("term {} {said}", message.term()))
 }
@@ -74,9 +82,15 @@ fn describe_log(log: &Log<Command, Prefix>) -> String {
 fn describe_role(role: &Role) -> &'static str {
     match role {
         Role::Follower { .. } => "follower",
+        Role::PreCandidate { .. } => "pre-candidate",
         Role::Candidate { .. } => "candidate",
         Role::Leader { .. } => "leader",
     }
+}
+
+fn describe_set(servers: ServerSet) -> String {
+    let servers: Vec<String> = servers.iter().map(|id| id.to_string()).collect();
+    format!("{{{}}}", servers.join(" "))
 }
 
 fn describe_each(progress: &[Progress], of: impl Fn(&Progress) -> String) -> String {
@@ -115,16 +129,25 @@ pub fn fields(node: &Node) -> Vec<Field> {
     add("last_applied", server.last_applied().to_string());
     match server.role() {
         Role::Follower { leader } => add("leader", or_none(leader.map(|id| id.to_string()))),
-        Role::Candidate { votes } => {
-            let votes: Vec<String> = votes.iter().map(|id| id.to_string()).collect();
-            add("votes", format!("{{{}}}", votes.join(" ")));
+        Role::PreCandidate { votes } => add("pre-votes", describe_set(*votes)),
+        Role::Candidate { votes, transfer } => {
+            add("votes", describe_set(*votes));
+            if *transfer {
+                add("transfer", "asked for by the leader".to_owned());
+            }
         }
-        Role::Leader { progress, stalled_at, .. } => {
+        Role::Leader { progress, stalled_at, heard, transfer_to, .. } => {
             add("next_index", describe_each(progress, |of| of.next_index.to_string()));
             add("match_index", describe_each(progress, |of| of.match_index.to_string()));
             add("progress", describe_each(progress, |of| describe_progress(&of.state)));
             if let Some(index) = stalled_at {
                 add("stalled_at", index.to_string());
+            }
+            if server.config().extensions.check_quorum {
+                add("heard", describe_set(*heard));
+            }
+            if let Some(to) = transfer_to {
+                add("transfer_to", to.to_string());
             }
         }
     }

@@ -55,9 +55,9 @@ pub trait AllServers<C: Command, S: Clone>: Persistence<C, S> {
     }
 
     /// **C3**, and the followers' timer. "If AppendEntries RPC received from new leader: convert to follower": a
-    /// candidate of the *same* term has lost. The message is from the current leader, so the election timer restarts.
+    /// candidate of the *same* term has lost, and a pre-candidate need not stand. The message is from the current leader, so the election timer restarts.
     fn recognise_leader(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>, leader: ServerId) {
-        if matches!(s.role, Role::Candidate { .. }) {
+        if matches!(s.role, Role::PreCandidate { .. } | Role::Candidate { .. }) {
             fx.fired(Rule::C3);
             self.become_follower(s, fx);
         }

@@ -13,24 +13,35 @@ use crate::types::{ServerId, ServerSet};
 /// How a leader is elected.
 pub trait Candidates<C: Command, S: Clone>: Leaders<C, S> {
     /// **F2, C4.** "If election timeout elapses without receiving AppendEntries RPC from current leader or granting
-    /// vote to candidate: convert to candidate"; "If election timeout elapses: start new election." A leader looks
-    /// whether its own write has stalled.
+    /// vote to candidate: convert to candidate"; "If election timeout elapses: start new election." What a leader's timer
+    /// is for, [`leader_timeout`](Self::leader_timeout) says.
     fn election_timeout(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
         match s.role {
             Role::Follower { .. } => fx.fired(Rule::F2),
+            Role::PreCandidate { .. } => {}
             Role::Candidate { .. } => fx.fired(Rule::C4),
-            Role::Leader { .. } => return self.step_down_if_stalled(s, fx),
+            Role::Leader { .. } => return self.leader_timeout(s, fx),
         }
-        self.start_election(s, fx);
+        self.stand_for_election(s, fx);
+    }
+
+    /// What a server does that wants to lead: by Figure 2 it starts an election.
+    fn stand_for_election(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
+        self.start_election(s, fx, false);
+    }
+
+    /// A leader's election timer elapses: it looks whether its own write has stalled.
+    fn leader_timeout(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
+        self.step_down_if_stalled(s, fx);
     }
 
     /// **C1.** "On conversion to candidate, start election: increment currentTerm, vote for self, reset election
-    /// timer, send RequestVote RPCs to all other servers."
-    fn start_election(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
+    /// timer, send RequestVote RPCs to all other servers." `transfer` says whether the leader asked for it (rule LT3).
+    fn start_election(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>, transfer: bool) {
         fx.fired(Rule::C1);
         let current_term = s.current_term().next();
         self.save(s, fx, Change::TermAndVote { current_term, voted_for: Some(s.id) });
-        s.role = Role::Candidate { votes: ServerSet::EMPTY };
+        s.role = Role::Candidate { votes: ServerSet::EMPTY, transfer };
         fx.restart_election_timer();
         self.request_votes(s, fx);
     }
@@ -46,11 +57,11 @@ pub trait Candidates<C: Command, S: Clone>: Leaders<C, S> {
 
     /// RequestVote to every server whose vote has not arrived.
     fn request_votes(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
-        let Role::Candidate { votes } = s.role else { return };
+        let Role::Candidate { votes, transfer } = s.role else { return };
         let term = s.current_term();
         let (last_log_index, last_log_term) = (s.log().last_index(), s.log().last_term());
         for to in s.config.peers_of(s.id).filter(|peer| !votes.contains(*peer)) {
-            let message = Message::RequestVote(RequestVote { term, last_log_index, last_log_term });
+            let message = Message::RequestVote(RequestVote { term, last_log_index, last_log_term, transfer });
             fx.push_message(Envelope { from: s.id, to, message });
         }
     }
@@ -68,7 +79,7 @@ pub trait Candidates<C: Command, S: Clone>: Leaders<C, S> {
     /// **C2.** "If votes received from majority of servers: become leader." Votes are a set: a reply that arrives
     /// twice counts once.
     fn add_vote(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>, from: ServerId) {
-        let Role::Candidate { votes } = &mut s.role else { return };
+        let Role::Candidate { votes, .. } = &mut s.role else { return };
         votes.insert(from);
         if votes.len() >= s.config.majority() {
             fx.fired(Rule::C2);
@@ -83,7 +94,7 @@ pub trait Candidates<C: Command, S: Clone>: Leaders<C, S> {
         }
         let (id, place) = (s.id, s.config.voters.place_of(s.id));
         match &mut s.role {
-            Role::Follower { .. } => {}
+            Role::Follower { .. } | Role::PreCandidate { .. } => {}
             Role::Candidate { .. } => {
                 fx.fired(Rule::P3);
                 self.add_vote(s, fx, id);

@@ -1,6 +1,6 @@
 //! Figure 2, Rules for Servers: "Leaders". How followers are brought up to date is in `replication.rs`.
 
-use super::{Refusal, Replication};
+use super::{Refusal, Transfer};
 use crate::command::Command;
 use crate::effects::Effects;
 use crate::input::Outcome;
@@ -10,11 +10,11 @@ use crate::persistent::Change;
 use crate::progress::Progress;
 use crate::rule::Rule;
 use crate::server::{Role, Server};
-use crate::types::{Index, ServerId};
+use crate::types::{Index, ServerId, ServerSet};
 use alloc::vec;
 
 /// What a leader does.
-pub trait Leaders<C: Command, S: Clone>: Replication<C, S> {
+pub trait Leaders<C: Command, S: Clone>: Transfer<C, S> {
     /// **L1.** "Upon election: send initial empty AppendEntries RPCs (heartbeat) to each server." "nextIndex\[\]
     /// (initialized to leader last log index + 1), matchIndex\[\] (initialized to 0)"; the leader's own log was
     /// durable before it asked for votes.
@@ -23,7 +23,13 @@ pub trait Leaders<C: Command, S: Clone>: Replication<C, S> {
         let last_log_index = s.log().last_index();
         let progress = vec![Progress::probing(last_log_index.next()); s.config.voters.len()];
         let uncommitted = s.log().size_between(s.commit_index, last_log_index);
-        s.role = Role::Leader { progress, uncommitted, stalled_at: None };
+        s.role = Role::Leader {
+            progress,
+            uncommitted,
+            stalled_at: None,
+            heard: ServerSet::EMPTY,
+            transfer_to: None,
+        };
         if let Some(own) = s.progress_mut(s.id) {
             own.match_index = last_log_index;
         }
@@ -69,6 +75,9 @@ pub trait Leaders<C: Command, S: Clone>: Replication<C, S> {
         let term = s.current_term();
         if !s.is_leader() {
             return fx.set_outcome(Outcome::NotLeader { term });
+        }
+        if let Some(to) = self.refuse_while_transferring(s, fx) {
+            return fx.set_outcome(Outcome::Transferring { to });
         }
         let entry = Entry { term, command };
         if let Some(refusal) = self.refuse_command(s, fx, &entry) {
@@ -159,5 +168,6 @@ pub trait Leaders<C: Command, S: Clone>: Replication<C, S> {
         self.follower_matches(s, from, reported);
         self.advance_commit_index(s, fx);
         self.append_if_behind(s, fx, from);
+        self.hand_over_if_caught_up(s, fx, from);
     }
 }

@@ -16,26 +16,43 @@
 //! | [`Snapshots`] | Figure 13, InstallSnapshot; section 7 | `snapshots.rs` |
 //! | [`Validation`] | (what a correct peer never sends) | `validation.rs` |
 //!
+//! Beyond Figure 2 are the thesis' extensions. They are rules of the same kind, and [`Extended`] says which of Figure 2's rules
+//! they take the place of:
+//!
+//! | trait | section of the thesis | file |
+//! |---|---|---|
+//! | [`PreVoting`] | 9.6, preventing disruptions when a server rejoins | `pre_vote.rs` |
+//! | [`CheckQuorum`] | 6.2 and 4.2.3, leaders without a majority; disruptive servers | `check_quorum.rs` |
+//! | [`Transfer`], [`TransferTarget`] | 3.10, leadership transfer | `transfer.rs` |
+//!
 //! In their bodies, `s` is the server and `fx` the effects of the step.
 
 mod all_servers;
 mod append_entries;
 mod candidates;
+mod check_quorum;
+pub mod extended;
 mod leaders;
 mod persistence;
+mod pre_vote;
 mod replication;
 mod request_vote;
 mod snapshots;
+mod transfer;
 mod validation;
 
 pub use all_servers::AllServers;
 pub use append_entries::AppendEntriesReceiver;
 pub use candidates::Candidates;
+pub use check_quorum::CheckQuorum;
+pub use extended::Extended;
 pub use leaders::Leaders;
 pub use persistence::Persistence;
+pub use pre_vote::PreVoting;
 pub use replication::{Refusal, Replication};
 pub use request_vote::RequestVoteReceiver;
 pub use snapshots::Snapshots;
+pub use transfer::{Transfer, TransferTarget};
 pub use validation::Validation;
 
 use crate::command::Command;
@@ -44,6 +61,7 @@ use crate::input::{Input, Outcome, Persisted};
 use crate::message::{Envelope, Message};
 use crate::rule::Rule;
 use crate::server::Server;
+use crate::types::ServerId;
 
 /// All rules together, and the one entry point: a step.
 pub trait Rules<C: Command, S: Clone>:
@@ -52,6 +70,9 @@ pub trait Rules<C: Command, S: Clone>:
     + AppendEntriesReceiver<C, S>
     + Snapshots<C, S>
     + Validation<C, S>
+    + PreVoting<C, S>
+    + CheckQuorum<C, S>
+    + TransferTarget<C, S>
 {
     /// One step: the server takes the input, changes, and says what must follow.
     fn step(&self, s: &mut Server<C, S>, input: Input<C, S>) -> Effects<C, S> {
@@ -67,15 +88,18 @@ pub trait Rules<C: Command, S: Clone>:
             Input::Applied { index } => self.applied(s, &mut fx, index),
             Input::SnapshotTaken { index, data } => self.snapshot_taken(s, &mut fx, index, data),
             Input::CondInstallSnapshot(snapshot) => self.cond_install_snapshot(s, &mut fx, snapshot),
+            Input::TransferLeadership { to } => self.transfer_leadership(s, &mut fx, to),
         }
         fx.seal(Persisted { current_term: s.current_term(), last_log_index: s.log().last_index() });
         fx
     }
 
-    /// The heartbeat interval elapsed: a leader repeats its AppendEntries, a candidate its RequestVote.
+    /// The heartbeat interval elapsed: a leader repeats its AppendEntries, a candidate its RequestVote, a
+    /// pre-candidate its PreVote.
     fn heartbeat_timeout(&self, s: &mut Server<C, S>, fx: &mut Effects<C, S>) {
         self.heartbeat(s, fx);
         self.retry_votes(s, fx);
+        self.retry_pre_votes(s, fx);
     }
 
     /// A message arrives: it is validated, then its term observed (All Servers 2, *before* anything else), then
@@ -86,8 +110,14 @@ pub trait Rules<C: Command, S: Clone>:
             fx.set_outcome(Outcome::Rejected(rejection));
             return;
         }
+        if self.disregards(s, fx, &envelope.message) {
+            return;
+        }
         let from = envelope.from;
-        self.observe_term(s, fx, envelope.message.term());
+        if let Some(term) = envelope.message.current_term() {
+            self.observe_term(s, fx, term);
+        }
+        self.heard_from(s, from, &envelope.message);
         match envelope.message {
             Message::RequestVote(m) => self.request_vote(s, fx, from, &m),
             Message::RequestVoteReply(m) => self.count_vote(s, fx, from, &m),
@@ -95,11 +125,22 @@ pub trait Rules<C: Command, S: Clone>:
             Message::AppendEntriesReply(m) => self.append_reply(s, fx, from, &m),
             Message::InstallSnapshot(m) => self.install_snapshot(s, fx, from, m),
             Message::InstallSnapshotReply(m) => self.snapshot_reply(s, fx, from, &m),
+            Message::PreVote(m) => self.pre_vote(s, fx, from, &m),
+            Message::PreVoteReply(m) => self.count_pre_vote(s, fx, from, &m),
+            Message::TimeoutNow(m) => self.timeout_now(s, fx, &m),
         }
     }
+
+    /// Whether a message is dropped before anything else happens, its term included. By Figure 2 none is.
+    fn disregards(&self, _: &Server<C, S>, _: &mut Effects<C, S>, _: &Message<C, S>) -> bool {
+        false
+    }
+
+    /// A message arrived, and the server has at least its term. Figure 2 has nothing to remember of that.
+    fn heard_from(&self, _: &mut Server<C, S>, _: ServerId, _: &Message<C, S>) {}
 }
 
-/// The rules as the paper states them.
+/// The rules as the paper states them. A server under them answers those that have extensions, and asks for none itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Figure2;
 
@@ -108,8 +149,12 @@ impl<C: Command, S: Clone> AllServers<C, S> for Figure2 {}
 impl<C: Command, S: Clone> RequestVoteReceiver<C, S> for Figure2 {}
 impl<C: Command, S: Clone> AppendEntriesReceiver<C, S> for Figure2 {}
 impl<C: Command, S: Clone> Replication<C, S> for Figure2 {}
+impl<C: Command, S: Clone> Transfer<C, S> for Figure2 {}
 impl<C: Command, S: Clone> Leaders<C, S> for Figure2 {}
 impl<C: Command, S: Clone> Candidates<C, S> for Figure2 {}
 impl<C: Command, S: Clone> Snapshots<C, S> for Figure2 {}
 impl<C: Command, S: Clone> Validation<C, S> for Figure2 {}
+impl<C: Command, S: Clone> PreVoting<C, S> for Figure2 {}
+impl<C: Command, S: Clone> CheckQuorum<C, S> for Figure2 {}
+impl<C: Command, S: Clone> TransferTarget<C, S> for Figure2 {}
 impl<C: Command, S: Clone> Rules<C, S> for Figure2 {}

@@ -105,18 +105,26 @@ pub trait Snapshots<C: Command, S: Clone>: AllServers<C, S> {
         if s.offered.as_ref().is_some_and(|offer| offer.last_included_index <= index) {
             s.offered = None;
         }
-        if self.snapshot_is_old(s, &snapshot) {
+        if self.snapshot_is_old(s, &snapshot) || self.contradicts_leader(s, &snapshot) {
             fx.fired(Rule::IS8R);
             return fx.set_outcome(Outcome::InstallRefused);
         }
         let keep_suffix = self.keeps_suffix(s, &snapshot);
         fx.fired(if keep_suffix { Rule::IS6 } else { Rule::IS7 });
         fx.fired(Rule::IS8);
-        // It may lead by now, as the offer came while it followed: then they wait no longer.
-        s.commit_through(index);
         self.save(s, fx, Change::Snapshot { snapshot, keep_suffix });
+        s.commit_index = index;
         s.last_applied = index;
+        // It may lead by now, as the offer came while it followed.
+        s.count_uncommitted();
         fx.set_outcome(Outcome::Installed);
+    }
+
+    /// **IS8R**, for a server that was elected since it was offered the snapshot. A leader's log has every entry that is
+    /// committed (Leader Completeness, section 5.4), so no correct peer sent a snapshot that its log contradicts; and a
+    /// leader must not discard what it has replicated.
+    fn contradicts_leader(&self, s: &Server<C, S>, snapshot: &Snapshot<S>) -> bool {
+        s.is_leader() && s.log().term_at(snapshot.last_included_index) != Some(snapshot.last_included_term)
     }
 
     /// **IS6, IS7.** "If existing log entry has same index and term as snapshot's last included entry, retain log

@@ -45,6 +45,11 @@ fn validate_form<C, S>(message: &Message<C, S>) -> Result<(), Rejection> {
             // A candidate has just incremented its term: no entry of its log is of that term.
             ordered(m.last_log_term < term)
         }
+        Message::PreVote(m) => {
+            position(m.last_log_index, m.last_log_term)?;
+            // It would be a term that the sender has not reached.
+            ordered(m.last_log_term < term)
+        }
         Message::AppendEntries(m) => {
             position(m.prev_log_index, m.prev_log_term)?;
             bounded(m.prev_log_index.plus(m.entries.len()))?;
@@ -75,7 +80,7 @@ fn validate_form<C, S>(message: &Message<C, S>) -> Result<(), Rejection> {
             ordered(index > Index::ZERO && included_term <= term)
         }
         Message::InstallSnapshotReply(m) => bounded(m.last_included_index.unwrap_or(Index::ZERO)),
-        Message::RequestVoteReply(_) => Ok(()),
+        Message::RequestVoteReply(_) | Message::PreVoteReply(_) | Message::TimeoutNow(_) => Ok(()),
     }
 }
 
@@ -86,7 +91,7 @@ fn validate_against_state<C, S>(s: &Server<C, S>, message: &Message<C, S>) -> Re
         return Ok(()); // an older term's message is answered or dropped by the rules
     }
     match message {
-        Message::AppendEntries(_) | Message::InstallSnapshot(_)
+        Message::AppendEntries(_) | Message::InstallSnapshot(_) | Message::TimeoutNow(_)
             if message.term() == term && s.is_leader() =>
         {
             Err(Rejection::SecondLeader(term))

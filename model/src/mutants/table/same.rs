@@ -57,7 +57,11 @@ impl Reference {
         let bounds = &self.cluster.bounds;
         let (figure2, other) = (System::default(), system.stepper(bounds));
         let figure2 = figure2.stepper(bounds);
-        (0..bounds.servers).map(ServerId).all(|id| figure2.first_start(id) == other.first_start(id))
+        let starts = |id| {
+            let extensions = bounds.extensions_of(id);
+            figure2.first_start(id, extensions) == other.first_start(id, extensions)
+        };
+        (0..bounds.servers).map(ServerId).all(starts)
             && self.tried.iter().all(|tried| self.comes_of(&other, tried))
     }
 
