@@ -17,7 +17,11 @@ struct Yes {
 }
 
 impl Yes {
+    /// One that is late, for an older term, takes nothing away.
     fn add(&mut self, term: u64, from: u8) {
+        if term < self.term {
+            return;
+        }
         if self.term != term {
             *self = Yes { term, from: BTreeSet::new() };
         }

@@ -232,6 +232,16 @@ fn a_vote_of_another_term_does_not_elect() {
 }
 
 #[test]
+fn a_vote_of_an_older_term_that_is_late_takes_no_vote_away() {
+    let mut good = asks();
+    good.receive(1, 0, pre_vote_reply(1, true), (1, Some(0), "candidate"));
+    good.receive(0, 1, request(1, false), FOLLOWS);
+    good.receive(2, 0, vote(0), (1, Some(0), "candidate"));
+    good.receive(1, 0, vote(1), LEADS);
+    holds(&good);
+}
+
+#[test]
 fn no_yes_while_in_contact_and_none_that_nobody_asked_for() {
     let mut bad = elected();
     bad.receive(2, 1, pre_vote(2), FOLLOWS);
