@@ -1,7 +1,7 @@
 //! Every rule of the list fires somewhere: a rule that nothing reaches would be text, not code.
 
 use crate::common::*;
-use figure2_core::{Config, Index, Input, Rule, RuleSet};
+use figure2_core::{Config, Extensions, Index, Input, Rule, RuleSet};
 
 /// Rules that a starting server follows before there is a step to record them in.
 pub const BEFORE_ANY_STEP: [Rule; 1] = [Rule::P1];
@@ -79,6 +79,24 @@ fn every_rule_fires_in_a_short_life_of_a_cluster() {
     see(&s.step(Input::ElectionTimeout)); // L1D
     let mut s = leader_of(Config { max_command_bytes: 0, ..config }, disk(1, None, &[]));
     see(&s.step(Input::Propose(1))); // L2L
+
+    // A server with all extensions: it answers and asks, leads, hands over, and is told to lead.
+    let mut s = follower_with(extended(3, Extensions::ALL), S1, disk(1, None, &[1]));
+    see(&receive(&mut s, S2, pre_vote(2, (1, 1)))); // PV2C
+    see(&receive(&mut s, S2, request_vote(2, (1, 1)))); // CQ2
+    see(&s.step(Input::ElectionTimeout)); // PV1
+    see(&receive(&mut s, S2, pre_vote(2, (1, 1)))); // PV2
+    see(&receive(&mut s, S2, pre_vote(2, (0, 0)))); // PV2U
+    see(&s.step(Input::HeartbeatTimeout)); // PV1R
+    see(&receive(&mut s, S2, pre_vote_reply(2, true))); // PV3
+    see(&s.step(persisted(2, 1)));
+    see(&receive(&mut s, S2, vote(2, true)));
+    see(&receive(&mut s, S2, success(2, 1)));
+    see(&s.step(Input::TransferLeadership { to: S2 })); // LT1, LT2
+    see(&s.step(Input::Propose(1))); // LT4
+    see(&s.step(Input::ElectionTimeout)); // LT5
+    see(&s.step(Input::ElectionTimeout)); // CQ1
+    see(&receive(&mut s, S2, timeout_now(2))); // LT3
 
     let missing: Vec<&str> = Rule::ALL
         .iter()

@@ -7,7 +7,7 @@ use figure2_core::{
 };
 
 fn votes(server: &Server) -> ServerSet {
-    let Role::Candidate { votes } = server.role() else { panic!("not a candidate") };
+    let Role::Candidate { votes, .. } = server.role() else { panic!("not a candidate") };
     *votes
 }
 

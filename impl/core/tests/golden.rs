@@ -43,6 +43,9 @@ scripts! {
     append_figure_7
     append_reordered
     append_shares_messages
+    check_quorum_contact
+    check_quorum_leader_alone
+    check_quorum_majority_answers
     commit_by_the_others
     commit_figure_8
     commit_figure_8_e
@@ -67,7 +70,14 @@ scripts! {
     leader_stalled
     message_of_an_older_term
     message_rejected
+    mixed_options
     pipeline_with_loss
+    pre_vote_alone
+    pre_vote_back_from_a_partition
+    pre_vote_contact
+    pre_vote_election
+    pre_vote_late_replies
+    pre_vote_log
     probe_after_loss
     probe_by_term
     restart_all
@@ -84,6 +94,12 @@ scripts! {
     snapshot_of_an_old_leader
     snapshot_taken
     snapshot_waits_for_followers
+    transfer
+    transfer_given_up
+    transfer_lost
+    transfer_of_an_old_leader
+    transfer_refused
+    transfer_to_a_laggard
 }
 
 /// What a script says of itself: the comment at its begin.

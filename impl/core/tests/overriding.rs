@@ -2,8 +2,8 @@
 
 use crate::common::*;
 use figure2_core::rules::{
-    AllServers, AppendEntriesReceiver, Candidates, Leaders, Persistence, Replication, RequestVoteReceiver,
-    Snapshots, Validation,
+    AllServers, AppendEntriesReceiver, Candidates, CheckQuorum, Leaders, Persistence, PreVoting, Replication,
+    RequestVoteReceiver, Snapshots, Transfer, TransferTarget, Validation,
 };
 use figure2_core::{Command, Envelope, Input, RequestVote, Rules};
 
@@ -20,10 +20,14 @@ impl<C: Command, S: Clone> Persistence<C, S> for VoteForAnyLog {}
 impl<C: Command, S: Clone> AllServers<C, S> for VoteForAnyLog {}
 impl<C: Command, S: Clone> AppendEntriesReceiver<C, S> for VoteForAnyLog {}
 impl<C: Command, S: Clone> Replication<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> Transfer<C, S> for VoteForAnyLog {}
 impl<C: Command, S: Clone> Leaders<C, S> for VoteForAnyLog {}
 impl<C: Command, S: Clone> Candidates<C, S> for VoteForAnyLog {}
 impl<C: Command, S: Clone> Snapshots<C, S> for VoteForAnyLog {}
 impl<C: Command, S: Clone> Validation<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> PreVoting<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> CheckQuorum<C, S> for VoteForAnyLog {}
+impl<C: Command, S: Clone> TransferTarget<C, S> for VoteForAnyLog {}
 impl<C: Command, S: Clone> Rules<C, S> for VoteForAnyLog {}
 
 /// Rules: RV2U.

@@ -24,7 +24,7 @@ fn from_s1(message: Msg) -> Envelope<u8, u8> {
 }
 
 /// One message of each kind, of a newer term than any server in this file.
-fn one_of_each() -> [Msg; 6] {
+fn one_of_each() -> [Msg; 9] {
     [
         request_vote(9, (5, 3)),
         vote(9, true),
@@ -32,6 +32,9 @@ fn one_of_each() -> [Msg; 6] {
         success(9, 1),
         install(9, snapshot(9, 5)),
         install_reply(9, Some(1)),
+        pre_vote(9, (5, 3)),
+        pre_vote_reply(9, true),
+        timeout_now(9),
     ]
 }
 
@@ -84,6 +87,10 @@ fn an_absurd_term_is_rejected() {
             stale_term(term),
             install(term, snapshot(1, 1)),
             install_reply(term, None),
+            pre_vote(term, (0, 0)),
+            pre_vote_reply(term, true),
+            pre_vote_reply(term, false),
+            timeout_now(term),
         ];
         for message in messages {
             assert_rejected(&committed_three(), from_s1(message), Rejection::AbsurdTerm(Term(term)));
@@ -100,6 +107,7 @@ fn an_absurd_index_is_rejected() {
     let absurd = MAX_INDEX.0 + 1;
     let messages = [
         (request_vote(5, (absurd, 3)), absurd),
+        (pre_vote(5, (absurd, 3)), absurd),
         (append(5, (absurd, 3), &[], 0), absurd),
         (append(5, (0, 0), &[], absurd), absurd),
         (success(5, absurd), absurd),
@@ -146,6 +154,9 @@ fn a_log_whose_indexes_and_terms_do_not_fit_each_other_is_rejected() {
         ("a term without an index", request_vote(5, (0, 3))),
         ("a candidate with an entry of its own term", request_vote(5, (3, 5))),
         ("a candidate with an entry of a later term", request_vote(5, (3, 6))),
+        ("an index without a term", pre_vote(5, (3, 0))),
+        ("a term without an index", pre_vote(5, (0, 3))),
+        ("a pre-candidate with an entry of the term to come", pre_vote(5, (3, 5))),
         ("an index without a term", append(5, (3, 0), &[], 0)),
         ("a term without an index", append(5, (0, 3), &[], 0)),
         ("terms that go back", append(5, (0, 0), &[2, 1], 0)),
@@ -169,7 +180,7 @@ fn a_log_whose_indexes_and_terms_do_not_fit_each_other_is_rejected() {
 #[test]
 fn a_second_leader_in_a_term_is_rejected_by_the_first() {
     let server = leader(3, disk(4, None, &[1]));
-    for message in [append(5, (1, 1), &[], 0), install(5, snapshot(4, 3))] {
+    for message in [append(5, (1, 1), &[], 0), install(5, snapshot(4, 3)), timeout_now(5)] {
         assert_rejected(&server, from_s1(message), Rejection::SecondLeader(Term(5)));
     }
     for (message, answer) in

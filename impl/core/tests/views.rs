@@ -33,10 +33,24 @@ fn every_message_has_the_papers_name_and_is_a_request_or_a_reply() {
         (success(1, 0), "AppendEntriesReply", false),
         (install(1, snapshot(1, 1)), "InstallSnapshot", true),
         (install_reply(1, None), "InstallSnapshotReply", false),
+        (pre_vote(1, (0, 0)), "PreVote", true),
+        (pre_vote_reply(1, true), "PreVoteReply", false),
+        (timeout_now(1), "TimeoutNow", false),
     ];
     for (message, name, is_request) in messages {
         assert_eq!((message.name(), message.is_request()), (name, is_request));
     }
+}
+
+/// Rules: A2.
+#[test]
+fn only_a_pre_vote_and_a_granted_one_name_a_term_that_nobody_need_have() {
+    let terms = |message: Msg| (message.term(), message.current_term());
+    assert_eq!(terms(pre_vote(7, (0, 0))), (Term(7), None));
+    assert_eq!(terms(pre_vote_reply(7, true)), (Term(7), None));
+    assert_eq!(terms(pre_vote_reply(7, false)), (Term(7), Some(Term(7))));
+    assert_eq!(terms(timeout_now(7)), (Term(7), Some(Term(7))));
+    assert_eq!(terms(request_vote_after_transfer(7, (0, 0))), (Term(7), Some(Term(7))));
 }
 
 /// Rules: P1.

@@ -4,9 +4,10 @@
 pub mod simulation;
 
 use figure2_core::{
-    AppendEntries, AppendEntriesReply, AppendResult, Batch, Change, Config, Entry, Envelope, Index, Input,
-    InstallSnapshot, InstallSnapshotReply, Message, Outcome, Persisted, Persistent, ProgressState, Record,
-    RequestVote, RequestVoteReply, Rule, ServerId, Snapshot, Term,
+    AppendEntries, AppendEntriesReply, AppendResult, Batch, Change, Config, Entry, Envelope, Extensions,
+    Index, Input, InstallSnapshot, InstallSnapshotReply, Message, Outcome, Persisted, Persistent, PreVote,
+    PreVoteReply, ProgressState, Record, RequestVote, RequestVoteReply, Rule, ServerId, Snapshot, Term,
+    TimeoutNow,
 };
 
 pub type Server = figure2_core::Server<u8, u8>;
@@ -60,9 +61,25 @@ pub fn follower(servers: u8, disk: Disk) -> Server {
     Server::new(S0, Config::new(servers), disk).unwrap()
 }
 
-/// The same, once it has heard from the leader of its term.
+/// A cluster of that many servers, with these extensions.
+pub fn extended(servers: u8, extensions: Extensions) -> Config {
+    Config { extensions, ..Config::new(servers) }
+}
+
+/// Servers that ask before they stand for election.
+pub const PRE_VOTE: Extensions = Extensions { pre_vote: true, check_quorum: false };
+
+/// Leaders that count who answers.
+pub const CHECK_QUORUM: Extensions = Extensions { pre_vote: false, check_quorum: true };
+
+/// S0 as a follower that has heard from the leader of its term.
 pub fn follower_of(leader: ServerId, servers: u8, disk: Disk) -> Server {
-    let mut server = follower(servers, disk);
+    follower_with(Config::new(servers), leader, disk)
+}
+
+/// The same, with this configuration.
+pub fn follower_with(config: Config, leader: ServerId, disk: Disk) -> Server {
+    let mut server = Server::new(S0, config, disk).unwrap();
     let term = server.current_term().0;
     let _ = receive(&mut server, leader, append(term, (0, 0), &[], 0));
     server
@@ -86,8 +103,15 @@ pub fn leader_of(config: Config, disk: Disk) -> Server {
     let mut server = Server::new(S0, config, disk).unwrap();
     let effects = server.step(Input::ElectionTimeout);
     let _ = settle(&mut server, effects);
-    let term = server.current_term().0;
     let votes_needed = u8::try_from(server.config().majority()).unwrap() - 1;
+    if config.extensions.pre_vote {
+        let next = server.current_term().0 + 1;
+        for voter in (1..=votes_needed).map(ServerId) {
+            let effects = receive(&mut server, voter, pre_vote_reply(next, true));
+            let _ = settle(&mut server, effects);
+        }
+    }
+    let term = server.current_term().0;
     for voter in (1..=votes_needed).map(ServerId) {
         let effects = receive(&mut server, voter, vote(term, true));
         let _ = settle(&mut server, effects);
@@ -165,12 +189,34 @@ pub fn fired(effects: &Effects, rule: Rule) -> bool {
 /// RequestVote of a candidate whose last entry has this (index, term).
 pub fn request_vote(term: u64, last: (u64, u64)) -> Msg {
     let (last_log_index, last_log_term) = (Index(last.0), Term(last.1));
-    Message::RequestVote(RequestVote { term: Term(term), last_log_index, last_log_term })
+    Message::RequestVote(RequestVote { term: Term(term), last_log_index, last_log_term, transfer: false })
+}
+
+/// RequestVote of a candidate that the leader told to stand.
+pub fn request_vote_after_transfer(term: u64, last: (u64, u64)) -> Msg {
+    let (last_log_index, last_log_term) = (Index(last.0), Term(last.1));
+    Message::RequestVote(RequestVote { term: Term(term), last_log_index, last_log_term, transfer: true })
 }
 
 /// RequestVote reply.
 pub fn vote(term: u64, vote_granted: bool) -> Msg {
     Message::RequestVoteReply(RequestVoteReply { term: Term(term), vote_granted })
+}
+
+/// PreVote of a server that would stand in this term, and whose last entry has this (index, term).
+pub fn pre_vote(term: u64, last: (u64, u64)) -> Msg {
+    let (last_log_index, last_log_term) = (Index(last.0), Term(last.1));
+    Message::PreVote(PreVote { term: Term(term), last_log_index, last_log_term })
+}
+
+/// PreVote reply.
+pub fn pre_vote_reply(term: u64, vote_granted: bool) -> Msg {
+    Message::PreVoteReply(PreVoteReply { term: Term(term), vote_granted })
+}
+
+/// TimeoutNow.
+pub fn timeout_now(term: u64) -> Msg {
+    Message::TimeoutNow(TimeoutNow { term: Term(term) })
 }
 
 /// AppendEntries with entries of these terms after `prev`, an (index, term).

@@ -2,8 +2,8 @@
 //! from a seed. The service's state is the list of all commands it has run, so a snapshot is the prefix it stands for.
 
 use figure2_core::{
-    Apply, Batch, Config, Effects, Envelope, Index, Input, Outcome, Persistent, Rule, RuleSet, Server,
-    ServerId, Term,
+    Apply, Batch, Config, Effects, Envelope, Extensions, Figure2, Index, Input, Outcome, Persistent, Rule,
+    RuleSet, Rules as _, Server, ServerId, Term,
 };
 use std::collections::BTreeMap;
 
@@ -31,10 +31,21 @@ pub struct Simulation {
     pub crashes: usize,
     pub installed: usize,
     pub rules: RuleSet,
+    /// Whether somebody asks leaders to hand over now and then.
+    pub transfers: bool,
+    /// Whether each step is taken by Figure 2 alone, too, and must be the same.
+    pub compares: bool,
+    /// Steps that were.
+    pub compared: usize,
 }
 
 impl Simulation {
     pub fn new(servers: u8, seed: u64) -> Simulation {
+        Simulation::with(servers, seed, |_| Extensions::NONE)
+    }
+
+    /// Servers that have these extensions, each by its id.
+    pub fn with(servers: u8, seed: u64, extensions: impl Fn(u8) -> Extensions) -> Simulation {
         // An entry counts 24 bytes. Every fourth seed has limits that are never met.
         let limit = |most: u64| if seed.is_multiple_of(4) { u64::MAX } else { seed / 4 % most * 24 };
         let config = Config {
@@ -48,6 +59,7 @@ impl Simulation {
         };
         let node = |id| {
             let disk = Persistent::default();
+            let config = Config { extensions: extensions(id), ..config };
             let server = Server::new(ServerId(id), config, disk.clone()).unwrap();
             Node { server, disk, waiting: Batch::default(), service: State::new() }
         };
@@ -62,6 +74,9 @@ impl Simulation {
             crashes: 0,
             installed: 0,
             rules: RuleSet::EMPTY,
+            transfers: false,
+            compares: false,
+            compared: 0,
         }
     }
 
@@ -83,6 +98,10 @@ impl Simulation {
     /// Something happens to someone.
     pub fn random_step(&mut self) {
         let id = self.below(self.nodes.len());
+        if self.transfers && self.below(50) == 0 {
+            let to = ServerId(u8::try_from(self.below(self.nodes.len())).unwrap());
+            self.step(id, Input::TransferLeadership { to });
+        }
         match self.below(100) {
             0..2 => self.step(id, Input::ElectionTimeout),
             2..10 => self.step(id, Input::HeartbeatTimeout),
@@ -141,7 +160,14 @@ impl Simulation {
     }
 
     fn step(&mut self, id: usize, input: Input<Command, State>) {
-        let effects = self.nodes[id].server.step(input);
+        let server = &mut self.nodes[id].server;
+        let by_figure2 = self.compares.then(|| (server.clone(), input.clone()));
+        let effects = server.step(input);
+        if let Some((mut figure2, input)) = by_figure2 {
+            assert_eq!(Figure2.step(&mut figure2, input), effects, "seed {}", self.seed);
+            assert_eq!(figure2, *server, "seed {}", self.seed);
+            self.compared += 1;
+        }
         self.carry_out(id, effects);
     }
 

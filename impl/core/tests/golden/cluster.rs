@@ -3,7 +3,8 @@
 
 use crate::golden::words;
 use figure2_core::{
-    Apply, Batch, Config, Entry, Index, Input, Outcome, Persistent, RuleSet, ServerId, ServerSet, Term,
+    Apply, Batch, Config, Entry, Extensions, Index, Input, Outcome, Persistent, RuleSet, ServerId, ServerSet,
+    Term,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -21,6 +22,8 @@ pub struct Node {
     /// None while it is down.
     pub server: Option<Server>,
     pub disk: Disk,
+    /// Whether it starts without the cluster's extensions.
+    pub is_plain: bool,
     /// Whether writes wait for the command `write`.
     pub lags: bool,
     /// Steps that wait for a write, the oldest first.
@@ -69,8 +72,11 @@ impl Cluster {
 
     /// The server starts from its disk (rule P1), and its service from the disk's snapshot.
     pub fn restart(&mut self, id: ServerId) {
-        let config = self.config.unwrap();
+        let mut config = self.config.unwrap();
         let node = &mut self.nodes[usize::from(id.0)];
+        if node.is_plain {
+            config.extensions = Extensions::NONE;
+        }
         node.server = Some(Server::new(id, config, node.disk.clone()).unwrap());
         node.waiting.clear();
         node.service = node.disk.log.snapshot().map_or_else(State::new, |snapshot| snapshot.data.clone());
@@ -267,6 +273,7 @@ impl Node {
             id,
             server: None,
             disk: Disk::default(),
+            is_plain: false,
             lags: false,
             waiting: VecDeque::new(),
             service: State::new(),

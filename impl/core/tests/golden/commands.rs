@@ -4,9 +4,9 @@ use crate::golden::arguments::{At, Id, Terms};
 use crate::golden::cluster::{Cluster, Disk, Envelope, Filter, State, Which};
 use crate::golden::words;
 use figure2_core::{
-    AppendEntries, AppendEntriesReply, AppendResult, Change, Config, Entry, Index, Input, InstallSnapshot,
-    InstallSnapshotReply, Message, RequestVote, RequestVoteReply, RuleSet, ServerId, ServerSet, Snapshot,
-    Term,
+    AppendEntries, AppendEntriesReply, AppendResult, Change, Config, Entry, Extensions, Index, Input,
+    InstallSnapshot, InstallSnapshotReply, Message, PreVote, PreVoteReply, RequestVote, RequestVoteReply,
+    RuleSet, ServerId, ServerSet, Snapshot, Term, TimeoutNow,
 };
 use std::error::Error;
 use std::fmt::Write as _;
@@ -30,7 +30,13 @@ pub enum Command {
         snapshot_patience: Option<u8>,
         #[arg(key)]
         max_retained_bytes: Option<u64>,
+        #[arg(key, optional)]
+        pre_vote: bool,
+        #[arg(key, optional)]
+        check_quorum: bool,
     },
+    /// The servers start anew without extensions.
+    Plain(Vec<Id>),
     /// The server starts from a disk with a log of these terms; the first `snapshot` entries are a snapshot.
     Log {
         server: Id,
@@ -54,6 +60,12 @@ pub enum Command {
     Replicate(Id),
     #[command(name = "send-commit")]
     SendCommit(Id),
+    /// Somebody wants the server `to` to lead.
+    Transfer {
+        server: Id,
+        #[arg(key)]
+        to: Id,
+    },
     /// Messages that are on their way arrive, in the order in which they were sent.
     Deliver {
         name: Option<String>,
@@ -124,6 +136,8 @@ pub enum Command {
         #[arg(key, optional)]
         granted: bool,
         #[arg(key, optional)]
+        transfer: bool,
+        #[arg(key, optional)]
         prev: At,
         #[arg(key, optional)]
         entries: Terms,
@@ -154,6 +168,12 @@ impl Runner {
         let cluster = &mut self.cluster;
         match command {
             Command::Cluster { .. } => cluster.start(config(command)),
+            Command::Plain(ids) => {
+                for id in ids {
+                    cluster.node_mut(id.0)?.is_plain = true;
+                    cluster.restart(id.0);
+                }
+            }
             Command::Log { server, terms, term, voted_for, snapshot } => {
                 let last = terms.last().copied().unwrap_or_default();
                 let voted_for = voted_for.map(|id| id.0);
@@ -173,6 +193,10 @@ impl Runner {
             }
             Command::SendCommit(id) => {
                 cluster.step(id.0, &format!("{} send commit", id.0), Input::SendCommit)?;
+            }
+            Command::Transfer { server, to } => {
+                let what = format!("{} transfer to {}", server.0, to.0);
+                cluster.step(server.0, &what, Input::TransferLeadership { to: to.0 })?;
             }
             Command::Deliver { name, from, to, which } => {
                 for envelope in cluster.take(&filter(name, *from, *to, *which))? {
@@ -260,6 +284,8 @@ fn config(command: &Command) -> Config {
         max_uncommitted_bytes,
         snapshot_patience,
         max_retained_bytes,
+        pre_vote,
+        check_quorum,
     } = command
     else {
         unreachable!("asked of `cluster` only")
@@ -274,6 +300,7 @@ fn config(command: &Command) -> Config {
         max_uncommitted_bytes: max_uncommitted_bytes.unwrap_or(default.max_uncommitted_bytes),
         snapshot_patience: snapshot_patience.unwrap_or(default.snapshot_patience),
         max_retained_bytes: max_retained_bytes.unwrap_or(default.max_retained_bytes),
+        extensions: Extensions { pre_vote: *pre_vote, check_quorum: *check_quorum },
     }
 }
 
@@ -337,6 +364,7 @@ fn forged(command: &Command) -> Result<Envelope, String> {
         term,
         last,
         granted,
+        transfer,
         prev,
         entries,
         commit,
@@ -350,8 +378,12 @@ fn forged(command: &Command) -> Result<Envelope, String> {
     let term = Term(*term);
     let message = match name.as_str() {
         "RequestVote" => {
-            Message::RequestVote(RequestVote { term, last_log_index: last.0, last_log_term: last.1 })
+            let (last_log_index, last_log_term) = (last.0, last.1);
+            Message::RequestVote(RequestVote { term, last_log_index, last_log_term, transfer: *transfer })
         }
+        "PreVote" => Message::PreVote(PreVote { term, last_log_index: last.0, last_log_term: last.1 }),
+        "PreVoteReply" => Message::PreVoteReply(PreVoteReply { term, vote_granted: *granted }),
+        "TimeoutNow" => Message::TimeoutNow(TimeoutNow { term }),
         "RequestVoteReply" => Message::RequestVoteReply(RequestVoteReply { term, vote_granted: *granted }),
         "AppendEntries" => Message::AppendEntries(AppendEntries {
             term,

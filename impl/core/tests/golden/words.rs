@@ -2,8 +2,8 @@
 
 use crate::golden::cluster::{Effects, Envelope, Node, Server};
 use figure2_core::{
-    AppendResult, Change, Entry, Index, Message, Outcome, Progress, ProgressState, Role, Rule, RuleSet,
-    ServerId, SnapshotIgnored, Term,
+    AppendResult, Change, Entry, Index, Message, Outcome, PreVoteReply, Progress, ProgressState,
+    RequestVoteReply, Role, Rule, RuleSet, ServerId, SnapshotIgnored, Term,
 };
 use std::fmt::Write as _;
 
@@ -42,6 +42,8 @@ pub fn outcome(outcome: &Outcome) -> String {
         Outcome::Busy { uncommitted, limit } => {
             format!("busy: {uncommitted} bytes are not committed, at most {limit}")
         }
+        Outcome::Transferring { to } => format!("it hands over to {to}"),
+        Outcome::NoTransfer { to } => format!("it cannot hand over to {to}"),
         Outcome::SnapshotTaken => "taken".to_owned(),
         Outcome::SnapshotIgnored(SnapshotIgnored::AlreadyCovered) => {
             "ignored: the log is trimmed there already".to_owned()
@@ -64,7 +66,8 @@ pub fn envelope(envelope: &Envelope) -> String {
     let Message::AppendEntriesReply(reply) = &envelope.message else {
         let arguments = arguments(&envelope.message);
         let (name, term) = (envelope.message.name(), envelope.message.term());
-        return format!("{}→{} {name} term={term} {arguments}", envelope.from, envelope.to);
+        let line = format!("{}→{} {name} term={term} {arguments}", envelope.from, envelope.to);
+        return line.trim_end().to_owned();
     };
     let result = match &reply.result {
         AppendResult::Success { match_index } => format!("success match_index={match_index}"),
@@ -85,8 +88,16 @@ pub fn envelope(envelope: &Envelope) -> String {
 
 fn arguments<S>(message: &Message<String, S>) -> String {
     match message {
-        Message::RequestVote(m) => format!("last={}", position(m.last_log_index, m.last_log_term)),
-        Message::RequestVoteReply(m) => if m.vote_granted { "granted" } else { "refused" }.to_owned(),
+        Message::RequestVote(m) => {
+            let transfer = if m.transfer { " transfer" } else { "" };
+            format!("last={}{transfer}", position(m.last_log_index, m.last_log_term))
+        }
+        Message::PreVote(m) => format!("last={}", position(m.last_log_index, m.last_log_term)),
+        Message::RequestVoteReply(RequestVoteReply { vote_granted, .. })
+        | Message::PreVoteReply(PreVoteReply { vote_granted, .. }) => {
+            if *vote_granted { "granted" } else { "refused" }.to_owned()
+        }
+        Message::TimeoutNow(_) => String::new(),
         Message::AppendEntries(m) => format!(
             "prev={} [{}] commit={}",
             position(m.prev_log_index, m.prev_log_term),
@@ -108,6 +119,7 @@ fn arguments<S>(message: &Message<String, S>) -> String {
 fn role(role: &Role) -> &'static str {
     match role {
         Role::Follower { .. } => "follower",
+        Role::PreCandidate { .. } => "pre-candidate",
         Role::Candidate { .. } => "candidate",
         Role::Leader { .. } => "leader",
     }
@@ -131,6 +143,9 @@ pub fn changes(before: &Server, after: &Server, effects: &Effects) -> Vec<String
     }
     if before.leader() != after.leader() && matches!(after.role(), Role::Follower { .. }) {
         changes.push(format!("leader={}", vote(after.leader())));
+    }
+    if before.transfer_to() != after.transfer_to() && after.is_leader() {
+        changes.push(format!("transfer_to={}", vote(after.transfer_to())));
     }
     let mut next = before.log().last_index().next();
     for change in effects.record().changes() {
@@ -198,6 +213,10 @@ pub fn status(nodes: &[&Node]) -> String {
 fn state_line(node: &Node) -> String {
     let id = node.id;
     let (what, disk) = match &node.server {
+        // As long as a column is wide.
+        Some(server) if matches!(server.role(), Role::PreCandidate { .. }) => {
+            ("pre-cand.", server.persistent())
+        }
         Some(server) => (role(server.role()), server.persistent()),
         None => ("down", &node.disk),
     };
