@@ -97,6 +97,7 @@ fn moment(before: &[Moment], server: u8, number: u64, at: u64, event: &Event) ->
                 Input::HeartbeatTimeout => "heartbeat timeout".into(),
                 Input::Replicate => "replicates".into(),
                 Input::SendCommit => "sends its commit_index".into(),
+                Input::TransferLeadership { to } => format!("is asked to hand over to S{to}"),
             };
             let role = state.role;
             let (term, last, commit) = (state.current_term, state.last_log_index, state.commit_index);
@@ -122,6 +123,9 @@ fn name(sent: &Sent) -> String {
         MessageName::RequestVote => format!("RequestVote(term {term}, last {index})"),
         MessageName::AppendEntries => format!("AppendEntries(term {term}, prev {index}, {entries} entries)"),
         MessageName::InstallSnapshot => format!("InstallSnapshot(term {term}, to {index})"),
+        MessageName::PreVote => format!("PreVote(term {term}, last {index})"),
+        MessageName::PreVoteReply => format!("PreVoteReply(term {term}, {yes})"),
+        MessageName::TimeoutNow => format!("TimeoutNow(term {term})"),
         MessageName::RequestVoteReply => format!("RequestVoteReply(term {term}, {yes})"),
         MessageName::AppendEntriesReply => format!("AppendEntriesReply(term {term}, {yes}, {index})"),
         MessageName::InstallSnapshotReply => format!("InstallSnapshotReply(term {term}, {yes}, {index})"),

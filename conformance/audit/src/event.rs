@@ -14,6 +14,7 @@ use twox_hash::XxHash3_64;
 #[serde(rename_all = "snake_case")]
 pub(super) enum Event {
     Start {
+        config: Config,
         persistent: Persistent,
     },
     Step(Step),
@@ -33,6 +34,21 @@ pub(super) enum Event {
         data: Content,
     },
     Stop(IgnoredAny),
+}
+
+/// Of a configuration, what a server does beyond Figure 2.
+#[derive(Deserialize)]
+pub(super) struct Config {
+    #[serde(default)]
+    pub(super) extensions: Extensions,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub(super) struct Extensions {
+    #[serde(default)]
+    pub(super) pre_vote: bool,
+    #[serde(default)]
+    pub(super) check_quorum: bool,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +71,7 @@ pub(super) enum Input {
     Applied(IgnoredAny),
     SnapshotTaken(IgnoredAny),
     CondInstallSnapshot(IgnoredAny),
+    TransferLeadership(IgnoredAny),
 }
 
 #[derive(Deserialize)]
@@ -65,17 +82,28 @@ pub(super) struct Received {
 
 #[derive(Deserialize)]
 pub(super) enum Message {
-    RequestVote(Head),
+    RequestVote(VoteRequest),
     RequestVoteReply(VoteReply),
     AppendEntries(Head),
     AppendEntriesReply(IgnoredAny),
     InstallSnapshot(Head),
     InstallSnapshotReply(IgnoredAny),
+    PreVote(Head),
+    PreVoteReply(VoteReply),
+    TimeoutNow(Head),
 }
 
 #[derive(Deserialize)]
 pub(super) struct Head {
     pub(super) term: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct VoteRequest {
+    pub(super) term: u64,
+    /// Whether the leader told the candidate to stand.
+    #[serde(default)]
+    pub(super) transfer: bool,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +124,8 @@ pub(super) enum Outcome {
     Installed,
     InstallRefused,
     Rejected(Ignored),
+    Transferring(Ignored),
+    NoTransfer(Ignored),
 }
 
 /// A value that is not of interest, equal to all others.
@@ -159,6 +189,8 @@ pub(super) struct Log {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Role {
     Follower,
+    #[serde(rename = "pre_candidate")]
+    PreCandidate,
     Candidate,
     Leader,
 }
@@ -195,6 +227,9 @@ pub(super) enum Name {
     AppendEntriesReply,
     InstallSnapshot,
     InstallSnapshotReply,
+    PreVote,
+    PreVoteReply,
+    TimeoutNow,
 }
 
 /// A command or a snapshot's data, by a digest.

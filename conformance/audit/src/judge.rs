@@ -1,6 +1,7 @@
 //! Judges a run line by line. What a server does is compared with what it and the others did before, and with nothing
 //! else: no rule of the protocol is run here.
 
+use super::candidacy::Candidacy;
 use super::event::{Change, Content, Event, Input, Message, Name, Outcome, Role, Sent, State, Step};
 use super::logs::{Logs, Writer};
 use super::merged::Next;
@@ -22,6 +23,8 @@ pub(super) struct Judge {
     /// Whom servers named as the leader of a term.
     named: BTreeMap<u64, u8>,
     votes: Votes,
+    /// How many servers of the cluster are more than half.
+    majority: usize,
     pub(super) steps: u64,
 }
 
@@ -37,6 +40,7 @@ impl Judge {
             leaders: BTreeMap::new(),
             named: BTreeMap::new(),
             votes: Votes::default(),
+            majority: usize::from(servers) / 2 + 1,
             steps: 0,
         }
     }
@@ -58,8 +62,9 @@ impl Judge {
         let life = Life { source, run: line.run };
         self.findings.here = Here { file, line: number, position, server: id.into(), at };
         self.timeline.tick(at);
-        if let Event::Start { persistent } = &event {
-            return self.start(id, life, &Kept::of(persistent), persistent);
+        if let Event::Start { config, persistent } = &event {
+            let candidacy = Candidacy::starts(config.extensions, self.majority);
+            return self.start(id, life, &Kept::of(persistent), persistent, candidacy);
         }
         let Some(mut server) = self.servers.remove(&id) else { return };
         // Of an older run, only what its tasks had under way.
@@ -71,6 +76,9 @@ impl Judge {
                 server.writing.extend(changes);
             }
             Event::Durable if is_present => self.durable(id, &mut server),
+            Event::Sent(Sent { message: Name::PreVoteReply, success: true, to, term }) if is_present => {
+                server.candidacy.says_yes(id, to, term, &mut self.findings);
+            }
             Event::Sent(sent) => self.sent(id, &mut server, &sent),
             Event::Deliver { index, term, command } => {
                 self.deliver(&mut server, is_present, (index, term), command);
@@ -99,7 +107,14 @@ impl Judge {
         self.logs.finish(&mut self.findings);
     }
 
-    fn start(&mut self, id: u8, life: Life, found: &Kept, persistent: &super::event::Persistent) {
+    fn start(
+        &mut self,
+        id: u8,
+        life: Life,
+        found: &Kept,
+        persistent: &super::event::Persistent,
+        candidacy: Candidacy,
+    ) {
         let findings = &mut self.findings;
         let (at, term) = (findings.here.at, found.ballot.term);
         let log = &persistent.log;
@@ -148,13 +163,14 @@ impl Judge {
         }
         self.votes.starts(id, found.ballot, findings);
         self.logs.start(id, term, &found.term_runs, log, findings);
-        self.servers.insert(id, Box::new(Server::start(life, found.clone(), promised)));
+        self.servers.insert(id, Box::new(Server::start(life, found.clone(), promised, candidacy)));
     }
 
     fn step(&mut self, id: u8, server: &mut Server, step: &Step) {
         self.steps += 1;
         let (before, after) = (server.state, step.state);
         self.compare(id, &before, step);
+        server.candidacy.step(id, &before, step, &mut self.findings);
         let is_elected = after.role == Role::Leader
             && (before.role, before.current_term) != (Role::Leader, after.current_term);
         for change in &step.changes {
@@ -282,7 +298,7 @@ impl Judge {
         }
         let at = findings.here.at;
         match (before.role, after.role) {
-            (Role::Leader, Role::Follower | Role::Candidate) => {
+            (Role::Leader, Role::Follower | Role::PreCandidate | Role::Candidate) => {
                 self.timeline.mark(at, id.into(), Kind::SteppedDown, after.current_term);
             }
             (_, Role::Candidate) if before.current_term != after.current_term => {

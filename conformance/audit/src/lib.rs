@@ -27,6 +27,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod candidacy;
 mod context;
 pub mod etcd;
 mod event;

@@ -42,11 +42,19 @@ pub enum Property {
     KnownLeader,
     /// No server rejects a peer's message.
     NoRejection,
+    /// A term grows only by a message that brings it, or for a candidacy: of a server whose timer elapsed and, if it is to
+    /// ask first, that a majority said yes to; or that a leader told to stand.
+    PreVoted,
+    /// Whoever is asked for a pre-vote stays as it is, and pre-votes are no votes: a leader has the votes of a majority.
+    PreVotesBindNobody,
+    /// A server in contact with a leader grants no pre-vote; with CheckQuorum no candidate moves it, but one that a leader
+    /// told to stand.
+    ContactProtects,
 }
 
 impl Property {
     /// All of them.
-    pub const ALL: [Property; 16] = [
+    pub const ALL: [Property; 19] = [
         Property::ElectionSafety,
         Property::LeaderAppendOnly,
         Property::LogMatching,
@@ -63,6 +71,9 @@ impl Property {
         Property::FollowersAccept,
         Property::KnownLeader,
         Property::NoRejection,
+        Property::PreVoted,
+        Property::PreVotesBindNobody,
+        Property::ContactProtects,
     ];
 
     /// The name in reports.
@@ -85,6 +96,9 @@ impl Property {
             Property::FollowersAccept => "only followers accept",
             Property::KnownLeader => "known leader was elected",
             Property::NoRejection => "no correct message rejected",
+            Property::PreVoted => "candidacies were pre-voted",
+            Property::PreVotesBindNobody => "pre-votes bind nobody",
+            Property::ContactProtects => "contact protects",
         }
     }
 
@@ -105,6 +119,9 @@ impl Property {
             Property::FollowersAccept => "Figure 2, Rules for Servers, Candidates 3",
             Property::KnownLeader => "section 8",
             Property::NoRejection => "section 5.1 (a crash-failure protocol)",
+            Property::PreVoted => "sections 5.1, 5.2; thesis, sections 9.6, 3.10",
+            Property::PreVotesBindNobody => "section 5.2; thesis, section 9.6",
+            Property::ContactProtects => "thesis, sections 9.6, 4.2.3",
         }
     }
 }

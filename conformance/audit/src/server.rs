@@ -1,5 +1,6 @@
 //! One server, as its trace shows it.
 
+use super::candidacy::Candidacy;
 use super::event::{Change, Persistent, Role, State};
 use super::term_runs::TermRuns;
 
@@ -66,11 +67,12 @@ pub(super) struct Server {
     pub(super) delivered: u64,
     /// The last vote that was told to anybody.
     pub(super) promised: Ballot,
+    pub(super) candidacy: Candidacy,
 }
 
 impl Server {
     /// A server that starts.
-    pub(super) fn start(life: Life, kept: Kept, promised: Ballot) -> Server {
+    pub(super) fn start(life: Life, kept: Kept, promised: Ballot, candidacy: Candidacy) -> Server {
         let base = kept.term_runs.base();
         let state = State {
             current_term: kept.ballot.term,
@@ -91,6 +93,7 @@ impl Server {
             state,
             delivered: base,
             promised,
+            candidacy,
         }
     }
 

@@ -131,7 +131,7 @@ impl Model for Explored {
 
     fn properties(&self) -> Vec<Property<Self>> {
         let upholds: [Condition; Safety::ALL.len()] =
-            conditions!(upholds: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17);
+            conditions!(upholds: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23);
         let shows: [Condition; Witness::ALL.len()] = conditions!(shows: 0 1 2 3 4 5 6 7 8 9 10);
         let always = Safety::ALL.into_iter().zip(upholds);
         let sometimes = Witness::ALL.into_iter().zip(shows);

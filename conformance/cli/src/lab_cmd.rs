@@ -1,6 +1,7 @@
 //! `figure2 lab`: runs the lab suite and prints what the lab prints.
 
 use anyhow::{Context, bail};
+use figure2_core::Extensions;
 use figure2_lab::suite::{Batch, LabTest, Mode, Progress, Report, Summary, TESTS, select};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,9 @@ pub struct LabArgs {
     /// the middle of a write. In real time on files in a temporary directory (TMPDIR), with real syncs
     #[arg(long)]
     pub disk: bool,
+    /// What the servers do beyond Figure 2: all that the node has (PreVote, CheckQuorum), as by default, or nothing
+    #[arg(long, value_enum, default_value_t = Beyond::All)]
+    pub extensions: Beyond,
     /// How many tests at a time; by default one per CPU
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
@@ -48,6 +52,24 @@ pub struct LabArgs {
     /// List the tests and run none
     #[arg(long)]
     pub list: bool,
+}
+
+/// What servers do beyond Figure 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Beyond {
+    /// Nothing.
+    None,
+    /// All of it.
+    All,
+}
+
+impl From<Beyond> for Extensions {
+    fn from(beyond: Beyond) -> Extensions {
+        match beyond {
+            Beyond::None => Extensions::NONE,
+            Beyond::All => Extensions::ALL,
+        }
+    }
 }
 
 /// Runs the command.
@@ -135,6 +157,7 @@ fn batch(args: &LabArgs, tests: Vec<&'static LabTest>) -> anyhow::Result<Batch> 
         tests,
         mode: if args.real_time { Mode::Real } else { Mode::Virtual },
         disk: args.disk,
+        extensions: args.extensions.into(),
         seed: args.seed,
         repeat: args.repeat,
         jobs,
@@ -171,9 +194,13 @@ fn print_heading(batch: &Batch) {
         (true, Mode::Virtual) => ", the log on a simulated disk",
         (true, Mode::Real) => ", the log on files",
     };
+    let rules = if batch.extensions == Extensions::NONE { ", Figure 2 alone" } else { "" };
     let Batch { seed, repeat, jobs, .. } = batch;
     let times = if *repeat > 1 { format!(", {repeat} rounds") } else { String::new() };
-    println!("lab: {} tests in {clock}{disk}, seed {seed}{times}, {jobs} at a time", batch.tests.len());
+    println!(
+        "lab: {} tests in {clock}{disk}{rules}, seed {seed}{times}, {jobs} at a time",
+        batch.tests.len()
+    );
     println!(
         "{:<6} {:<6} {:<58} {:>7} {:>5} {:>7} {:>10} {:>7} {:>7}",
         "", "part", "test", "seconds", "peers", "RPCs", "bytes", "commits", "wall s"

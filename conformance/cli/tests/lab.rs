@@ -2,16 +2,29 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
+use figure2::Extensions;
 use figure2_cli::lab_cmd::{LabArgs, command_to_repeat, run as lab_command};
 use figure2_lab::suite::{Mode, RunOptions, run, select};
 
 #[test]
 fn the_command_to_repeat_a_run_says_on_which_clock_and_disk_it_was() {
     let test = select(&["BasicAgree2B".into()]).unwrap()[0];
-    let report = run(test, RunOptions { mode: Mode::Real, disk: false, seed: 5, keep_trace: false });
+    let report = run(
+        test,
+        RunOptions { mode: Mode::Real, disk: false, extensions: Extensions::ALL, seed: 5, keep_trace: false },
+    );
     let command = command_to_repeat(&report);
     assert!(command.ends_with("-- lab --run BasicAgree2B --seed 5 --real-time"), "{command}");
-    let report = run(test, RunOptions { mode: Mode::Virtual, disk: true, seed: 5, keep_trace: false });
+    let report = run(
+        test,
+        RunOptions {
+            mode: Mode::Virtual,
+            disk: true,
+            extensions: Extensions::ALL,
+            seed: 5,
+            keep_trace: false,
+        },
+    );
     let command = command_to_repeat(&report);
     assert!(command.ends_with("-- lab --run BasicAgree2B --seed 5 --disk"), "{command}");
 }

@@ -114,6 +114,9 @@ pub fn translate<C, S, D, T>(
             snapshot: translate_snapshot(&m.snapshot, data),
         }),
         Message::InstallSnapshotReply(m) => Message::InstallSnapshotReply(m.clone()),
+        Message::PreVote(m) => Message::PreVote(m.clone()),
+        Message::PreVoteReply(m) => Message::PreVoteReply(m.clone()),
+        Message::TimeoutNow(m) => Message::TimeoutNow(m.clone()),
     };
     Envelope { from: letter.from, to: letter.to, message }
 }

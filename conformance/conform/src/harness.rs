@@ -10,7 +10,7 @@ use core::task::{Context, Poll, Waker};
 use figure2::codec::{self, FIRST_VERSION, Frame};
 use figure2::{
     ApplyMsg, Cluster, Command, Failure, HandleError, Identity, Install, MakeError, Position, ProposeError,
-    RoleName, SnapshotData, Storage, StorageError,
+    RoleName, SnapshotData, Storage, StorageError, TransferError,
 };
 use figure2_core::{Config, Index, ServerId};
 use figure2_engine::{
@@ -93,6 +93,14 @@ impl Harness {
     /// As those.
     pub fn propose(&self, command: Command) -> Result<Position, ProposeError> {
         self.monitor.propose(command)
+    }
+
+    /// As [`Raft::transfer_leadership`](figure2::Raft::transfer_leadership).
+    ///
+    /// # Errors
+    /// As those.
+    pub fn transfer_leadership(&self, to: ServerId) -> Result<(), TransferError> {
+        self.monitor.transfer_leadership(to, to.0.into())
     }
 
     /// Sends what followers lack. It does so only when told.

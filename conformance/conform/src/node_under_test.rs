@@ -43,7 +43,7 @@ impl NodeUnderTest {
         let journal = Journal::default();
         let mut node = NodeUnderTest {
             id,
-            config: bounds.config(),
+            config: Config { extensions: bounds.extensions_of(id), ..bounds.config() },
             sending: bounds.sending,
             apply_mode: if bounds.apply == Apply::AtOnce { ApplyMode::AtOnce } else { ApplyMode::OneByOne },
             disk: Disk::new(identity(id, bounds.config()), journal.clone(), bounds.unwritten > 0, setup),
@@ -156,6 +156,10 @@ impl NodeUnderTest {
                 if self.sending == Sending::AtOnce {
                     node.replicate();
                 }
+            }
+            NodeEvent::TransferLeadership(to) => {
+                let transferred = node.transfer_leadership(*to);
+                anyhow::ensure!(transferred.is_ok(), "the transfer is refused: {transferred:?}");
             }
             NodeEvent::Replicate => node.replicate(),
             NodeEvent::SendCommit => node.send_commit(),

@@ -12,6 +12,7 @@ use figure2::{
     ApplyMsg, Command, Failure, Index, MakeError, Options, Peer, Proposal, ProposeError, SnapshotData,
     Status, Storage, Term,
 };
+use figure2_core::Message;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -133,6 +134,10 @@ impl Peer for Way {
         let bytes = frame.into_bytes();
         // It is the node's own, and so it can be read.
         let Ok(envelope) = decode_message(&bytes) else { return };
+        if let Message::TimeoutNow(_) = envelope.message {
+            // A call whose answer nobody waits for: there is none.
+            return self.end.call_in_background(bytes, |_| {});
+        }
         if !envelope.message.is_request() {
             return self.calls.reply(self.to, Sent::of(&envelope).message, bytes);
         }
@@ -175,13 +180,20 @@ impl Calls {
     }
 
     /// Hands a request to the node: where its reply will arrive; none when it is not taken. What the node takes it also
-    /// replies to, unless it stops, and its limits bound how much of that waits: so no more calls wait here.
+    /// replies to, unless it stops, and its limits bound how much of that waits: so no more calls wait here. Only a
+    /// RequestVote may stay without a reply, of a candidate that the node disregards: the next one takes its place.
     fn ask(&self, node: &figure2::Raft, request: Bytes) -> Option<oneshot::Receiver<Bytes>> {
         let envelope = decode_message(&request).ok()?;
         let awaits = match Sent::of(&envelope).message {
             MessageName::RequestVote => MessageName::RequestVoteReply,
             MessageName::AppendEntries => MessageName::AppendEntriesReply,
             MessageName::InstallSnapshot => MessageName::InstallSnapshotReply,
+            MessageName::PreVote => MessageName::PreVoteReply,
+            MessageName::TimeoutNow => {
+                // What it does not take, its log says.
+                let _ = node.handle(request);
+                return None;
+            }
             // Nobody calls with a reply.
             _ => return None,
         };
@@ -190,7 +202,11 @@ impl Calls {
         // node sends without its own lock, so it may wait for this one.
         let mut waiting = self.lock();
         node.handle(request).ok()?;
-        waiting.entry(envelope.from.0).or_default().push(Call { awaits, reply });
+        let calls = waiting.entry(envelope.from.0).or_default();
+        if awaits == MessageName::RequestVoteReply {
+            calls.retain(|call| call.awaits != awaits);
+        }
+        calls.push(Call { awaits, reply });
         Some(replied)
     }
 

@@ -61,7 +61,15 @@ fn request(from: u8, message: Message<Command, SnapshotData>) -> Bytes {
 
 fn vote(from: u8, term: u64) -> Bytes {
     let (last_log_index, last_log_term) = (Index::ZERO, Term::ZERO);
-    request(from, Message::RequestVote(RequestVote { term: Term(term), last_log_index, last_log_term }))
+    request(
+        from,
+        Message::RequestVote(RequestVote {
+            term: Term(term),
+            last_log_index,
+            last_log_term,
+            transfer: false,
+        }),
+    )
 }
 
 fn heartbeat(from: u8, term: u64) -> Bytes {

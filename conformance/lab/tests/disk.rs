@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on has failed
 
+use figure2::Extensions;
 use figure2_lab::suite::{Mode, Report, RunOptions, run, select};
 
 fn on_disk(id: &str, mode: Mode, seed: u64) -> Report {
-    let report =
-        run(select(&[id.into()]).unwrap()[0], RunOptions { mode, disk: true, seed, keep_trace: true });
+    let report = run(
+        select(&[id.into()]).unwrap()[0],
+        RunOptions { mode, disk: true, extensions: Extensions::ALL, seed, keep_trace: true },
+    );
     if let Err(failure) = &report.outcome {
         panic!("{id}, seed {seed}: {failure}");
     }

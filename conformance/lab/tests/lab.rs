@@ -2,12 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on has failed
 
+use figure2::Extensions;
 use figure2_lab::suite::{Mode, RunOptions, TESTS, run, select};
 
 /// Runs the test of that id; its trace is printed in part when it fails.
 fn lab(id: &str) {
     let test = select(&[id.into()]).unwrap()[0];
-    let report = run(test, RunOptions { mode: Mode::Virtual, disk: false, seed: 1, keep_trace: true });
+    let report = run(
+        test,
+        RunOptions {
+            mode: Mode::Virtual,
+            disk: false,
+            extensions: Extensions::ALL,
+            seed: 1,
+            keep_trace: true,
+        },
+    );
     if let Err(failure) = &report.outcome {
         let trace = report.trace.text.unwrap_or_default();
         let lines: Vec<&str> = trace.lines().collect();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on has failed
 
 use bytes::Bytes;
+use figure2::Extensions;
 use figure2_lab::labrpc::{EndName, Handler, Handling};
 use figure2_lab::suite::{
     Batch, LabTest, Mode, Report, RunOptions, Running, TESTS, run, seed_of_round, select,
@@ -13,7 +14,10 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 fn run_id(id: &str, seed: u64, keep_trace: bool) -> Report {
-    run(select(&[id.into()]).unwrap()[0], RunOptions { mode: Mode::Virtual, disk: false, seed, keep_trace })
+    run(
+        select(&[id.into()]).unwrap()[0],
+        RunOptions { mode: Mode::Virtual, disk: false, extensions: Extensions::ALL, seed, keep_trace },
+    )
 }
 
 #[test]
@@ -68,7 +72,17 @@ fn scenario(name: &'static str, scenario: fn(Cluster) -> Running) -> &'static La
 }
 
 fn outcome(test: &'static LabTest) -> Result<(), Failure> {
-    run(test, RunOptions { mode: Mode::Virtual, disk: false, seed: 1, keep_trace: false }).outcome
+    run(
+        test,
+        RunOptions {
+            mode: Mode::Virtual,
+            disk: false,
+            extensions: Extensions::ALL,
+            seed: 1,
+            keep_trace: false,
+        },
+    )
+    .outcome
 }
 
 #[test]
@@ -83,7 +97,10 @@ fn panics_are_failures_in_the_scenario_and_in_tasks() {
         })
     });
     for mode in [Mode::Virtual, Mode::Real] {
-        let report = run(task, RunOptions { mode, disk: false, seed: 1, keep_trace: false });
+        let report = run(
+            task,
+            RunOptions { mode, disk: false, extensions: Extensions::ALL, seed: 1, keep_trace: false },
+        );
         assert!(matches!(report.outcome, Err(Failure::Panic { message }) if message.contains("unseen")));
     }
     assert!(outcome(scenario("calm", |_| Box::pin(async { Ok(()) }))).is_ok(), "a panic must not stick");
@@ -117,7 +134,16 @@ fn a_failure_from_outside_the_scenario_ends_it() {
             Ok(())
         })
     });
-    let report = run(failing, RunOptions { mode: Mode::Virtual, disk: false, seed: 1, keep_trace: false });
+    let report = run(
+        failing,
+        RunOptions {
+            mode: Mode::Virtual,
+            disk: false,
+            extensions: Extensions::ALL,
+            seed: 1,
+            keep_trace: false,
+        },
+    );
     assert!(matches!(report.outcome, Err(Failure::NoLeader)), "the first failure counts");
     assert!(report.figures.took < Duration::from_secs(1));
 }
@@ -149,7 +175,10 @@ fn messages_without_end_at_one_instant_are_a_failure() {
 #[test]
 fn real_time_takes_its_time_and_passes() {
     let test = select(&["BasicAgree2B".into()]).unwrap()[0];
-    let report = run(test, RunOptions { mode: Mode::Real, disk: false, seed: 5, keep_trace: false });
+    let report = run(
+        test,
+        RunOptions { mode: Mode::Real, disk: false, extensions: Extensions::ALL, seed: 5, keep_trace: false },
+    );
     report.outcome.clone().unwrap();
     assert!(report.wall >= report.figures.took && report.figures.took > Duration::from_millis(400));
     assert_eq!(report.figures.commits, 3);

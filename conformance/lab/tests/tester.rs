@@ -72,6 +72,7 @@ fn an_index_whose_predecessor_was_not_applied_is_refused() {
 
 async fn cluster(servers: usize) -> Cluster {
     let settings = Settings {
+        extensions: figure2::Extensions::ALL,
         servers,
         reliable: true,
         applying: Applying::Plain,

@@ -171,6 +171,7 @@ impl Cluster {
         let (apply, messages) = mpsc::channel::<figure2::ApplyMsg>(16);
         let mut options = Options {
             install: if self.plan.install_automatically { Install::Automatic } else { Install::Conditional },
+            extensions: self.plan.extensions_of(server),
             record: true,
             seed: Some(mix(&[self.plan.seed, SERVER, server.into(), generation.into()])),
             ..Options::default()
@@ -312,6 +313,7 @@ impl Cluster {
         let situation = Situation {
             changes,
             rough,
+            guarded: self.plan.is_guarded(),
             sound: servers.clone().map(|server| up(server) && !bad(server)).collect(),
             present: servers.clone().map(|server| up(server) || bad(server)).collect(),
             passes: servers.clone().map(row).collect(),

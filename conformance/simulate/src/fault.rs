@@ -66,6 +66,11 @@ pub enum Kind {
         /// Whether what it reports as failed is written all the same.
         written: bool,
     },
+    /// No fault, but as unforeseen: whoever leads is asked to hand over to this server.
+    Transfer {
+        /// Who is to lead.
+        to: u8,
+    },
 }
 
 /// Which server a fault meets.
@@ -128,6 +133,7 @@ impl Kind {
             _ => match self {
                 Kind::Split(servers) => servers.clone(),
                 Kind::OneWay { from, to } => vec![*from, *to],
+                Kind::Transfer { to } => vec![*to],
                 _ => Vec::new(),
             },
         }
@@ -152,7 +158,8 @@ impl Kind {
             | Kind::OneWay { .. }
             | Kind::Lossy(_)
             | Kind::Duplicating(_)
-            | Kind::Reordering(_) => None,
+            | Kind::Reordering(_)
+            | Kind::Transfer { .. } => None,
         }
     }
 
@@ -183,6 +190,7 @@ impl Kind {
             Kind::SlowDisk(..) => "slow disk",
             Kind::HungDisk(_) => "hung disk",
             Kind::FailingDisk { .. } => "failing disk",
+            Kind::Transfer { .. } => "transfer",
         }
     }
 }
@@ -203,6 +211,7 @@ impl fmt::Display for Fault {
         match &self.kind {
             Kind::Split(servers) => write!(f, ", servers {servers:?} from the others"),
             Kind::OneWay { from, to } => write!(f, ", from server {from} to server {to}"),
+            Kind::Transfer { to } => write!(f, ", to server {to}"),
             Kind::Lossy(per_mille) | Kind::Duplicating(per_mille) => {
                 write!(f, ", {per_mille} of 1000 messages")
             }

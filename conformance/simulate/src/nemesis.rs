@@ -131,6 +131,11 @@ impl Nemesis {
         state.active.insert(place, Active { kind: kind.clone(), server });
     }
 
+    /// Somebody asks the leader to hand over. For the servers' situation, nothing changes by that.
+    pub(super) fn asks_for_transfer(&self, kind: &Kind) {
+        *self.lock().counts.faults.entry(kind.name()).or_default() += 1;
+    }
+
     pub(super) fn end(&self, place: usize) {
         let mut state = self.lock();
         let ended = state.active.remove(&place);

@@ -4,6 +4,7 @@ use super::fault::{Fault, Kind, SORTS, SORTS_ON_LOG};
 use super::sizes::{Limits, Sizes, Span};
 use super::start::Start;
 use super::states::States;
+use figure2_core::Extensions;
 use figure2_validate::instrument::mix;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -15,6 +16,8 @@ const FORMAT: &str = "figure2-simulation";
 /// What the seed is mixed with, so that the parts of a run do not draw the same numbers.
 const PLAN: u64 = 10;
 const LOG: u64 = 15;
+const EXTENSIONS: u64 = 16;
+const TRANSFERS: u64 = 17;
 /// The version of plans that this program writes and reads.
 const VERSION: u32 = 3;
 
@@ -51,6 +54,9 @@ pub struct Plan {
     pub delay_ms: Span,
     /// How long a write takes without faults, in ms.
     pub write_ms: Span,
+    /// What each server does beyond Figure 2, in the order of their ids. Servers that are left out do nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<Extensions>,
     /// The limits of all nodes.
     pub limits: Limits,
     /// How large commands and snapshots are.
@@ -98,7 +104,24 @@ impl Plan {
             let random = &mut StdRng::seed_from_u64(mix(&[seed, PLAN, LOG]));
             plan.faults = faults(SORTS_ON_LOG, plan.servers, plan.faults_until_ms, random);
         }
+        let random = &mut StdRng::seed_from_u64(mix(&[seed, EXTENSIONS]));
+        plan.extensions = extensions(plan.servers, random);
+        let random = &mut StdRng::seed_from_u64(mix(&[seed, TRANSFERS]));
+        plan.faults.extend(transfers(plan.servers, plan.faults_until_ms, random));
+        plan.faults.sort_by_key(|fault| fault.at_ms);
         plan
+    }
+
+    /// What a server does beyond Figure 2.
+    #[must_use]
+    pub fn extensions_of(&self, server: u8) -> Extensions {
+        self.extensions.get(usize::from(server)).copied().unwrap_or(Extensions::NONE)
+    }
+
+    /// Whether all servers have all extensions: then no server disturbs a majority.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        (0..self.servers).all(|server| self.extensions_of(server) == Extensions::ALL)
     }
 
     fn in_memory(seed: u64, seconds: u64) -> Plan {
@@ -123,6 +146,7 @@ impl Plan {
             delay_ms: *[Span(0, 2), Span(1, 10), Span(5, 40)].choose(random).unwrap_or(&Span(1, 10)),
             write_ms: *[Span(0, 0), Span(0, 5), Span(2, 20)].choose(random).unwrap_or(&Span(0, 5)),
             sizes: Sizes::draw(&limits, snapshot_every, random),
+            extensions: Vec::new(),
             limits,
             start: None,
             leader_hangs: servers > 2 && random.random_bool(0.25),
@@ -138,7 +162,12 @@ impl Plan {
         let mut plan = Plan::of_seed(seed, 0);
         plan.leader_hangs = false;
         if let Some(start) = states.start(seed) {
+            let is_guarded = plan.is_guarded();
             plan.servers = u8::try_from(start.disks.len()).unwrap_or(plan.servers);
+            let rest = if is_guarded { Extensions::ALL } else { Extensions::NONE };
+            if !plan.extensions.is_empty() {
+                plan.extensions.resize(plan.servers.into(), rest);
+            }
             plan.faults_until_ms = start.until_ms();
             plan.start = Some(start);
         }
@@ -182,6 +211,9 @@ impl Plan {
         if spans.iter().any(|Span(least, most)| least > most || *most > DAY) {
             return Err("delay_ms and write_ms: from the smaller to the greater, at most a day".to_owned());
         }
+        if self.extensions.len() > usize::from(self.servers) {
+            return Err("extensions: of more servers than there are".to_owned());
+        }
         self.limits.check()?;
         self.sizes.check()?;
         if let Some(start) = &self.start {
@@ -205,6 +237,36 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// What the servers do beyond Figure 2: in half of the plans everything, in a quarter each something else, and in the others
+/// nothing.
+fn extensions(servers: u8, random: &mut StdRng) -> Vec<Extensions> {
+    let mut any = |_| Extensions { pre_vote: random.random_bool(0.5), check_quorum: random.random_bool(0.5) };
+    let mixed: Vec<Extensions> = (0..servers).map(&mut any).collect();
+    match random.random_range(0..4) {
+        0 => Vec::new(),
+        1 => mixed,
+        _ => vec![Extensions::ALL; servers.into()],
+    }
+}
+
+/// In one plan of three the leader is asked to hand over now and then.
+fn transfers(servers: u8, until_ms: u64, random: &mut StdRng) -> Vec<Fault> {
+    let mut transfers = Vec::new();
+    if random.random_range(0..3) > 0 {
+        return transfers;
+    }
+    let mut at_ms = random.random_range(1000..8000);
+    while at_ms < until_ms {
+        transfers.push(Fault {
+            at_ms,
+            for_ms: 0,
+            kind: Kind::Transfer { to: random.random_range(0..servers) },
+        });
+        at_ms += random.random_range(500..15_000);
+    }
+    transfers
 }
 
 /// The faults of a plan, of half of the first so many sorts.

@@ -2,11 +2,11 @@
 //! committed.
 //!
 //! A [`Situation`] says who runs, whose disk works, and who reaches whom. As long as it does not change and has a
-//! majority that Figure 2 gives progress to, an entry must be committed within [`PROGRESS`]. Not every connected
-//! majority is one. A server outside that the majority hears, but that does not hear all of the majority, can stop it
-//! for ever: as a leader that never learns that nobody answers, or as a candidate of ever higher terms. Such a
-//! situation is *disturbed*: it is measured, not judged. PreVote and CheckQuorum (Ongaro's thesis, 9.6 and 6.2) are
-//! the rules against it, which the core does not have yet.
+//! majority that the rules give progress to, an entry must be committed within [`PROGRESS`]. Where all servers have
+//! PreVote and CheckQuorum (Ongaro's thesis, 9.6 and 6.2), that is every connected majority. Under Figure 2 alone, a server
+//! outside that the majority hears, but that does not hear all of the majority, can stop it for ever: as a leader that
+//! never learns that nobody answers, or as a candidate of ever higher terms. Such a situation is *disturbed*: it is
+//! measured, not judged.
 //!
 //! While a new leader brings followers what it inherited, that counts as progress, too. None of it may be committed
 //! by counting (5.4.2), and with a small limit of bytes in flight it takes a round trip for each entry. It ends,
@@ -28,6 +28,8 @@ pub(super) struct Situation {
     pub(super) changes: u64,
     /// Messages are lost, or come late, whoever sends them.
     pub(super) rough: bool,
+    /// All servers have the extensions by which nobody disturbs a majority.
+    pub(super) guarded: bool,
     /// Who runs, on a disk that works.
     pub(super) sound: Vec<bool>,
     /// Who may send something: it runs, or a bad disk ends it over and over and it is started again.
@@ -92,7 +94,7 @@ impl Situation {
             if !is_majority || !self.is_connected(&members) {
                 continue;
             }
-            match self.disturber(&members) {
+            match self.disturber(&members).filter(|_| !self.guarded) {
                 None => return Standing::Progresses(members),
                 Some(by) => standing = Standing::Disturbed { majority: members, by },
             }
@@ -318,6 +320,14 @@ mod tests {
         // Server 4 is heard by server 3 only, which is in no majority and hears all others.
         let by_way_of_another = [(0, 4), (1, 4), (2, 4), (3, 4), (4, 0), (4, 1), (4, 2), (3, 0), (3, 1)];
         assert_eq!(disturbed(&cut(5, &by_way_of_another)), Some(4));
+    }
+
+    #[test]
+    fn with_all_extensions_nobody_disturbs_a_majority() {
+        for ways in [&[(0, 2), (1, 2)][..], &[(0, 1), (1, 0)]] {
+            let guarded = Situation { guarded: true, ..cut(3, ways) };
+            assert!(matches!(guarded.standing(), Standing::Progresses(_)), "{ways:?}");
+        }
     }
 
     #[test]

@@ -128,9 +128,10 @@ impl Reducer {
     }
 
     fn surroundings(&mut self) {
-        let calmer: [fn(&mut Plan); 20] = [
+        let calmer: [fn(&mut Plan); 21] = [
             |plan| plan.leader_hangs = false,
             |plan| plan.log = false,
+            |plan| plan.extensions.clear(),
             |plan| plan.install_ms = 0,
             |plan| plan.sizes = Sizes::default(),
             |plan| plan.sizes.at_limit_per_mille = 0,
@@ -164,6 +165,7 @@ fn unusual(plan: &Plan) -> usize {
     let unusual = [
         plan.leader_hangs,
         plan.log,
+        !plan.extensions.is_empty(),
         plan.install_ms > 0,
         sizes.large_per_mille > 0,
         sizes.at_limit_per_mille > 0,

@@ -293,6 +293,14 @@ async fn faults(cluster: &Cluster) -> Result<(), Failure> {
 }
 
 fn begin(cluster: &Cluster, place: usize, kind: &Kind) {
+    if let Kind::Transfer { to } = kind {
+        cluster.nemesis.asks_for_transfer(kind);
+        if let Some(leader) = cluster.leader().and_then(|leader| cluster.running(leader)) {
+            // It may lead itself.
+            let _ = leader.transfer_leadership((*to).into());
+        }
+        return;
+    }
     let server = kind.target().map(|target| cluster.resolve(target));
     cluster.nemesis.begin(place, kind, server);
     match (kind, server) {

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read, Write as _};
 
 /// The version of this format. It counts apart from the text's, and from the versions of what nodes send and save.
-pub(super) const CAPTURE_VERSION: u32 = 1;
+pub(super) const CAPTURE_VERSION: u32 = 2;
 /// In the place of a length: nothing follows.
 const END: u32 = u32::MAX;
 /// In the place of a length: the next piece follows.

@@ -37,6 +37,35 @@ pub enum ProposeError {
         /// The limit `max_command_bytes`.
         limit: u64,
     },
+    /// The leader hands over to another server, and takes no commands until that one leads or an election timeout has passed.
+    #[error("the leader hands over to {to}: try that server, or this one again in a moment")]
+    Transferring {
+        /// Who is to lead.
+        to: ServerId,
+    },
+    /// The server was stopped, or has failed: its failure says why.
+    #[error("the server has stopped: its failure says why; use another server")]
+    Stopped,
+}
+
+/// Why leadership is not handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransferError {
+    /// Another server is the leader, or nobody is: only a leader hands over.
+    #[error("not the leader of term {term}; {}", hint(*.leader))]
+    NotLeader {
+        /// This server's current term.
+        term: Term,
+        /// The leader of that term, if this server has heard from it.
+        leader: Option<ServerId>,
+    },
+    /// The server that is to lead leads already.
+    #[error("server {0} leads already")]
+    LeadsAlready(u64),
+    /// The server that is to lead is none of the cluster's.
+    #[error("server {0} is not of this cluster: name one of its servers by its id")]
+    UnknownServer(u64),
     /// The server was stopped, or has failed: its failure says why.
     #[error("the server has stopped: its failure says why; use another server")]
     Stopped,

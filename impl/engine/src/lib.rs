@@ -35,13 +35,14 @@ mod status;
 mod storage;
 mod sync;
 pub mod syncer;
+mod transfer;
 mod watch;
 pub mod writer;
 
 pub use applied::AwaitOutcome;
 pub use applier::Service;
 pub use cluster::{Cluster, Identity};
-pub use error::{Failure, ProposeError, ReceiveError, StorageError};
+pub use error::{Failure, ProposeError, ReceiveError, StorageError, TransferError};
 pub use helped::{Hands, Helped};
 pub use inbox::Submitted;
 pub use monitor::{Monitor, StopAtEnd};

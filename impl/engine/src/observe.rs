@@ -33,6 +33,9 @@ impl Facts {
         let (server, term, index) = (self.server, self.term, self.last_log_index);
         if (self.role, term) != (before.role, before.term) {
             match self.role {
+                RoleName::PreCandidate => {
+                    tracing::debug!(target: "figure2", %server, %term, %index, "asks for pre-votes");
+                }
                 RoleName::Candidate => {
                     tracing::info!(target: "figure2", %server, %term, %index, "election started");
                 }
@@ -74,6 +77,8 @@ impl Facts {
             Outcome::Done
             | Outcome::Proposed { .. }
             | Outcome::NotLeader { .. }
+            | Outcome::Transferring { .. }
+            | Outcome::NoTransfer { .. }
             | Outcome::TooLarge { .. }
             | Outcome::Busy { .. } => {}
         }

@@ -6,7 +6,7 @@ use crate::{Input, Monitor};
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use figure2_core::Outcome;
+use figure2_core::{Outcome, ServerId};
 
 impl<T: Timers> Monitor<T> {
     /// The command goes into the leader's log, or is refused; the answer does not wait for anything.
@@ -29,15 +29,17 @@ impl<T: Timers> State<T> {
             Outcome::Proposed { index, term } => Ok(Position { index, term }),
             Outcome::TooLarge { size, limit } => Err(ProposeError::TooLarge { size, limit }),
             Outcome::Busy { uncommitted, limit } => Err(ProposeError::Busy { uncommitted, limit }),
-            _ => {
-                let (me, term) = (self.server.id(), self.server.current_term());
-                // A leader that stepped down within its term does not send its clients to itself.
-                Err(ProposeError::NotLeader {
-                    term,
-                    leader: self.server.leader().filter(|leader| *leader != me),
-                })
-            }
+            Outcome::Transferring { to } => Err(ProposeError::Transferring { to }),
+            _ => Err(ProposeError::NotLeader {
+                term: self.server.current_term(),
+                leader: self.leader_but_me(),
+            }),
         }
+    }
+
+    /// Where clients are sent. A leader that stepped down within its term does not send them to itself.
+    pub(crate) fn leader_but_me(&self) -> Option<ServerId> {
+        self.server.leader().filter(|leader| *leader != self.server.id())
     }
 }
 

@@ -84,7 +84,7 @@ pub struct State {
     pub current_term: Term,
     /// Who got its vote in that term.
     pub voted_for: Option<ServerId>,
-    /// Follower, candidate or leader.
+    /// Follower, pre-candidate, candidate or leader.
     pub role: RoleName,
     /// The leader of the current term, if the server has heard from it, or is it.
     pub leader: Option<ServerId>,
@@ -123,12 +123,12 @@ pub struct Sent {
     pub message: MessageName,
     /// Its term.
     pub term: Term,
-    /// The index it is about: last_log_index of RequestVote, prev_log_index of AppendEntries, match_index of its
+    /// The index it is about: last_log_index of RequestVote and PreVote, prev_log_index of AppendEntries, match_index of its
     /// reply (or prev_log_index, when refused), last_included_index of InstallSnapshot and its reply; 0 if it has none.
     pub index: Index,
     /// How many entries it carries.
     pub entries: u64,
-    /// For replies: the vote is granted, the entries match, the snapshot is taken in. False for requests.
+    /// For replies: the vote or pre-vote is granted, the entries match, the snapshot is taken in. False for requests.
     pub success: bool,
 }
 
@@ -157,12 +157,15 @@ impl Sent {
                 let index = m.last_included_index;
                 (MessageName::InstallSnapshotReply, index.unwrap_or(Index::ZERO), 0, index.is_some())
             }
+            Message::PreVote(m) => (MessageName::PreVote, m.last_log_index, 0, false),
+            Message::PreVoteReply(m) => (MessageName::PreVoteReply, Index::ZERO, 0, m.vote_granted),
+            Message::TimeoutNow(_) => (MessageName::TimeoutNow, Index::ZERO, 0, false),
         };
         Sent { to: envelope.to, message: name, term: message.term(), index, entries, success }
     }
 }
 
-/// The paper's names of the messages.
+/// The names of the messages in the paper and the thesis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)] // their names say all
 pub enum MessageName {
@@ -172,6 +175,9 @@ pub enum MessageName {
     AppendEntriesReply,
     InstallSnapshot,
     InstallSnapshotReply,
+    PreVote,
+    PreVoteReply,
+    TimeoutNow,
 }
 
 /// Decodes an event.

@@ -59,6 +59,9 @@ pub enum ProposalOutcome {
 pub enum RoleName {
     /// Responds to candidates and leaders.
     Follower,
+    /// Asks whether it would win an election (thesis, section 9.6). Its term is still the one in which it followed.
+    #[serde(rename = "pre_candidate")]
+    PreCandidate,
     /// Runs for leader.
     Candidate,
     /// Leads the current term.
@@ -69,6 +72,7 @@ impl From<&Role> for RoleName {
     fn from(role: &Role) -> Self {
         match role {
             Role::Follower { .. } => RoleName::Follower,
+            Role::PreCandidate { .. } => RoleName::PreCandidate,
             Role::Candidate { .. } => RoleName::Candidate,
             Role::Leader { .. } => RoleName::Leader,
         }
@@ -79,6 +83,7 @@ impl fmt::Display for RoleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             RoleName::Follower => "follower",
+            RoleName::PreCandidate => "pre-candidate",
             RoleName::Candidate => "candidate",
             RoleName::Leader => "leader",
         })

@@ -229,7 +229,12 @@ fn votes_wait_for_the_write_and_what_a_leader_sends_does_not() {
 fn a_stopped_node_neither_steps_nor_saves() {
     let (monitor, sent, at_save) = (monitor(3), Sent::default(), Arc::<Mutex<Vec<usize>>>::default());
     monitor.timeout();
-    let vote = RequestVote { term: Term(9), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
+    let vote = RequestVote {
+        term: Term(9),
+        last_log_index: Index::ZERO,
+        last_log_term: Term::ZERO,
+        transfer: false,
+    };
     let envelope = Envelope { from: ServerId(1), to: ServerId(0), message: Message::RequestVote(vote) };
     assert_eq!(monitor.receive(envelope.clone()), Ok(()));
     let offered = Snapshot {
@@ -322,7 +327,12 @@ fn requests_beyond_the_limit_are_dropped_until_the_write_ends() {
         sent.0.lock().unwrap().iter().map(|(_, term)| term.0).collect::<Vec<_>>()
     };
     let ask = |term| {
-        let vote = RequestVote { term: Term(term), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
+        let vote = RequestVote {
+            term: Term(term),
+            last_log_index: Index::ZERO,
+            last_log_term: Term::ZERO,
+            transfer: false,
+        };
         monitor.receive(Envelope { from: ServerId(1), to: ServerId(0), message: Message::RequestVote(vote) })
     };
     assert_eq!(ask(1), Ok(()));
@@ -346,7 +356,12 @@ fn requests_beyond_the_limit_are_dropped_until_the_write_ends() {
 #[test]
 fn what_no_correct_peer_sends_is_refused_and_has_no_reply() {
     let monitor = monitor(3);
-    let vote = RequestVote { term: Term(1), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
+    let vote = RequestVote {
+        term: Term(1),
+        last_log_index: Index::ZERO,
+        last_log_term: Term::ZERO,
+        transfer: false,
+    };
     let stranger = Envelope { from: ServerId(9), to: ServerId(0), message: Message::RequestVote(vote) };
     let rejection = figure2_core::Rejection::UnknownSender(ServerId(9));
     assert_eq!(monitor.receive(stranger), Err(ReceiveError::Rejected(rejection)));

@@ -17,12 +17,12 @@ mod timer;
 
 pub use error::{HandleError, MakeError};
 pub use figure2_core::{
-    Change, Index, Persistent, Progress, ProgressState, Record, Rejection, ServerId, Term,
+    Change, Extensions, Index, Persistent, Progress, ProgressState, Record, Rejection, ServerId, Term,
 };
 pub use figure2_engine::{
     ApplyMsg, Cluster, Command, Failure, Identity, Install, Loaded, Position, ProposalOutcome, ProposeError,
     RoleName, Snapshot, SnapshotData, SnapshotStore, SnapshotWriter, Status, Storage, StorageError,
-    StoredSnapshot, WriteSnapshot, record,
+    StoredSnapshot, TransferError, WriteSnapshot, record,
 };
 pub use options::Options;
 pub use peer::Peer;

@@ -5,7 +5,7 @@ use crate::codec::MESSAGE_LIMIT;
 use crate::error::MakeError;
 use core::ops::Range;
 use core::time::Duration;
-use figure2_core::{Config, Entry, ServerSet};
+use figure2_core::{Config, Entry, Extensions, ServerSet};
 use figure2_engine::Install;
 
 /// The settings of a node. All nodes of a cluster should have the same, but for the seed.
@@ -23,9 +23,16 @@ pub struct Options {
     /// Each election timeout is drawn at random from this range (section 5.2). Its start should be several times
     /// the heartbeat interval and well above a round trip with a write to disk (section 5.6).
     pub election_timeout: Range<Duration>,
-    /// How often a leader repeats its AppendEntries, and a candidate its RequestVote. Must be shorter than the
+    /// How often a leader repeats its AppendEntries, a candidate its RequestVote, and a pre-candidate its PreVote. Must be shorter than the
     /// shortest election timeout.
     pub heartbeat_interval: Duration,
+    /// What the server does beyond Figure 2, for networks that lose messages in one direction or for a time (thesis, sections
+    /// 9.6, 6.2 and 4.2.3). With `pre_vote`, a server that is cut off does not raise its term, and so deposes nobody when it
+    /// comes back. With `check_quorum`, a leader that no majority answers for an election timeout steps down, so that clients
+    /// find another; and servers in contact with a leader do not listen to candidates. They belong together, on all servers:
+    /// each alone leaves cases in which a cluster stays without a leader (docs/architecture.md, "Beyond Figure 2"). While a
+    /// cluster is updated, servers may differ in them.
+    pub extensions: Extensions,
     /// Who switches to a snapshot from the leader.
     pub install: Install,
     /// Most entries in one AppendEntries; at least 1.
@@ -64,7 +71,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Election timeouts of 400 to 800 ms, drawn without a seed, heartbeats every 120 ms, snapshots installed
+    /// Election timeouts of 400 to 800 ms, drawn without a seed, heartbeats every 120 ms, all extensions, snapshots installed
     /// automatically, of group 0, not recorded. At most 1,024 entries or 1 MiB in a message, 8 MiB in flight to a follower, commands of 8 MiB,
     /// 64 MiB uncommitted, 10 heartbeats of patience with a snapshot, 32 MiB retained for followers that lag, 64 MiB
     /// waiting for a write.
@@ -72,6 +79,7 @@ impl Default for Options {
         Options {
             election_timeout: Duration::from_millis(400)..Duration::from_millis(800),
             heartbeat_interval: Duration::from_millis(120),
+            extensions: Extensions::ALL,
             install: Install::Automatic,
             max_entries_per_message: 1024,
             max_message_bytes: 1 << 20,
@@ -133,6 +141,7 @@ impl Options {
             max_uncommitted_bytes: self.max_uncommitted_bytes,
             snapshot_patience: self.snapshot_patience,
             max_retained_bytes: self.max_retained_bytes,
+            extensions: self.extensions,
         }
     }
 }

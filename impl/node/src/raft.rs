@@ -5,7 +5,7 @@ use crate::tasks::{ApplyChannel, Disk, Wire, while_it_lasts};
 use crate::timer::{self, Deadlines};
 use crate::{
     Cluster, Command, Failure, Identity, Loaded, MakeError, Options, Peer, Position, Progress,
-    ProposalOutcome, ProposeError, Status, Storage,
+    ProposalOutcome, ProposeError, Status, Storage, TransferError,
 };
 use figure2_core::{Server, ServerId, Term};
 use figure2_engine::{Hands, Helped, Monitor, SnapshotStore, applier, sender, syncer, writer};
@@ -224,6 +224,34 @@ impl Raft {
     /// ```
     pub async fn submit(&self, command: Command) -> Result<(Position, ProposalOutcome), ProposeError> {
         self.monitor.submit(command).await
+    }
+
+    /// Hands leadership over to the server with this id (thesis, section 3.10), for instance before this one is taken down: no
+    /// election timeout passes without a leader. Returns at once. The leader brings that server up to date, as it does with
+    /// every follower, and tells it to stand for election. Meanwhile it takes no commands
+    /// ([`ProposeError::Transferring`]). If it still leads after an election timeout, it gives up and takes commands again.
+    /// [`watch`](Self::watch) shows who leads in the end. Named again, another server takes the place of the first.
+    ///
+    /// # Errors
+    /// When nothing is handed over: this server is not the leader, the other one leads already or is not of the cluster, or
+    /// the server has stopped.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// use figure2::TransferError;
+    ///
+    /// // Whom this cluster of one could hand over to: nobody.
+    /// assert_eq!(raft.transfer_leadership(1), Err(TransferError::LeadsAlready(1)));
+    /// assert_eq!(raft.transfer_leadership(2), Err(TransferError::UnknownServer(2)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transfer_leadership(&self, id: u64) -> Result<(), TransferError> {
+        let Some(to) = self.cluster.place(id) else { return Err(TransferError::UnknownServer(id)) };
+        self.monitor.transfer_leadership(to, id)
     }
 
     /// Stops the server. Returns at once; its tasks end soon after, and [`shutdown`](Self::shutdown) waits for that. A write,

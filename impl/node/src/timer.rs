@@ -48,7 +48,9 @@ impl Timers for Deadlines {
         let now = Instant::now();
         match role {
             _ if self.election <= now => Due::Election,
-            RoleName::Leader | RoleName::Candidate if self.heartbeat <= now => Due::Heartbeat,
+            RoleName::Leader | RoleName::Candidate | RoleName::PreCandidate if self.heartbeat <= now => {
+                Due::Heartbeat
+            }
             _ => Due::At(self.next(role)),
         }
     }
@@ -56,8 +58,10 @@ impl Timers for Deadlines {
     fn next(&self, role: RoleName) -> Instant {
         match role {
             RoleName::Follower => self.election,
-            // A leader's election timer shows whether its own writes make progress.
-            RoleName::Candidate | RoleName::Leader => self.election.min(self.heartbeat),
+            // A leader's election timer shows whether its own writes make progress, and whether a majority answers.
+            RoleName::PreCandidate | RoleName::Candidate | RoleName::Leader => {
+                self.election.min(self.heartbeat)
+            }
         }
     }
 }
@@ -87,13 +91,13 @@ mod tests {
     use tokio::sync::mpsc;
     use tokio::time::sleep;
 
-    /// A peer that notes when it is first asked for a vote.
+    /// A peer that notes when it is first asked whether it would vote.
     #[derive(Clone, Default)]
     struct Asked(Arc<Mutex<Option<Instant>>>);
 
     impl Peer for Asked {
         fn send(&self, frame: Frame) {
-            if let Message::RequestVote(_) = decode_message(&frame).unwrap().message {
+            if let Message::PreVote(_) = decode_message(&frame).unwrap().message {
                 self.0.lock().unwrap().get_or_insert(Instant::now());
             }
         }

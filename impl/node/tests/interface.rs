@@ -8,10 +8,10 @@ use bytes::Bytes;
 use common::{Cluster, Net, identity, make, start, wires};
 use figure2::codec::{FIRST_VERSION, Frame, decode_message, encode};
 use figure2::{
-    ApplyMsg, Failure, HandleError, Index, MakeError, Options, Peer, Persister, ProposeError, Raft, RoleName,
-    ServerId, SnapshotData, Term,
+    ApplyMsg, Extensions, Failure, HandleError, Index, MakeError, Options, Peer, Persister, ProposeError,
+    Raft, RoleName, ServerId, SnapshotData, Term,
 };
-use figure2_core::{Envelope, Message, RequestVote, RequestVoteReply};
+use figure2_core::{Envelope, Message, PreVoteReply, RequestVote, RequestVoteReply};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -34,7 +34,7 @@ fn encode_message(envelope: Envelope<Bytes, SnapshotData>) -> Bytes {
 
 fn request_vote(from: u8, to: u8, term: u64) -> Bytes {
     let last_log_index = Index::ZERO;
-    let vote = RequestVote { term: Term(term), last_log_index, last_log_term: Term::ZERO };
+    let vote = RequestVote { term: Term(term), last_log_index, last_log_term: Term::ZERO, transfer: false };
     let message = Message::RequestVote(vote);
     encode_message(Envelope { from: ServerId(from), to: ServerId(to), message })
 }
@@ -55,7 +55,7 @@ async fn a_service_that_does_not_listen_blocks_nobody() {
     let status = raft.status();
     assert_eq!((status.term, status.role, status.commit_index), (term, RoleName::Leader, Index(200)));
     assert_eq!(status.last_applied, Index::ZERO, "it counts only when the service has it");
-    assert!(net.call(&raft, &request_vote(1, 0, term.0 + 1)).await.is_some(), "requests are answered");
+    assert!(net.call(&raft, &request_vote(1, 0, term.0)).await.is_some(), "requests are answered");
     // Once it listens, it gets everything.
     for n in 1..=200 {
         let Some(ApplyMsg::Command { index, command, .. }) = messages.recv().await else {
@@ -193,7 +193,7 @@ async fn a_persister_is_read_whole_and_copied_apart() {
     assert!(copy.read_snapshot().is_empty());
 }
 
-/// A peer that grants every vote before `send` returns: the node may be called from there.
+/// A peer that grants every vote and pre-vote before `send` returns: the node may be called from there.
 struct Grants {
     id: ServerId,
     asks: Arc<OnceLock<Raft>>,
@@ -209,10 +209,16 @@ impl Grants {
 impl Peer for Grants {
     fn send(&self, frame: Frame) {
         let request = decode_message(&frame).unwrap();
-        if let (Message::RequestVote(vote), Some(asks)) = (request.message, self.asks.get()) {
-            let granted = RequestVoteReply { term: vote.term, vote_granted: true };
-            let reply =
-                Envelope { from: self.id, to: request.from, message: Message::RequestVoteReply(granted) };
+        let vote_granted = true;
+        let granted = match request.message {
+            Message::RequestVote(vote) => {
+                Message::RequestVoteReply(RequestVoteReply { term: vote.term, vote_granted })
+            }
+            Message::PreVote(asked) => Message::PreVoteReply(PreVoteReply { term: asked.term, vote_granted }),
+            _ => return,
+        };
+        if let Some(asks) = self.asks.get() {
+            let reply = Envelope { from: self.id, to: request.from, message: granted };
             // It may have stopped meanwhile.
             let _ = asks.handle(encode_message(reply));
         }
@@ -224,6 +230,8 @@ async fn term_and_leadership_are_read_together() {
     let options = Options {
         election_timeout: Duration::from_millis(2)..Duration::from_millis(3),
         heartbeat_interval: Duration::from_millis(1),
+        // A leader listens to candidates, or nothing would change.
+        extensions: Extensions::NONE,
         ..Options::default()
     };
     let asks = Arc::default();
@@ -297,7 +305,12 @@ impl Peer for Replies {
 async fn a_message_of_another_group_is_not_heard() {
     let net = Net::new(3);
     let (raft, _messages) = make(&net, 3, ME, Persister::new(), &patient(), 1);
-    let vote = RequestVote { term: Term(9), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
+    let vote = RequestVote {
+        term: Term(9),
+        last_log_index: Index::ZERO,
+        last_log_term: Term::ZERO,
+        transfer: false,
+    };
     let envelope = Envelope { from: ServerId(1), to: ME, message: Message::RequestVote(vote) };
     let of_group = |group| {
         let cluster = figure2::Cluster::new(group, &[0, 1, 2].into());
@@ -332,7 +345,12 @@ async fn a_storage_of_another_server_is_refused() {
 
 /// A request for a vote in term 9 between two places of these servers.
 fn encode_between(servers: &[u64], from: u8, to: u8) -> Frame {
-    let vote = RequestVote { term: Term(9), last_log_index: Index::ZERO, last_log_term: Term::ZERO };
+    let vote = RequestVote {
+        term: Term(9),
+        last_log_index: Index::ZERO,
+        last_log_term: Term::ZERO,
+        transfer: false,
+    };
     let message = Message::RequestVote(vote);
     let cluster = figure2::Cluster::new(0, &servers.iter().copied().collect());
     encode(&cluster, FIRST_VERSION, &Envelope { from: ServerId(from), to: ServerId(to), message }).unwrap()
@@ -377,7 +395,9 @@ async fn peers_can_be_taken_from_a_running_node_and_added() {
     let (apply, _messages) = mpsc::channel::<ApplyMsg>(64);
     let sent = Arc::<AtomicUsize>::default();
     let peers = [2, 3].map(|id| (id, Silent(sent.clone())));
-    let raft = Raft::new(1, peers, Persister::new(), apply, Options::default()).await.unwrap();
+    // The peer that comes answers no entries: a leader that checks its quorum would step down.
+    let options = Options { extensions: Extensions::NONE, ..Options::default() };
+    let raft = Raft::new(1, peers, Persister::new(), apply, options).await.unwrap();
     let asks = Arc::new(OnceLock::from(raft.clone()));
     sleep(Duration::from_secs(5)).await;
     assert!(!raft.term_and_leadership().1, "elected without a vote");

@@ -259,6 +259,7 @@ async fn sending_does_not_wait(network: impl Network) -> Result<(), String> {
         term: Term(1),
         last_log_index: figure2::Index(0),
         last_log_term: Term(0),
+        transfer: false,
     });
     let envelope = Envelope { from: ServerId(0), to: ServerId(1), message };
     let frame = codec::encode(&Cluster::new(0, &SERVERS.into()), FIRST_VERSION, &envelope)

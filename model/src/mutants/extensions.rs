@@ -177,7 +177,7 @@ fn pre_votes() -> Vec<Mutant> {
         }
         {
             "PV3-vote" breaks PV3: "pre-votes are counted as votes";
-            PreVotesBindNobody in PRE_VOTE;
+            PreVotesBindNobody in Needs { in_flight: 4, ..PRE_VOTE };
             PreVoting {
                 fn add_pre_vote(&self, s: &mut Server, fx: &mut Fx, from: ServerId) {
                     Extended.add_pre_vote(s, fx, from);

@@ -32,7 +32,8 @@ FIGURE2_BLESS=1 cargo test -p figure2-model --test mutants
 
 - **space** says what servers, terms and so on there are; what it does not name is none. *Script* means that the search
   starts after some steps of the core, else from servers that never ran. Writes are done within a step unless they
-  *lag*. Messages are lost, duplicated and reordered at will.
+  *lag*. Messages are lost, duplicated and reordered at will. *PreVote* and *CheckQuorum* are on where they are named, and
+  nobody asks for a *transfer* where none is.
 - **steps** is the length of the shortest trace, without the script; **states** is how many distinct states the search
   saw until then.
 - Ids of one envelope and a digit (`V1` to `V10`, `C1` to `C5`, `R1` to `R6`, `S1` to `S5`, `D1`, `D2`) are bugs that were

@@ -134,6 +134,23 @@ pub const PRE_VOTE_ENTRY: Needs = Needs {
     ..PRE_VOTE
 };
 
+/// S0 leads term 1, and all have its command; a server may crash.
+pub const EQUAL_LOGS: Needs = Needs {
+    terms: 2,
+    client_requests: 1,
+    crashes: 1,
+    script: &[
+        Timeout(0),
+        Exchange(0, 1),
+        Exchange(0, 2),
+        Request(0),
+        Exchange(0, 1),
+        Exchange(0, 2),
+        LoseAll,
+    ],
+    ..PRE_VOTE
+};
+
 /// Servers with CheckQuorum, and two terms.
 pub const CHECK_QUORUM: Needs =
     Needs { extensions: Extensions { pre_vote: false, check_quorum: true }, ..NEEDS };

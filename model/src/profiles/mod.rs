@@ -181,6 +181,7 @@ pub fn profiles() -> Vec<Profile> {
         extensions::check_quorum(),
         extensions::transfer(),
         extensions::mixed_rules(),
+        extensions::quorum_of_4(),
     ]
 }
 

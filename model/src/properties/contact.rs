@@ -37,21 +37,19 @@ impl Contact {
     fn told(mut self, server: &ModelServer, event: NodeEvent<&Envelope>) -> Contact {
         match event {
             NodeEvent::ElectionTimeout => self.pre_votes = ServerSet::EMPTY,
-            NodeEvent::TransferLeadership(to) => {
-                if server.is_leader() && to != server.id() && server.config().voters.contains(to) {
-                    self.successor = Some(to);
-                }
+            NodeEvent::TransferLeadership(to)
+                if server.is_leader() && to != server.id() && server.config().voters.contains(to) =>
+            {
+                self.successor = Some(to);
             }
             NodeEvent::Receive(Envelope { from, message, .. }) => match message {
-                Message::PreVoteReply(m) => {
-                    if m.vote_granted && m.term == server.current_term().next() {
-                        self.pre_votes.insert(*from);
-                    }
+                Message::PreVoteReply(m) if m.vote_granted && m.term == server.current_term().next() => {
+                    self.pre_votes.insert(*from);
                 }
-                Message::AppendEntriesReply(_) | Message::InstallSnapshotReply(_) => {
-                    if message.term() == server.current_term() {
-                        self.heard.insert(*from);
-                    }
+                Message::AppendEntriesReply(_) | Message::InstallSnapshotReply(_)
+                    if message.term() == server.current_term() =>
+                {
+                    self.heard.insert(*from);
                 }
                 _ => {}
             },

@@ -342,6 +342,34 @@ mod tests {
         }
     }
 
+    /// A server without the extensions is one under any name, and after a restart.
+    #[test]
+    fn servers_that_differ_in_their_extensions_keep_them_under_other_names() {
+        let bounds = Bounds {
+            terms: 2,
+            client_requests: 0,
+            unwritten: 0,
+            clients: false,
+            extensions: figure2_core::Extensions::ALL,
+            plain_servers: 1,
+            transfers: 1,
+            ..BOUNDS
+        };
+        let (keys, states) = keys_and_states(bounds, 2_000);
+        assert!(keys > 500 && states >= 2_000, "{keys} of {states}");
+        let cluster =
+            Cluster::new(&System::default(), bounds, Arc::new(SearchState::new(None))).with_symmetry(true);
+        let mut restarts = 0;
+        for state in reachable(&cluster, 2_000) {
+            restarts += u32::from(cluster.nodes(&state).any(|node| node.server.is_none()));
+            let expected = followers(&cluster, &state);
+            for names in renamings(3) {
+                assert_eq!(followers(&cluster, &renamed(&cluster, &state, &names)), expected);
+            }
+        }
+        assert!(restarts > 100, "{restarts}");
+    }
+
     #[test]
     fn the_renamings_in_the_order_of_the_weights_are_all_that_do_not_turn_two_round() {
         let renamings = Renamings::of(4);

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What such a trace does not show.
-const NOT_SHOWN: [Property; 7] = [
+const NOT_SHOWN: [Property; 10] = [
     Property::StateMachineSafety,
     Property::AppliedInOrder,
     Property::SnapshotIsPrefix,
@@ -23,6 +23,9 @@ const NOT_SHOWN: [Property; 7] = [
     Property::FollowersAccept,
     Property::KnownLeader,
     Property::NoRejection,
+    Property::PreVoted,
+    Property::PreVotesBindNobody,
+    Property::ContactProtects,
 ];
 
 /// What it shows in part.

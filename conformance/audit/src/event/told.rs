@@ -2,8 +2,8 @@
 
 use super::super::number::within_reach;
 use super::{
-    Change, Content, Entry, Event, Head, Ignored, Input, Log, Message, Name, Outcome, Persistent, Received,
-    Role, Sent, Snapshot, State, Step, VoteReply,
+    Change, Config, Content, Entry, Event, Extensions, Head, Ignored, Input, Log, Message, Name, Outcome,
+    Persistent, Received, Role, Sent, Snapshot, State, Step, VoteReply, VoteRequest,
 };
 use figure2_trace::v1;
 use serde::de::{Error, IgnoredAny};
@@ -31,7 +31,13 @@ impl<T, U: Told<T>> Told<Option<T>> for Option<U> {
 impl<C: AsRef<[u8]>, S: AsRef<[u8]>> Told<v1::Event<C, S>> for Event {
     fn told<E: Error>(told: &v1::Event<C, S>) -> Result<Event, E> {
         Ok(match told {
-            v1::Event::Start { persistent, .. } => Event::Start { persistent: Persistent::told(persistent)? },
+            v1::Event::Start { config, persistent } => {
+                let extensions = Extensions {
+                    pre_vote: config.extensions.pre_vote,
+                    check_quorum: config.extensions.check_quorum,
+                };
+                Event::Start { config: Config { extensions }, persistent: Persistent::told(persistent)? }
+            }
             v1::Event::Step(step) => Event::Step(Step::told(step)?),
             v1::Event::Write => Event::Write,
             v1::Event::Durable => Event::Durable,
@@ -77,6 +83,7 @@ impl<C, S> Told<v1::Input<C, S>> for Input {
             v1::Input::Applied { .. } => Input::Applied(IgnoredAny),
             v1::Input::SnapshotTaken { .. } => Input::SnapshotTaken(IgnoredAny),
             v1::Input::CondInstallSnapshot(_) => Input::CondInstallSnapshot(IgnoredAny),
+            v1::Input::TransferLeadership { .. } => Input::TransferLeadership(IgnoredAny),
         })
     }
 }
@@ -84,7 +91,9 @@ impl<C, S> Told<v1::Input<C, S>> for Input {
 impl<C, S> Told<v1::Message<C, S>> for Message {
     fn told<E: Error>(told: &v1::Message<C, S>) -> Result<Message, E> {
         Ok(match told {
-            v1::Message::RequestVote(request) => Message::RequestVote(Head { term: request.term }),
+            v1::Message::RequestVote(request) => {
+                Message::RequestVote(VoteRequest { term: request.term, transfer: request.transfer })
+            }
             v1::Message::RequestVoteReply(v1::RequestVoteReply { term, vote_granted }) => {
                 Message::RequestVoteReply(VoteReply { term: *term, vote_granted: *vote_granted })
             }
@@ -92,6 +101,11 @@ impl<C, S> Told<v1::Message<C, S>> for Message {
             v1::Message::AppendEntriesReply(_) => Message::AppendEntriesReply(IgnoredAny),
             v1::Message::InstallSnapshot(request) => Message::InstallSnapshot(Head { term: request.term }),
             v1::Message::InstallSnapshotReply(_) => Message::InstallSnapshotReply(IgnoredAny),
+            v1::Message::PreVote(request) => Message::PreVote(Head { term: request.term }),
+            v1::Message::PreVoteReply(v1::PreVoteReply { term, vote_granted }) => {
+                Message::PreVoteReply(VoteReply { term: *term, vote_granted: *vote_granted })
+            }
+            v1::Message::TimeoutNow(request) => Message::TimeoutNow(Head { term: request.term }),
         })
     }
 }
@@ -110,6 +124,8 @@ impl Told<v1::Outcome> for Outcome {
             v1::Outcome::Installed => Outcome::Installed,
             v1::Outcome::InstallRefused => Outcome::InstallRefused,
             v1::Outcome::Rejected(_) => Outcome::Rejected(ANY),
+            v1::Outcome::Transferring { .. } => Outcome::Transferring(ANY),
+            v1::Outcome::NoTransfer { .. } => Outcome::NoTransfer(ANY),
         })
     }
 }
@@ -160,6 +176,7 @@ impl Told<v1::State> for State {
             voted_for: told.voted_for,
             role: match told.role {
                 v1::Role::Follower => Role::Follower,
+                v1::Role::PreCandidate => Role::PreCandidate,
                 v1::Role::Candidate => Role::Candidate,
                 v1::Role::Leader => Role::Leader,
             },
@@ -181,6 +198,9 @@ impl Told<v1::Sent> for Sent {
             v1::MessageName::AppendEntriesReply => Name::AppendEntriesReply,
             v1::MessageName::InstallSnapshot => Name::InstallSnapshot,
             v1::MessageName::InstallSnapshotReply => Name::InstallSnapshotReply,
+            v1::MessageName::PreVote => Name::PreVote,
+            v1::MessageName::PreVoteReply => Name::PreVoteReply,
+            v1::MessageName::TimeoutNow => Name::TimeoutNow,
         };
         Ok(Sent { to: told.to, message, term: told.term, success: told.success })
     }

@@ -54,6 +54,9 @@ pub struct FileStep {
     /// The records of how many steps became durable, or were kept in a crash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<u8>,
+    /// To which server a leader was asked to hand over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<u8>,
 }
 
 /// Why a trace file cannot be used. Each says what to do.
@@ -203,17 +206,22 @@ impl FileStep {
             }
             _ => (None, None),
         };
+        let to = match label {
+            ActionLabel::Node(_, NodeEvent::TransferLeadership(to)) => Some(to.0),
+            _ => None,
+        };
         FileStep {
             what: label.words().to_owned(),
             server: label.server().0,
             message: label.message().map(str::to_owned),
             command,
             records,
+            to,
         }
     }
 
     fn label(&self) -> Result<ActionLabel, String> {
-        let FileStep { what, server, message, command, records } = self;
+        let FileStep { what, server, message, command, records, to } = self;
         if let Some(fate) = Fate::ALL.into_iter().find(|fate| fate.words() == what) {
             let message = message.clone().ok_or_else(|| format!("{what:?} needs a message"))?;
             return Ok(ActionLabel::Message { fate, to: ServerId(*server), message });
@@ -235,6 +243,10 @@ impl FileStep {
                 NodeEvent::Write(records.ok_or_else(|| format!("{what:?} needs a number of records"))?)
             }
             NodeEvent::Crash(_) => NodeEvent::Crash(records.unwrap_or(0)),
+            NodeEvent::TransferLeadership(_) => {
+                let to = to.ok_or_else(|| format!("{what:?} needs a server to hand over to"))?;
+                NodeEvent::TransferLeadership(ServerId(to))
+            }
             other => other,
         };
         Ok(ActionLabel::Node(ServerId(*server), event))
@@ -245,6 +257,9 @@ impl fmt::Display for FileStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The very words of the label, so that a step that is not possible can be compared with those that are.
         let server = ServerId(self.server);
+        if let Some(to) = self.to {
+            return write!(f, "{server} {} to {}", self.what, ServerId(to));
+        }
         match (&self.message, self.command, self.records) {
             (Some(message), _, _) => write!(f, "{}: {message}", self.what),
             (None, Some(command), _) => write!(f, "{server} {} c{command}", self.what),

@@ -62,12 +62,20 @@ pub(super) fn recovered(checked: &Checked) -> String {
     text
 }
 
-pub(super) fn print_lab(in_memory: (u64, &LabOutcome), on_disk: Option<&(u64, LabOutcome)>) {
+pub(super) fn print_lab(
+    in_memory: (u64, &LabOutcome),
+    on_disk: Option<&(u64, LabOutcome)>,
+    plain: (u64, &LabOutcome),
+) {
     println!(
         "The node of impl/node, with its real lock, outbox, applier and encoding, on the lab's network:"
     );
     let on_disk = on_disk.map(|(seed, lab)| (*seed, lab));
-    for (lab, storage) in [(Some(in_memory), "in memory"), (on_disk, "with the log on disks that crash")] {
+    for (lab, storage) in [
+        (Some(in_memory), "in memory"),
+        (on_disk, "with the log on disks that crash"),
+        (Some(plain), "in memory, under Figure 2 alone"),
+    ] {
         let Some((seed, lab)) = lab else { continue };
         println!(
             "  {:<10} {} tests in {} rounds from seed {seed}, {storage}, {:.0} simulated seconds",

@@ -3,6 +3,7 @@
 use super::LabTest;
 use super::run::{Mode, Report, RunOptions, run};
 use cpu_time::ProcessTime;
+use figure2::Extensions;
 use figure2_validate::instrument::{Digest, mix};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +19,8 @@ pub struct Batch {
     pub mode: Mode,
     /// Whether the servers keep their state in the log on a disk; see [`RunOptions`].
     pub disk: bool,
+    /// What the servers do beyond Figure 2.
+    pub extensions: Extensions,
     /// The seed of the first round; see [`seed_of_round`].
     pub seed: u64,
     /// How many rounds.
@@ -114,7 +117,8 @@ impl Batch {
             u32::try_from(place / self.tests.len().max(1)).ok().filter(|round| *round < self.repeat)?;
         let test = self.tests.get(place % self.tests.len())?;
         let seed = seed_of_round(self.seed, round);
-        let options = RunOptions { mode: self.mode, disk: self.disk, seed, keep_trace: self.keep_trace };
+        let Batch { mode, disk, extensions, keep_trace, .. } = *self;
+        let options = RunOptions { mode, disk, extensions, seed, keep_trace };
         Some((place, Progress { round, report: run(test, options) }))
     }
 }

@@ -4,6 +4,7 @@ use super::{LabTest, second};
 use crate::tester::{Cluster, Failure, Figures, Medium, Settings, TraceSummary};
 use bytes::Bytes;
 use cpu_time::ThreadTime;
+use figure2::Extensions;
 use figure2_validate::instrument::panics::{self, Collected};
 use figure2_validate::instrument::{Digest, Recording, mix};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,6 +34,8 @@ pub struct RunOptions {
     /// Whether the servers keep their state in the log on a disk: a simulated one in virtual time, files in real time. Else
     /// in memory.
     pub disk: bool,
+    /// What the servers do beyond Figure 2.
+    pub extensions: Extensions,
     /// Where all chance comes from.
     pub seed: u64,
     /// Whether to keep the trace's text.
@@ -147,6 +150,7 @@ async fn simulate(test: &'static LabTest, options: RunOptions) -> Report {
             (true, Mode::Virtual) => Medium::SimulatedDisk,
             (true, Mode::Real) => Medium::Files,
         },
+        extensions: options.extensions,
         seed: mix(&[options.seed, Digest::of(test.id().as_bytes())]),
         keep_trace: options.keep_trace,
     };
@@ -206,8 +210,16 @@ mod tests {
 
     #[test]
     fn a_deadlock_is_a_failure_and_does_not_hang_the_runner() {
-        let report =
-            run(&DEADLOCK, RunOptions { mode: Mode::Virtual, disk: false, seed: 1, keep_trace: false });
+        let report = run(
+            &DEADLOCK,
+            RunOptions {
+                mode: Mode::Virtual,
+                disk: false,
+                extensions: Extensions::ALL,
+                seed: 1,
+                keep_trace: false,
+            },
+        );
         assert!(matches!(report.outcome, Err(Failure::TimeLimit { .. })), "{:?}", report.outcome);
     }
 }

@@ -42,6 +42,8 @@ pub struct Settings {
     pub applying: Applying,
     /// Where the servers keep what must survive a crash.
     pub medium: Medium,
+    /// What the servers do beyond Figure 2.
+    pub extensions: figure2::Extensions,
     /// Where all chance comes from.
     pub seed: u64,
     /// Whether to keep the trace's text, beside its digest.

@@ -66,6 +66,7 @@ impl Cluster {
                 Applying::Automatic => Install::Automatic,
                 Applying::Plain | Applying::Conditional => Install::Conditional,
             },
+            extensions: self.0.settings.extensions,
             record: true,
             seed: Some(mix(&[self.0.settings.seed, purpose::SERVER, server as u64, generation.into()])),
             // The lab measures the log after each snapshot.

@@ -2,7 +2,7 @@
 
 use figure2::Command;
 use figure2::codec::decode_message;
-use figure2_core::{AppendResult, Message};
+use figure2_core::{AppendResult, Message, PreVoteReply, RequestVoteReply};
 use std::fmt;
 
 /// An encoded message, shown as what it says.
@@ -20,8 +20,16 @@ impl fmt::Display for ShownMessage<'_> {
 fn show(message: &Message<Command, figure2::SnapshotData>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{} term {}", message.name(), message.term())?;
     match message {
-        Message::RequestVote(m) => write!(f, ", last {}@{}", m.last_log_index, m.last_log_term),
-        Message::RequestVoteReply(m) => f.write_str(if m.vote_granted { ", granted" } else { ", refused" }),
+        Message::RequestVote(m) => {
+            let transfer = if m.transfer { ", told by the leader" } else { "" };
+            write!(f, ", last {}@{}{transfer}", m.last_log_index, m.last_log_term)
+        }
+        Message::PreVote(m) => write!(f, ", last {}@{}", m.last_log_index, m.last_log_term),
+        Message::RequestVoteReply(RequestVoteReply { vote_granted, .. })
+        | Message::PreVoteReply(PreVoteReply { vote_granted, .. }) => {
+            f.write_str(if *vote_granted { ", granted" } else { ", refused" })
+        }
+        Message::TimeoutNow(_) => Ok(()),
         Message::AppendEntries(m) => write!(
             f,
             ", prev {}@{}, {} entries, commit {}",

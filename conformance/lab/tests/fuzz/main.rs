@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
 use bolero::TypeGenerator;
+use figure2::Extensions;
 use figure2::{Options, Peer, Persister, Raft};
 use figure2_audit::{audit, etcd::audit_lines};
 use figure2_lab::suite::{Mode, RunOptions, run, select};
@@ -163,7 +164,16 @@ fn read_nodes(input: &[u8]) {
 /// What the nodes of a lab test recorded.
 fn recorded(id: &str) -> Vec<u8> {
     let test = select(&[id.into()]).unwrap()[0];
-    let report = run(test, RunOptions { mode: Mode::Virtual, disk: false, seed: 1, keep_trace: true });
+    let report = run(
+        test,
+        RunOptions {
+            mode: Mode::Virtual,
+            disk: false,
+            extensions: Extensions::ALL,
+            seed: 1,
+            keep_trace: true,
+        },
+    );
     report.outcome.unwrap();
     report.recording.unwrap().to_vec()
 }

@@ -1,5 +1,6 @@
 //! Good traces of the lab, and what makes bad ones of them.
 
+use figure2::Extensions;
 use figure2_lab::suite::{Mode, RunOptions, run, select};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -7,7 +8,16 @@ use std::collections::BTreeMap;
 /// What the nodes of a lab test recorded; the test passed, so the run is good.
 pub fn recorded(id: &str) -> Vec<u8> {
     let test = select(&[id.into()]).unwrap()[0];
-    let report = run(test, RunOptions { mode: Mode::Virtual, disk: false, seed: 1, keep_trace: true });
+    let report = run(
+        test,
+        RunOptions {
+            mode: Mode::Virtual,
+            disk: false,
+            extensions: Extensions::ALL,
+            seed: 1,
+            keep_trace: true,
+        },
+    );
     report.outcome.unwrap();
     report.recording.unwrap().to_vec()
 }

@@ -1,10 +1,11 @@
 //! Disks that hang, and disks that are merely slow.
 
 use crate::recorded::Recorded;
+use figure2::Extensions;
 use figure2_linearizability::{Action, Operation, Outcome};
 use figure2_simulate::{Defect, Failure, Fault, Kind, Limits, Plan, Run, Sizes, Span, Target, Verdict, run};
 
-/// Three servers on a calm network with fast disks and clients that ask often, for 30 s with these faults.
+/// Three servers with all extensions on a calm network with fast disks and clients that ask often, for 30 s with these faults.
 pub(crate) fn calm(seed: u64, faults: Vec<Fault>) -> Plan {
     let mut plan = Plan::of_seed(seed, 30);
     (plan.servers, plan.clients, plan.keys, plan.pause_ms) = (3, 3, 2, 200);
@@ -12,6 +13,7 @@ pub(crate) fn calm(seed: u64, faults: Vec<Fault>) -> Plan {
     (plan.delay_ms, plan.write_ms) = (Span(1, 5), Span(0, 2));
     (plan.limits, plan.sizes) = (Limits::default(), Sizes::default());
     (plan.leader_hangs, plan.faults_until_ms, plan.faults) = (false, 30_000, faults);
+    plan.extensions = vec![Extensions::ALL; 3];
     plan
 }
 

@@ -9,6 +9,7 @@ mod recorded;
 mod snapshots;
 mod states;
 
+use figure2::Extensions;
 use figure2_linearizability::{Action, Operation, Reading, read, write};
 use figure2_simulate::{
     Batch, Counts, Defect, Failure, Feature, Kind, Plan, Plans, Run, Target, Verdict, reduce, run,
@@ -93,7 +94,7 @@ fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
     assert!(failed.lock().unwrap().is_empty(), "{failed:?}");
     let figures = &done.figures;
     assert_eq!((done.runs, done.failed, done.unfinished), (40, 0, 0));
-    assert_eq!(figures.counts.faults.len(), 16, "each sort of fault: {:?}", figures.counts.faults);
+    assert_eq!(figures.counts.faults.len(), 17, "each sort of fault: {:?}", figures.counts.faults);
     let counts = &figures.counts;
     let Counts { lost, duplicated, failed_writes, undone_writes, cut_writes, on_log, restarts, .. } = *counts;
     let Counts { snapshots, failed_snapshots, .. } = *counts;
@@ -104,6 +105,22 @@ fn many_seeds_hold_meet_every_fault_and_do_not_depend_on_the_threads() {
         assert!(count > 0, "{counts:?}");
     }
     assert_eq!(batch(1).run(&|_, _| ()).digest, done.digest);
+}
+
+/// Half of the seeds have all extensions, a quarter none, a quarter differ from server to server; one in three transfers.
+#[test]
+fn plans_differ_in_the_extensions_of_their_servers() {
+    let plans: Vec<Plan> = (0..400).map(|seed| Plan::of_seed(seed, 60)).collect();
+    let count = |is_so: &dyn Fn(&Plan) -> bool| plans.iter().filter(|plan| is_so(plan)).count();
+    let guarded = count(&Plan::is_guarded);
+    assert!((180..240).contains(&guarded), "{guarded} of 400 with all extensions");
+    let none = count(&|plan| plan.extensions.is_empty());
+    assert!((70..130).contains(&none), "{none} of 400 with none");
+    let transfers =
+        count(&|plan| plan.faults.iter().any(|fault| matches!(fault.kind, Kind::Transfer { .. })));
+    assert!((100..170).contains(&transfers), "{transfers} of 400 with transfers");
+    let plan = plans.iter().find(|plan| !plan.extensions.is_empty()).unwrap();
+    assert_eq!(Plan::parse(&plan.text()).as_ref(), Ok(plan));
 }
 
 #[test]
@@ -190,6 +207,7 @@ fn a_plan_that_makes_no_sense_is_refused_with_what_would() {
         Plan::parse(&plan.text()).unwrap_err()
     };
     assert!(refused(&|plan| plan.servers = 10).contains("possible are 1 to 9"));
+    assert!(refused(&|plan| plan.extensions = vec![Extensions::ALL; 6]).contains("than there are"));
     assert!(refused(&|plan| plan.clients = 0).contains("at least 1"));
     assert!(refused(&|plan| plan.faults[0].kind = Kind::Crash(Target::Server(9))).contains("no server 9"));
     assert!(refused(&|plan| plan.faults[0].at_ms = u64::MAX).contains("over a day"));

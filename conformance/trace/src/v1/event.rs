@@ -68,7 +68,7 @@ pub struct State {
     pub current_term: u64,
     /// The candidate that got its vote in that term.
     pub voted_for: Option<u8>,
-    /// Follower, candidate or leader.
+    /// Follower, pre-candidate, candidate or leader.
     pub role: Role,
     /// The leader of the current term, if the server has heard from it, or is it. Recordings made before nodes told it have
     /// none.
@@ -90,6 +90,8 @@ pub struct State {
 #[allow(missing_docs)] // their names say all
 pub enum Role {
     Follower,
+    #[serde(rename = "pre_candidate")]
+    PreCandidate,
     Candidate,
     Leader,
 }
@@ -98,6 +100,7 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Role::Follower => "follower",
+            Role::PreCandidate => "pre-candidate",
             Role::Candidate => "candidate",
             Role::Leader => "leader",
         })
@@ -113,12 +116,12 @@ pub struct Sent {
     pub message: MessageName,
     /// Its term.
     pub term: u64,
-    /// An index of the message: last_log_index of RequestVote, prev_log_index of AppendEntries, match_index of its reply
+    /// An index of the message: last_log_index of RequestVote and PreVote, prev_log_index of AppendEntries, match_index of its reply
     /// (prev_log_index if it reports a conflict), last_included_index of InstallSnapshot and its reply; 0 if it has none.
     pub index: u64,
     /// How many entries it carries.
     pub entries: u64,
-    /// Of a reply: the vote is granted, the entries match, the snapshot is taken in. False for a request.
+    /// Of a reply: the vote or pre-vote is granted, the entries match, the snapshot is taken in. False for a request.
     pub success: bool,
 }
 
@@ -147,12 +150,15 @@ impl Sent {
                 let index = m.last_included_index;
                 (MessageName::InstallSnapshotReply, m.term, index.unwrap_or(0), 0, index.is_some())
             }
+            Message::PreVote(m) => (MessageName::PreVote, m.term, m.last_log_index, 0, false),
+            Message::PreVoteReply(m) => (MessageName::PreVoteReply, m.term, 0, 0, m.vote_granted),
+            Message::TimeoutNow(m) => (MessageName::TimeoutNow, m.term, 0, 0, false),
         };
         Sent { to: envelope.to, message, term, index, entries, success }
     }
 }
 
-/// The paper's names of the messages.
+/// The names of the messages in the paper and the thesis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)] // their names say all
 pub enum MessageName {
@@ -162,4 +168,7 @@ pub enum MessageName {
     AppendEntriesReply,
     InstallSnapshot,
     InstallSnapshotReply,
+    PreVote,
+    PreVoteReply,
+    TimeoutNow,
 }

@@ -34,6 +34,11 @@ pub enum Input<C = Payload, S = Payload> {
     },
     /// The service is about to switch to a leader's snapshot.
     CondInstallSnapshot(Snapshot<S>),
+    /// Somebody wants another server to lead.
+    TransferLeadership {
+        /// Who is to lead.
+        to: u8,
+    },
 }
 
 /// How far a write reached that became durable.
@@ -86,6 +91,16 @@ pub enum Outcome {
     InstallRefused,
     /// No correct peer sends this message to this server. Nothing changed.
     Rejected(Rejection),
+    /// The leader hands over, and takes no commands.
+    Transferring {
+        /// Who is to lead.
+        to: u8,
+    },
+    /// Leadership cannot be handed to this server.
+    NoTransfer {
+        /// Who was to lead.
+        to: u8,
+    },
 }
 
 /// Why a service's snapshot was not used.
@@ -114,7 +129,7 @@ pub enum Rejection {
     AbsurdIndex(u64),
     /// Indexes and terms do not fit each other.
     InconsistentLog,
-    /// AppendEntries or InstallSnapshot from another server in a term that this server leads.
+    /// AppendEntries, InstallSnapshot or TimeoutNow from another server in a term that this server leads.
     SecondLeader(u64),
     /// The sender's log contradicts the entry that is committed at this index.
     ContradictsCommitted(u64),

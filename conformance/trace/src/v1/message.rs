@@ -1,4 +1,4 @@
-//! The messages of Figures 2 and 13 of the paper.
+//! The messages of Figures 2 and 13 of the paper, and of the thesis' extensions.
 
 use super::{Entry, Payload, Snapshot};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,9 @@ impl<C, S> Envelope<C, S> {
                 Message::InstallSnapshot(InstallSnapshot { term: *term, snapshot })
             }
             Message::InstallSnapshotReply(reply) => Message::InstallSnapshotReply(reply.clone()),
+            Message::PreVote(request) => Message::PreVote(request.clone()),
+            Message::PreVoteReply(reply) => Message::PreVoteReply(reply.clone()),
+            Message::TimeoutNow(request) => Message::TimeoutNow(request.clone()),
         };
         Envelope { from: self.from, to: self.to, message }
     }
@@ -62,6 +65,9 @@ pub enum Message<C = Payload, S = Payload> {
     AppendEntriesReply(AppendEntriesReply),
     InstallSnapshot(InstallSnapshot<S>),
     InstallSnapshotReply(InstallSnapshotReply),
+    PreVote(PreVote),
+    PreVoteReply(PreVoteReply),
+    TimeoutNow(TimeoutNow),
 }
 
 /// Arguments of the RequestVote RPC.
@@ -73,6 +79,14 @@ pub struct RequestVote {
     pub last_log_index: u64,
     /// Term of the candidate's last log entry.
     pub last_log_term: u64,
+    /// Whether the leader told the candidate to stand for election. False where the field is missing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub transfer: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands over a reference
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Results of the RequestVote RPC.
@@ -147,4 +161,31 @@ pub struct InstallSnapshotReply {
     pub term: u64,
     /// The snapshot's last_included_index if the follower took it in; none if the request's term was too old.
     pub last_included_index: Option<u64>,
+}
+
+/// Asks whether the receiver would vote for the sender (thesis, section 9.6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreVote {
+    /// The term in which the sender would stand.
+    pub term: u64,
+    /// Index of the sender's last log entry.
+    pub last_log_index: u64,
+    /// Term of the sender's last log entry.
+    pub last_log_term: u64,
+}
+
+/// The answer to a PreVote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreVoteReply {
+    /// If granted, the request's term; if refused, the current_term of the server that answers.
+    pub term: u64,
+    /// Whether the server would vote for the sender of the request.
+    pub vote_granted: bool,
+}
+
+/// A leader tells the receiver to stand for election (thesis, section 3.10).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeoutNow {
+    /// The leader's term.
+    pub term: u64,
 }

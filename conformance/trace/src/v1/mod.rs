@@ -5,7 +5,8 @@
 //!
 //! **How version 1 may grow.** A reader ignores fields of an event that it does not know. So an event, an input, a change
 //! or a state may get another field, if it is optional and its absence means what it meant before:
-//! `#[serde(default, skip_serializing_if = "Option::is_none")]`. The first line, the last line, and what stands around
+//! `#[serde(default, skip_serializing_if = "Option::is_none")]`. An input, a message, an outcome or a role may become one of
+//! a new kind, for what a server did not do before: a reader that does not know it refuses the line. The first line, the last line, and what stands around
 //! an event (`server`, `run`, `seq`, `at`) get no new fields: there, an unknown field is refused.
 
 mod event;
@@ -17,9 +18,9 @@ pub use event::{Event, MessageName, Role, Sent, State, Step};
 pub use input::{Input, Outcome, Persisted, Rejection, SnapshotIgnored};
 pub use message::{
     AppendEntries, AppendEntriesReply, AppendResult, Envelope, InstallSnapshot, InstallSnapshotReply,
-    Message, RequestVote, RequestVoteReply,
+    Message, PreVote, PreVoteReply, RequestVote, RequestVoteReply, TimeoutNow,
 };
-pub use persistent::{Change, Config, Entry, Log, Persistent, Snapshot};
+pub use persistent::{Change, Config, Entry, Extensions, Log, Persistent, Snapshot};
 
 use crate::Payload;
 use serde::{Deserialize, Serialize};

@@ -22,6 +22,28 @@ pub struct Config {
     pub snapshot_patience: u8,
     /// Up to how many bytes of entries a leader keeps for a follower that lacks them.
     pub max_retained_bytes: u64,
+    /// What the server did beyond Figure 2. Where the field is missing: nothing.
+    #[serde(default, skip_serializing_if = "Extensions::is_none")]
+    pub extensions: Extensions,
+}
+
+/// The thesis' extensions, each of which a server has or has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extensions {
+    /// Before it stands for election, it asks whether it would win.
+    #[serde(default)]
+    pub pre_vote: bool,
+    /// As a leader it steps down without the answers of a majority; in contact with a leader it disregards candidates.
+    #[serde(default)]
+    pub check_quorum: bool,
+}
+
+impl Extensions {
+    /// Whether the server has none of them.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Extensions::default()
+    }
 }
 
 /// Figure 2, "Persistent state on all servers", and the snapshot.

@@ -4,9 +4,10 @@ use super::{Content, ReplayPayload, ToCore};
 use figure2::RoleName;
 use figure2::record;
 use figure2_core::{
-    AppendEntries, AppendEntriesReply, AppendResult, Change, Config, Entry, Envelope, Index, Input,
-    InstallSnapshot, InstallSnapshotReply, Log, Message, Outcome, Persisted, Persistent, Rejection,
-    RequestVote, RequestVoteReply, ServerId, ServerSet, Snapshot, SnapshotIgnored, Term,
+    AppendEntries, AppendEntriesReply, AppendResult, Change, Config, Entry, Envelope, Extensions, Index,
+    Input, InstallSnapshot, InstallSnapshotReply, Log, Message, Outcome, Persisted, Persistent, PreVote,
+    PreVoteReply, Rejection, RequestVote, RequestVoteReply, ServerId, ServerSet, Snapshot, SnapshotIgnored,
+    Term, TimeoutNow,
 };
 use figure2_trace::v1;
 
@@ -85,6 +86,7 @@ impl ToCore for v1::Role {
     fn to_core(self) -> RoleName {
         match self {
             v1::Role::Follower => RoleName::Follower,
+            v1::Role::PreCandidate => RoleName::PreCandidate,
             v1::Role::Candidate => RoleName::Candidate,
             v1::Role::Leader => RoleName::Leader,
         }
@@ -115,6 +117,9 @@ impl ToCore for v1::MessageName {
             v1::MessageName::AppendEntriesReply => MessageName::AppendEntriesReply,
             v1::MessageName::InstallSnapshot => MessageName::InstallSnapshot,
             v1::MessageName::InstallSnapshotReply => MessageName::InstallSnapshotReply,
+            v1::MessageName::PreVote => MessageName::PreVote,
+            v1::MessageName::PreVoteReply => MessageName::PreVoteReply,
+            v1::MessageName::TimeoutNow => MessageName::TimeoutNow,
         }
     }
 }
@@ -137,6 +142,7 @@ impl<P: Content> ToCore for v1::Input<P, P> {
                 Input::SnapshotTaken { index: Index(index), data: ReplayPayload(data) }
             }
             v1::Input::CondInstallSnapshot(snapshot) => Input::CondInstallSnapshot(snapshot.to_core()),
+            v1::Input::TransferLeadership { to } => Input::TransferLeadership { to: ServerId(to) },
         }
     }
 }
@@ -164,6 +170,8 @@ impl ToCore for v1::Outcome {
             v1::Outcome::NotLeader { term } => Outcome::NotLeader { term: Term(term) },
             v1::Outcome::TooLarge { size, limit } => Outcome::TooLarge { size, limit },
             v1::Outcome::Busy { uncommitted, limit } => Outcome::Busy { uncommitted, limit },
+            v1::Outcome::Transferring { to } => Outcome::Transferring { to: ServerId(to) },
+            v1::Outcome::NoTransfer { to } => Outcome::NoTransfer { to: ServerId(to) },
             v1::Outcome::SnapshotTaken => Outcome::SnapshotTaken,
             v1::Outcome::SnapshotIgnored(why) => Outcome::SnapshotIgnored(match why {
                 v1::SnapshotIgnored::AlreadyCovered => SnapshotIgnored::AlreadyCovered,
@@ -269,6 +277,7 @@ impl ToCore for v1::Config {
             max_uncommitted_bytes,
             snapshot_patience,
             max_retained_bytes,
+            extensions: v1::Extensions { pre_vote, check_quorum },
         } = self;
         Config {
             voters: ServerSet::first(servers),
@@ -279,6 +288,7 @@ impl ToCore for v1::Config {
             max_uncommitted_bytes,
             snapshot_patience,
             max_retained_bytes,
+            extensions: Extensions { pre_vote, check_quorum },
         }
     }
 }
@@ -299,12 +309,26 @@ impl<P: Content> ToCore for v1::Message<P, P> {
     #[inline]
     fn to_core(self) -> Message<ReplayPayload<P>, ReplayPayload<P>> {
         match self {
-            v1::Message::RequestVote(v1::RequestVote { term, last_log_index, last_log_term }) => {
+            v1::Message::RequestVote(v1::RequestVote { term, last_log_index, last_log_term, transfer }) => {
                 Message::RequestVote(RequestVote {
                     term: Term(term),
                     last_log_index: Index(last_log_index),
                     last_log_term: Term(last_log_term),
+                    transfer,
                 })
+            }
+            v1::Message::PreVote(v1::PreVote { term, last_log_index, last_log_term }) => {
+                Message::PreVote(PreVote {
+                    term: Term(term),
+                    last_log_index: Index(last_log_index),
+                    last_log_term: Term(last_log_term),
+                })
+            }
+            v1::Message::PreVoteReply(v1::PreVoteReply { term, vote_granted }) => {
+                Message::PreVoteReply(PreVoteReply { term: Term(term), vote_granted })
+            }
+            v1::Message::TimeoutNow(v1::TimeoutNow { term }) => {
+                Message::TimeoutNow(TimeoutNow { term: Term(term) })
             }
             v1::Message::RequestVoteReply(v1::RequestVoteReply { term, vote_granted }) => {
                 Message::RequestVoteReply(RequestVoteReply { term: Term(term), vote_granted })

@@ -4,9 +4,10 @@ use super::ToTrace;
 use figure2::RoleName;
 use figure2::record;
 use figure2_core::{
-    AppendEntries, AppendEntriesReply, AppendResult, Change, Config, Entry, Envelope, Index, Input,
-    InstallSnapshot, InstallSnapshotReply, Log, Message, Outcome, Persisted, Persistent, Rejection,
-    RequestVote, RequestVoteReply, ServerId, Snapshot, SnapshotIgnored, Term,
+    AppendEntries, AppendEntriesReply, AppendResult, Change, Config, Entry, Envelope, Extensions, Index,
+    Input, InstallSnapshot, InstallSnapshotReply, Log, Message, Outcome, Persisted, Persistent, PreVote,
+    PreVoteReply, Rejection, RequestVote, RequestVoteReply, ServerId, Snapshot, SnapshotIgnored, Term,
+    TimeoutNow,
 };
 use figure2_trace::v1;
 
@@ -112,6 +113,7 @@ impl ToTrace for RoleName {
     fn to_trace(self) -> v1::Role {
         match self {
             RoleName::Follower => v1::Role::Follower,
+            RoleName::PreCandidate => v1::Role::PreCandidate,
             RoleName::Candidate => v1::Role::Candidate,
             RoleName::Leader => v1::Role::Leader,
         }
@@ -142,6 +144,9 @@ impl ToTrace for record::MessageName {
             MessageName::AppendEntriesReply => v1::MessageName::AppendEntriesReply,
             MessageName::InstallSnapshot => v1::MessageName::InstallSnapshot,
             MessageName::InstallSnapshotReply => v1::MessageName::InstallSnapshotReply,
+            MessageName::PreVote => v1::MessageName::PreVote,
+            MessageName::PreVoteReply => v1::MessageName::PreVoteReply,
+            MessageName::TimeoutNow => v1::MessageName::TimeoutNow,
         }
     }
 }
@@ -164,6 +169,7 @@ impl<C, S> ToTrace for Input<C, S> {
                 v1::Input::SnapshotTaken { index: index.to_trace(), data }
             }
             Input::CondInstallSnapshot(snapshot) => v1::Input::CondInstallSnapshot(snapshot.to_trace()),
+            Input::TransferLeadership { to } => v1::Input::TransferLeadership { to: to.to_trace() },
         }
     }
 }
@@ -191,6 +197,8 @@ impl ToTrace for Outcome {
             Outcome::NotLeader { term } => v1::Outcome::NotLeader { term: term.to_trace() },
             Outcome::TooLarge { size, limit } => v1::Outcome::TooLarge { size, limit },
             Outcome::Busy { uncommitted, limit } => v1::Outcome::Busy { uncommitted, limit },
+            Outcome::Transferring { to } => v1::Outcome::Transferring { to: to.to_trace() },
+            Outcome::NoTransfer { to } => v1::Outcome::NoTransfer { to: to.to_trace() },
             Outcome::SnapshotTaken => v1::Outcome::SnapshotTaken,
             Outcome::SnapshotIgnored(why) => v1::Outcome::SnapshotIgnored(match why {
                 SnapshotIgnored::AlreadyCovered => v1::SnapshotIgnored::AlreadyCovered,
@@ -294,6 +302,7 @@ impl ToTrace for Config {
             max_uncommitted_bytes,
             snapshot_patience,
             max_retained_bytes,
+            extensions: Extensions { pre_vote, check_quorum },
         } = self;
         v1::Config {
             servers,
@@ -304,6 +313,7 @@ impl ToTrace for Config {
             max_uncommitted_bytes,
             snapshot_patience,
             max_retained_bytes,
+            extensions: v1::Extensions { pre_vote, check_quorum },
         }
     }
 }
@@ -324,12 +334,26 @@ impl<C, S> ToTrace for Message<C, S> {
     #[inline]
     fn to_trace(self) -> v1::Message<C, S> {
         match self {
-            Message::RequestVote(RequestVote { term, last_log_index, last_log_term }) => {
+            Message::RequestVote(RequestVote { term, last_log_index, last_log_term, transfer }) => {
                 v1::Message::RequestVote(v1::RequestVote {
                     term: term.to_trace(),
                     last_log_index: last_log_index.to_trace(),
                     last_log_term: last_log_term.to_trace(),
+                    transfer,
                 })
+            }
+            Message::PreVote(PreVote { term, last_log_index, last_log_term }) => {
+                v1::Message::PreVote(v1::PreVote {
+                    term: term.to_trace(),
+                    last_log_index: last_log_index.to_trace(),
+                    last_log_term: last_log_term.to_trace(),
+                })
+            }
+            Message::PreVoteReply(PreVoteReply { term, vote_granted }) => {
+                v1::Message::PreVoteReply(v1::PreVoteReply { term: term.to_trace(), vote_granted })
+            }
+            Message::TimeoutNow(TimeoutNow { term }) => {
+                v1::Message::TimeoutNow(v1::TimeoutNow { term: term.to_trace() })
             }
             Message::RequestVoteReply(RequestVoteReply { term, vote_granted }) => {
                 v1::Message::RequestVoteReply(v1::RequestVoteReply { term: term.to_trace(), vote_granted })

@@ -74,6 +74,7 @@ impl Line {
         let held = Held { term: state.current_term.0, vote, commit: state.commit_index.0 };
         let role = match state.role {
             RoleName::Follower => "StateFollower",
+            RoleName::PreCandidate => "StatePreCandidate",
             RoleName::Candidate => "StateCandidate",
             RoleName::Leader => "StateLeader",
         };
@@ -122,11 +123,12 @@ impl Told {
     }
 
     /// A message of ours. What has no counterpart in that form is told as what is nearest: a reply to InstallSnapshot
-    /// says only who is there, as the answer to a heartbeat does.
-    pub(super) fn of<C, S>(envelope: &Envelope<C, S>) -> Told {
+    /// says only who is there, as the answer to a heartbeat does. Pre-votes and TimeoutNow are not told in that form: none.
+    pub(super) fn of<C, S>(envelope: &Envelope<C, S>) -> Option<Told> {
         let Envelope { from, to, message } = envelope;
         let new = |kind| Told::new(kind, *from, *to, message.term().0);
-        match message {
+        Some(match message {
+            Message::PreVote(_) | Message::PreVoteReply(_) | Message::TimeoutNow(_) => return None,
             Message::RequestVote(m) => {
                 Told { index: m.last_log_index.0, log_term: m.last_log_term.0, ..new("MsgVote") }
             }
@@ -152,7 +154,7 @@ impl Told {
                 Told { entries: m.snapshot.last_included_index.0, ..new("MsgSnap") }
             }
             Message::InstallSnapshotReply(_) => new("MsgHeartbeatResp"),
-        }
+        })
     }
 
     /// A candidate's own vote.

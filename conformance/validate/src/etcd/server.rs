@@ -5,7 +5,7 @@ use crate::convert::{ReplayPayload, same_changes, same_state};
 use figure2::RoleName;
 use figure2::record::{Sent, State, Step};
 use figure2_core::{
-    AppendResult, Batch, Config, Effects, Envelope, Index, Input, Message, Outcome, Persistent, Server,
+    AppendResult, Batch, Config, Effects, Envelope, Index, Input, Message, Outcome, Persistent, Rule, Server,
     ServerId, Term,
 };
 use std::collections::BTreeMap;
@@ -101,13 +101,10 @@ impl Actor {
         }
         let mut shown = before;
         match &input {
+            // As if it had been lost: it changes nothing, and is not answered.
+            Input::Receive(_) if effects.rules().contains(Rule::CQ2) => {}
             Input::Receive(envelope) => self.receives(envelope, &mut shown, &after, &mut lines),
-            Input::ElectionTimeout if after.role == RoleName::Candidate => {
-                self.own_vote = Some(after.current_term);
-                lines.push(self.line("BecomeCandidate", &after));
-                let vote = Told::own_vote(self.id, after.current_term.0);
-                lines.push(self.line(vote.sending(), &after).about(vote));
-            }
+            Input::ElectionTimeout if after.role == RoleName::Candidate => self.stands(&after, &mut lines),
             Input::ElectionTimeout if before.role == RoleName::Leader && after.role == RoleName::Follower => {
                 self.steps_down(&before, &after, &mut shown, &mut lines);
             }
@@ -126,6 +123,14 @@ impl Actor {
         }
         self.sends(effects, &shown, &after, &mut lines);
         Some(lines)
+    }
+
+    /// The node is a candidate from here on.
+    fn stands(&mut self, after: &State, lines: &mut Vec<Line>) {
+        self.own_vote = Some(after.current_term);
+        lines.push(self.line("BecomeCandidate", after));
+        let vote = Told::own_vote(self.id, after.current_term.0);
+        lines.push(self.line(vote.sending(), after).about(vote));
     }
 
     /// The node is a follower from here on.
@@ -163,9 +168,17 @@ impl Actor {
         lines: &mut Vec<Line>,
     ) {
         let before = *shown;
-        let told = Told::of(envelope);
-        lines.push(self.line(told.receiving(), &before).about(told));
+        if let Some(told) = Told::of(envelope) {
+            lines.push(self.line(told.receiving(), &before).about(told));
+        }
         let is_newer = after.current_term > before.current_term;
+        if is_newer && after.role == RoleName::Candidate {
+            // A majority would vote for it, or a leader told it to stand.
+            self.own_entries.clear();
+            self.matched.clear();
+            *shown = *after;
+            return self.stands(after, lines);
+        }
         if after.role == RoleName::Follower && (is_newer || before.role != RoleName::Follower) {
             self.steps_down(&before, after, shown, lines);
         }
@@ -223,7 +236,7 @@ impl Actor {
         let Ok(done) = batch.persist(|_| Ok::<(), Infallible>(()));
         let released = done.released.into_iter().flat_map(|released| released.messages);
         for envelope in released.chain(early) {
-            let told = Told::of(&envelope);
+            let Some(told) = Told::of(&envelope) else { continue };
             // The answer to a candidate is told before the vote is noted.
             let state = match envelope.message {
                 Message::RequestVoteReply(_) => State { current_term: after.current_term, ..*shown },

@@ -134,7 +134,12 @@ mod tests {
 
     /// Server 0 asks server 1 for its vote.
     fn request(term: u64) -> Message<figure2_trace::Payload> {
-        let request = RequestVote { term: Term(term), last_log_index: Index(0), last_log_term: Term(0) };
+        let request = RequestVote {
+            term: Term(term),
+            last_log_index: Index(0),
+            last_log_term: Term(0),
+            transfer: false,
+        };
         Envelope { from: ServerId(0), to: ServerId(1), message: Content::RequestVote(request) }
     }
 

@@ -48,6 +48,20 @@ fn a_refused_command_says_why() {
     assert_eq!(leader.propose(command()), Err(ProposeError::Stopped));
 }
 
+#[test]
+fn leadership_that_is_not_handed_over_says_why() {
+    let follower = monitor(3);
+    let not_leader = TransferError::NotLeader { term: Term::ZERO, leader: None };
+    assert_eq!(follower.transfer_leadership(ServerId(1), 10), Err(not_leader));
+    let small = Small::new();
+    let leader = small.monitor.clone();
+    assert_eq!(leader.transfer_leadership(ServerId(0), 10), Err(TransferError::LeadsAlready(10)));
+    assert_eq!(leader.transfer_leadership(ServerId(1), 20), Err(TransferError::UnknownServer(20)));
+    assert!(leader.propose(Bytes::from_static(b"8 bytes.")).is_ok(), "nothing has begun");
+    leader.stop();
+    assert_eq!(leader.transfer_leadership(ServerId(1), 20), Err(TransferError::Stopped));
+}
+
 /// Counts how often it is woken.
 #[derive(Default)]
 struct Count(AtomicU64);

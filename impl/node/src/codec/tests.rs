@@ -1,7 +1,7 @@
 use super::*;
 use figure2_core::{
     AppendEntries, AppendEntriesReply, AppendResult, Entry, Index, InstallSnapshot, InstallSnapshotReply,
-    Log, Message, RequestVote, RequestVoteReply, ServerId, Snapshot, Term,
+    Log, Message, PreVote, PreVoteReply, RequestVote, RequestVoteReply, ServerId, Snapshot, Term, TimeoutNow,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};

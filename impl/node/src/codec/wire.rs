@@ -5,7 +5,8 @@ use super::{Cluster, CodecError};
 use bytes::Bytes;
 use figure2_core::{
     AppendEntries, AppendEntriesReply, AppendResult, Entry, Envelope, Index, InstallSnapshot,
-    InstallSnapshotReply, Message, RequestVote, RequestVoteReply, ServerId, Snapshot, Term,
+    InstallSnapshotReply, Message, PreVote, PreVoteReply, RequestVote, RequestVoteReply, ServerId, Snapshot,
+    Term, TimeoutNow,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ pub(super) struct Head {
     message: Body,
 }
 
-/// The messages of Figures 2 and 13.
+/// The messages of Figures 2 and 13, and of the thesis' extensions.
 #[derive(Serialize, Deserialize)]
 enum Body {
     RequestVote {
@@ -53,6 +54,24 @@ enum Body {
     InstallSnapshotReply {
         term: u64,
         last_included_index: Option<u64>,
+    },
+    PreVote {
+        term: u64,
+        last_log_index: u64,
+        last_log_term: u64,
+    },
+    PreVoteReply {
+        term: u64,
+        vote_granted: bool,
+    },
+    TimeoutNow {
+        term: u64,
+    },
+    /// A RequestVote of a server that the leader told to stand for election.
+    RequestVoteAfterTransfer {
+        term: u64,
+        last_log_index: u64,
+        last_log_term: u64,
     },
 }
 
@@ -139,14 +158,26 @@ impl Head {
     ) -> Result<(Head, Vec<Bytes>), CodecError> {
         let mut payload = Vec::new();
         let message = match envelope.message {
-            Message::RequestVote(RequestVote { term, last_log_index, last_log_term }) => Body::RequestVote {
+            Message::RequestVote(RequestVote { term, last_log_index, last_log_term, transfer }) => {
+                let (term, last_log_index, last_log_term) = (term.0, last_log_index.0, last_log_term.0);
+                if transfer {
+                    Body::RequestVoteAfterTransfer { term, last_log_index, last_log_term }
+                } else {
+                    Body::RequestVote { term, last_log_index, last_log_term }
+                }
+            }
+            Message::RequestVoteReply(RequestVoteReply { term, vote_granted }) => {
+                Body::RequestVoteReply { term: term.0, vote_granted }
+            }
+            Message::PreVote(PreVote { term, last_log_index, last_log_term }) => Body::PreVote {
                 term: term.0,
                 last_log_index: last_log_index.0,
                 last_log_term: last_log_term.0,
             },
-            Message::RequestVoteReply(RequestVoteReply { term, vote_granted }) => {
-                Body::RequestVoteReply { term: term.0, vote_granted }
+            Message::PreVoteReply(PreVoteReply { term, vote_granted }) => {
+                Body::PreVoteReply { term: term.0, vote_granted }
             }
+            Message::TimeoutNow(TimeoutNow { term }) => Body::TimeoutNow { term: term.0 },
             Message::AppendEntries(message) => {
                 let entries = message.entries.iter().map(EntryHead::of).collect();
                 let commands = message.entries.into_iter().map(|entry| entry.command);
@@ -197,11 +228,21 @@ impl Head {
             None => u8::try_from(id).map(ServerId).map_err(|_| CodecError::UnknownServer(id)),
         };
         let message = match self.message {
-            Body::RequestVote { term, last_log_index, last_log_term } => Message::RequestVote(RequestVote {
+            Body::RequestVote { term, last_log_index, last_log_term } => {
+                request_vote(term, last_log_index, last_log_term, false)
+            }
+            Body::RequestVoteAfterTransfer { term, last_log_index, last_log_term } => {
+                request_vote(term, last_log_index, last_log_term, true)
+            }
+            Body::PreVote { term, last_log_index, last_log_term } => Message::PreVote(PreVote {
                 term: Term(term),
                 last_log_index: Index(last_log_index),
                 last_log_term: Term(last_log_term),
             }),
+            Body::PreVoteReply { term, vote_granted } => {
+                Message::PreVoteReply(PreVoteReply { term: Term(term), vote_granted })
+            }
+            Body::TimeoutNow { term } => Message::TimeoutNow(TimeoutNow { term: Term(term) }),
             Body::RequestVoteReply { term, vote_granted } => {
                 Message::RequestVoteReply(RequestVoteReply { term: Term(term), vote_granted })
             }
@@ -240,6 +281,16 @@ impl Head {
     pub(super) fn brings_snapshot(&self) -> bool {
         matches!(self.message, Body::InstallSnapshot { .. })
     }
+}
+
+/// RequestVote, from whichever of its two kinds.
+fn request_vote<C, S>(term: u64, last_log_index: u64, last_log_term: u64, transfer: bool) -> Message<C, S> {
+    Message::RequestVote(RequestVote {
+        term: Term(term),
+        last_log_index: Index(last_log_index),
+        last_log_term: Term(last_log_term),
+        transfer,
+    })
 }
 
 impl Appended {

@@ -2,7 +2,7 @@
 
 use crate::world::{Memory, World, command};
 use figure2::codec::Frame;
-use figure2::{Options, Peer, Raft};
+use figure2::{Extensions, Options, Peer, Raft};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -84,7 +84,8 @@ async fn a_disk_that_is_slow_costs_no_election() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_server_whose_disk_hangs_has_to_say_is_bounded() {
-    let world = World::with(3, small());
+    // Under Figure 2 alone: one that asks for pre-votes calls no election.
+    let world = World::with(3, Options { extensions: Extensions::NONE, ..small() });
     let leader = world.leader().await;
     let [hung, other] = world.others(leader)[..] else { panic!("two others") };
     world.commit(leader, 0..1, 16).await;

@@ -1,7 +1,7 @@
 //! What a follower is owed is sent once, and within limits.
 
 use crate::world::{World, command};
-use figure2::{Options, ProposeError};
+use figure2::{Extensions, Options, ProposeError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -72,7 +72,9 @@ async fn followers_learn_of_a_commit_when_it_happens() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_may_wait_for_room() {
-    let options = Options { max_uncommitted_bytes: 1 << 20, ..Options::default() };
+    // Under Figure 2 alone: a leader that checks its quorum leads no longer when it hears nobody.
+    let extensions = Extensions::NONE;
+    let options = Options { max_uncommitted_bytes: 1 << 20, extensions, ..Options::default() };
     let world = World::with(3, options);
     let leader = world.leader().await;
     world.commit(leader, 0..1, 16).await;

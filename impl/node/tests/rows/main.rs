@@ -9,4 +9,5 @@ mod links;
 mod one_way;
 mod sizes;
 mod snapshots;
+mod transfers;
 mod world;

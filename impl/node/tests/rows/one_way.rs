@@ -3,7 +3,6 @@
 use crate::world::World;
 use std::time::Duration;
 
-#[ignore = "issue 'Real sockets': a leader that hears nothing must step down (CheckQuorum)"]
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_hears_nothing_makes_room_for_another() {
     let world = World::new(3);
@@ -14,7 +13,6 @@ async fn a_leader_that_hears_nothing_makes_room_for_another() {
     assert!(!world.server(deaf).raft.term_and_leadership().1, "it still believes that it leads");
 }
 
-#[ignore = "issue 'Real sockets': a follower that hears nothing must not raise the term (PreVote)"]
 #[tokio::test(start_paused = true)]
 async fn a_follower_that_hears_nothing_disturbs_nobody() {
     let world = World::new(3);

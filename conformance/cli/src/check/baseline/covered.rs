@@ -118,11 +118,21 @@ fn bounds(bounds: &Bounds) -> BTreeMap<String, Option<u64>> {
         limits: _,
         apply,
         clients,
+        extensions,
+        plain_servers,
+        transfers,
     } = bounds;
     let budget = |budget: &Budget| match budget {
         Budget::AtMost(most) => Some(u64::from(*most)),
         Budget::Unlimited => None,
     };
+    // What goes beyond Figure 2 is named only where it is used.
+    let beyond = [
+        ("pre_vote", u64::from(extensions.pre_vote)),
+        ("check_quorum", u64::from(extensions.check_quorum)),
+        ("plain_servers", u64::from(*plain_servers)),
+        ("transfers", u64::from(*transfers)),
+    ];
     [
         ("servers", Some(u64::from(*servers))),
         ("terms", Some(u64::from(*terms))),
@@ -140,6 +150,7 @@ fn bounds(bounds: &Bounds) -> BTreeMap<String, Option<u64>> {
         ("clients", Some(u64::from(*clients))),
     ]
     .into_iter()
+    .chain(beyond.into_iter().filter(|(_, bound)| *bound > 0).map(|(name, bound)| (name, Some(bound))))
     .map(|(name, bound)| (name.to_owned(), bound))
     .collect()
 }

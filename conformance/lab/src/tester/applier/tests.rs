@@ -15,6 +15,7 @@ struct Fed {
 impl Fed {
     async fn new(applying: Applying) -> Fed {
         let settings = Settings {
+            extensions: figure2::Extensions::ALL,
             servers: 3,
             reliable: true,
             applying,

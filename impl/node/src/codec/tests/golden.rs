@@ -15,7 +15,12 @@ pub(super) fn golden_messages() -> Vec<(Packet, Vec<u8>)> {
         last_included_term: Term(2),
         data: SnapshotData::from("xyz"),
     };
-    let vote = RequestVote { term: Term(3), last_log_index: Index(300), last_log_term: Term(2) };
+    let vote =
+        RequestVote { term: Term(3), last_log_index: Index(300), last_log_term: Term(2), transfer: false };
+    let told = RequestVote { transfer: true, ..vote.clone() };
+    let asks = PreVote { term: Term(3), last_log_index: Index(300), last_log_term: Term(2) };
+    let would = PreVoteReply { term: Term(3), vote_granted: true };
+    let would_not = PreVoteReply { term: Term(300), vote_granted: false };
     let granted = RequestVoteReply { term: Term(3), vote_granted: true };
     let installed = InstallSnapshotReply { term: Term(3), last_included_index: Some(Index(8)) };
     let refused = InstallSnapshotReply { term: Term(0x1_0000), last_included_index: None };
@@ -48,6 +53,15 @@ pub(super) fn golden_messages() -> Vec<(Packet, Vec<u8>)> {
         golden(packet(1, 0, Message::InstallSnapshotReply(installed)), "05 FB2C01 0A 05 03 0108", b""),
         // 0x10000 takes four bytes after the tag FC.
         golden(packet(1, 0, Message::InstallSnapshotReply(refused)), "05 FB2C01 0A 05 FC00000100 00", b""),
+        golden(packet(1, 2, Message::PreVote(asks)), "05 FB2C01 FC70110100 06 03 FB2C01 02", b""),
+        golden(packet(2, 1, Message::PreVoteReply(would)), "05 FC70110100 FB2C01 07 03 01", b""),
+        golden(packet(2, 1, Message::PreVoteReply(would_not)), "05 FC70110100 FB2C01 07 FB2C01 00", b""),
+        golden(
+            packet(0, 1, Message::TimeoutNow(TimeoutNow { term: Term(300) })),
+            "05 0A FB2C01 08 FB2C01",
+            b"",
+        ),
+        golden(packet(1, 2, Message::RequestVote(told)), "05 FB2C01 FC70110100 09 03 FB2C01 02", b""),
     ]
 }
 
