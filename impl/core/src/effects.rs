@@ -145,6 +145,19 @@ impl<C, S, T> Batch<C, S, T> {
         self.waiting.push(Released { tag, messages });
     }
 
+    /// As [`push`](Self::push), for a step whose write nobody waits for: if it sends nothing, nothing is released for it.
+    /// With many small commands in one batch, that is most of what the batch would hold.
+    pub fn push_unwaited(&mut self, effects: Effects<C, S>)
+    where
+        T: Default,
+    {
+        if effects.early.is_empty() && effects.messages.is_empty() {
+            self.merge(effects.record, effects.persisted);
+        } else {
+            self.push(T::default(), effects);
+        }
+    }
+
     /// Adds a batch of later steps: one write for both.
     pub fn join(&mut self, later: Self) {
         self.merge(later.record, later.persisted);
@@ -156,9 +169,9 @@ impl<C, S, T> Batch<C, S, T> {
         self.persisted = persisted.or(self.persisted);
     }
 
-    /// Whether nothing waits.
+    /// Whether nothing waits, and nothing is to be written.
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.is_empty() && self.record.is_empty()
     }
 
     /// What [`persist`](Self::persist) will write.

@@ -144,6 +144,29 @@ fn a_batch_tells_how_far_the_last_of_its_writes_goes() {
     assert_eq!(durable.persisted, Some(Persisted { current_term: Term(2), last_log_index: Index(2) }));
 }
 
+/// Rules: P2, P3. Pitfall 29.
+#[test]
+fn a_step_that_nobody_waits_for_is_written_and_releases_its_messages_if_it_has_any() {
+    let mut server = leader(3, disk(1, None, &[]));
+    let mut batch: Batch<u8, u8, Option<&str>> = Batch::default();
+    batch.push_unwaited(server.step(Input::Propose(command(2, 1))));
+    assert!(!batch.is_empty(), "it is to be written");
+    batch.push_unwaited(server.step(Input::HeartbeatTimeout));
+    batch.push(Some("a command"), server.step(Input::Propose(command(2, 2))));
+    let mut written = Vec::new();
+    let durable = batch
+        .persist(|record| {
+            written.extend(record);
+            Ok::<(), ()>(())
+        })
+        .unwrap();
+    assert_eq!(written.len(), 2);
+    let sizes: Vec<_> =
+        durable.released.iter().map(|released| (released.tag, released.messages.len())).collect();
+    assert_eq!(sizes, [(None, 2), (Some("a command"), 0)]);
+    assert_eq!(durable.persisted, Some(Persisted { current_term: Term(2), last_log_index: Index(2) }));
+}
+
 /// Rules: P2. Pitfalls 20, 45.
 #[test]
 fn a_snapshot_change_drops_exactly_the_covered_head() {

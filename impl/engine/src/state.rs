@@ -192,7 +192,10 @@ impl<T: Timers> State<T> {
             if after.role != RoleName::Leader {
                 self.waiting.add(effects.record().changes());
             }
-            self.outbox.push(waits, effects);
+            match waits {
+                None => self.outbox.push_unwaited(effects),
+                waits => self.outbox.push(waits, effects),
+            }
         }
         outcome
     }

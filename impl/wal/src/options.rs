@@ -7,7 +7,7 @@ pub struct Options {
     /// Bytes of a segment. A single write that is larger has a segment of its own. Recovery holds two in memory. 16 MiB.
     pub segment_bytes: u64,
     /// How much is zeroed and synced at once, ahead of use: a larger piece makes a write that comes just then wait longer.
-    /// 1 MiB.
+    /// 256 KiB.
     pub zeroed_at_once: u64,
     /// Whether a thread of its own prepares segments and removes what is not needed any more. Else each write does a piece
     /// of that after its own sync, in an order that is always the same. True.
@@ -16,7 +16,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { segment_bytes: 16 << 20, zeroed_at_once: 1 << 20, helper_thread: true }
+        Options { segment_bytes: 16 << 20, zeroed_at_once: 256 << 10, helper_thread: true }
     }
 }
 

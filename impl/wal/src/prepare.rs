@@ -48,8 +48,11 @@ enum Job<F: Fs> {
     Durable { ready: Ready<F> },
 }
 
-/// Files that are kept to become segments.
-const SPARES: usize = 1;
+/// Most bytes of files that are kept to become segments, however many: but one file always may be.
+const SPARE_BYTES: u64 = 32 << 20;
+
+/// Most files that are kept to become segments. A snapshot makes several needless at once, if they are small.
+const SPARES: u64 = 8;
 
 /// Prepares segments.
 pub(crate) struct Workshop<F: Fs, R> {
@@ -64,6 +67,8 @@ pub(crate) struct Workshop<F: Fs, R> {
     spares: Vec<String>,
     next_spare: u64,
     job: Option<Job<F>>,
+    /// What is written to zero a piece, while a segment is zeroed.
+    zeros: Vec<u8>,
 }
 
 impl<F: Fs, R: Rules> Workshop<F, R> {
@@ -87,6 +92,7 @@ impl<F: Fs, R: Rules> Workshop<F, R> {
             spares,
             next_spare,
             job: None,
+            zeros: Vec::new(),
         }
     }
 
@@ -126,7 +132,9 @@ impl<F: Fs, R: Rules> Workshop<F, R> {
         let name = names::segment(place);
         let length = || self.fs.length(&self.fs.open(&name)?);
         let length = length().map_err(WalError::io("opening it", &name))?;
-        if self.spares.len() + self.unsynced.len() < SPARES && length <= 2 * self.options.segment_bytes {
+        let most = (SPARE_BYTES / self.options.segment_bytes.max(1)).clamp(1, SPARES);
+        let kept = (self.spares.len() + self.unsynced.len()) as u64;
+        if kept < most && length <= 2 * self.options.segment_bytes {
             let spare = self.new_spare();
             self.fs.rename(&name, &spare).map_err(WalError::io("renaming it", &name))?;
             self.unsynced.push(spare);
@@ -150,12 +158,15 @@ impl<F: Fs, R: Rules> Workshop<F, R> {
         self.job = match job {
             Job::Zero { name, file, at, recycled } if at < self.options.segment_bytes && !orders.urgent => {
                 let length = self.options.zeroed_at_once.clamp(1, self.options.segment_bytes - at);
-                let zeros = vec![0; usize::try_from(length).unwrap_or(1 << 20)];
-                self.fs.write_at(&file, &zeros, at).map_err(WalError::io("a write", &name))?;
+                self.zeros.resize(usize::try_from(length).unwrap_or(1 << 20), 0);
+                self.fs.write_at(&file, &self.zeros, at).map_err(WalError::io("a write", &name))?;
                 self.fs.sync_data(&file).map_err(WalError::io("a sync", &name))?;
-                Some(Job::Zero { name, file, at: at + zeros.len() as u64, recycled })
+                Some(Job::Zero { name, file, at: at + self.zeros.len() as u64, recycled })
             }
-            Job::Zero { name, file, recycled, .. } => Some(Job::Head { name, file, recycled }),
+            Job::Zero { name, file, recycled, .. } => {
+                self.zeros = Vec::new();
+                Some(Job::Head { name, file, recycled })
+            }
             Job::Head { name, file, recycled } => {
                 let Some(place) = orders.wanted else { return Ok(None) };
                 let ready = self.head(&name, file, place, recycled)?;

@@ -151,13 +151,38 @@ fn items<F: Fs, R: Rules>(
     record: Record<Command, SnapshotData>,
 ) -> Result<Vec<Item>, WalError> {
     let mut state = log.state().clone();
-    let mut items = Vec::with_capacity(record.changes().len());
-    for change in record {
+    let changes = joined(record);
+    let mut items = Vec::with_capacity(changes.len());
+    for change in changes {
         let item = item(log, cluster, change)?;
         state.apply(&item).map_err(WalError::Rejected)?;
         items.push(item);
     }
     Ok(items)
+}
+
+/// The changes of a record, those that append one after the other as one: a leader's record has one for each command, and
+/// each would be looked at and written by itself.
+fn joined(record: Record<Command, SnapshotData>) -> Vec<Change<Command, SnapshotData>> {
+    let mut changes = Vec::new();
+    let mut left = record.changes().len();
+    for change in record {
+        left -= 1;
+        match (changes.last_mut(), change) {
+            (
+                Some(Change::Append { first_index, entries }),
+                Change::Append { first_index: next, entries: more },
+            ) if first_index.plus(entries.len()) == next => {
+                // Most of what is left is like this one.
+                if entries.capacity() < entries.len() + more.len() {
+                    entries.reserve(more.len() + left);
+                }
+                entries.extend(more);
+            }
+            (_, change) => changes.push(change),
+        }
+    }
+    changes
 }
 
 fn item<F: Fs, R: Rules>(
@@ -227,5 +252,37 @@ impl<F: Fs, R: Rules> Storage for DiskStorage<F, R> {
 
     fn blocks(&self) -> bool {
         self.fs.blocks()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_follow_one_another_are_appended_as_one_and_no_others() {
+        let append = |first: u64, terms: &[u64]| Change::Append {
+            first_index: Index(first),
+            entries: terms
+                .iter()
+                .map(|term| figure2_core::Entry { term: Term(*term), command: Command::new() })
+                .collect(),
+        };
+        let truncate = Change::Truncate { from: Index(4) };
+        let record = |changes: Vec<Change<Command, SnapshotData>>| changes.into_iter().collect();
+        let made = vec![
+            append(1, &[1]),
+            append(2, &[1, 2]),
+            append(4, &[]),
+            append(4, &[2]),
+            truncate.clone(),
+            append(4, &[3]),
+        ];
+        assert_eq!(joined(record(made)), [append(1, &[1, 1, 2, 2]), truncate.clone(), append(4, &[3])]);
+        // What does not follow is for the log to refuse.
+        let made = vec![append(1, &[1]), append(3, &[1]), append(3, &[2])];
+        assert_eq!(joined(record(made.clone())), made);
+        assert_eq!(joined(record(vec![truncate.clone(), truncate.clone()])), [truncate.clone(), truncate]);
+        assert_eq!(joined(record(Vec::new())), []);
     }
 }

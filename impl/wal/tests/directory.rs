@@ -367,3 +367,21 @@ async fn it_is_a_storage() {
     assert_eq!(storage.load(&me()).await.unwrap().identity, Some(me()));
     assert!(DiskStorage::open(TempDir::new().unwrap().path(), small()).unwrap().blocks());
 }
+
+/// A snapshot makes several small segments needless at once: they are not zeroed again, and not more are kept than are used.
+#[test]
+fn segments_that_are_not_needed_become_the_next_ones() {
+    let directory = TempDir::new().unwrap();
+    let mut storage = DiskStorage::open(directory.path(), small()).unwrap();
+    storage.read(&me()).unwrap();
+    (0..14).for_each(|_| write(&mut storage, vec![append(1, 3900)]).unwrap());
+    write(&mut storage, vec![snapshot(14, b"x")]).unwrap();
+    (2..60).for_each(|term| write(&mut storage, vec![vote(term)]).unwrap());
+    let names = std::fs::read_dir(directory.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let spares = names.filter(|name| name.starts_with("spare-")).count();
+    assert!((2..=8).contains(&spares), "{spares}");
+    (0..spares).for_each(|_| write(&mut storage, vec![append(1, 3900)]).unwrap());
+    let segments = inspect(directory.path()).unwrap().segments;
+    assert!(segments.iter().filter(|segment| segment.recycled).count() >= spares, "{segments:?}");
+}
