@@ -76,6 +76,8 @@ pub(crate) struct Tls {
     pub(crate) not_after: Option<SystemTime>,
     /// How often they were read: connections of an earlier time end.
     pub(crate) generation: u64,
+    /// The files as they were just before they were read.
+    pub(crate) stamp: Stamp,
 }
 
 impl Tls {
@@ -88,6 +90,7 @@ impl Tls {
         own_name: &str,
         generation: u64,
     ) -> Result<Tls, CredentialsError> {
+        let stamp = stamp(credentials);
         let roots = certificates(&credentials.authority)?;
         let chain = certificates(&credentials.certificate)?;
         let file = |what: String| CredentialsError::File { file: credentials.key.clone(), what };
@@ -130,7 +133,7 @@ impl Tls {
         client.resumption = Resumption::disabled();
         server.alpn_protocols = vec![PROTOCOL.to_vec()];
         client.alpn_protocols = vec![PROTOCOL.to_vec()];
-        Ok(Tls { client: Arc::new(client), server: Arc::new(server), not_after, generation })
+        Ok(Tls { client: Arc::new(client), server: Arc::new(server), not_after, generation, stamp })
     }
 }
 

@@ -178,22 +178,23 @@ async fn watch(shared: Arc<Shared>, credentials: Credentials) {
         async move { spawn_blocking(move || stamp(&credentials)).await.ok() }
     };
     tell_expiry(&shared);
-    let (mut told, mut seen) = (Instant::now(), look().await);
+    let (mut told, mut failed) = (Instant::now(), None);
     loop {
         tokio::select! {
             () = sleep(shared.config.reload_interval) => {}
             () = shared.stopped() => return,
         }
         let now = look().await;
-        if now != seen {
-            // One that fails is tried again when they change again: they are perhaps being written just now.
+        let read = shared.tls.as_ref().map(|tls| tls.borrow().stamp);
+        if now != read && now != failed {
+            // What fails is tried again when they change again: they are perhaps being written just now.
+            failed = now;
             if let Err(error) = reload(&shared, &credentials).await {
                 let server = shared.config.server;
                 tracing::error!(server, %error, "the certificates could not be read again: the earlier ones stay in use");
             } else {
                 told = Instant::now();
             }
-            seen = now;
         }
         if told.elapsed() >= DAY {
             tell_expiry(&shared);
