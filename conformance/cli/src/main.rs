@@ -2,8 +2,8 @@
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use figure2_cli::{
-    audit_cmd, certs_cmd, check, conform_cmd, disk_cmd, explore_cmd, kill_cmd, lab_cmd, linear_cmd, mutants_cmd,
-    replay_cmd, simulate_cmd, trace_cmd, validate_cmd, verify,
+    audit_cmd, certs_cmd, check, conform_cmd, disk_cmd, explore_cmd, kill_cmd, lab_cmd, linear_cmd,
+    mutants_cmd, replay_cmd, simulate_cmd, trace_cmd, validate_cmd, verify,
 };
 use std::process::ExitCode;
 

@@ -27,7 +27,9 @@ pub struct Request {
 #[non_exhaustive]
 pub enum CertsError {
     /// A file is there already.
-    #[error("{0} is there already, and nothing is overwritten: take another directory, or move the file away")]
+    #[error(
+        "{0} is there already, and nothing is overwritten: take another directory, or move the file away"
+    )]
     Exists(PathBuf),
     /// A file cannot be written.
     #[error("{file}: {source}")]

@@ -245,7 +245,11 @@ fn limit<T>(name: &'static str, value: impl ToString, problem: impl Into<String>
 }
 
 fn positive(name: &'static str, value: Duration, advice: &str) -> Result<(), ConfigError> {
-    if value.is_zero() { limit(name, format!("{value:?}"), format!("it must be above zero: {advice}")) } else { Ok(()) }
+    if value.is_zero() {
+        limit(name, format!("{value:?}"), format!("it must be above zero: {advice}"))
+    } else {
+        Ok(())
+    }
 }
 
 impl Limits {
@@ -315,12 +319,17 @@ mod tests {
     #[test]
     fn each_thing_that_makes_no_sense_is_told_with_what_to_do() {
         assert!(told(|c| c.server = 2).contains("list the other servers only"));
-        assert!(told(|c| c.peers.extend((10..90).map(|id| (id, format!("127.0.0.1:{id}"))))).contains("from 1 to 64"));
+        assert!(
+            told(|c| c.peers.extend((10..90).map(|id| (id, format!("127.0.0.1:{id}")))))
+                .contains("from 1 to 64")
+        );
         for address in ["nowhere", ":7000", "10.0.0.1", "10.0.0.1:", "10.0.0.1:99999"] {
             let told = told(|c| *c.peers.get_mut(&2).unwrap() = address.to_owned());
             assert!(told.contains("not host:port"), "{told}");
         }
-        assert!(told(|c| *c.peers.get_mut(&3).unwrap() = "127.0.0.1:2".to_owned()).contains("servers 2 and 3"));
+        assert!(
+            told(|c| *c.peers.get_mut(&3).unwrap() = "127.0.0.1:2".to_owned()).contains("servers 2 and 3")
+        );
         for address in ["10.0.0.1:7000", "localhost:7000", "0.0.0.0:7000", "[::]:7000"] {
             let told = told(|c| *c.peers.get_mut(&2).unwrap() = address.to_owned());
             assert!(told.contains("use Security::Tls"), "{told}");
@@ -334,14 +343,15 @@ mod tests {
         assert!(told(|c| c.limits.idle_timeout = c.limits.keepalive).contains("idle_timeout"));
         assert!(told(|c| c.limits.longest_backoff = Duration::ZERO).contains("longest_backoff"));
         assert!(told(|c| c.reload_interval = Duration::ZERO).contains("reload_interval"));
-        assert!(told(|c| c.old_connections_end_within = Duration::ZERO).contains("old_connections_end_within"));
+        assert!(
+            told(|c| c.old_connections_end_within = Duration::ZERO).contains("old_connections_end_within")
+        );
     }
 
     #[test]
     fn names_of_hosts_are_taken_with_tls() {
         let path = || PathBuf::from("unused");
-        let security =
-            Security::Tls(Credentials { authority: path(), certificate: path(), key: path() });
+        let security = Security::Tls(Credentials { authority: path(), certificate: path(), key: path() });
         let peers = [(2, "raft-2.example.org:7000".to_owned()), (3, "[::1]:7000".to_owned())];
         assert_eq!(Config::new(1, peers, 7, security).check(), Ok(()));
     }

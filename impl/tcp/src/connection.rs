@@ -197,7 +197,12 @@ async fn judge(
         let known: Arc<_> = shared.known.clone();
         let added = tokio::task::spawn_blocking(move || known.add(server, disk)).await;
         added.map_err(|error| Reason::Known(error.to_string()))?.map_err(|e| Reason::Known(e.to_string()))?;
-        tracing::info!(server = shared.config.server, peer = server, disk = format!("{disk:032x}"), "a new disk is known");
+        tracing::info!(
+            server = shared.config.server,
+            peer = server,
+            disk = format!("{disk:032x}"),
+            "a new disk is known"
+        );
     }
     match shared.known.verdict(server, disk) {
         Verdict::Same => Ok(version),

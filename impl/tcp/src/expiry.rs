@@ -78,7 +78,12 @@ fn any(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         // The number of bytes that the length has.
         0x81..=0x84 => {
             let (length, rest) = rest.split_at_checked(usize::from(first - 0x80))?;
-            (length.iter().try_fold(0_usize, |sum, byte| sum.checked_mul(256)?.checked_add(usize::from(*byte)))?, rest)
+            (
+                length
+                    .iter()
+                    .try_fold(0_usize, |sum, byte| sum.checked_mul(256)?.checked_add(usize::from(*byte)))?,
+                rest,
+            )
         }
         _ => return None,
     };
@@ -104,7 +109,16 @@ mod tests {
         ] {
             assert_eq!(seconds(year, rest), Some(expected), "{year} {rest}");
         }
-        for rest in ["0001000000", "1301000000", "0100000000", "0132000000", "0101240000", "0101006000", "01010000", "+101000000"] {
+        for rest in [
+            "0001000000",
+            "1301000000",
+            "0100000000",
+            "0132000000",
+            "0101240000",
+            "0101006000",
+            "01010000",
+            "+101000000",
+        ] {
             assert_eq!(seconds(2026, rest), None, "{rest}");
         }
     }
@@ -112,7 +126,13 @@ mod tests {
     #[test]
     fn the_expiry_of_certificates_is_read() {
         // From 2050 on a certificate has the other form of a time.
-        for (year, expected) in [(2030, 1924905600), (2048, 2492985600), (2049, 2524521600), (2050, 2556057600), (2099, 4_102_358_400_u64)] {
+        for (year, expected) in [
+            (2030, 1924905600),
+            (2048, 2492985600),
+            (2049, 2524521600),
+            (2050, 2556057600),
+            (2099, 4_102_358_400_u64),
+        ] {
             let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
             params.not_after = rcgen::date_time_ymd(year, 12, 31);
             let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();

@@ -27,7 +27,9 @@ const VERSION: u32 = 1;
 #[non_exhaustive]
 pub enum KnownError {
     /// The system says so.
-    #[error("{file}: {what}; see that its directory is there and can be written, then start the server again")]
+    #[error(
+        "{file}: {what}; see that its directory is there and can be written, then start the server again"
+    )]
     Io {
         /// The file.
         file: PathBuf,
@@ -192,9 +194,10 @@ fn read(path: &Path, bytes: &[u8], owner: &str) -> Result<BTreeMap<u64, u128>, K
     let of = of.ok_or_else(|| damaged("it does not say whose it is"))?;
     let mut disks = BTreeMap::new();
     for line in lines.take_while(|line| !line.starts_with("checksum: ")) {
-        let parsed = line.strip_prefix("server ").and_then(|line| line.split_once(": ")).and_then(|(id, disk)| {
-            Some((id.parse::<u64>().ok()?, u128::from_str_radix(disk, 16).ok()?))
-        });
+        let parsed = line
+            .strip_prefix("server ")
+            .and_then(|line| line.split_once(": "))
+            .and_then(|(id, disk)| Some((id.parse::<u64>().ok()?, u128::from_str_radix(disk, 16).ok()?)));
         let (server, disk) = parsed.ok_or_else(|| damaged("a line of it is no server and disk"))?;
         disks.insert(server, disk);
     }
@@ -203,7 +206,11 @@ fn read(path: &Path, bytes: &[u8], owner: &str) -> Result<BTreeMap<u64, u128>, K
         return Err(damaged("its checksum does not fit: it was changed"));
     }
     if of != owner {
-        return Err(KnownError::OtherServer { file: file(), found: of.to_owned(), expected: owner.to_owned() });
+        return Err(KnownError::OtherServer {
+            file: file(),
+            found: of.to_owned(),
+            expected: owner.to_owned(),
+        });
     }
     Ok(disks)
 }

@@ -93,7 +93,9 @@ pub(crate) trait AnyNetwork: Send + Sync + 'static {
 
 impl<N: Network> AnyNetwork for N {
     fn dial<'a>(&'a self, address: &'a str) -> Pending<'a, BoxStream> {
-        Box::pin(async move { Network::dial(self, address).await.map(|stream| Box::new(stream) as BoxStream) })
+        Box::pin(
+            async move { Network::dial(self, address).await.map(|stream| Box::new(stream) as BoxStream) },
+        )
     }
 
     fn accept(&self) -> Pending<'_, (BoxStream, String)> {

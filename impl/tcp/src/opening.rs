@@ -117,7 +117,9 @@ impl Said {
             return Err(malformed("it ends before its kind"));
         };
         if layout != LAYOUT {
-            return Err(malformed(&format!("layout {layout}, and this build knows {LAYOUT}: update this server")));
+            return Err(malformed(&format!(
+                "layout {layout}, and this build knows {LAYOUT}: update this server"
+            )));
         }
         bytes.advance(3);
         let exactly = |bytes: &Bytes, length: usize| match bytes.len() {
@@ -146,7 +148,8 @@ impl Said {
                     1 => true,
                     _ => return Err(malformed("a refusal of an unknown kind")),
                 };
-                let text = String::from_utf8(bytes.into()).map_err(|_| malformed("a refusal that is no text"))?;
+                let text =
+                    String::from_utf8(bytes.into()).map_err(|_| malformed("a refusal that is no text"))?;
                 // It goes to the log, where it must not look like another line.
                 if text.chars().any(char::is_control) {
                     return Err(malformed("a refusal with control characters"));

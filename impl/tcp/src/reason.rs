@@ -37,7 +37,9 @@ pub enum Reason {
     #[error("{0}")]
     Hello(#[from] HelloError),
     /// It says that it is a server which this cluster does not have.
-    #[error("it says that it is server {0}, which is not of this cluster: give all servers the same list of servers")]
+    #[error(
+        "it says that it is server {0}, which is not of this cluster: give all servers the same list of servers"
+    )]
     UnknownServer(u64),
     /// The certificate is that of another server.
     #[error(

@@ -141,7 +141,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Credentials
     let file = |what: String| CredentialsError::File { file: path.to_owned(), what };
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let read = read.map_err(|error| file(format!("{error}; it must have certificates in PEM")))?;
-    if read.is_empty() { Err(file("no certificate in it; it must have some in PEM".to_owned())) } else { Ok(read) }
+    if read.is_empty() {
+        Err(file("no certificate in it; it must have some in PEM".to_owned()))
+    } else {
+        Ok(read)
+    }
 }
 
 /// The DNS names of a certificate, as they stand there.

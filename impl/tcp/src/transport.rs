@@ -165,7 +165,11 @@ fn tell_expiry(shared: &Shared) {
     match certificate(shared).and_then(|certificate| certificate.days_left(SystemTime::now())) {
         None => tracing::warn!(server, "it is not known when this server's certificate expires"),
         Some(days) if days < i64::from(shared.config.warn_days) => {
-            tracing::warn!(server, days, "this server's certificate expires soon, or has expired: replace its files");
+            tracing::warn!(
+                server,
+                days,
+                "this server's certificate expires soon, or has expired: replace its files"
+            );
         }
         Some(days) => tracing::info!(server, days, "days until this server's certificate expires"),
     }

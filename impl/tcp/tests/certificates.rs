@@ -130,7 +130,10 @@ async fn files_that_do_not_go_together_are_refused_at_the_start() {
     for (credentials, expected) in [
         (other.clone(), "names [\"server-2.group-0.figure2\"], and not server-1.group-0.figure2"),
         (figure2_tcp::Credentials { key: other.key.clone(), ..own.clone() }, "do not go together"),
-        (figure2_tcp::Credentials { key: own.certificate.clone(), ..own.clone() }, "must be a private key in PEM"),
+        (
+            figure2_tcp::Credentials { key: own.certificate.clone(), ..own.clone() },
+            "must be a private key in PEM",
+        ),
         (figure2_tcp::Credentials { authority: file("nowhere.pem"), ..own.clone() }, "nowhere.pem: "),
         (figure2_tcp::Credentials { authority: file("empty.pem"), ..own.clone() }, "no certificate in it"),
     ] {

@@ -47,7 +47,8 @@ async fn a_server_with_another_disk_is_refused_for_good_and_both_sides_say_so() 
     let (first, _first_node) = start(with_file(1, place.path())).await;
     let wiped = Config { disk: 999, ..with_file(2, place.path()) };
     let (second, _second_node) = start(wiped).await;
-    let words = "server 2 has disk 000000000000000000000000000003e7, and had disk 000000000000000000000000000000c8";
+    let words =
+        "server 2 has disk 000000000000000000000000000003e7, and had disk 000000000000000000000000000000c8";
     logs.wait_for(&["ERROR", "server=1 peer=2", "refused for good", words]).await;
     logs.wait_for(&["ERROR", "server=2 peer=1", "the other side refuses this server", words]).await;
     until("both tell it in their status", || {
@@ -75,7 +76,10 @@ async fn a_server_that_has_lost_its_own_disk_does_not_start() {
     Transport::start(config.clone(), hub.listen(&address(1))).await.unwrap().shutdown().await;
     let wiped = Config { disk: 999, ..config };
     let error = Transport::start(wiped, hub.listen(&address(1))).await.unwrap_err();
-    assert!(matches!(error, StartError::Known(KnownError::OwnDisk { known: 100, found: 999, .. })), "{error}");
+    assert!(
+        matches!(error, StartError::Known(KnownError::OwnDisk { known: 100, found: 999, .. })),
+        "{error}"
+    );
 }
 
 /// The log's name for its disk is what the transport tells: it must be the same after each restart, and another one on an

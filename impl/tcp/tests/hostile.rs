@@ -3,9 +3,9 @@
 
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
-mod common;
 #[path = "hostile/attacker.rs"]
 mod attacker;
+mod common;
 
 use attacker::{Attacker, TlsClient};
 use common::{Hub, Logs, address, certificates, config, credentials, directory, node, until};
@@ -174,7 +174,10 @@ async fn foreign_expired_and_missing_certificates() {
     let own = credentials(victim.directory.path(), 2);
     let client = TlsClient::trusting(&own.authority, Some(&credentials(foreign.path(), 2)));
     client.fails(&victim.hub).await;
-    victim.logs.wait_for(&["turned away", "the TLS handshake failed", "invalid peer certificate: BadSignature"]).await;
+    victim
+        .logs
+        .wait_for(&["turned away", "the TLS handshake failed", "invalid peer certificate: BadSignature"])
+        .await;
     let expired = attacker::expired(victim.directory.path(), 2);
     TlsClient::trusting(&own.authority, Some(&expired)).fails(&victim.hub).await;
     victim.logs.wait_for(&["turned away", "the TLS handshake failed", "certificate expired"]).await;

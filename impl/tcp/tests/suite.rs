@@ -16,8 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 /// Starts the transport of a server at an address.
-type Start =
-    Arc<dyn Fn(Config, String) -> Pin<Box<dyn Future<Output = Transport> + Send>> + Send + Sync>;
+type Start = Arc<dyn Fn(Config, String) -> Pin<Box<dyn Future<Output = Transport> + Send>> + Send + Sync>;
 
 /// Servers whose transport is shut down with them, and started anew when they return.
 struct World {

@@ -1,6 +1,6 @@
 //! The side that gets the snapshot: each chunk goes to the storage's writer as it arrives.
 
-use super::send::joined;
+use super::{hear, joined};
 use crate::connection::{Connection, keeping_alive, refuse};
 use crate::framing::Reader;
 use crate::opening::Said;
@@ -88,11 +88,7 @@ pub(crate) async fn receive(
 }
 
 /// What the sender wants to send, and how much of it is there already.
-async fn begin(
-    shared: &Shared,
-    partial: &mut Option<Partial>,
-    reader: &mut Reader,
-) -> Result<u64, Reason> {
+async fn begin(shared: &Shared, partial: &mut Option<Partial>, reader: &mut Reader) -> Result<u64, Reason> {
     let Said::Begin { transfer, index, term, length } = hear(reader).await? else {
         return Err(Reason::Garbage("something else than a snapshot's beginning".to_owned()));
     };
@@ -158,18 +154,6 @@ async fn all(
                 return Err(Reason::Snapshot("too much waits for this server's disk".to_owned()));
             }
             _ => return Err(Reason::Garbage("something else than the rest of a snapshot".to_owned())),
-        }
-    }
-}
-
-async fn hear(reader: &mut Reader) -> Result<Said, Reason> {
-    loop {
-        let frame = reader.next().await?;
-        if !frame.is_empty() {
-            return match Said::decode(frame)? {
-                Said::Refused { for_good, text } => Err(Reason::Refused { for_good, text }),
-                said => Ok(said),
-            };
         }
     }
 }

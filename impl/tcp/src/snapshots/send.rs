@@ -1,5 +1,6 @@
 //! The side that has the snapshot.
 
+use super::{hear, joined};
 use crate::backoff::Backoff;
 use crate::connection::{Connection, call};
 use crate::framing::{Reader, Writer};
@@ -49,7 +50,9 @@ impl Slot {
         let asked = Instant::now();
         let mut job = lock(&self.job);
         match &mut *job {
-            Some(job) if (job.index, job.term) == (index, term) => (job.message, job.asked) = (message, asked),
+            Some(job) if (job.index, job.term) == (index, term) => {
+                (job.message, job.asked) = (message, asked)
+            }
             Some(job) if job.under_way => job.asked = asked,
             other => {
                 let number = other.as_ref().map_or(0, |job| job.number + 1);
@@ -133,10 +136,10 @@ pub(crate) async fn keep(shared: Arc<Shared>, peer: u64, line: Arc<Line>) {
 }
 
 async fn carry(shared: &Shared, slot: &Slot, connection: Connection) -> Reason {
-    let Connection { mut reader, mut writer, generation, .. } = connection;
+    let Connection { peer, mut reader, mut writer, generation, .. } = connection;
     let Some(job) = slot.begin(shared.random()) else { return Reason::Done };
     let ended = tokio::select! {
-        ended = transfer(shared, slot, &job, &mut reader, &mut writer) => ended,
+        ended = transfer(shared, peer, slot, &job, &mut reader, &mut writer) => ended,
         reason = shared.end_of(generation) => Err(reason),
     };
     slot.end(job.number, ended.is_ok());
@@ -151,6 +154,7 @@ async fn carry(shared: &Shared, slot: &Slot, connection: Connection) -> Reason {
 
 async fn transfer(
     shared: &Shared,
+    peer: u64,
     slot: &Slot,
     job: &Job,
     reader: &mut Reader,
@@ -166,8 +170,7 @@ async fn transfer(
     if offset > length {
         return Err(Reason::Garbage(format!("it has {offset} bytes of a snapshot of {length}")));
     }
-    let (server, peer) = (shared.config.server, shared.cluster.voters().len());
-    tracing::info!(server, servers = peer, index, length, offset, "sending a snapshot");
+    tracing::info!(server = shared.config.server, peer, index, length, offset, "sending a snapshot");
     let sending = async {
         stream(shared, slot, job, offset, writer).await?;
         let message = slot.message(number).unwrap_or_else(|| job.message.clone());
@@ -187,20 +190,6 @@ async fn transfer(
     tokio::select! {
         ended = done => ended,
         ended = sending => ended,
-    }
-}
-
-/// The next that the other side says, but that it is there.
-async fn hear(reader: &mut Reader) -> Result<Said, Reason> {
-    loop {
-        let frame = reader.next().await?;
-        if frame.is_empty() {
-            continue;
-        }
-        return match Said::decode(frame)? {
-            Said::Refused { for_good, text } => Err(Reason::Refused { for_good, text }),
-            said => Ok(said),
-        };
     }
 }
 
@@ -235,9 +224,4 @@ async fn stream(
         left -= length as u64;
     }
     Ok(())
-}
-
-/// What a blocking piece of work has given.
-pub(super) fn joined<T>(result: Result<io::Result<T>, tokio::task::JoinError>) -> io::Result<T> {
-    result.unwrap_or_else(|error| Err(io::Error::other(error)))
 }

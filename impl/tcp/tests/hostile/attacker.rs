@@ -81,8 +81,7 @@ impl TlsServer {
     pub fn new(credentials: &Credentials) -> TlsServer {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let roots = store(&credentials.authority);
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build().unwrap();
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build().unwrap();
         let (chain, key) = identity(credentials);
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -191,11 +190,8 @@ fn hello(lane: u8, voters: &[u64], from: u64, to: u64, disk: u128) -> Vec<u8> {
 pub fn request_vote(from: u64, to: u64) -> Vec<u8> {
     let cluster = Cluster::new(0, &[1, 2, 3].into());
     let place = |id| cluster.place(id).unwrap();
-    let message = Message::RequestVote(RequestVote {
-        term: Term(9),
-        last_log_index: Index(0),
-        last_log_term: Term(0),
-    });
+    let message =
+        Message::RequestVote(RequestVote { term: Term(9), last_log_index: Index(0), last_log_term: Term(0) });
     let envelope = Envelope { from: place(from), to: place(to), message };
     codec::encode(&cluster, FIRST_VERSION, &envelope).unwrap().into_bytes().to_vec()
 }
@@ -214,7 +210,12 @@ pub fn end(message: &[u8]) -> Vec<u8> {
 }
 
 /// A certificate of the authority in this directory, made as somebody changes it.
-fn certificate(directory: &Path, file: &str, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Credentials {
+fn certificate(
+    directory: &Path,
+    file: &str,
+    name: &str,
+    change: impl FnOnce(&mut CertificateParams),
+) -> Credentials {
     let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
     let key = KeyPair::from_pem(&read("authority-key.pem")).unwrap();
     // Of the authority, a signature needs its name and its key.
