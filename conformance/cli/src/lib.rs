@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod audit_cmd;
+pub mod certs_cmd;
 pub mod check;
 pub mod conform_cmd;
 pub mod counterexample;

@@ -2,8 +2,8 @@
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use figure2_cli::{
-    audit_cmd, check, conform_cmd, disk_cmd, explore_cmd, kill_cmd, lab_cmd, linear_cmd, mutants_cmd,
-    replay_cmd, simulate_cmd, trace_cmd, validate_cmd, verify,
+    audit_cmd, certs_cmd, check, conform_cmd, disk_cmd, explore_cmd, kill_cmd, lab_cmd, linear_cmd,
+    mutants_cmd, replay_cmd, simulate_cmd, trace_cmd, validate_cmd, verify,
 };
 use std::process::ExitCode;
 
@@ -20,6 +20,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Audit(audit_cmd::AuditArgs),
+    Certs(certs_cmd::CertsArgs),
     Check(check::CheckArgs),
     Conform(conform_cmd::ConformArgs),
     Disk(disk_cmd::DiskArgs),
@@ -39,11 +40,12 @@ enum Command {
 }
 
 /// What a person wants, and the commands for it.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 7] = [
     ("Everything at once", &["verify"]),
     ("Check the rules", &["check", "witness", "replay", "explore", "mutants"]),
     ("Test the node", &["lab", "conform", "simulate", "kill"]),
     ("Look at a disk", &["disk"]),
+    ("Set up a cluster", &["certs"]),
     ("Judge a recording", &["audit", "validate", "trace"]),
     ("Judge what clients saw", &["linear"]),
 ];
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     let result = match cli.command {
         Command::Audit(args) => audit_cmd::run(&args),
+        Command::Certs(args) => certs_cmd::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Conform(args) => conform_cmd::run(&args),
         Command::Disk(args) => disk_cmd::run(&args),

@@ -73,6 +73,14 @@ pub enum HandleError {
     /// The bytes are no message of this cluster, or of no version that this build knows.
     #[error("undecodable: {0}; close the connection that it came from")]
     Undecodable(#[from] CodecError),
+    /// It says that it is of another server than the one that the transport knows to speak.
+    #[error(
+        "server {speaker} sent it in the name of another server: close the connection, and see what runs as server {speaker}"
+    )]
+    Impostor {
+        /// Who sent it.
+        speaker: u64,
+    },
     /// No correct peer sends it to this server.
     #[error("rejected: {0}")]
     Rejected(Rejection),

@@ -2,7 +2,7 @@
 
 use crate::codec::{self, CodecError, Frame};
 use crate::raft::{Raft, lock};
-use crate::{Failure, HandleError, Peer, Status, StorageError};
+use crate::{Cluster, Failure, HandleError, Peer, SnapshotData, Status, StorageError};
 use figure2_core::ServerId;
 use figure2_engine::Envelope;
 use std::sync::Arc;
@@ -60,15 +60,85 @@ impl Raft {
         }
     }
 
+    /// As [`handle`](Self::handle), for a transport that knows who speaks: the message must say that it is of the server
+    /// with the id `speaker`. So a peer can do as itself whatever it likes, and nothing as another.
+    ///
+    /// # Errors
+    /// As those of [`handle`](Self::handle), and [`HandleError::Impostor`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// assert!(raft.handle_from(2, vec![1, 2, 3]).is_err(), "noise");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn handle_from(&self, speaker: u64, frame: impl Into<Frame>) -> Result<(), HandleError> {
+        let envelope = self.decode(frame.into())?;
+        self.is_of(speaker, &envelope)?;
+        Ok(self.monitor.receive(envelope)?)
+    }
+
+    /// Takes in a snapshot that came as a [stream](Peer::send_snapshot), from the server with the id `speaker`: the message
+    /// without the data, and the data, which were written with a [`snapshot_writer`](Self::snapshot_writer) as they arrived.
+    ///
+    /// # Errors
+    /// As those of [`handle_from`](Self::handle_from); the message must be an InstallSnapshot, and announce as many bytes as
+    /// the data has.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alone/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (raft, mut applied) = leader().await?;
+    /// assert!(raft.handle_snapshot(2, vec![1, 2, 3], "x = 1".into()).is_err(), "noise");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn handle_snapshot(
+        &self,
+        speaker: u64,
+        message: impl Into<Frame>,
+        data: SnapshotData,
+    ) -> Result<(), HandleError> {
+        let decode = |cluster: &Cluster| codec::decode_with_data(cluster, message.into(), data);
+        let envelope = self.decode_by(decode)?;
+        self.is_of(speaker, &envelope)?;
+        Ok(self.monitor.receive(envelope)?)
+    }
+
+    fn is_of(&self, speaker: u64, envelope: &Envelope) -> Result<(), HandleError> {
+        if self.cluster.id(envelope.from) == Some(speaker) {
+            Ok(())
+        } else {
+            Err(HandleError::Impostor { speaker })
+        }
+    }
+
     fn decode(&self, frame: Frame) -> Result<Envelope, HandleError> {
+        self.decode_by(|cluster| codec::decode(cluster, frame))
+    }
+
+    fn decode_by(
+        &self,
+        decode: impl FnOnce(&Cluster) -> Result<Envelope, CodecError>,
+    ) -> Result<Envelope, HandleError> {
         if self.is_stopped() {
             return Err(HandleError::Stopped);
         }
-        let envelope = codec::decode(&self.cluster, frame).inspect_err(|error| {
+        let envelope = decode(&self.cluster).inspect_err(|error| {
             let Status { id: server, term, last_log_index: index, .. } = self.status();
             tracing::warn!(target: "figure2", %server, %term, %index, %error, "undecodable message");
         })?;
         Ok(envelope)
+    }
+
+    /// An InstallSnapshot without the snapshot's data. None when there is no frame of it: then [`encode`](Self::encode) says
+    /// why.
+    pub(crate) fn encode_without_data(&self, envelope: &Envelope, version: u8) -> Option<Frame> {
+        codec::encode_without_data(&self.cluster, version, envelope).ok()
     }
 
     /// None, and told in the log, when there is no frame of it. A storage that cannot give back its snapshot ends the node.

@@ -3,7 +3,7 @@
 use crate::{ApplyMsg, Command, Identity, Loaded, Raft, SnapshotData, Storage, StorageError};
 use core::future::{Future, poll_fn};
 use core::pin::pin;
-use figure2_core::Record;
+use figure2_core::{Message, Record};
 use figure2_engine::{Envelope, Link, Service};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
@@ -51,9 +51,14 @@ pub(crate) struct Wire {
 
 impl Link for Wire {
     fn send(&self, envelope: Envelope) {
-        if let Some(peer) = self.raft.way_to(envelope.to)
-            && let Some(frame) = self.raft.encode(envelope, peer.version())
+        let Some(peer) = self.raft.way_to(envelope.to) else { return };
+        if let Message::InstallSnapshot(message) = &envelope.message
+            && let Some(head) = self.raft.encode_without_data(&envelope, peer.version())
+            && peer.send_snapshot(head, &message.snapshot)
         {
+            return;
+        }
+        if let Some(frame) = self.raft.encode(envelope, peer.version()) {
             peer.send(frame);
         }
     }

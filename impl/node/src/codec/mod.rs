@@ -156,6 +156,41 @@ pub(crate) fn encode_owned(
     Ok(frame)
 }
 
+/// An InstallSnapshot without the data of its snapshot, which the transport sends beside it. The head says how long the
+/// data is, as in the whole message: the bytes are the beginning of [`encode`]'s.
+///
+/// # Errors
+/// When it brings no snapshot, the version is unknown, or a server is not of the cluster.
+pub(crate) fn encode_without_data(
+    cluster: &Cluster,
+    version: u8,
+    envelope: &Envelope<Command, SnapshotData>,
+) -> Result<Frame, CodecError> {
+    if !Versions::KNOWN.contains(version) {
+        return Err(CodecError::Version { found: version, versions: Versions::KNOWN });
+    }
+    let head = Head::of_snapshot(envelope, cluster)?;
+    serial::write(MESSAGE_FORMAT, version, &head, HEAD + 9 * cluster.voters().len()).map(Frame::from)
+}
+
+/// Decodes what [`encode_without_data`] wrote, to a server of this cluster, and joins the data to it.
+///
+/// # Errors
+/// As those of [`decode`]; also when it brings no snapshot, or one of another length.
+pub(crate) fn decode_with_data(
+    cluster: &Cluster,
+    message: Frame,
+    data: SnapshotData,
+) -> Result<Envelope<Command, SnapshotData>, CodecError> {
+    let begun = serial::begin(MESSAGE_FORMAT, Versions::KNOWN, message)?;
+    let (head, payload) = match begun.version {
+        FIRST_VERSION => begun.read::<Head>()?,
+        found => return Err(CodecError::Version { found, versions: Versions::KNOWN }),
+    };
+    payload.end()?;
+    head.with_data(data, cluster)
+}
+
 fn entries_of(envelope: &Envelope<Command, SnapshotData>) -> usize {
     match &envelope.message {
         figure2_core::Message::AppendEntries(message) => message.entries.len(),

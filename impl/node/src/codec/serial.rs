@@ -83,6 +83,7 @@ impl Begun {
 }
 
 /// The bytes after a head.
+#[derive(Default)]
 pub(super) struct Payload {
     rest: Bytes,
     chunks: std::vec::IntoIter<Bytes>,

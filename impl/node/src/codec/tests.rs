@@ -9,6 +9,7 @@ use rand::{Rng, RngCore, SeedableRng};
 mod golden;
 mod limits;
 mod newer;
+mod streamed;
 
 use golden::{golden_messages, golden_states, with_data};
 

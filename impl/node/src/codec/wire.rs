@@ -128,6 +128,20 @@ impl SnapshotHead {
     }
 }
 
+impl Body {
+    fn of_snapshot(message: &InstallSnapshot<SnapshotData>, cluster: &Cluster) -> Body {
+        Body::InstallSnapshot {
+            term: message.term.0,
+            snapshot: SnapshotHead::of(&message.snapshot, cluster),
+            length: message.snapshot.data.len(),
+        }
+    }
+}
+
+fn no_snapshot() -> CodecError {
+    CodecError::Malformed("it brings no snapshot".to_owned())
+}
+
 impl EntryHead {
     fn of(entry: &Entry<Command>) -> EntryHead {
         let length = entry.command.len() as u64;
@@ -193,14 +207,10 @@ impl Head {
             Message::AppendEntriesReply(AppendEntriesReply { term, result }) => {
                 Body::AppendEntriesReply { term: term.0, result: Appended::of(&result) }
             }
-            Message::InstallSnapshot(InstallSnapshot { term, snapshot }) => {
-                let data = snapshot.data.to_bytes();
+            Message::InstallSnapshot(message) => {
+                let data = message.snapshot.data.to_bytes();
                 payload.push(data.map_err(|error| CodecError::Unreadable(error.to_string()))?);
-                Body::InstallSnapshot {
-                    term: term.0,
-                    snapshot: SnapshotHead::of(&snapshot, cluster),
-                    length: snapshot.data.len(),
-                }
+                Body::of_snapshot(&message, cluster)
             }
             Message::InstallSnapshotReply(InstallSnapshotReply { term, last_included_index }) => {
                 Body::InstallSnapshotReply {
@@ -209,9 +219,42 @@ impl Head {
                 }
             }
         };
+        Ok((Head::between(envelope.from, envelope.to, message, cluster)?, payload))
+    }
+
+    /// The head of an InstallSnapshot, whose data is sent beside it.
+    pub(super) fn of_snapshot(
+        envelope: &Envelope<Command, SnapshotData>,
+        cluster: &Cluster,
+    ) -> Result<Head, CodecError> {
+        let Message::InstallSnapshot(message) = &envelope.message else { return Err(no_snapshot()) };
+        Head::between(envelope.from, envelope.to, Body::of_snapshot(message, cluster), cluster)
+    }
+
+    fn between(from: ServerId, to: ServerId, message: Body, cluster: &Cluster) -> Result<Head, CodecError> {
         let id = |server: ServerId| cluster.id(server).ok_or(CodecError::UnknownServer(u64::from(server.0)));
-        let (from, to) = (id(envelope.from)?, id(envelope.to)?);
-        Ok((Head { group: cluster.group(), from, to, message }, payload))
+        Ok(Head { group: cluster.group(), from: id(from)?, to: id(to)?, message })
+    }
+
+    /// The message, an InstallSnapshot to a server of this cluster, with data that came beside it.
+    pub(super) fn with_data(
+        mut self,
+        data: SnapshotData,
+        cluster: &Cluster,
+    ) -> Result<Envelope<Command, SnapshotData>, CodecError> {
+        match &mut self.message {
+            Body::InstallSnapshot { length, .. } if *length == data.len() => *length = 0,
+            Body::InstallSnapshot { length, .. } => {
+                let there = data.len();
+                return Err(CodecError::Malformed(format!("{there} bytes of a snapshot of {length}")));
+            }
+            _ => return Err(no_snapshot()),
+        }
+        let mut envelope = self.join(&mut Payload::default(), Some(cluster))?;
+        if let Message::InstallSnapshot(message) = &mut envelope.message {
+            message.snapshot.data = data;
+        }
+        Ok(envelope)
     }
 
     /// The message, of which the cluster must be this one, if it is given: else ids are places.
