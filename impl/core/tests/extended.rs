@@ -72,7 +72,7 @@ fn clusters_with_all_extensions_are_safe_and_recover_under_random_events() {
 fn clusters_whose_servers_differ_are_safe_and_recover_under_random_events() {
     let of =
         |id| [Extensions::ALL, Extensions::NONE, PRE_VOTE, CHECK_QUORUM, Extensions::ALL][usize::from(id)];
-    let rules = run(60, |id| of(id), true, false);
+    let rules = run(60, of, true, false);
     let missing: Vec<_> = ALL.iter().filter(|rule| !rules.contains(**rule)).collect();
     assert!(missing.is_empty(), "{missing:?} did not fire");
 }

@@ -4,7 +4,7 @@
 //! bolero draws bytes, and [`input`] makes inputs of them. What once failed is kept in `corpus` and read at each run.
 //! `BOLERO_RANDOM_TEST_TIME_MS` says for how long the ordinary test draws; `cargo bolero` can drive it with a fuzzer.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod input;
 mod promises;
