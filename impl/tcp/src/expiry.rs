@@ -25,13 +25,13 @@ pub(crate) fn not_after(certificate: &[u8]) -> Option<SystemTime> {
     let (_not_before, rest) = any(validity)?;
     let (time, _) = any(rest)?;
     let digits = core::str::from_utf8(time).ok()?.strip_suffix('Z')?;
-    let (year, rest) = match rest.first()? {
-        &UTC_TIME => {
+    let (year, rest) = match *rest.first()? {
+        UTC_TIME => {
             let (year, rest) = digits.split_at_checked(2)?;
             let year = number(year)?;
             (if year < 50 { 2000 + year } else { 1900 + year }, rest)
         }
-        &GENERALIZED_TIME => {
+        GENERALIZED_TIME => {
             let (year, rest) = digits.split_at_checked(4)?;
             (number(year)?, rest)
         }

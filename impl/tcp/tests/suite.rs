@@ -9,6 +9,7 @@ use figure2::Raft;
 use figure2_tcp::{Config, Security, Tcp, Transport, Way};
 use figure2_testing::transport::{self, Network as Suite};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,9 +44,8 @@ impl Suite for World {
 
     async fn peer(&self, from: u64, to: u64) -> Way {
         let mut running = self.running.lock().await;
-        if !running.contains_key(&from) {
-            let started = (self.start)(self.config(from), self.addresses[&from].clone()).await;
-            running.insert(from, started);
+        if let Entry::Vacant(place) = running.entry(from) {
+            place.insert((self.start)(self.config(from), self.addresses[&from].clone()).await);
         }
         running[&from].peers().into_iter().find(|(id, _)| *id == to).unwrap().1
     }

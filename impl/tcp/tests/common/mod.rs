@@ -1,6 +1,7 @@
 //! What the tests of the transport share: streams in memory, certificates, the log, and servers.
 
 #![allow(dead_code)] // each test uses a part of it
+#![allow(clippy::panic, clippy::unwrap_used)] // a test fails by panicking
 
 use figure2::{ApplyMsg, Options, Persister, Raft};
 use figure2_tcp::certs::{self, Request};
