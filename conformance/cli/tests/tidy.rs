@@ -129,6 +129,7 @@ fn a_lab_whose_runs_fail() {
         tests: vec![&FAILS],
         mode: Mode::Virtual,
         disk: false,
+        extensions: figure2::Extensions::ALL,
         seed: 1,
         repeat: 5,
         jobs: 2,
