@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
 use figure2::Extensions;
-use figure2_cli::lab_cmd::{LabArgs, command_to_repeat, run as lab_command};
+use figure2_cli::lab_cmd::{Beyond, LabArgs, command_to_repeat, run as lab_command};
 use figure2_lab::suite::{Mode, RunOptions, run, select};
 
 #[test]
@@ -36,6 +36,7 @@ fn args() -> LabArgs {
         repeat: 1,
         real_time: false,
         disk: false,
+        extensions: Beyond::All,
         jobs: None,
         trace: None,
         traces: 3,

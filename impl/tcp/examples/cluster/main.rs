@@ -91,7 +91,11 @@ impl Cluster {
     }
 
     /// Waits until something is true of what the servers say, and says how long that took.
-    fn wait(&mut self, what: &str, is_so: impl Fn(&[(usize, Seen)]) -> bool) -> Result<(Duration, Vec<(usize, Seen)>)> {
+    fn wait(
+        &mut self,
+        what: &str,
+        is_so: impl Fn(&[(usize, Seen)]) -> bool,
+    ) -> Result<(Duration, Vec<(usize, Seen)>)> {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(20) {
             let mut seen = Vec::new();
@@ -128,7 +132,9 @@ impl Cluster {
             }
         }
         let each = began.elapsed() / u32::try_from(last)?;
-        self.say(&format!("{last} commands, one after the other: each on the disks of a majority after {each:.1?}"));
+        self.say(&format!(
+            "{last} commands, one after the other: each on the disks of a majority after {each:.1?}"
+        ));
         Ok(())
     }
 }
@@ -149,14 +155,17 @@ fn main() -> Result<()> {
     let servers = (0..SERVERS as u64).collect();
     certs::make(&directory.join("certs"), &certs::Request { group: 0, servers, days: 1 })?;
     cluster.say("an authority, and a certificate for each of three servers (as `figure2 certs` makes them)");
-    let ports: Vec<TcpListener> = (0..SERVERS).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
-    let addresses = ports.iter().map(|port| Ok(port.local_addr()?.to_string())).collect::<Result<Vec<_>>>()?;
+    let ports: Vec<TcpListener> =
+        (0..SERVERS).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
+    let addresses =
+        ports.iter().map(|port| Ok(port.local_addr()?.to_string())).collect::<Result<Vec<_>>>()?;
     drop(ports);
     for id in 0..SERVERS {
         cluster.servers.push(Some(Process::start(id, directory, &addresses)?));
     }
     let (first, term) = cluster.leader()?;
-    cluster.say(&format!("three processes run at {}; server {first} leads term {term}", addresses.join(", ")));
+    cluster
+        .say(&format!("three processes run at {}; server {first} leads term {term}", addresses.join(", ")));
     cluster.add(100)?;
 
     cluster.servers[first] = None;
@@ -166,7 +175,9 @@ fn main() -> Result<()> {
     cluster.add(100)?;
 
     cluster.servers[first] = Some(Process::start(first, directory, &addresses)?);
-    let all = |sum| move |seen: &[(usize, Seen)]| seen.len() == SERVERS && seen.iter().all(|(_, seen)| seen.sum == sum);
+    let all = |sum| {
+        move |seen: &[(usize, Seen)]| seen.len() == SERVERS && seen.iter().all(|(_, seen)| seen.sum == sum)
+    };
     let (took, _) = cluster.wait("the killed server has what it missed", all(10_100))?;
     cluster.say(&format!("server {first} is back, reads its log, and has what it missed after {took:.1?}"));
 
@@ -176,7 +187,9 @@ fn main() -> Result<()> {
     }
     let leads = |seen: &[(usize, Seen)]| seen.iter().any(|(id, seen)| *id == first && seen.role == "leader");
     let (took, _) = cluster.wait("the other server leads", leads)?;
-    cluster.say(&format!("server {second} hands over to server {first}, which leads after {took:.1?}: no timeout passed"));
+    cluster.say(&format!(
+        "server {second} hands over to server {first}, which leads after {took:.1?}: no timeout passed"
+    ));
     cluster.add(100)?;
     cluster.wait("all have the same", all(15_150))?;
     cluster.say("all three servers count 15150: 300 commands, none lost, none twice");

@@ -34,7 +34,8 @@ pub async fn serve(id: u64, directory: &Path, addresses: &[String]) -> Result<()
         certificate: certs.join(format!("server-{id}.pem")),
         key: certs.join(format!("server-{id}-key.pem")),
     });
-    let config = Config { known_disks: Some(data.join("known-disks")), ..Config::new(id, peers, disk, security) };
+    let config =
+        Config { known_disks: Some(data.join("known-disks")), ..Config::new(id, peers, disk, security) };
     let transport = Transport::start(config, Tcp::bind(own).await?).await?;
     let (apply, applied) = mpsc::channel(64);
     let raft = Raft::new(id, transport.peers(), storage, apply, Options::default()).await?;
