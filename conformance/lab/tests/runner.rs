@@ -41,6 +41,7 @@ fn a_batch_gives_the_same_traces_whatever_runs_beside_it() {
             tests: TESTS.iter().filter(|test| test.part == "2A").collect(),
             mode: Mode::Virtual,
             disk: false,
+            extensions: Extensions::ALL,
             seed: 3,
             repeat: 3,
             jobs,

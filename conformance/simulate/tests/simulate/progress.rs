@@ -57,10 +57,17 @@ fn that_nothing_is_committed_while_one_server_is_cut_off_is_found() {
     assert!(matches!(failure, Failure::NoProgress { .. }), "{failure}");
 }
 
+/// The plan, with servers that have these extensions.
+fn with(plan: &Plan, extensions: Vec<Extensions>) -> Plan {
+    let mut plan = plan.clone();
+    plan.extensions = extensions;
+    plan
+}
+
 /// The run, under Figure 2 alone, of a plan whose fault leaves a majority that a server outside disturbs: measured, and not
 /// judged.
 fn disturbed(plan: &Plan) -> Run {
-    let over = holds(&Plan { extensions: Vec::new(), ..plan.clone() });
+    let over = holds(&with(plan, Vec::new()));
     assert!(over.figures.progressed.disturbed.lasted > Duration::from_secs(19), "seed {}", plan.seed);
     over
 }
@@ -68,7 +75,7 @@ fn disturbed(plan: &Plan) -> Run {
 /// The run of the same plan where all servers have all extensions: it is judged, and entries are committed all the time.
 fn guarded(plan: &Plan) -> Run {
     let extensions = vec![Extensions::ALL; plan.servers.into()];
-    let over = holds(&Plan { extensions, ..plan.clone() });
+    let over = holds(&with(plan, extensions));
     let (judged, disturbed) = (over.figures.progressed.judged, over.figures.progressed.disturbed);
     assert!(judged.lasted > Duration::from_secs(19) && disturbed.lasted.is_zero(), "seed {}", plan.seed);
     assert!(judged.longest < Duration::from_secs(5), "seed {}: {judged:?}", plan.seed);

@@ -190,8 +190,12 @@ fn hello(lane: u8, voters: &[u64], from: u64, to: u64, disk: u128) -> Vec<u8> {
 pub fn request_vote(from: u64, to: u64) -> Vec<u8> {
     let cluster = Cluster::new(0, &[1, 2, 3].into());
     let place = |id| cluster.place(id).unwrap();
-    let message =
-        Message::RequestVote(RequestVote { term: Term(9), last_log_index: Index(0), last_log_term: Term(0) });
+    let message = Message::RequestVote(RequestVote {
+        term: Term(9),
+        last_log_index: Index(0),
+        last_log_term: Term(0),
+        transfer: false,
+    });
     let envelope = Envelope { from: place(from), to: place(to), message };
     codec::encode(&cluster, FIRST_VERSION, &envelope).unwrap().into_bytes().to_vec()
 }
