@@ -140,6 +140,7 @@ pub fn snapshot_from_leader(index: u64) -> Envelope {
 
 /// A candidate of term 2 asks for a vote.
 pub fn vote_request(from: ServerId) -> Envelope {
-    let message = RequestVote { term: Term(2), last_log_index: Index(9), last_log_term: Term(1), transfer: false };
+    let message =
+        RequestVote { term: Term(2), last_log_index: Index(9), last_log_term: Term(1), transfer: false };
     Envelope { from, to: ME, message: Message::RequestVote(message) }
 }

@@ -139,7 +139,8 @@ impl Peer for Way {
             return self.end.call_in_background(bytes, |_| {});
         }
         if !envelope.message.is_request() {
-            return self.calls.reply(self.to, Sent::of(&envelope).message, bytes);
+            let term = envelope.message.term();
+            return self.calls.reply(self.to, Sent::of(&envelope).message, term, bytes);
         }
         let calls = self.calls.clone();
         self.end.call_in_background(bytes, move |reply| {
@@ -158,6 +159,9 @@ impl Drop for Way {
     }
 }
 
+/// Most calls of a server that wait for votes at once: more than the node would let wait for its disk.
+const DISREGARDED: usize = 64;
+
 /// The calls that wait for this server's replies.
 #[derive(Default)]
 struct Calls {
@@ -170,6 +174,8 @@ struct Calls {
 struct Call {
     /// Which message answers it.
     awaits: MessageName,
+    /// The term of its request.
+    term: Term,
     reply: oneshot::Sender<Bytes>,
 }
 
@@ -181,7 +187,7 @@ impl Calls {
 
     /// Hands a request to the node: where its reply will arrive; none when it is not taken. What the node takes it also
     /// replies to, unless it stops, and its limits bound how much of that waits: so no more calls wait here. Only a
-    /// RequestVote may stay without a reply, of a candidate that the node disregards: the next one takes its place.
+    /// RequestVote may stay without a reply, of a candidate that the node disregards: of these the latest wait.
     fn ask(&self, node: &figure2::Raft, request: Bytes) -> Option<oneshot::Receiver<Bytes>> {
         let envelope = decode_message(&request).ok()?;
         let awaits = match Sent::of(&envelope).message {
@@ -203,20 +209,35 @@ impl Calls {
         let mut waiting = self.lock();
         node.handle(request).ok()?;
         let calls = waiting.entry(envelope.from.0).or_default();
-        if awaits == MessageName::RequestVoteReply {
-            calls.retain(|call| call.awaits != awaits);
+        let is_vote = |call: &Call| call.awaits == MessageName::RequestVoteReply;
+        if calls.iter().filter(|call| is_vote(call)).count() >= DISREGARDED
+            && let Some(oldest) = calls.iter().position(is_vote)
+        {
+            calls.remove(oldest);
         }
-        calls.push(Call { awaits, reply });
+        calls.push(Call { awaits, term: envelope.message.term(), reply });
         Some(replied)
     }
 
     /// The node replies to a server: to its oldest call that awaits this message, for replies leave in the order of the
     /// requests. The network may have given up that call: then the reply is lost.
-    fn reply(&self, to: u8, message: MessageName, reply: Bytes) {
+    ///
+    /// A vote is refused or granted in the term of its request, or refused in a later one; so a request of a later term than
+    /// the reply, or of an earlier one before a request of its very term, was disregarded, or its call was given up.
+    fn reply(&self, to: u8, message: MessageName, term: Term, reply: Bytes) {
         let call = {
             let mut waiting = self.lock();
             let Some(calls) = waiting.get_mut(&to) else { return };
-            let Some(place) = calls.iter().position(|call| call.awaits == message) else { return };
+            let first = |fits: &dyn Fn(&Call) -> bool| {
+                calls.iter().position(|call| call.awaits == message && fits(call))
+            };
+            let place = match message {
+                MessageName::RequestVoteReply => {
+                    first(&|call| call.term == term).or_else(|| first(&|call| call.term < term))
+                }
+                _ => first(&|_| true),
+            };
+            let Some(place) = place else { return };
             calls.remove(place)
         };
         let _ = call.reply.send(reply);

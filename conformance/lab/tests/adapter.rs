@@ -5,8 +5,8 @@
 use bytes::Bytes;
 use figure2::codec::{FIRST_VERSION, decode_message, encode};
 use figure2::{
-    ApplyMsg, Cluster, Command, Identity, Index, Loaded, Options, Persister, Record, ServerId, SnapshotData,
-    Storage, StorageError, Term,
+    ApplyMsg, Cluster, Command, Extensions, Identity, Index, Loaded, Options, Persister, Record, ServerId,
+    SnapshotData, Storage, StorageError, Term,
 };
 use figure2_core::{AppendEntries, Envelope, Message, RequestVote, RequestVoteReply};
 use figure2_lab::labrpc::{EndName, Network, NoObserver};
@@ -48,6 +48,8 @@ async fn server() -> (Raft, Disk, mpsc::Receiver<ApplyMsg>) {
     let (apply, messages) = mpsc::channel(1);
     let options = Options {
         election_timeout: Duration::from_secs(600)..Duration::from_secs(601),
+        // Each vote request is answered, whoever leads.
+        extensions: Extensions::NONE,
         ..Options::default()
     };
     let raft = Raft::make((0..3).map(end).collect(), 0, disk.clone(), apply, options).await.unwrap();

@@ -161,7 +161,7 @@ fn a_file_that_is_cut_off_or_damaged_is_told_from_a_whole_one() {
     let mut newer = whole.clone();
     newer[8] += 1;
     let refused = after(&newer, true).unwrap_err();
-    assert!(refused.contains("version 2; this program reads version 1: print it as text"), "{refused}");
+    assert!(refused.contains("version 3; this program reads version 2: print it as text"), "{refused}");
     std::fs::remove_file(path).unwrap();
 }
 

@@ -7,17 +7,14 @@ use std::collections::BTreeMap;
 
 /// What the nodes of a lab test recorded; the test passed, so the run is good.
 pub fn recorded(id: &str) -> Vec<u8> {
+    recorded_with(id, Extensions::ALL)
+}
+
+/// The same, of nodes that do this much beyond Figure 2.
+pub fn recorded_with(id: &str, extensions: Extensions) -> Vec<u8> {
     let test = select(&[id.into()]).unwrap()[0];
-    let report = run(
-        test,
-        RunOptions {
-            mode: Mode::Virtual,
-            disk: false,
-            extensions: Extensions::ALL,
-            seed: 1,
-            keep_trace: true,
-        },
-    );
+    let report =
+        run(test, RunOptions { mode: Mode::Virtual, disk: false, extensions, seed: 1, keep_trace: true });
     report.outcome.unwrap();
     report.recording.unwrap().to_vec()
 }

@@ -219,6 +219,7 @@ fn a_plan_that_makes_no_sense_is_refused_with_what_would() {
     assert!(
         refused(&|plan| {
             plan.servers = 1;
+            plan.extensions.truncate(1);
             plan.faults.clear();
             plan.leader_hangs = true;
         })
