@@ -31,6 +31,18 @@ fn each_edge_of_a_profile_with_crashes_and_snapshots_is_taken_by_real_nodes() {
     assert!(fired.len() > 25, "{fired:?}");
 }
 
+/// Among the events is a command that a leader refuses, for it hands over.
+#[test]
+fn each_edge_of_the_profiles_of_the_extensions_is_taken_by_real_nodes() {
+    for name in ["pre-vote", "check-quorum", "transfer", "mixed-rules"] {
+        let profile = profile(name).unwrap();
+        let edges = profile.cluster(&System::default()).unwrap().edges(2_000_000).unwrap();
+        let covered = cover(&edges, &profile.bounds, None).unwrap();
+        assert_eq!(covered.difference, None, "{name}");
+        assert_eq!(covered.edges, edges.edges - edges.losses, "{name}");
+    }
+}
+
 #[test]
 fn each_defect_of_a_node_is_found_and_its_file_repeats_it() {
     let profile = small();
