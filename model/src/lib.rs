@@ -32,7 +32,9 @@ pub use cluster::prefix::{Command, Prefix};
 pub use cluster::script::{ScriptError, ScriptStep};
 pub use cluster::state::State;
 pub use cluster::{Cluster, System};
-pub use profiles::{Profile, Reduction, UNREACHABLE, nightly_profiles, profile, profiles};
+pub use profiles::{
+    Profile, Reduction, UNREACHABLE, broken_profiles, known_profiles, nightly_profiles, profile, profiles,
+};
 pub use properties::{Safety, SafetySet, Witness};
 pub use recovery::{Missing, OnTheirWay, ROUNDS, Recovered, Share, Stuck, Unrecovered};
 pub use search::check::{CheckError, CheckOptions, Phase, Progress, check, check_system, shortest_witness};

@@ -32,6 +32,7 @@ const BOUNDS: Bounds = Bounds {
     extensions: Extensions::NONE,
     plain_servers: 0,
     transfers: 0,
+    lost_disks: false,
 };
 
 fn small() -> Profile {

@@ -86,7 +86,12 @@ impl Cluster {
         for node in self.nodes(state) {
             match &node.server {
                 Some(server) => self.node_actions(state.used, node, server, actions),
-                None => actions.push(Action::Node(node.id, NodeEvent::Restart)),
+                None => {
+                    actions.push(Action::Node(node.id, NodeEvent::Restart));
+                    if self.bounds.lost_disks {
+                        actions.push(Action::Node(node.id, NodeEvent::LoseDisk));
+                    }
+                }
             }
         }
     }

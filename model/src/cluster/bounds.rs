@@ -155,6 +155,8 @@ pub struct Bounds {
     pub plain_servers: u8,
     /// How often somebody asks a leader to hand over, in all.
     pub transfers: u8,
+    /// Whether a server that is down can lose its disk, and start with an empty one.
+    pub lost_disks: bool,
 }
 
 impl Bounds {
@@ -192,6 +194,7 @@ impl Bounds {
             (if check_quorum { ", CheckQuorum" } else { "" }).to_owned(),
             count(self.plain_servers, "server without them", "servers without them"),
             count(self.transfers, "transfer", "transfers"),
+            (if self.lost_disks { ", disks get lost" } else { "" }).to_owned(),
         ]
         .concat()
     }

@@ -36,6 +36,9 @@ pub enum NodeEvent<M> {
     /// The node loses its power in the middle of a write, and the disk keeps a part of it: only where a broken
     /// durability policy lets writes be torn.
     TornCrash,
+    /// A node that is down loses its disk, and gets an empty one: only where the bounds say so. No server may come back
+    /// like that (docs/transport.md).
+    LoseDisk,
     /// The node starts from its disk.
     Restart,
     /// The service gets the next committed entry, or a snapshot that it has yet to answer.
@@ -64,6 +67,7 @@ impl<M> NodeEvent<M> {
             NodeEvent::FailWrite => NodeEvent::FailWrite,
             NodeEvent::Crash(kept) => NodeEvent::Crash(*kept),
             NodeEvent::TornCrash => NodeEvent::TornCrash,
+            NodeEvent::LoseDisk => NodeEvent::LoseDisk,
             NodeEvent::Restart => NodeEvent::Restart,
             NodeEvent::Apply => NodeEvent::Apply,
             NodeEvent::TakeSnapshot => NodeEvent::TakeSnapshot,
@@ -85,6 +89,7 @@ impl<M> NodeEvent<M> {
             NodeEvent::FailWrite => "write fails",
             NodeEvent::Crash(_) => "crashes",
             NodeEvent::TornCrash => "crashes in the middle of a write",
+            NodeEvent::LoseDisk => "loses its disk",
             NodeEvent::Restart => "restarts",
             NodeEvent::Apply => "applies",
             NodeEvent::TakeSnapshot => "service takes a snapshot",
@@ -112,6 +117,7 @@ impl NodeEvent<u32> {
             NodeEvent::Replicate => (12, 0),
             NodeEvent::SendCommit => (13, 0),
             NodeEvent::TransferLeadership(to) => (14, u32::from(to.0)),
+            NodeEvent::LoseDisk => (15, 0),
         };
         operand << KIND_BITS | kind
     }
@@ -138,7 +144,7 @@ const KIND_BITS: u32 = 5;
 
 impl LocalEvent {
     /// One of each kind.
-    pub const KINDS: [LocalEvent; 14] = [
+    pub const KINDS: [LocalEvent; 15] = [
         NodeEvent::ElectionTimeout,
         NodeEvent::HeartbeatTimeout,
         NodeEvent::ClientRequest(Command(0)),
@@ -149,6 +155,7 @@ impl LocalEvent {
         NodeEvent::TornCrash,
         NodeEvent::Write(0),
         NodeEvent::FailWrite,
+        NodeEvent::LoseDisk,
         NodeEvent::Restart,
         NodeEvent::Apply,
         NodeEvent::TakeSnapshot,

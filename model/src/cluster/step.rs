@@ -69,6 +69,7 @@ impl Stepper<'_> {
             NodeEvent::FailWrite => self.fail_write(before),
             NodeEvent::Crash(kept) => self.crash(before, kept).map(Stepped::silent),
             NodeEvent::TornCrash => self.torn_crash(before).map(Stepped::silent),
+            NodeEvent::LoseDisk => lose_disk(before).map(Stepped::silent),
             NodeEvent::Restart => self.restart(before),
             NodeEvent::Apply => self.apply(before),
             NodeEvent::TakeSnapshot => self.take_snapshot(before),
@@ -227,6 +228,12 @@ fn stopped(before: &Node, disk: Persistent<Command, Prefix>) -> Node {
     judge_disk(&mut node, before);
     action_properties::bind(&mut node);
     node
+}
+
+/// A node that is down gets an empty disk in the place of its own. None when it is up, or its disk is empty as it is.
+fn lose_disk(before: &Node) -> Option<Node> {
+    let empty = Persistent::default();
+    (before.server.is_none() && before.disk != empty).then(|| stopped(before, empty))
 }
 
 /// Notes when a node could not start from its disk any more.

@@ -7,6 +7,7 @@ use crate::recovery::Share;
 use figure2_core::{Extensions, Rule};
 
 mod blind_spots;
+mod broken;
 mod every_change;
 mod extensions;
 mod nightly;
@@ -190,9 +191,20 @@ pub fn nightly_profiles() -> Vec<Profile> {
     vec![nightly::disk(), nightly::crash()]
 }
 
-/// The profile of that name, nightly or not.
+/// Profiles that break a property, and are there to show how: what Raft does not tolerate, whatever its rules. No group of
+/// profiles contains them.
+pub fn broken_profiles() -> Vec<Profile> {
+    vec![broken::lost_disk()]
+}
+
+/// All profiles: those of every change, the nightly ones, and those that break a property.
+pub fn known_profiles() -> Vec<Profile> {
+    [profiles(), nightly_profiles(), broken_profiles()].concat()
+}
+
+/// The profile of that name, of whatever kind.
 pub fn profile(name: &str) -> Option<Profile> {
-    profiles().into_iter().chain(nightly_profiles()).find(|profile| profile.name == name)
+    known_profiles().into_iter().find(|profile| profile.name == name)
 }
 
 /// Bounds that the profiles vary.
@@ -215,6 +227,7 @@ const BASE: Bounds = Bounds {
     extensions: Extensions::NONE,
     plain_servers: 0,
     transfers: 0,
+    lost_disks: false,
 };
 
 fn new(name: &str, description: &str, bounds: Bounds) -> Profile {

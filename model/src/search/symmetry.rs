@@ -251,6 +251,7 @@ mod tests {
         extensions: figure2_core::Extensions::NONE,
         plain_servers: 0,
         transfers: 0,
+        lost_disks: false,
     };
 
     fn renamed(cluster: &Cluster, state: &State, names: &[ServerId]) -> State {

@@ -1,8 +1,8 @@
 //! Selects profiles by their names on the command line.
 
-use figure2_model::{Profile, nightly_profiles, profile, profiles};
+use figure2_model::{Profile, known_profiles, profile, profiles};
 
-/// The profile of that name, nightly or not.
+/// The profile of that name, of whatever kind.
 ///
 /// # Errors
 /// When there is none, with those that there are.
@@ -11,8 +11,7 @@ pub fn find_profile(name: &str) -> anyhow::Result<Profile> {
 }
 
 fn no_such_profile(name: &str, also: &str) -> anyhow::Error {
-    let all = profiles().into_iter().chain(nightly_profiles());
-    let possible: Vec<String> = all.map(|profile| profile.name).collect();
+    let possible: Vec<String> = known_profiles().into_iter().map(|profile| profile.name).collect();
     anyhow::anyhow!("--profile {name}: there is no such profile; possible are {also}{}", possible.join(", "))
 }
 
@@ -21,9 +20,8 @@ fn no_such_profile(name: &str, also: &str) -> anyhow::Error {
 /// # Errors
 /// When one stands for none, with those that there are.
 pub fn select(names: &[String]) -> anyhow::Result<Vec<Profile>> {
-    let (every_change, nightly) = (profiles(), nightly_profiles());
-    let all = every_change.len();
-    let known: Vec<Profile> = every_change.into_iter().chain(nightly).collect();
+    // Those of every change come first.
+    let (all, known) = (profiles().len(), known_profiles());
     let names = if names.is_empty() { &["all".to_owned()] } else { names };
     let is_named = |name: &str, place: usize, profile: &Profile| match name.strip_suffix('*') {
         Some(start) => profile.name.starts_with(start),
@@ -53,6 +51,7 @@ mod tests {
         assert_eq!((selected(&[]), selected(&["all"])), (all.clone(), all));
         assert_eq!(selected(&["crash", "election*"]), ["election", "election-5", "crash"]);
         assert!(selected(&["nightly-*"]).iter().all(|name| name.starts_with("nightly-")));
+        assert_eq!(selected(&["lost-*"]), ["lost-disk"], "by its name only");
         assert!(select(&["monthly-*".to_owned()]).is_err());
     }
 

@@ -1,12 +1,13 @@
-//! The examples in `docs/counterexamples.md` are made here, from the mutant of the fixture, so they stay true.
+//! The examples in `docs/counterexamples.md` are made here, from the mutant of the fixture, and that in `docs/transport.md`
+//! from a profile, so they stay true.
 
 use crate::fixture::trace_report;
 use figure2_cli::counterexample::{Form, TraceReport};
 use figure2_model::mutants::survivors;
-use figure2_model::{CheckOptions, Trace, Verdict};
+use figure2_model::{CheckOptions, Trace, Verdict, check, profile};
 use std::path::PathBuf;
 
-const HOW: &str = "docs/counterexamples.md is out of date. Write it anew with\n    \
+const HOW: &str = "an example is out of date. Write the pages anew with\n    \
                    FIGURE2_BLESS=1 cargo test -p figure2-cli --test counterexample docs";
 
 /// The page with each marked example made anew.
@@ -59,14 +60,28 @@ fn examples() -> Vec<(&'static str, String)> {
     ]
 }
 
-#[test]
-fn the_examples_are_what_the_program_prints() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/counterexamples.md");
+/// How a server that comes back with an empty disk makes two leaders.
+fn two_leaders() -> String {
+    let profile = profile("lost-disk").unwrap();
+    let report = check(&profile, &CheckOptions::default(), &mut |_| {}).unwrap();
+    let Verdict::Violated(trace) = report.verdict else { panic!("{:?}", report.verdict) };
+    let text = TraceReport::of_violation(&profile, "figure2", &trace).render(Form::Text).unwrap();
+    format!("```text\n{text}```\n")
+}
+
+fn is_made_anew(page: &str, examples: &[(&str, String)]) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
     let page = std::fs::read_to_string(&path).unwrap();
-    let anew = made_anew(&page, &examples());
+    let anew = made_anew(&page, examples);
     if std::env::var_os("FIGURE2_BLESS").is_some() {
         std::fs::write(&path, &anew).unwrap();
     } else {
         assert!(page == anew, "{HOW}");
     }
+}
+
+#[test]
+fn the_examples_in_the_docs_are_what_the_program_prints() {
+    is_made_anew("counterexamples.md", &examples());
+    is_made_anew("transport.md", &[("two leaders", two_leaders())]);
 }

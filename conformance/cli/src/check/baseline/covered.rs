@@ -121,6 +121,7 @@ fn bounds(bounds: &Bounds) -> BTreeMap<String, Option<u64>> {
         extensions,
         plain_servers,
         transfers,
+        lost_disks,
     } = bounds;
     let budget = |budget: &Budget| match budget {
         Budget::AtMost(most) => Some(u64::from(*most)),
@@ -132,6 +133,7 @@ fn bounds(bounds: &Bounds) -> BTreeMap<String, Option<u64>> {
         ("check_quorum", u64::from(extensions.check_quorum)),
         ("plain_servers", u64::from(*plain_servers)),
         ("transfers", u64::from(*transfers)),
+        ("lost_disks", u64::from(*lost_disks)),
     ];
     [
         ("servers", Some(u64::from(*servers))),
