@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{Hub, Logs, address, certificates, config, credentials, directory, node, until};
-use figure2::{Cluster, Identity, Record};
+use common::{Hub, Logs, address, certificates, config, credentials, directory, node, node_with, until};
+use figure2::{Cluster, Extensions, Identity, Options as NodeOptions, Persister, Record};
 use figure2_tcp::{Config, KnownError, Reason, Security, StartError, Transport};
 use figure2_wal::{DiskStorage, Options};
 use std::path::Path;
@@ -66,6 +66,50 @@ async fn a_server_with_another_disk_is_refused_for_good_and_both_sides_say_so() 
     std::fs::remove_file(place.path().join("known-2")).unwrap();
     let (second, _second_node) = start(with_file(2, place.path())).await;
     until("it is taken with its old disk", || connected(&first, 2) && connected(&second, 1)).await;
+}
+
+/// Two clusters have servers of the same ids, and certificates of one authority. A server of one is given the addresses of
+/// the other by mistake.
+#[tokio::test(start_paused = true)]
+async fn a_server_of_another_cluster_is_not_heard() {
+    let (logs, _guard) = Logs::gather();
+    let (hub, place) = (Hub::default(), directory());
+    certificates(place.path(), 10);
+    let mut ours = Vec::new();
+    for id in 1..=3 {
+        let transport =
+            Transport::start(with_file(id, place.path()), hub.listen(&address(id))).await.unwrap();
+        ours.push((node(id, &transport).await, transport));
+    }
+    let status = |of: usize| ours[of].0.0.status();
+    let leads = |of: usize| ours[of].0.0.term_and_leadership().1;
+    until("somebody leads", || (0..3).any(leads)).await;
+    let all_connected = |of: usize| ours[of].1.status().peers.values().all(|peer| peer.connected);
+    until("all are connected", || (0..3).all(all_connected)).await;
+    let lost = (0..3).find(|of| !leads(*of)).unwrap();
+    ours[lost].1.shutdown().await;
+    ours[lost].0.0.shutdown().await;
+
+    // Their server asks for no pre-votes, so its terms would be seen.
+    let id = lost as u64 + 1;
+    let place_of_theirs = place.path().join("theirs");
+    std::fs::create_dir(&place_of_theirs).unwrap();
+    let theirs = Config {
+        disk: 4242,
+        known_disks: Some(place_of_theirs.join("known")),
+        ..with_file(id, place.path())
+    };
+    let transport = Transport::start(theirs, hub.listen(&address(id))).await.unwrap();
+    let options = NodeOptions { extensions: Extensions::NONE, seed: Some(9), ..NodeOptions::default() };
+    let (stray, _applied) = node_with(id, &transport, Persister::new(), options).await;
+    let others: Vec<usize> = (0..3).filter(|of| *of != lost).collect();
+    let terms = || others.iter().map(|of| status(*of).term).collect::<Vec<_>>();
+    let before = terms();
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    assert!(stray.status().term.0 > 20, "it calls elections: {:?}", stray.status());
+    assert_eq!(terms(), before, "and nobody hears of them");
+    assert_eq!(stray.status().commit_index.0, 0, "it hears nobody");
+    logs.wait_for(&["ERROR", &format!("peer={id}"), "refused for good", "has disk"]).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -210,11 +210,6 @@ impl World {
     /// A crashed server starts again from its disk.
     pub fn restart(&mut self, id: u8) {
         let disk = self.server(id).disk.clone();
-        self.restart_on(id, disk);
-    }
-
-    /// A crashed server starts again from another disk.
-    pub fn restart_on(&mut self, id: u8, disk: Memory) {
         self.servers[usize::from(id)] = self.start(id, self.servers.len() as u8, disk);
     }
 
