@@ -22,8 +22,9 @@ use std::time::{Duration, Instant};
 /// Run whole clusters of real nodes under random faults, in virtual time; afterwards they must recover.
 ///
 /// Faults are crashes, losses of power, partitions, lost, repeated and late messages, slow, full and failing disks. The
-/// servers of every other seed have the log, on a disk that keeps, loses or tears what was not synced. With --from
-/// there are none, and the clusters begin in states of the model.
+/// servers of every other seed have the log, on a disk that keeps, loses or tears what was not synced. With --streams
+/// messages go through the transport of figure2-tcp, over streams of bytes that stall, are reset in the middle of a frame,
+/// or die without a word. With --from there are no faults, and the clusters begin in states of the model.
 ///
 /// Every run is recorded, and its recording validated and audited; what its clients saw is checked for
 /// linearizability. Exit code 0: all hold; 1: one failed, told with the command that repeats it; 2: one came to no
@@ -42,15 +43,18 @@ pub struct SimulateArgs {
     /// All servers have the log, on simulated disks; else those of every other seed
     #[arg(long)]
     pub disk: bool,
+    /// All servers have the log, and the transport of figure2-tcp, over streams of bytes; else each message travels by itself
+    #[arg(long)]
+    pub streams: bool,
     /// No faults: each run begins in a state of this profile of the model (its servers' disks, and the messages on their
     /// way), drawn by a random walk; "all": of each profile that `figure2 check --profile all` explores, in turn
-    #[arg(long, value_name = "PROFILE", conflicts_with_all = ["seconds", "disk"])]
+    #[arg(long, value_name = "PROFILE", conflicts_with_all = ["seconds", "disk", "streams"])]
     pub from: Option<String>,
     /// How many at a time; by default one per CPU
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
     /// Run this plan instead, as a failing run leaves it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "seed", "seconds", "disk", "from", "jobs"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "seed", "seconds", "disk", "streams", "from", "jobs"])]
     pub plan: Option<PathBuf>,
     /// Put a defect around the nodes: it must be found
     #[arg(long, value_name = "DEFECT", value_parser = simulate_defect())]
@@ -103,6 +107,7 @@ fn batch(args: &SimulateArgs) -> anyhow::Result<Batch> {
         bail!("--seconds {}; possible are 1 to 86400", args.seconds);
     }
     let plans = match &args.from {
+        None if args.streams => Plans::Streams { seconds: args.seconds },
         None => Plans::Faults { seconds: args.seconds, log: args.disk },
         Some(name) => {
             let states = States::of(name).map_err(|reason| anyhow!("--from {name}: {reason}"))?;
@@ -129,6 +134,9 @@ pub fn run_batch(batch: &Batch, most_reduce: u32, keep: Keep<'_>) -> anyhow::Res
     let what = match plans {
         Plans::Faults { seconds, log } => {
             format!("{seconds} s of faults in each{}", if *log { ", all on the log" } else { "" })
+        }
+        Plans::Streams { seconds } => {
+            format!("{seconds} s of faults in each, all on the log and over streams")
         }
         Plans::States(states) => format!("each from a state of the model's ({})", states.name()),
     };
@@ -255,6 +263,9 @@ fn print_failure(plan: &Plan, failure: &Failure) {
     if plan.log {
         println!("  each server has its log on a simulated disk");
     }
+    if plan.streams {
+        println!("  messages go through the transport, over streams");
+    }
     println!("  limits: {}", plan.limits);
     println!("  sizes: {}", plan.sizes);
     if plan.leader_hangs {
@@ -301,6 +312,13 @@ fn print_figures(done: &Done, jobs: usize, wall: f64, cpu: f64) {
         "log: in {} of {} runs; {} torn ends cut off by a recovery; {} snapshots written there, {} failed",
         counts.on_log, done.runs, counts.cut_writes, counts.snapshots, counts.failed_snapshots
     );
+    if counts.on_streams > 0 {
+        println!(
+            "streams: in {} of {} runs, where messages are pieces of a stream; {} connections, {} reset, {} that died \
+             without a word",
+            counts.on_streams, done.runs, counts.connections, counts.resets, counts.forgotten
+        );
+    }
     let sent = &figures.sent;
     println!(
         "leaders: {} messages with entries, {} of them with several, {} sent again after a refusal, {} bytes of entries; \

@@ -61,6 +61,8 @@ twin!(SimulateDefect of figure2_simulate::Defect {
     LogEpochIgnored,
     /// The log names a snapshot whose file it did not sync.
     SnapshotNotSynced,
+    /// The transport takes a connection on which nothing arrives for a good one.
+    HalfOpenUnnoticed,
 });
 
 twin!(ConformDefect of figure2_conform::Defect {

@@ -71,6 +71,7 @@ impl Parts {
             part("the node, run through the lab", long(12, 6 * (u64::from(args.rounds) + 1))),
             part("the node, driven along the steps of the model", 22),
             part("clusters of nodes under random faults", long(4, 5 + args.seeds / 3)),
+            part("the same with the transport, over streams", long(2, args.seeds / 2)),
             part("real processes on real files, killed under load", long(3, 10)),
         ];
         if !args.quick && !args.without_loom {
@@ -188,6 +189,11 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let from_states = simulate_cmd::run_batch(&simulated, MOST_REDUCE, Keep::default())?;
 
     parts.begin();
+    let plans = Plans::Streams { seconds: SECONDS };
+    let simulated = figure2_simulate::Batch { seed, seeds: seeds.div_ceil(2), plans, jobs, defect: None };
+    let on_streams = simulate_cmd::run_batch(&simulated, MOST_REDUCE, Keep::default())?;
+
+    parts.begin();
     let kills = if args.quick { 10 } else { KILLS };
     let plan = figure2_processes::Plan { servers: 3, kills, seed, defect: None };
     let killed = kill_cmd::run_plan(&plan, Path::new("."))?;
@@ -205,7 +211,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     println!("{}", summary::recovered(&checked));
     summary::print_lab((args.seed, &lab), on_disk.as_ref(), (args.seed, &plain));
     summary::print_conform(&conform);
-    summary::print_simulated(&from_faults, &from_states);
+    summary::print_simulated(&from_faults, &on_streams, &from_states);
     summary::print_killed(&killed);
     println!("{}", summary::told(loom.as_ref()));
     println!("{}", summary::NOT_SHOWN);
@@ -226,6 +232,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         checked.exit_code(),
         u8::from(failed),
         from_faults.code,
+        on_streams.code,
         from_states.code,
         killed.code,
         loom_code,

@@ -22,6 +22,11 @@ pub enum Plans {
         /// Whether all have the log; else those of every other seed.
         log: bool,
     },
+    /// The same, and messages go over streams, through the transport; all have the log.
+    Streams {
+        /// For how many seconds there are faults.
+        seconds: u64,
+    },
     /// Each begins in a state of the model, and has no faults.
     States(Arc<States>),
 }
@@ -33,6 +38,7 @@ impl Plans {
         match self {
             Plans::Faults { seconds, log: false } => Plan::of_seed(seed, *seconds),
             Plans::Faults { seconds, log: true } => Plan::on_log(seed, *seconds),
+            Plans::Streams { seconds } => Plan::on_streams(seed, *seconds),
             Plans::States(states) => Plan::of_state(seed, states),
         }
     }
@@ -45,6 +51,7 @@ impl fmt::Display for Plans {
             Plans::Faults { seconds, log } => {
                 write!(f, "--seconds {seconds}{}", if *log { " --disk" } else { "" })
             }
+            Plans::Streams { seconds } => write!(f, "--seconds {seconds} --streams"),
             Plans::States(states) => write!(f, "--from {}", states.name()),
         }
     }

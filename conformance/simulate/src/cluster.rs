@@ -5,24 +5,23 @@ use super::disk::Disk;
 use super::fault::Target;
 use super::flow::{Flow, Sent};
 use super::nemesis::Nemesis;
-use super::network::{Link, Message, asks_for_first_entry};
+use super::network::{Message, asks_for_first_entry};
 use super::plan::Plan;
 use super::progress::{Leading, Progress, Progressed, Situation};
 use super::start::Start;
+use super::streams::Streams;
 use super::verdict::Failure;
 use bytes::Bytes;
-use figure2::codec::{FIRST_VERSION, encode};
-use figure2::{Index, Install, Options, ProposeError, Raft};
+use figure2::{Index, ProposeError, Raft};
 use figure2_core::{AppendEntriesReply, AppendResult};
 use figure2_linearizability::{Action, Operation, Outcome, Recorder};
 use figure2_store::{Reply, Request, Store};
-use figure2_testing::server_disk::Crash;
-use figure2_validate::instrument::mix;
+use figure2_tcp::Transport;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 
 /// A cheap handle to the cluster. All of it runs on one thread.
@@ -34,6 +33,8 @@ pub(super) struct Parts {
     plan: Plan,
     pub(super) defect: Option<Defect>,
     pub(super) nemesis: Nemesis,
+    /// Where the messages go, if not each by itself.
+    pub(super) streams: Option<Streams>,
     members: Mutex<Vec<Member>>,
     history: Mutex<Recorder>,
     flow: Mutex<Flow>,
@@ -53,12 +54,14 @@ impl Deref for Cluster {
 pub(super) struct Member {
     /// None while it is down.
     pub(super) raft: Option<Arc<Raft>>,
+    /// What carries its messages, where they go over streams.
+    pub(super) transport: Option<Transport>,
     /// How often it was started.
     pub(super) generation: u32,
     pub(super) disk: Disk,
     pub(super) store: Store,
     /// Clients that wait for their request to be applied here.
-    waiting: BTreeMap<(u64, u64), oneshot::Sender<Reply>>,
+    pub(super) waiting: BTreeMap<(u64, u64), oneshot::Sender<Reply>>,
 }
 
 /// What a client gets from a server.
@@ -74,9 +77,6 @@ pub(super) enum Answer {
     Lost,
 }
 
-/// What the seed is mixed with here.
-const SERVER: u64 = 13;
-
 /// How long a request, or a reply, of a client is on its way.
 const CLIENT_DELAY: Duration = Duration::from_millis(1);
 
@@ -87,6 +87,7 @@ impl Cluster {
         let start = plan.start.as_ref();
         let member = |server| Member {
             raft: None,
+            transport: None,
             generation: 0,
             disk: Disk::new(server, plan, &nemesis, defect),
             store: Store::default(),
@@ -96,6 +97,7 @@ impl Cluster {
             plan: plan.clone(),
             defect,
             members: Mutex::new((0..plan.servers).map(member).collect()),
+            streams: plan.streams.then(|| Streams::new(&nemesis)),
             nemesis,
             history: Mutex::new(start.map(Start::history).unwrap_or_default()),
             flow: Mutex::default(),
@@ -141,82 +143,6 @@ impl Cluster {
             is_leader.then_some((term, server))
         });
         claims.max().map(|(_, server)| server)
-    }
-
-    /// Starts a server from what its disk has; for the first time, from what the plan's start puts there.
-    pub(super) async fn start(&self, server: u8) -> Result<(), Failure> {
-        let start = self.plan.start.as_ref();
-        let Some((generation, recovered)) = self.with(server, |member| {
-            member.generation += 1;
-            let filled = match start {
-                Some(start) if member.generation == 1 => member.disk.fill(start.disk(server)),
-                _ => Ok(()),
-            };
-            (member.generation, filled.and_then(|()| member.disk.recover()))
-        }) else {
-            return Ok(());
-        };
-        let (disk, snapshot) = recovered.map_err(|what| Failure::Log { server, what })?;
-        if generation > 1 {
-            self.nemesis.restarted();
-        }
-        let store = match snapshot {
-            None => Store::default(),
-            Some(snapshot) => {
-                let data = snapshot.data.to_bytes().map_err(|error| error.to_string());
-                let store = data.and_then(|data| Store::decode(&data));
-                store.map_err(|what| Failure::Service { server, what })?
-            }
-        };
-        let (apply, messages) = mpsc::channel::<figure2::ApplyMsg>(16);
-        let mut options = Options {
-            install: if self.plan.install_automatically { Install::Automatic } else { Install::Conditional },
-            extensions: self.plan.extensions_of(server),
-            record: true,
-            seed: Some(mix(&[self.plan.seed, SERVER, server.into(), generation.into()])),
-            ..Options::default()
-        };
-        if !self.has(Defect::LimitsIgnored) {
-            options = self.plan.limits.set(options);
-        }
-        if self.has(Defect::NoElections) && generation > 1 {
-            options.election_timeout = Duration::from_secs(60)..Duration::from_secs(61);
-        }
-        let others = (0..self.plan.servers).filter(|to| *to != server);
-        let peers = others.map(|to| (u64::from(to), Link::new(self, server, to)));
-        let raft = Raft::new(server.into(), peers, disk, apply, options).await;
-        let raft = Arc::new(raft.map_err(|error| Failure::Service { server, what: error.to_string() })?);
-        self.with(server, |member| {
-            member.store = store;
-            member.raft = Some(raft.clone());
-        });
-        tokio::spawn(super::service::run(self.clone(), server, generation, raft, messages));
-        Ok(())
-    }
-
-    /// What was on its way before the servers started comes to the network.
-    pub(super) fn begin_messages(&self) {
-        for (after_ms, message) in self.plan.start.iter().flat_map(Start::messages) {
-            let (from, to) = (message.from.0, message.to.0);
-            // Whatever the model sends has a form.
-            if let Ok(frame) = encode(&figure2::Cluster::numbered(self.plan.servers), FIRST_VERSION, &message)
-            {
-                let link = Link::new(self, from, to);
-                tokio::spawn(link.carry_late(after_ms, frame.into_bytes().into(), message.message));
-            }
-        }
-    }
-
-    /// Ends a server.
-    pub(super) fn stop(&self, server: u8, crash: Crash) {
-        self.with(server, |member| {
-            if let Some(raft) = member.raft.take() {
-                raft.stop();
-            }
-            member.disk.crash(crash);
-            // Whoever waits learns that the server is gone.
-            member.waiting.clear();
-        });
     }
 
     /// One request, as the command that stands for it, to one server; and what comes back.
@@ -281,6 +207,14 @@ impl Cluster {
     /// A server hands a request to the network.
     pub(super) fn sent(&self, from: u8, to: u8, request: &Message, bytes: u64) {
         let sent = self.flow().sent(from, to, request, bytes, &self.plan.limits);
+        if let Err(what) = sent {
+            self.fail(Failure::Limit { server: from, what });
+        }
+    }
+
+    /// A server has its transport stream a snapshot.
+    pub(super) fn sent_snapshot(&self, from: u8, to: u8, index: Index) {
+        let sent = self.flow().sent_snapshot(from, to, index);
         if let Err(what) = sent {
             self.fail(Failure::Limit { server: from, what });
         }

@@ -35,11 +35,13 @@ pub enum Defect {
     LogEpochIgnored,
     /// The log names a snapshot whose file it did not sync.
     SnapshotNotSynced,
+    /// The transport takes a connection on which nothing arrives for a good one.
+    HalfOpenUnnoticed,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Defect; 15] = [
+    pub const ALL: [Defect; 16] = [
         Defect::LyingDisk,
         Defect::StaleReads,
         Defect::DoneTwice,
@@ -55,6 +57,7 @@ impl Defect {
         Defect::LogNotWrittenAnew,
         Defect::LogEpochIgnored,
         Defect::SnapshotNotSynced,
+        Defect::HalfOpenUnnoticed,
     ];
 }
 
@@ -76,6 +79,7 @@ impl fmt::Display for Defect {
             Defect::LogNotWrittenAnew => "log-not-written-anew",
             Defect::LogEpochIgnored => "log-epoch-ignored",
             Defect::SnapshotNotSynced => "snapshot-not-synced",
+            Defect::HalfOpenUnnoticed => "half-open-unnoticed",
         })
     }
 }

@@ -66,6 +66,10 @@ pub enum Kind {
         /// Whether what it reports as failed is written all the same.
         written: bool,
     },
+    /// Of 1000 writes to a stream so many are cut short, and the connection is reset.
+    Resets(u16),
+    /// All connections that the server has when it begins are dead from then on, and nobody is told.
+    HalfOpen(Target),
     /// No fault, but as unforeseen: whoever leads is asked to hand over to this server.
     Transfer {
         /// Who is to lead.
@@ -89,6 +93,9 @@ pub(super) const SORTS: usize = 14;
 
 /// The same for servers with the log: there are faults more that only it tells apart.
 pub(super) const SORTS_ON_LOG: usize = 16;
+
+/// The same for servers with the log whose messages go over streams.
+pub(super) const SORTS_ON_STREAMS: usize = 18;
 
 impl Kind {
     /// One that leaves most servers and their ways alone, so that it may last: the others can go on.
@@ -117,6 +124,8 @@ impl Kind {
             12 => Kind::FailingDisk { server: target, written: random.random_bool(0.5) },
             14 => Kind::CrashThenPowerLoss(target),
             15 => Kind::FullDisk(target),
+            16 => Kind::Resets(random.random_range(2..50)),
+            17 => Kind::HalfOpen(target),
             _ => {
                 let from = random.random_range(0..servers);
                 // Another one, unless there is none.
@@ -147,6 +156,7 @@ impl Kind {
             | Kind::PowerLoss(target)
             | Kind::CrashThenPowerLoss(target)
             | Kind::FullDisk(target)
+            | Kind::HalfOpen(target)
             | Kind::Isolated(target)
             | Kind::Deaf(target)
             | Kind::Mute(target)
@@ -159,6 +169,7 @@ impl Kind {
             | Kind::Lossy(_)
             | Kind::Duplicating(_)
             | Kind::Reordering(_)
+            | Kind::Resets(_)
             | Kind::Transfer { .. } => None,
         }
     }
@@ -168,6 +179,11 @@ impl Kind {
             Kind::SlowDisk(_, ms) | Kind::Reordering(ms) => *ms,
             _ => 0,
         }
+    }
+
+    /// Whether it is one of connections, which only streams have.
+    pub(super) fn is_of_streams(&self) -> bool {
+        matches!(self, Kind::Resets(_) | Kind::HalfOpen(_))
     }
 
     /// Its name in reports.
@@ -190,6 +206,8 @@ impl Kind {
             Kind::SlowDisk(..) => "slow disk",
             Kind::HungDisk(_) => "hung disk",
             Kind::FailingDisk { .. } => "failing disk",
+            Kind::Resets(_) => "resets",
+            Kind::HalfOpen(_) => "half-open",
             Kind::Transfer { .. } => "transfer",
         }
     }
@@ -215,6 +233,7 @@ impl fmt::Display for Fault {
             Kind::Lossy(per_mille) | Kind::Duplicating(per_mille) => {
                 write!(f, ", {per_mille} of 1000 messages")
             }
+            Kind::Resets(per_mille) => write!(f, ", {per_mille} of 1000 writes"),
             Kind::Reordering(ms) => write!(f, ", up to {ms} ms"),
             Kind::SlowDisk(target, ms) => write!(f, ", {target}, {ms} ms"),
             Kind::FailingDisk { server, written: true } => write!(f, ", {server}, though it writes"),

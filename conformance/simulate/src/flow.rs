@@ -87,16 +87,20 @@ impl Flow {
             Message::InstallSnapshot(message) => {
                 let (way, sum) = self.way(from, to, message.term);
                 sum.snapshots += 1;
-                let index = message.snapshot.last_included_index;
-                if way.snapshot.replace((index, false)) == Some((index, false)) {
-                    return Err(format!(
-                        "to server {to}: the snapshot at index {index} was sent again, though nothing was refused since"
-                    ));
-                }
-                Ok(())
+                let snapshot = way.snapshot(message.snapshot.last_included_index);
+                snapshot.map_err(|what| format!("to server {to}: {what}"))
             }
             _ => Ok(()),
         }
+    }
+
+    /// A leader has its transport stream a snapshot.
+    pub(super) fn sent_snapshot(&mut self, from: u8, to: u8, index: Index) -> Result<(), String> {
+        // A leader asks before it sends a snapshot, so the way is of its term.
+        let term = self.ways.get(&(from, to)).map_or(Term::ZERO, |way| way.term);
+        let (way, sum) = self.way(from, to, term);
+        sum.snapshots += 1;
+        way.snapshot(index).map_err(|what| format!("to server {to}: {what}"))
     }
 
     /// A reply is about to reach the server that asked.
@@ -133,6 +137,15 @@ impl Flow {
 }
 
 impl Way {
+    fn snapshot(&mut self, index: Index) -> Result<(), String> {
+        if self.snapshot.replace((index, false)) == Some((index, false)) {
+            return Err(format!(
+                "the snapshot at index {index} was sent again, though nothing was refused since"
+            ));
+        }
+        Ok(())
+    }
+
     fn batch(
         &mut self,
         message: &AppendEntries<Command>,

@@ -35,10 +35,13 @@ mod progress;
 mod recover;
 mod reduce;
 mod run;
+mod server;
 mod service;
 mod sizes;
 mod start;
 mod states;
+mod streams;
+mod transport;
 mod verdict;
 
 pub use batch::{Batch, Done, Plans};

@@ -37,6 +37,14 @@ pub struct Counts {
     pub on_log: u64,
     /// Servers that were started again.
     pub restarts: u64,
+    /// Runs whose servers have the transport, over streams.
+    pub on_streams: u64,
+    /// Connections of streams.
+    pub connections: u64,
+    /// Those that were reset, in the middle of a frame perhaps.
+    pub resets: u64,
+    /// Those that died without anybody being told.
+    pub forgotten: u64,
     /// Faults that began, by their names.
     pub faults: BTreeMap<&'static str, u64>,
 }
@@ -46,6 +54,7 @@ impl Counts {
     pub fn add(&mut self, other: &Counts) {
         let Counts { messages, lost, duplicated, writes, failed_writes, undone_writes, .. } = other;
         let Counts { snapshots, failed_snapshots, cut_writes, on_log, restarts, faults, .. } = other;
+        let Counts { on_streams, connections, resets, forgotten, .. } = other;
         self.messages += messages;
         self.lost += lost;
         self.duplicated += duplicated;
@@ -57,6 +66,10 @@ impl Counts {
         self.cut_writes += cut_writes;
         self.on_log += on_log;
         self.restarts += restarts;
+        self.on_streams += on_streams;
+        self.connections += connections;
+        self.resets += resets;
+        self.forgotten += forgotten;
         for (name, count) in faults {
             *self.faults.entry(name).or_default() += count;
         }
@@ -116,7 +129,7 @@ impl Nemesis {
             write_ms: plan.write_ms,
             active: BTreeMap::new(),
             changes: 0,
-            counts: Counts { on_log: plan.log.into(), ..Counts::default() },
+            counts: Counts { on_log: plan.log.into(), on_streams: plan.streams.into(), ..Counts::default() },
         })))
     }
 
@@ -191,7 +204,8 @@ impl Nemesis {
     /// How many faults have begun or ended, and whether one of them loses or delays messages of all servers.
     pub(super) fn changes(&self) -> (u64, bool) {
         let state = self.lock();
-        let is_rough = |active: &Active| matches!(active.kind, Kind::Lossy(_) | Kind::Reordering(_));
+        let is_rough =
+            |active: &Active| matches!(active.kind, Kind::Lossy(_) | Kind::Reordering(_) | Kind::Resets(_));
         (state.changes, state.active.values().any(is_rough))
     }
 
@@ -214,6 +228,27 @@ impl Nemesis {
 
     pub(super) fn lost_on_the_way(&self) {
         self.lock().counts.lost += 1;
+    }
+
+    /// Whether the connection on which something is written is reset.
+    pub(super) fn resets(&self) -> bool {
+        let mut state = self.lock();
+        let per_mille = state.active.values().filter_map(|active| match active.kind {
+            Kind::Resets(per_mille) => Some(per_mille),
+            _ => None,
+        });
+        let per_mille = per_mille.max().unwrap_or_default();
+        let resets = state.happens(per_mille);
+        state.counts.resets += u64::from(resets);
+        resets
+    }
+
+    pub(super) fn connected(&self) {
+        self.lock().counts.connections += 1;
+    }
+
+    pub(super) fn forgotten_connection(&self) {
+        self.lock().counts.forgotten += 1;
     }
 
     pub(super) fn undone_write(&self) {

@@ -1,6 +1,6 @@
 //! A plan: what a simulated cluster consists of, and which faults happen to it at which time.
 
-use super::fault::{Fault, Kind, SORTS, SORTS_ON_LOG};
+use super::fault::{Fault, Kind, SORTS, SORTS_ON_LOG, SORTS_ON_STREAMS};
 use super::sizes::{Limits, Sizes, Span};
 use super::start::Start;
 use super::states::States;
@@ -18,6 +18,7 @@ const PLAN: u64 = 10;
 const LOG: u64 = 15;
 const EXTENSIONS: u64 = 16;
 const TRANSFERS: u64 = 17;
+const STREAMS: u64 = 19;
 /// The version of plans that this program writes and reads.
 const VERSION: u32 = 3;
 
@@ -44,6 +45,9 @@ pub struct Plan {
     /// Whether each server has its log, on a simulated disk of its own; else its state is in memory, and changes as a whole.
     #[serde(default)]
     pub log: bool,
+    /// Whether messages go over streams of bytes, through the transport (figure2-tcp); else each travels by itself.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub streams: bool,
     /// A service takes a snapshot when it has applied so many entries since the last; 0: never.
     pub snapshot_every: u64,
     /// Whether Raft switches to a leader's snapshot by itself, or the service is asked.
@@ -76,6 +80,10 @@ pub struct Plan {
 /// recovers all that was logged. So few plans have much of it, and in most an hour of faults costs a fraction.
 const PAUSES_MS: [u64; 12] = [100, 300, 300, 300, 1000, 1000, 1000, 1000, 1000, 3000, 3000, 3000];
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 /// What every version of a plan has.
 #[derive(Deserialize)]
 struct Kept {
@@ -95,6 +103,21 @@ impl Plan {
     #[must_use]
     pub fn on_log(seed: u64, seconds: u64) -> Plan {
         Plan::drawn(seed, seconds, true)
+    }
+
+    /// The plan of a seed, with the log, and with the transport over streams.
+    #[must_use]
+    pub fn on_streams(seed: u64, seconds: u64) -> Plan {
+        let mut plan = Plan::drawn(seed, seconds, true);
+        plan.streams = true;
+        // A server alone has nobody to connect to.
+        plan.servers = plan.servers.max(3);
+        let random = &mut StdRng::seed_from_u64(mix(&[seed, PLAN, STREAMS]));
+        plan.faults = faults(SORTS_ON_STREAMS, plan.servers, plan.faults_until_ms, random);
+        plan.faults.extend(transfers(plan.servers, plan.faults_until_ms, random));
+        plan.faults.sort_by_key(|fault| fault.at_ms);
+        plan.extensions = extensions(plan.servers, random);
+        plan
     }
 
     fn drawn(seed: u64, seconds: u64, log: bool) -> Plan {
@@ -139,6 +162,7 @@ impl Plan {
             clients: random.random_range(1..=5),
             keys: random.random_range(1..=3),
             log: false,
+            streams: false,
             pause_ms: *PAUSES_MS.choose(random).unwrap_or(&1000),
             snapshot_every,
             install_automatically: random.random_bool(0.5),
@@ -229,6 +253,9 @@ impl Plan {
             let server = fault.kind.servers().into_iter().find(|server| *server >= self.servers);
             if let Some(server) = server {
                 return Err(format!("{fault}: there is no server {server}"));
+            }
+            if fault.kind.is_of_streams() && !self.streams {
+                return Err(format!("{fault}: without streams there are no connections"));
             }
             let longest = fault.kind.longest_ms().max(fault.at_ms).max(fault.for_ms);
             if longest > DAY || self.faults_until_ms > DAY || self.pause_ms > DAY || self.install_ms > DAY {

@@ -128,9 +128,13 @@ impl Reducer {
     }
 
     fn surroundings(&mut self) {
-        let calmer: [fn(&mut Plan); 21] = [
+        let calmer: [fn(&mut Plan); 22] = [
             |plan| plan.leader_hangs = false,
             |plan| plan.log = false,
+            |plan| {
+                plan.streams = false;
+                plan.faults.retain(|fault| !fault.kind.is_of_streams());
+            },
             |plan| plan.extensions.clear(),
             |plan| plan.install_ms = 0,
             |plan| plan.sizes = Sizes::default(),
@@ -165,6 +169,7 @@ fn unusual(plan: &Plan) -> usize {
     let unusual = [
         plan.leader_hangs,
         plan.log,
+        plan.streams,
         !plan.extensions.is_empty(),
         plan.install_ms > 0,
         sizes.large_per_mille > 0,

@@ -310,6 +310,7 @@ fn begin(cluster: &Cluster, place: usize, kind: &Kind) {
         (Kind::Blackout, _) => {
             (0..cluster.plan().servers).for_each(|server| cluster.stop(server, Crash::PowerLoss));
         }
+        (Kind::HalfOpen(_), Some(server)) => cluster.forget_connections(server),
         _ => {}
     }
 }

@@ -112,13 +112,15 @@ pub(crate) async fn listen(shared: Arc<Shared>) {
         let _ = raft.wait_for(Option::is_some).await;
     };
     tokio::select! {
+        biased;
         () = served => {}
         () = shared.stopped() => return,
     }
     loop {
         let accepted = tokio::select! {
-            accepted = shared.network.accept() => accepted,
+            biased;
             () = shared.stopped() => return,
+            accepted = shared.network.accept() => accepted,
         };
         match accepted {
             Ok((stream, from)) => {
@@ -143,6 +145,7 @@ async fn serve(
 ) {
     let server = shared.config.server;
     let met = tokio::select! {
+        biased;
         met = answer(&shared, stream) => met,
         _ = displaced => Err(Reason::Crowded),
         () = shared.stopped() => Err(Reason::Stopped),
@@ -187,6 +190,7 @@ async fn hear(shared: &Shared, connection: Connection, replaced: oneshot::Receiv
     let Connection { peer, mut reader, mut writer, generation, .. } = connection;
     let hearing = async {
         tokio::select! {
+            biased;
             reason = messages(shared, peer, &mut reader) => reason,
             reason = shared.end_of(generation) => reason,
             _ = replaced => Reason::Replaced,

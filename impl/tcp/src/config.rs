@@ -1,5 +1,6 @@
 //! What a transport is told, checked before anything is opened.
 
+use crate::files::FileWork;
 use crate::tls::Credentials;
 use core::time::Duration;
 use figure2::Cluster;
@@ -55,6 +56,8 @@ pub struct Config {
     pub warn_days: u32,
     /// Where the jitter of reconnections comes from: the operating system if there is none.
     pub seed: Option<u64>,
+    /// Where files are read and written: those of the certificates, of the known disks, and snapshots.
+    pub file_work: FileWork,
 }
 
 /// How peers are told from strangers.
@@ -188,6 +191,7 @@ impl Config {
             old_connections_end_within: Duration::from_secs(60),
             warn_days: 30,
             seed: None,
+            file_work: FileWork::Threads,
         }
     }
 

@@ -195,7 +195,7 @@ async fn judge(
     let server = theirs.from();
     if shared.known.verdict(server, disk) == Verdict::New {
         let known: Arc<_> = shared.known.clone();
-        let added = tokio::task::spawn_blocking(move || known.add(server, disk)).await;
+        let added = shared.config.file_work.run(move || known.add(server, disk)).await;
         added.map_err(|error| Reason::Known(error.to_string()))?.map_err(|e| Reason::Known(e.to_string()))?;
         tracing::info!(
             server = shared.config.server,
@@ -229,6 +229,7 @@ pub(crate) async fn keeping_alive<T>(
     let mut sound = true;
     loop {
         tokio::select! {
+            biased;
             done = &mut running => return done,
             () = sleep(keepalive), if sound => {
                 sound = writer.send(&[Frame::default()]).await.is_ok();

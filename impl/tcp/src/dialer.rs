@@ -17,6 +17,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, peer: u64, line: Arc<Line>) {
     let mut backoff = Backoff::new(&shared.config.limits, shared.random());
     loop {
         let called = tokio::select! {
+            biased;
             called = call(&shared, peer, Lane::Messages) => called,
             () = shared.stopped() => return,
         };
@@ -46,6 +47,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, peer: u64, line: Arc<Line>) {
         }
         let wait = backoff.after(&reason, lasted);
         tokio::select! {
+            biased;
             () = sleep(wait) => {}
             // A peer that was away and has dialled is there; one that refuses this server is no reason to hurry.
             () = line.is_there.notified(), if !reason.for_good() => {}
@@ -79,6 +81,7 @@ async fn carry(shared: &Shared, line: &Line, connection: Connection) -> Reason {
     let Connection { mut reader, mut writer, generation, .. } = connection;
     let keepalive = shared.config.limits.keepalive;
     let reason = tokio::select! {
+        biased;
         reason = send(line, &mut writer, keepalive) => reason,
         reason = listen(&mut reader) => reason,
         // What is being written then is given up, and the connection with it.

@@ -39,6 +39,7 @@ mod config;
 mod connection;
 mod dialer;
 mod expiry;
+mod files;
 mod framing;
 mod known;
 mod network;
@@ -53,6 +54,7 @@ mod tls;
 mod transport;
 
 pub use config::{Config, ConfigError, Limits, Security};
+pub use files::FileWork;
 pub use known::KnownError;
 pub use network::{Network, Tcp};
 pub use queue::Way;

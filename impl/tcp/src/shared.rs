@@ -104,6 +104,7 @@ impl Shared {
             sleep(self.config.old_connections_end_within.mul_f64(part)).await;
         };
         tokio::select! {
+            biased;
             () = replaced => Reason::Reloaded,
             () = self.stopped() => Reason::Stopped,
         }

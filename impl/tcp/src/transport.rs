@@ -12,7 +12,7 @@ use core::time::Duration;
 use figure2::Raft;
 use std::sync::Arc;
 use std::time::SystemTime;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -76,7 +76,7 @@ impl Transport {
             let known = Known::open(files.known_disks.as_deref(), files.group, files.server, files.disk)?;
             Ok((tls, known))
         };
-        let (tls, known) = spawn_blocking(read).await??;
+        let (tls, known) = config.file_work.run(read).await??;
         if config.known_disks.is_none() {
             tracing::warn!(server = config.server, "no file of known disks: they are forgotten at the end");
         }
@@ -152,7 +152,7 @@ async fn reload(shared: &Shared, credentials: &Credentials) -> Result<(), StartE
     let Some(tls) = &shared.tls else { return Ok(()) };
     let (files, name) = (credentials.clone(), server_name(shared.config.group, shared.config.server));
     let generation = tls.borrow().generation + 1;
-    let read = spawn_blocking(move || Tls::read(&files, &name, generation)).await??;
+    let read = shared.config.file_work.run(move || Tls::read(&files, &name, generation)).await??;
     tls.send_replace(Arc::new(read));
     tracing::info!(server = shared.config.server, generation, "the certificates were read again");
     tell_expiry(shared);
@@ -178,13 +178,14 @@ fn tell_expiry(shared: &Shared) {
 /// Reads the certificates again when their files have changed, and says each day how long they are valid.
 async fn watch(shared: Arc<Shared>, credentials: Credentials) {
     let look = || {
-        let credentials = credentials.clone();
-        async move { spawn_blocking(move || stamp(&credentials)).await.ok() }
+        let (credentials, file_work) = (credentials.clone(), shared.config.file_work);
+        async move { file_work.run(move || stamp(&credentials)).await.ok() }
     };
     tell_expiry(&shared);
     let (mut told, mut failed) = (Instant::now(), None);
     loop {
         tokio::select! {
+            biased;
             () = sleep(shared.config.reload_interval) => {}
             () = shared.stopped() => return,
         }

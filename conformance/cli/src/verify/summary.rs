@@ -98,7 +98,11 @@ pub(super) fn print_conform(outcomes: &[ConformOutcome]) {
     println!();
 }
 
-pub(super) fn print_simulated(simulated: &SimulateOutcome, from_states: &SimulateOutcome) {
+pub(super) fn print_simulated(
+    simulated: &SimulateOutcome,
+    on_streams: &SimulateOutcome,
+    from_states: &SimulateOutcome,
+) {
     let name = |outcome: &SimulateOutcome| match outcome.code {
         0 => "holds",
         1 => "FAILED",
@@ -121,6 +125,15 @@ pub(super) fn print_simulated(simulated: &SimulateOutcome, from_states: &Simulat
         "             linearizable, an entry committed within 10 s while faults left a connected majority, and served"
     );
     println!("             again within 5 s of the last fault");
+    let counts = &on_streams.done.figures.counts;
+    println!(
+        "  {:<10} {} seeds with the transport over streams: the same; {} connections, {} reset, {} died without a word",
+        name(on_streams),
+        on_streams.done.runs,
+        counts.connections,
+        counts.resets,
+        counts.forgotten,
+    );
     println!(
         "  {:<10} {} seeds that begin in {} different states of the model: the same, and served within 5 s\n",
         name(from_states),

@@ -8,6 +8,7 @@ mod progress;
 mod recorded;
 mod snapshots;
 mod states;
+mod streams;
 
 use figure2::Extensions;
 use figure2_linearizability::{Action, Operation, Reading, read, write};
@@ -24,7 +25,8 @@ fn first_failure(defect: Defect) -> (Plan, Run) {
         return states::first_failure(defect);
     }
     for seed in 1..=60 {
-        let plan = Plan::of_seed(seed, 30);
+        let is_of_streams = defect == Defect::HalfOpenUnnoticed;
+        let plan = if is_of_streams { Plan::on_streams(seed, 30) } else { Plan::of_seed(seed, 30) };
         let over = run(&plan, Some(defect));
         match over.verdict {
             Verdict::Failed(_) => return (plan, over),
@@ -126,7 +128,7 @@ fn plans_differ_in_the_extensions_of_their_servers() {
 #[test]
 fn each_defect_is_found_by_the_check_that_is_there_for_it() {
     type Expected = fn(&Failure) -> bool;
-    let expected: [(Defect, Expected); 15] = [
+    let expected: [(Defect, Expected); 16] = [
         (Defect::LyingDisk, |failure| matches!(failure, Failure::Recording { .. })),
         (Defect::StaleReads, |failure| matches!(failure, Failure::NotLinearizable { .. })),
         (Defect::DoneTwice, |failure| matches!(failure, Failure::NotLinearizable { .. })),
@@ -156,6 +158,12 @@ fn each_defect_is_found_by_the_check_that_is_there_for_it() {
         (Defect::LogNotWrittenAnew, |failure| matches!(failure, Failure::Log { .. })),
         (Defect::LogEpochIgnored, |failure| matches!(failure, Failure::Log { .. })),
         (Defect::SnapshotNotSynced, |failure| matches!(failure, Failure::Log { .. })),
+        (Defect::HalfOpenUnnoticed, |failure| {
+            matches!(
+                failure,
+                Failure::NoProgress { .. } | Failure::NoLeader { .. } | Failure::Diverged { .. }
+            )
+        }),
     ];
     assert_eq!(expected.map(|(defect, _)| defect), Defect::ALL);
     for (defect, is_expected) in expected {

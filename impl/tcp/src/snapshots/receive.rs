@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use tokio::sync::{Mutex, oneshot};
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 /// What has arrived from each peer of a snapshot whose connection broke.
@@ -46,6 +45,7 @@ pub(crate) async fn receive(
     let Some(partial) = shared.partials.get(&peer) else { return Reason::UnknownServer(peer) };
     let ended = async {
         tokio::select! {
+            biased;
             reason = shared.end_of(generation) => reason,
             _ = replaced => Reason::Replaced,
         }
@@ -69,6 +69,7 @@ pub(crate) async fn receive(
         let own = shared.clone();
         shared.spawn(async move {
             tokio::select! {
+                biased;
                 () = sleep(patience) => {}
                 () = own.stopped() => {}
             }
@@ -105,7 +106,7 @@ async fn begin(shared: &Shared, partial: &mut Option<Partial>, reader: &mut Read
     // Its file is removed before there is another one.
     *partial = None;
     let raft = node(shared)?;
-    let writer = joined(spawn_blocking(move || raft.snapshot_writer()).await);
+    let writer = joined(shared.config.file_work.run(move || raft.snapshot_writer()).await);
     let writer = writer.map_err(|error| Reason::Snapshot(error.to_string()))?;
     *partial = Some(Partial { transfer, index, term, length, received: 0, writer, touched: Instant::now() });
     Ok(0)
@@ -125,6 +126,7 @@ async fn all(
 ) -> Result<(), Reason> {
     loop {
         let said = tokio::select! {
+            biased;
             said = hear(reader) => said?,
             reason = ended.as_mut() => return Err(reason),
         };
@@ -137,12 +139,13 @@ async fn all(
                     return Err(Reason::Garbage(format!("more than the {length} bytes of the snapshot")));
                 }
                 let mut writer = part.writer;
-                let written = spawn_blocking(move || writer.write_all(&chunk).map(|()| writer)).await;
+                let file_work = shared.config.file_work;
+                let written = file_work.run(move || writer.write_all(&chunk).map(|()| writer)).await;
                 let writer = joined(written).map_err(|error| Reason::Snapshot(error.to_string()))?;
                 *place = Some(Partial { received, writer, touched: Instant::now(), ..part });
             }
             Said::End(message) if part.received == part.length => {
-                let finished = joined(spawn_blocking(move || part.writer.finish()).await);
+                let finished = joined(shared.config.file_work.run(move || part.writer.finish()).await);
                 let data = finished.map_err(|error| Reason::Snapshot(error.to_string()))?;
                 let raft = node(shared)?;
                 for _ in 0..BUSY {

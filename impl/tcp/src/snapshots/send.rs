@@ -14,7 +14,6 @@ use figure2::{Snapshot, SnapshotData};
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 /// The snapshot that a peer is to get, if there is one.
@@ -106,11 +105,13 @@ pub(crate) async fn keep(shared: Arc<Shared>, peer: u64, line: Arc<Line>) {
     loop {
         if !line.slot.wants(patience) {
             tokio::select! {
+                biased;
                 () = line.slot.wake.notified() => continue,
                 () = shared.stopped() => return,
             }
         }
         let called = tokio::select! {
+            biased;
             called = call(&shared, peer, Lane::Snapshots) => called,
             () = shared.stopped() => return,
         };
@@ -129,6 +130,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, peer: u64, line: Arc<Line>) {
             continue;
         }
         tokio::select! {
+            biased;
             () = sleep(wait) => {}
             () = shared.stopped() => return,
         }
@@ -139,6 +141,7 @@ async fn carry(shared: &Shared, slot: &Slot, connection: Connection) -> Reason {
     let Connection { peer, mut reader, mut writer, generation, .. } = connection;
     let Some(job) = slot.begin(shared.random()) else { return Reason::Done };
     let ended = tokio::select! {
+        biased;
         ended = transfer(shared, peer, slot, &job, &mut reader, &mut writer) => ended,
         reason = shared.end_of(generation) => Err(reason),
     };
@@ -188,6 +191,7 @@ async fn transfer(
         }
     };
     tokio::select! {
+        biased;
         ended = done => ended,
         ended = sending => ended,
     }
@@ -202,9 +206,9 @@ async fn stream(
     writer: &mut Writer,
 ) -> Result<(), Reason> {
     let unreadable = |error: io::Error| Reason::Snapshot(error.to_string());
-    let data = job.data.clone();
+    let (data, file_work) = (job.data.clone(), shared.config.file_work);
     // A storage's reader begins at the beginning: what was sent before is read again, and its checksums are looked at.
-    let opened = spawn_blocking(move || {
+    let opened = file_work.run(move || {
         let mut reader = data.reader()?;
         let skipped = io::copy(&mut reader.by_ref().take(offset), &mut io::sink())?;
         if skipped < offset { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(reader) }
@@ -218,7 +222,7 @@ async fn stream(
         }
         let length = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
         chunk.truncate(length);
-        let read = spawn_blocking(move || file.read_exact(&mut chunk).map(|()| (file, chunk)));
+        let read = file_work.run(move || file.read_exact(&mut chunk).map(|()| (file, chunk)));
         (file, chunk) = joined(read.await).map_err(unreadable)?;
         writer.send_pieces(&head(CHUNK_KIND), &chunk).await?;
         left -= length as u64;
