@@ -65,7 +65,13 @@ fn check(workspace: &Path, args: &[&str]) -> String {
     let target: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().to_path_buf();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["run", "--quiet", "--offline", "-p", "figure2-model", "--example", "check", "--"])
+        .args(["run", "--quiet", "--offline", "-p", "figure2-model", "--example", "check"])
+        // These two are built for this test alone: not optimised it takes less in all.
+        .args(
+            ["figure2-core", "figure2-model"]
+                .map(|package| format!("--config=profile.dev.package.{package}.opt-level=0")),
+        )
+        .arg("--")
         .args(args)
         .current_dir(workspace)
         .env("CARGO_TARGET_DIR", target)
