@@ -73,7 +73,7 @@ impl Parts {
             part("the node, driven along the steps of the model", 22),
             part("clusters of nodes under random faults", long(4, 5 + args.seeds / 3)),
             part("real processes on real files, killed under load", long(3, 10)),
-            part("the same over TCP with mutual TLS, also stopped, cut off and slowed down", long(12, 30)),
+            part("the same over TCP with mutual TLS, also stopped, cut off and slowed down", long(8, 30)),
         ];
         if !args.quick && !args.without_loom {
             all.push(part("the node's tasks, in every interleaving (cargo loom)", 640));
@@ -126,7 +126,7 @@ const SECONDS: u64 = 60;
 /// How often a process is killed.
 const KILLS: u64 = 50;
 /// How many faults happen to processes that are joined over TCP.
-const FAULTS: u64 = 45;
+const FAULTS: u64 = 90;
 /// How many clusters begin in a state of the model.
 const STARTS: u64 = 300;
 /// Most runs to make a failing plan smaller.

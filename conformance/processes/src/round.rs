@@ -166,15 +166,18 @@ pub fn kill(
         std::fs::remove_dir_all(&directory)?;
         told(&figures);
     }
-    let mut verdict = Verdict::Holds;
-    let series = Series::of(&plan.kinds).length() as u64;
-    if plan.faults >= SERIES * series
-        && let Some(kind) =
-            plan.kinds.iter().find(|kind| figures.faults.get(kind).is_none_or(|count| *count == 0))
-    {
-        verdict = Verdict::Unfinished(format!("of the faults of the kind {kind}, none had an effect"));
-    }
+    let verdict = match without_effect(plan, &figures.faults) {
+        None => Verdict::Holds,
+        Some(kind) => Verdict::Unfinished(format!("of the faults of the kind {kind}, none had an effect")),
+    };
     Ok(Killed { verdict, figures, directory: None })
+}
+
+/// A kind of which no fault had an effect, though there were enough of them.
+fn without_effect(plan: &Plan, had: &Counts) -> Option<Fault> {
+    let enough = SERIES * Series::of(&plan.kinds).length() as u64;
+    let kinds = if plan.faults < enough { &[] } else { plan.kinds.as_slice() };
+    kinds.iter().find(|kind| had.get(kind).is_none_or(|count| *count == 0)).copied()
 }
 
 impl Storm {
@@ -211,4 +214,51 @@ fn seen(history: &[Operation]) -> Verdict {
         }
     }
     Verdict::Holds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_run_in_which_a_kind_had_no_effect_is_no_success() {
+        let kinds = Network::Tcp.faults();
+        let plan = |faults| Plan {
+            servers: 3,
+            faults,
+            network: Network::Tcp,
+            kinds: kinds.clone(),
+            seed: 1,
+            defect: None,
+        };
+        let mut had: Counts = kinds.iter().map(|kind| (*kind, 1)).collect();
+        assert_eq!(without_effect(&plan(1000), &had), None);
+        had.insert(Fault::Delay, 0);
+        assert_eq!(without_effect(&plan(1000), &had), Some(Fault::Delay));
+        had.remove(&Fault::Delay);
+        assert_eq!(without_effect(&plan(1000), &had), Some(Fault::Delay));
+        assert_eq!(without_effect(&plan(10), &had), None);
+    }
+
+    #[test]
+    fn senseless_plans_are_refused_before_anything_is_started() {
+        let command = |_: &Life| Command::new("false");
+        let refusal = |plan: &Plan| {
+            kill(plan, Path::new("unused"), command, |_| {}).err().map(|error| error.to_string())
+        };
+        let plan = Plan {
+            servers: 3,
+            faults: 1,
+            network: Network::Pipes,
+            kinds: vec![Fault::Kill],
+            seed: 1,
+            defect: None,
+        };
+        let cut = Plan { kinds: vec![Fault::Cut], ..plan.clone() };
+        assert!(refusal(&cut).is_some_and(|said| said.ends_with("possible are kill")));
+        let nothing = Plan { kinds: vec![], ..plan.clone() };
+        assert!(refusal(&nothing).is_some_and(|said| said.contains("at least one kind")));
+        let alone = Plan { servers: 1, network: Network::Tcp, ..plan };
+        assert!(refusal(&alone).is_some_and(|said| said.contains("at least 2 servers")));
+    }
 }
