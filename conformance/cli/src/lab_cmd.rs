@@ -31,6 +31,10 @@ pub struct LabArgs {
     /// On the real clock and two threads a test, instead of virtual time
     #[arg(long)]
     pub real_time: bool,
+    /// In real time, with servers that speak TCP with mutual TLS on loopback in the place of the simulated network: the tests
+    /// that need no fault of that network. The others are named
+    #[arg(long)]
+    pub tcp: bool,
     /// With the log on a disk. In virtual time on a simulated one: a server that crashes was killed, or lost its power, in
     /// the middle of a write. In real time on files in a temporary directory (TMPDIR), with real syncs
     #[arg(long)]
@@ -83,6 +87,14 @@ pub fn run(args: &LabArgs) -> anyhow::Result<ExitCode> {
             println!("{:<6} {:<29} {:<2} servers  {}", part(test), test.id(), test.servers, test.title);
         }
         return Ok(ExitCode::SUCCESS);
+    }
+    let (tests, left_out): (Vec<_>, Vec<_>) =
+        tests.into_iter().partition(|test| !args.tcp || test.needs.is_none());
+    if tests.is_empty() {
+        bail!("none of these tests runs over TCP: {}", not_over_tcp(&left_out).join("; "));
+    }
+    for line in not_over_tcp(&left_out) {
+        println!("not run over TCP: {line}");
     }
     let keep = Keep { most: args.traces, directory: args.trace.as_deref() };
     let passed = run_batch(&batch(args, tests)?, keep)?.passed;
@@ -155,7 +167,11 @@ fn batch(args: &LabArgs, tests: Vec<&'static LabTest>) -> anyhow::Result<Batch> 
     }
     Ok(Batch {
         tests,
-        mode: if args.real_time { Mode::Real } else { Mode::Virtual },
+        mode: match (args.tcp, args.real_time) {
+            (true, _) => Mode::Tcp,
+            (false, true) => Mode::Real,
+            (false, false) => Mode::Virtual,
+        },
         disk: args.disk,
         extensions: args.extensions.into(),
         seed: args.seed,
@@ -168,7 +184,11 @@ fn batch(args: &LabArgs, tests: Vec<&'static LabTest>) -> anyhow::Result<Batch> 
 /// The command that runs one test again as it was run here.
 #[must_use]
 pub fn command_to_repeat(report: &Report) -> String {
-    let real = if report.options.mode == Mode::Real { " --real-time" } else { "" };
+    let real = match report.options.mode {
+        Mode::Virtual => "",
+        Mode::Real => " --real-time",
+        Mode::Tcp => " --tcp",
+    };
     let disk = if report.options.disk { " --disk" } else { "" };
     format!(
         "cargo run --release -p figure2-cli --bin figure2 -- lab --run {} --seed {}{real}{disk}",
@@ -184,15 +204,29 @@ fn part(test: &LabTest) -> String {
     }
 }
 
+/// Which tests need a fault of the simulated network, and which.
+fn not_over_tcp(tests: &[&LabTest]) -> Vec<String> {
+    let mut by_need: Vec<(&str, Vec<String>)> = Vec::new();
+    for test in tests {
+        let Some(needs) = test.needs else { continue };
+        match by_need.iter_mut().find(|(need, _)| *need == needs) {
+            Some((_, ids)) => ids.push(test.id()),
+            None => by_need.push((needs, vec![test.id()])),
+        }
+    }
+    by_need.into_iter().map(|(need, ids)| format!("needs {need}: {}", ids.join(", "))).collect()
+}
+
 fn print_heading(batch: &Batch) {
     let clock = match batch.mode {
         Mode::Virtual => "virtual time",
         Mode::Real => "real time",
+        Mode::Tcp => "real time over TCP with mutual TLS",
     };
     let disk = match (batch.disk, batch.mode) {
         (false, _) => "",
         (true, Mode::Virtual) => ", the log on a simulated disk",
-        (true, Mode::Real) => ", the log on files",
+        (true, Mode::Real | Mode::Tcp) => ", the log on files",
     };
     let rules = if batch.extensions == Extensions::NONE { ", Figure 2 alone" } else { "" };
     let Batch { seed, repeat, jobs, .. } = batch;
@@ -331,7 +365,7 @@ fn print_totals(batch: &Batch, summary: &Summary) -> bool {
             println!("trace digest {:016x}: the same tests and seed give the same", summary.digest());
             false
         }
-        Mode::Real => page_limits(batch).is_some_and(|limits| limits.print(summary)),
+        Mode::Real | Mode::Tcp => page_limits(batch).is_some_and(|limits| limits.print(summary)),
     }
 }
 

@@ -12,6 +12,7 @@ use anyhow::anyhow;
 use figure2_core::Extensions;
 use figure2_lab::suite::{Batch, Mode, TESTS};
 use figure2_model::{CheckOptions, Profile, profiles as all_profiles};
+use figure2_processes::Network;
 use figure2_simulate::{Plans, States};
 use interleavings::Interleavings;
 use std::path::{Path, PathBuf};
@@ -73,6 +74,7 @@ impl Parts {
             part("clusters of nodes under random faults", long(4, 5 + args.seeds / 3)),
             part("the same with the transport, over streams", long(2, args.seeds / 2)),
             part("real processes on real files, killed under load", long(3, 10)),
+            part("the same over TCP with mutual TLS, also stopped, cut off and slowed down", long(8, 30)),
         ];
         if !args.quick && !args.without_loom {
             all.push(part("the node's tasks, in every interleaving (cargo loom)", 640));
@@ -124,6 +126,8 @@ fn quick_profiles() -> anyhow::Result<Vec<Profile>> {
 const SECONDS: u64 = 60;
 /// How often a process is killed.
 const KILLS: u64 = 50;
+/// How many faults happen to processes that are joined over TCP.
+const FAULTS: u64 = 90;
 /// How many clusters begin in a state of the model.
 const STARTS: u64 = 300;
 /// Most runs to make a failing plan smaller.
@@ -195,8 +199,22 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
 
     parts.begin();
     let kills = if args.quick { 10 } else { KILLS };
-    let plan = figure2_processes::Plan { servers: 3, kills, seed, defect: None };
+    let network = Network::Pipes;
+    let plan = figure2_processes::Plan {
+        servers: 3,
+        faults: kills,
+        network,
+        kinds: network.faults(),
+        seed,
+        defect: None,
+    };
     let killed = kill_cmd::run_plan(&plan, Path::new("."))?;
+
+    parts.begin();
+    let faults = if args.quick { 20 } else { FAULTS };
+    let network = Network::Tcp;
+    let plan = figure2_processes::Plan { faults, network, kinds: network.faults(), ..plan };
+    let over_tcp = kill_cmd::run_plan(&plan, Path::new("."))?;
 
     let loom = match loom {
         Some(loom) => {
@@ -212,7 +230,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     summary::print_lab((args.seed, &lab), on_disk.as_ref(), (args.seed, &plain));
     summary::print_conform(&conform);
     summary::print_simulated(&from_faults, &on_streams, &from_states);
-    summary::print_killed(&killed);
+    summary::print_killed(&killed, &over_tcp);
     println!("{}", summary::told(loom.as_ref()));
     println!("{}", summary::NOT_SHOWN);
     if args.quick {
@@ -235,6 +253,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         on_streams.code,
         from_states.code,
         killed.code,
+        over_tcp.code,
         loom_code,
     ]);
     let verdict = match code {

@@ -119,6 +119,7 @@ fn a_lab_whose_runs_fail() {
         title: "a test that fails",
         servers: 3,
         reliable: true,
+        needs: None,
         applying: Applying::Plain,
         scenario: |_| Box::pin(async { Err(Failure::NoLeader) }),
     };

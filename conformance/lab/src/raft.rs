@@ -4,15 +4,16 @@
 //! sends a request waits until the reply comes back, or the call fails. So a request that the node sends becomes a call,
 //! and a request that comes in waits here for the reply that the node then sends to whoever asked.
 
-use crate::labrpc::{ClientEnd, Handler, Handling};
+use crate::labrpc::{ClientEnd, Handler, Handling, Network};
 use bytes::Bytes;
 use figure2::codec::{Frame, decode_message};
 use figure2::record::{MessageName, Sent};
 use figure2::{
-    ApplyMsg, Command, Failure, Index, MakeError, Options, Peer, Proposal, ProposeError, SnapshotData,
-    Status, Storage, Term,
+    ApplyMsg, Command, Failure, Index, MakeError, Options, Peer, Proposal, ProposeError, Snapshot,
+    SnapshotData, Status, Storage, Term,
 };
 use figure2_core::Message;
+use figure2_tcp::Transport;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -55,6 +56,27 @@ impl Raft {
         let node = figure2::Raft::new(me.into(), ways, persister, apply, options).await?;
         let node = calls.node.get_or_init(|| node).clone();
         Ok(Raft { node, calls })
+    }
+
+    /// The lab's Make over TCP: the transport gives the ways to the other servers, and hears for this one. What is handed to
+    /// it is counted on the lab's network: each request as a call.
+    ///
+    /// # Errors
+    /// As those of [`figure2::Raft::new`].
+    pub async fn make_over_tcp(
+        transport: &Transport,
+        counts: &Network,
+        me: u8,
+        persister: impl Storage,
+        apply: mpsc::Sender<ApplyMsg>,
+        options: Options,
+    ) -> Result<Raft, MakeError> {
+        let ways = transport.peers().into_iter().map(|(to, way)| {
+            (to, Counted { to: u32::try_from(to).unwrap_or(u32::MAX), way, counts: counts.clone() })
+        });
+        let node = figure2::Raft::new(me.into(), ways, persister, apply, options).await?;
+        transport.serve(node.clone());
+        Ok(Raft { node, calls: Arc::default() })
     }
 
     /// The lab's Start: hands the server a command, and says where it may come to stand.
@@ -156,6 +178,38 @@ impl Drop for Way {
     /// The node has stopped: it replies to nobody any more.
     fn drop(&mut self) {
         self.calls.end(self.to);
+    }
+}
+
+/// The way to another server over TCP, which counts what it carries.
+struct Counted {
+    to: u32,
+    way: figure2_tcp::Way,
+    counts: Network,
+}
+
+impl Counted {
+    fn count(&self, frame: &Frame, more: u64) {
+        // It is the node's own, and so it can be read.
+        let is_request = decode_message(frame).is_ok_and(|envelope| envelope.message.is_request());
+        let more = usize::try_from(more).unwrap_or(usize::MAX);
+        self.counts.count_elsewhere(self.to, frame.len().saturating_add(more), is_request);
+    }
+}
+
+impl Peer for Counted {
+    fn send(&self, frame: Frame) {
+        self.count(&frame, 0);
+        self.way.send(frame);
+    }
+
+    fn version(&self) -> u8 {
+        self.way.version()
+    }
+
+    fn send_snapshot(&self, message: Frame, snapshot: &Snapshot) -> bool {
+        self.count(&message, snapshot.data.len());
+        self.way.send_snapshot(message, snapshot)
     }
 }
 

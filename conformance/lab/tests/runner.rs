@@ -67,6 +67,7 @@ fn scenario(name: &'static str, scenario: fn(Cluster) -> Running) -> &'static La
         title: "a test of the runner",
         servers: 3,
         reliable: true,
+        needs: None,
         applying: Applying::Plain,
         scenario,
     }))

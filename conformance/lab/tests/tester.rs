@@ -77,6 +77,7 @@ async fn cluster(servers: usize) -> Cluster {
         reliable: true,
         applying: Applying::Plain,
         medium: Medium::Memory,
+        tcp: false,
         seed: 5,
         keep_trace: false,
     };

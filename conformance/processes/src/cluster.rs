@@ -4,9 +4,11 @@ use crate::server::Life;
 use crate::wire::{Answer, FromServer, ToServer, hear, tell};
 use anyhow::{Context as _, bail};
 use figure2_wal::inspect;
-use std::collections::BTreeMap;
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,10 +31,23 @@ struct Shared {
     /// What runs a life.
     command: Box<dyn Fn(&Life) -> Command + Send + Sync>,
     servers: Vec<Mutex<Option<Running>>>,
-    lives: Mutex<Vec<Life>>,
+    stands: Vec<Mutex<Stands>>,
     next_request: AtomicU64,
     waiting: Mutex<BTreeMap<u64, (usize, SyncSender<Answer>)>>,
     failure: Mutex<Option<String>>,
+}
+
+/// How a server stands, as its process last said.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stands {
+    /// Index of the last entry that its service has.
+    pub(crate) applied: u64,
+    /// Whether it is a leader.
+    pub(crate) leads: bool,
+    /// To which servers it can send.
+    pub(crate) connected: BTreeSet<u64>,
+    /// Which servers it has refused for good, or have refused it, since this was [forgotten](Cluster::forget_refusals).
+    pub(crate) refused: BTreeSet<u64>,
 }
 
 /// A process that runs.
@@ -52,7 +67,7 @@ impl Cluster {
             directory: directory.to_owned(),
             command: Box::new(command),
             servers: (0..servers).map(|_| Mutex::default()).collect(),
-            lives: Mutex::default(),
+            stands: (0..servers).map(|_| Mutex::default()).collect(),
             next_request: AtomicU64::new(0),
             waiting: Mutex::default(),
             failure: Mutex::default(),
@@ -64,9 +79,14 @@ impl Cluster {
         self.shared.servers.len()
     }
 
-    /// All lives so far, in their order.
-    pub(crate) fn lives(&self) -> Vec<Life> {
-        lock(&self.shared.lives).clone()
+    /// How a server stands.
+    pub(crate) fn stands(&self, server: usize) -> Stands {
+        lock(&self.shared.stands[server]).clone()
+    }
+
+    /// Forgets which servers have refused which.
+    pub(crate) fn forget_refusals(&self) {
+        self.shared.stands.iter().for_each(|stands| lock(stands).refused.clear());
     }
 
     /// What a server, or its service, has found to be wrong.
@@ -74,24 +94,24 @@ impl Cluster {
         lock(&self.shared.failure).clone()
     }
 
-    /// Starts a server on what its directory holds, and waits until it has recovered.
-    pub(crate) fn start(&self, server: usize, life: Life) -> anyhow::Result<()> {
+    /// Starts a server on what its directory holds, and waits until it has recovered. Over TCP, where it listens.
+    pub(crate) fn start(&self, server: usize, life: &Life) -> anyhow::Result<Option<SocketAddr>> {
         let errors = self.shared.directory.join(format!("server-{server}.errors"));
         let file = File::options().create(true).append(true).open(&errors)?;
-        let mut command = (self.shared.command)(&life);
+        let mut command = (self.shared.command)(life);
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
         let mut child = command.spawn().context("a server's process cannot be started")?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             bail!("a process without pipes");
         };
-        lock(&self.shared.lives).push(life);
+        *lock(&self.shared.stands[server]) = Stands::default();
         let input = Arc::new(Mutex::new(input));
         let (ready, is_ready) = channel();
         let cluster = self.clone();
         let listener = thread::spawn(move || cluster.listen(server, output, &ready));
         *self.server(server) = Some(Running { child, input, listener });
         match is_ready.recv_timeout(START) {
-            Ok(()) => Ok(()),
+            Ok(listens) => Ok(listens),
             Err(RecvTimeoutError::Timeout) => bail!("server {server} has not recovered within {START:?}"),
             Err(RecvTimeoutError::Disconnected) => {
                 let said = std::fs::read_to_string(&errors).unwrap_or_default();
@@ -119,6 +139,15 @@ impl Cluster {
         }
     }
 
+    /// Stops a server with SIGSTOP, or lets it go on.
+    pub(crate) fn stop(&self, server: usize, stops: bool) -> anyhow::Result<()> {
+        if let Some(running) = self.server(server).as_ref() {
+            let signal = if stops { Signal::STOP } else { Signal::CONT };
+            kill_process(Pid::from_child(&running.child), signal)?;
+        }
+        Ok(())
+    }
+
     /// Asks a server; none if nobody answered within that time.
     pub(crate) fn ask(&self, server: usize, command: &[u8], patience: Duration) -> Option<Answer> {
         let id = self.shared.next_request.fetch_add(1, Ordering::Relaxed);
@@ -144,11 +173,16 @@ impl Cluster {
     }
 
     /// Takes what a server says, until its process ends.
-    fn listen(&self, server: usize, output: ChildStdout, ready: &Sender<()>) {
+    fn listen(&self, server: usize, output: ChildStdout, ready: &Sender<Option<SocketAddr>>) {
         let mut output = BufReader::new(output);
         loop {
             match hear::<FromServer>(&mut output) {
-                Ok(Some(FromServer::Ready)) => drop(ready.send(())),
+                Ok(Some(FromServer::Ready { listens })) => drop(ready.send(listens)),
+                Ok(Some(FromServer::Stands { applied, leads, connected, refused })) => {
+                    let mut stands = lock(&self.shared.stands[server]);
+                    (stands.applied, stands.leads, stands.connected) = (applied, leads, connected);
+                    stands.refused.extend(refused);
+                }
                 Ok(Some(FromServer::Message { to, frame })) => {
                     if let Some(to) = usize::try_from(to).ok().filter(|to| *to < self.size()) {
                         self.tell(to, &ToServer::Message(frame));

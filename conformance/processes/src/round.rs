@@ -1,34 +1,32 @@
-//! Rounds: a cluster that is started, used, killed again and again, and judged.
+//! Rounds: a cluster that is started, used, made to suffer, and judged.
 
-use crate::clients::Clients;
-use crate::cluster::{Cluster, lock};
+use crate::faults::{Counts, Fault, Network, Series};
 use crate::server::{Defect, Life};
+use crate::storm::Storm;
 use anyhow::Context as _;
-use figure2_linearizability::{Limits, Operation, Outcome, Recorder, Verdict as Decided, check, draw};
-use rand::rngs::StdRng;
-use rand::seq::IteratorRandom as _;
-use rand::{Rng as _, SeedableRng as _};
+use figure2_linearizability::{Limits, Operation, Outcome, Verdict as Decided, check, draw};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// So many kills are in a round: a round's recordings are judged together, and each of them is an open file.
-const KILLS_IN_A_ROUND: u64 = 100;
+/// So many faults are in a round: a round's recordings are judged together, and each of them is an open file.
+const FAULTS_IN_A_ROUND: u64 = 100;
 
-/// How many clients ask at the same time.
-const CLIENTS: u64 = 6;
+/// After so many series of faults, a kind that had no effect makes the result worthless.
+const SERIES: u64 = 3;
 
 /// What is to be done.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// How many servers there are.
     pub servers: usize,
-    /// How often one is killed.
-    pub kills: u64,
+    /// How many faults there are; of servers that are killed at once, each counts as one.
+    pub faults: u64,
+    /// How the servers are joined.
+    pub network: Network,
+    /// Which kinds of faults there are.
+    pub kinds: Vec<Fault>,
     /// Where the choices come from. (The moments of the operating system are not chosen, so a run cannot be repeated.)
     pub seed: u64,
     /// What the servers do wrong, if anything.
@@ -36,12 +34,14 @@ pub struct Plan {
 }
 
 /// What was done.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Figures {
     /// Rounds, each with a new cluster.
     pub rounds: u64,
-    /// Servers killed.
-    pub kills: u64,
+    /// Faults that had an effect, by their kind. Each server that was killed counts.
+    pub faults: Counts,
+    /// Faults that met no connection and no byte.
+    pub without_effect: u64,
     /// Servers that recovered.
     pub restarts: u64,
     /// Restarts that had to cut off the end of a write.
@@ -82,57 +82,44 @@ pub struct Killed {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Figures { rounds, kills, restarts, cut, answered, unknown, steps, elections, time } = self;
+        let Figures { rounds, restarts, cut, answered, unknown, steps, elections, time, .. } = self;
+        let faults: Vec<_> = self.faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        write!(f, "{rounds} rounds; faults: {}", faults.join(", "))?;
+        if self.without_effect > 0 {
+            write!(f, ", and {} without effect", self.without_effect)?;
+        }
         write!(
             f,
-            "{rounds} rounds, {kills} kills, {restarts} restarts, {cut} of them with a write cut off; {answered} requests \
-             answered, {unknown} unknown; {steps} steps audited, {elections} elections; {:.1} s",
+            "; {restarts} restarts, {cut} of them with a write cut off; {answered} requests answered, {unknown} unknown; \
+             {steps} steps audited, {elections} elections; {:.1} s",
             time.as_secs_f64()
         )
     }
 }
 
-/// Kills servers until the plan is done, or something is wrong. `command` runs a [`Life`] with [`serve`](crate::serve);
-/// `told` hears of each round.
-///
-/// # Errors
-/// When the directory cannot be written, or a process cannot be run at all.
-pub fn kill(
-    plan: &Plan,
-    directory: &Path,
-    command: impl Fn(&Life) -> Command + Clone + Send + Sync + 'static,
-    mut told: impl FnMut(&Figures),
-) -> anyhow::Result<Killed> {
-    let mut figures = Figures::default();
-    while figures.kills < plan.kills {
-        let kills = KILLS_IN_A_ROUND.min(plan.kills - figures.kills);
-        let directory = directory.join(format!("round-{}", figures.rounds));
-        std::fs::create_dir_all(&directory)?;
-        let seed = plan.seed.wrapping_add(figures.rounds);
-        let mut round = Round::new(plan, &directory, seed, command.clone());
-        let failed = round.storm(kills).err().map(|error| Verdict::Failed(format!("{error:#}")));
-        figures.add(&round);
-        let verdict = match failed {
-            Some(failed) => failed,
-            None => round.judge(&mut figures)?,
-        };
-        if verdict != Verdict::Holds {
-            return Ok(Killed { verdict, figures, directory: Some(directory) });
-        }
-        std::fs::remove_dir_all(&directory)?;
-        told(&figures);
-    }
-    Ok(Killed { verdict: Verdict::Holds, figures, directory: None })
-}
-
 impl Figures {
-    fn add(&mut self, round: &Round) {
+    /// How many servers were killed.
+    #[must_use]
+    pub fn kills(&self) -> u64 {
+        self.faults.get(&Fault::Kill).copied().unwrap_or(0)
+    }
+
+    /// How many faults there were.
+    fn done(&self) -> u64 {
+        self.faults.values().sum::<u64>() + self.without_effect
+    }
+
+    fn add(&mut self, storm: &Storm) {
         self.rounds += 1;
-        self.kills += round.kills;
-        self.restarts += round.restarts;
-        self.cut += round.cut;
-        self.time += round.began.elapsed();
-        for operation in &round.history {
+        let (faults, without_effect) = storm.counts();
+        for (kind, count) in faults {
+            *self.faults.entry(kind).or_default() += count;
+        }
+        self.without_effect += without_effect;
+        self.restarts += storm.restarts;
+        self.cut += storm.cut;
+        self.time += storm.began.elapsed();
+        for operation in &storm.history {
             match operation.outcome {
                 Outcome::Unknown => self.unknown += 1,
                 _ => self.answered += 1,
@@ -141,123 +128,65 @@ impl Figures {
     }
 }
 
-struct Round {
-    cluster: Cluster,
-    directory: PathBuf,
-    defect: Option<Defect>,
-    random: StdRng,
-    seed: u64,
-    began: Instant,
-    kills: u64,
-    restarts: u64,
-    cut: u64,
-    history: Vec<Operation>,
+/// Has servers suffer until the plan is done, or something is wrong. `command` runs a [`Life`] with
+/// [`serve`](crate::serve); `told` hears of each round.
+///
+/// # Errors
+/// When there is no kind of fault, the directory cannot be written, or a process cannot be run at all.
+pub fn kill(
+    plan: &Plan,
+    directory: &Path,
+    command: impl Fn(&Life) -> Command + Clone + Send + Sync + 'static,
+    mut told: impl FnMut(&Figures),
+) -> anyhow::Result<Killed> {
+    let possible = plan.network.faults();
+    if let Some(kind) = plan.kinds.iter().find(|kind| !possible.contains(kind)) {
+        let possible: Vec<_> = possible.iter().map(|kind| kind.name()).collect();
+        anyhow::bail!("there is no fault {kind} on this network; possible are {}", possible.join(", "));
+    }
+    anyhow::ensure!(!plan.kinds.is_empty(), "name at least one kind of fault");
+    let least = if plan.network == Network::Pipes { 1 } else { 2 };
+    anyhow::ensure!(plan.servers >= least, "on this network there must be at least {least} servers");
+    let mut figures = Figures::default();
+    while figures.done() < plan.faults {
+        let faults = FAULTS_IN_A_ROUND.min(plan.faults - figures.done());
+        let directory = directory.join(format!("round-{}", figures.rounds));
+        std::fs::create_dir_all(&directory)?;
+        let seed = plan.seed.wrapping_add(figures.rounds);
+        let mut storm = Storm::new(plan, &directory, seed, command.clone())?;
+        let failed = storm.run(faults).err().map(|error| Verdict::Failed(format!("{error:#}")));
+        figures.add(&storm);
+        let verdict = match failed {
+            Some(failed) => failed,
+            None => storm.judge(&mut figures)?,
+        };
+        if verdict != Verdict::Holds {
+            return Ok(Killed { verdict, figures, directory: Some(directory) });
+        }
+        std::fs::remove_dir_all(&directory)?;
+        told(&figures);
+    }
+    let verdict = match without_effect(plan, &figures.faults) {
+        None => Verdict::Holds,
+        Some(kind) => Verdict::Unfinished(format!("of the faults of the kind {kind}, none had an effect")),
+    };
+    Ok(Killed { verdict, figures, directory: None })
 }
 
-impl Round {
-    fn new(
-        plan: &Plan,
-        directory: &Path,
-        seed: u64,
-        command: impl Fn(&Life) -> Command + Send + Sync + 'static,
-    ) -> Round {
-        Round {
-            cluster: Cluster::new(directory, plan.servers, command),
-            directory: directory.to_owned(),
-            defect: plan.defect,
-            random: StdRng::seed_from_u64(seed),
-            seed,
-            began: Instant::now(),
-            kills: 0,
-            restarts: 0,
-            cut: 0,
-            history: Vec::new(),
-        }
-    }
+/// A kind of which no fault had an effect, though there were enough of them.
+fn without_effect(plan: &Plan, had: &Counts) -> Option<Fault> {
+    let enough = SERIES * Series::of(&plan.kinds).length() as u64;
+    let kinds = if plan.faults < enough { &[] } else { plan.kinds.as_slice() };
+    kinds.iter().find(|kind| had.get(kind).is_none_or(|count| *count == 0)).copied()
+}
 
-    fn disk(&self, server: usize) -> PathBuf {
-        self.directory.join(format!("server-{server}"))
-    }
-
-    fn start(&self, server: usize) -> anyhow::Result<()> {
-        let life = self.cluster.lives().len();
-        self.cluster.start(
-            server,
-            Life {
-                id: server as u64,
-                servers: self.cluster.size() as u64,
-                directory: self.disk(server),
-                recording: self.directory.join(format!("life-{life}-of-{server}.trace")),
-                defect: self.defect,
-            },
-        )
-    }
-
-    /// Starts the cluster, has clients use it, and kills servers.
-    fn storm(&mut self, kills: u64) -> anyhow::Result<()> {
-        let servers = self.cluster.size();
-        (0..servers).try_for_each(|server| self.start(server))?;
-        let clients = Clients {
-            cluster: self.cluster.clone(),
-            history: Arc::new(Mutex::new(Recorder::new())),
-            stop: Arc::new(AtomicBool::new(false)),
-            seed: self.seed,
-        };
-        let running: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                let clients = clients.clone();
-                thread::spawn(move || clients.run(client))
-            })
-            .collect();
-        let mut killed = Ok(());
-        while killed.is_ok() && self.kills < kills && self.cluster.failure().is_none() {
-            thread::sleep(Duration::from_millis(self.random.random_range(0..250)));
-            killed = self.kill_some();
-        }
-        clients.stop.store(true, Ordering::Relaxed);
-        let ended = running.into_iter().all(|client| client.join().is_ok());
-        let all_read = killed.is_ok() && clients.read_all(CLIENTS);
-        self.history = lock(&clients.history).operations().to_vec();
-        for server in 0..servers {
-            self.cut += self.cluster.kill(server, &self.disk(server))? as u64;
-        }
-        killed?;
-        if let Some(failure) = self.cluster.failure() {
-            anyhow::bail!("{failure}");
-        }
-        anyhow::ensure!(ended, "a client has panicked");
-        anyhow::ensure!(all_read, "all servers run, and for 10 s nobody could read");
-        Ok(())
-    }
-
-    /// Kills one server, or two, or all, and starts them again a moment later.
-    fn kill_some(&mut self) -> anyhow::Result<()> {
-        let servers = self.cluster.size();
-        let many = match self.random.random_range(0..10) {
-            0 => servers,
-            1 | 2 => 2.min(servers),
-            _ => 1,
-        };
-        let chosen = (0..servers).choose_multiple(&mut self.random, many);
-        for server in &chosen {
-            self.cut += self.cluster.kill(*server, &self.disk(*server))? as u64;
-            self.kills += 1;
-        }
-        thread::sleep(Duration::from_millis(self.random.random_range(0..100)));
-        for server in chosen {
-            self.start(server)?;
-            self.restarts += 1;
-        }
-        Ok(())
-    }
-
+impl Storm {
     fn judge(&self, figures: &mut Figures) -> anyhow::Result<Verdict> {
         let seen = seen(&self.history);
         if matches!(seen, Verdict::Failed(_)) {
             return Ok(seen);
         }
-        let lives = self.cluster.lives();
-        let open = || lives.iter().map(|life| figure2_validate::open(&life.recording, true)).collect();
+        let open = || self.recordings.iter().map(|path| figure2_validate::open(path, true)).collect();
         let report = figure2_audit::audit(&open).context("the recordings")?;
         figures.steps += report.steps;
         figures.elections += report.elections as u64;
@@ -285,4 +214,51 @@ fn seen(history: &[Operation]) -> Verdict {
         }
     }
     Verdict::Holds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_run_in_which_a_kind_had_no_effect_is_no_success() {
+        let kinds = Network::Tcp.faults();
+        let plan = |faults| Plan {
+            servers: 3,
+            faults,
+            network: Network::Tcp,
+            kinds: kinds.clone(),
+            seed: 1,
+            defect: None,
+        };
+        let mut had: Counts = kinds.iter().map(|kind| (*kind, 1)).collect();
+        assert_eq!(without_effect(&plan(1000), &had), None);
+        had.insert(Fault::Delay, 0);
+        assert_eq!(without_effect(&plan(1000), &had), Some(Fault::Delay));
+        had.remove(&Fault::Delay);
+        assert_eq!(without_effect(&plan(1000), &had), Some(Fault::Delay));
+        assert_eq!(without_effect(&plan(10), &had), None);
+    }
+
+    #[test]
+    fn senseless_plans_are_refused_before_anything_is_started() {
+        let command = |_: &Life| Command::new("false");
+        let refusal = |plan: &Plan| {
+            kill(plan, Path::new("unused"), command, |_| {}).err().map(|error| error.to_string())
+        };
+        let plan = Plan {
+            servers: 3,
+            faults: 1,
+            network: Network::Pipes,
+            kinds: vec![Fault::Kill],
+            seed: 1,
+            defect: None,
+        };
+        let cut = Plan { kinds: vec![Fault::Cut], ..plan.clone() };
+        assert!(refusal(&cut).is_some_and(|said| said.ends_with("possible are kill")));
+        let nothing = Plan { kinds: vec![], ..plan.clone() };
+        assert!(refusal(&nothing).is_some_and(|said| said.contains("at least one kind")));
+        let alone = Plan { servers: 1, network: Network::Tcp, ..plan };
+        assert!(refusal(&alone).is_some_and(|said| said.contains("at least 2 servers")));
+    }
 }

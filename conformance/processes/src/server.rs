@@ -1,5 +1,6 @@
 //! A server's process: a node on the log on disk, and its service.
 
+use crate::tcp::{self, Wiring};
 use crate::wire::{Answer, FromServer, ToServer, hear, tell};
 use anyhow::Context as _;
 use figure2::codec::Frame;
@@ -11,10 +12,13 @@ use figure2_store::{Request, Store};
 use figure2_validate::Recorder;
 use figure2_wal::DiskStorage;
 use std::io::{self, BufReader, BufWriter, Stdout};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -35,6 +39,8 @@ pub struct Life {
     pub directory: PathBuf,
     /// The file of its recording.
     pub recording: PathBuf,
+    /// How it reaches the others over TCP; none: the harness carries its messages.
+    pub wiring: Option<Wiring>,
     /// What it does wrong, if anything.
     pub defect: Option<Defect>,
 }
@@ -44,14 +50,16 @@ pub struct Life {
 pub enum Defect {
     /// It says that a record is durable before it begins to write it.
     AcknowledgesEarly,
+    /// Over TCP, it names its disk by its id: so nobody sees that it comes back with another one.
+    SameDiskName,
 }
 
 /// The other end of the standard output: one thing is told at a time.
 #[derive(Clone)]
-struct Out(Arc<Mutex<BufWriter<Stdout>>>);
+pub(crate) struct Out(Arc<Mutex<BufWriter<Stdout>>>);
 
 impl Out {
-    fn tell(&self, what: &FromServer) {
+    pub(crate) fn tell(&self, what: &FromServer) {
         // The harness that does not listen any more is about to kill this process.
         let _ = tell(&mut *lock(&self.0), what);
     }
@@ -76,11 +84,14 @@ impl Peer for Way {
 pub fn serve(life: &Life) -> anyhow::Result<()> {
     let (recorder, _file) = Recorder::to_file(&life.recording)
         .with_context(|| format!("{} cannot be made", life.recording.display()))?;
-    tracing_subscriber::registry().with(recorder.layer()).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
+    // What only an operator could help with is kept beside the recordings.
+    let errors = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(io::stderr);
+    let errors = errors.with_filter(LevelFilter::ERROR);
+    tracing_subscriber::registry().with(recorder.layer()).with(errors).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let out = Out(Arc::new(Mutex::new(BufWriter::new(io::stdout()))));
-    let server = runtime.block_on(Server::start(life, &out))?;
-    out.tell(&FromServer::Ready);
+    let (server, listens) = runtime.block_on(Server::start(life, &out))?;
+    out.tell(&FromServer::Ready { listens });
     let mut input = BufReader::new(io::stdin());
     while let Some(told) = hear::<ToServer>(&mut input)? {
         match told {
@@ -103,23 +114,38 @@ struct Server {
 }
 
 impl Server {
-    async fn start(life: &Life, out: &Out) -> anyhow::Result<Server> {
+    /// Starts it. Where it listens, over TCP.
+    async fn start(life: &Life, out: &Out) -> anyhow::Result<(Server, Option<SocketAddr>)> {
         let options = figure2_wal::Options::default().segment_bytes(SEGMENT).zeroed_at_once(64 << 10);
-        let disk = DiskStorage::open(&life.directory, options)?;
+        let mut disk = DiskStorage::open(&life.directory, options)?;
+        let carried = match &life.wiring {
+            None => None,
+            Some(wiring) => Some(tcp::start(life, wiring, &mut disk).await?),
+        };
         let early = life.defect == Some(Defect::AcknowledgesEarly);
         let storage = MaybeEarly { disk: Arc::new(Mutex::new(disk)), early };
-        let others = (0..life.servers).filter(|id| *id != life.id);
-        let ways = others.map(|to| (to, Way { to, out: out.clone() }));
         let (apply, applied) = mpsc::channel::<ApplyMsg>(64);
         let options = Options { record: true, ..options_of_a_quick_cluster() };
-        let raft = Raft::new(life.id, ways, storage, apply, options).await?;
+        let raft = match &carried {
+            None => {
+                let others = (0..life.servers).filter(|id| *id != life.id);
+                let ways = others.map(|to| (to, Way { to, out: out.clone() }));
+                Raft::new(life.id, ways, storage, apply, options).await?
+            }
+            Some((transport, _)) => Raft::new(life.id, transport.peers(), storage, apply, options).await?,
+        };
         let store = match raft.latest_snapshot() {
             None => Store::default(),
             Some(snapshot) => load(&snapshot.data).map_err(anyhow::Error::msg)?,
         };
         let store = Arc::new(Mutex::new(store));
         tokio::spawn(run(raft.clone(), store.clone(), applied, out.clone()));
-        Ok(Server { raft, store, out: out.clone() })
+        let listens = carried.map(|(transport, address)| {
+            transport.serve(raft.clone());
+            tokio::spawn(tcp::report(raft.clone(), transport, out.clone()));
+            address
+        });
+        Ok((Server { raft, store, out: out.clone() }, listens))
     }
 
     fn request(&self, runtime: &tokio::runtime::Runtime, id: u64, command: Vec<u8>) {

@@ -2,7 +2,9 @@
 
 use bincode::config;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 
 /// To a server's process.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,8 +22,19 @@ pub(crate) enum ToServer {
 /// From a server's process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromServer {
-    /// The server has recovered, and runs.
-    Ready,
+    /// The server has recovered, and runs; over TCP, where it listens.
+    Ready { listens: Option<SocketAddr> },
+    /// Over TCP: how the server stands, each time that it has changed.
+    Stands {
+        /// Index of the last entry that it has handed to its service.
+        applied: u64,
+        /// Whether it is a leader.
+        leads: bool,
+        /// The servers to which it can send.
+        connected: BTreeSet<u64>,
+        /// The servers that it refuses for good, and those that refuse it.
+        refused: BTreeSet<u64>,
+    },
     /// An encoded message for another server.
     Message { to: u64, frame: Vec<u8> },
     /// What became of a request.

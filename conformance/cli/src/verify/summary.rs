@@ -142,13 +142,28 @@ pub(super) fn print_simulated(
     );
 }
 
-pub(super) fn print_killed(KillOutcome { code, figures }: &KillOutcome) {
-    let name = ["holds", "FAILED", "UNFINISHED"].get(usize::from(*code)).copied().unwrap_or("UNFINISHED");
+pub(super) fn print_killed(killed: &KillOutcome, over_tcp: &KillOutcome) {
+    let name = |outcome: &KillOutcome| match outcome.code {
+        0 => "holds",
+        1 => "FAILED",
+        _ => "UNFINISHED",
+    };
     println!("Three processes, each with its log on real files, killed with SIGKILL under load:");
     println!(
-        "  {name:<10} {} kills, {} requests answered: each server recovered, nothing acknowledged was lost, and the\n\
-         \x20            recordings of all lives pass the audit\n",
-        figures.kills, figures.answered
+        "  {:<10} {} kills, {} requests answered: each server recovered, nothing acknowledged was lost, and the\n\
+         \x20            recordings of all lives pass the audit",
+        name(killed),
+        killed.figures.kills(),
+        killed.figures.answered
+    );
+    let faults: Vec<_> =
+        over_tcp.figures.faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    println!(
+        "  {:<10} over TCP with mutual TLS: {}; {} requests answered:\n\
+         \x20            the same, and all servers were connected again and had the same at the end\n",
+        name(over_tcp),
+        faults.join(", "),
+        over_tcp.figures.answered
     );
 }
 
@@ -173,7 +188,7 @@ pub(super) const NOT_SHOWN: &str = "Not shown by this:
     from the states of a profile that the samples left out;
   interleavings of the tasks beyond the bounds above, and what tokio and std do below them
     (docs/concurrency.md);
-  real networks, and what a loss of power does to a real disk: both are simulated.";
+  networks beyond one machine, and what a loss of power does to a real disk: it is simulated.";
 
 #[cfg(test)]
 mod tests {

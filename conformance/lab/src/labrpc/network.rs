@@ -145,6 +145,18 @@ impl Network {
         self.shared.lock().closed = true;
     }
 
+    /// Counts a message that goes another way than this network's: a request to a server as a call, and the bytes of all.
+    pub(crate) fn count_elsewhere(&self, server: u32, bytes: usize, is_request: bool) {
+        let mut state = self.shared.lock();
+        state.bytes += bytes as u64;
+        if is_request {
+            state.calls += 1;
+            if let Some(server) = state.servers.get_mut(&server) {
+                server.calls += 1;
+            }
+        }
+    }
+
     /// How many calls were handed to the server since it was added; 0 if there is none.
     pub fn server_calls(&self, name: u32) -> u64 {
         self.shared.lock().servers.get(&name).map_or(0, |server| server.calls)

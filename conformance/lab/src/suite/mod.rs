@@ -45,6 +45,8 @@ pub struct LabTest {
     pub servers: usize,
     /// Whether the network starts reliable.
     pub reliable: bool,
+    /// Which fault of the simulated network it needs, if any: then it does not run over TCP.
+    pub needs: Option<&'static str>,
     /// How the service applies.
     pub applying: Applying,
     /// The scenario.
@@ -71,7 +73,11 @@ impl LabTest {
     }
 
     const fn unreliable(self) -> LabTest {
-        LabTest { reliable: false, ..self }
+        LabTest { reliable: false, needs: Some("a network that loses and delays messages"), ..self }
+    }
+
+    const fn cuts_off(self) -> LabTest {
+        LabTest { needs: Some("servers that are cut off"), ..self }
     }
 
     const fn applying(self, applying: Applying) -> LabTest {
@@ -88,6 +94,7 @@ macro_rules! test {
             title: $title,
             servers: $servers,
             reliable: true,
+            needs: None,
             applying: Applying::Plain,
             scenario: |cluster| Box::pin($scenario(cluster)),
         }
@@ -99,8 +106,8 @@ macro_rules! test {
 /// All tests, in the lab's order.
 pub static TESTS: &[LabTest] = &[
     test!("2A" = "3A", "InitialElection", 3, "initial election", elections::initial_election),
-    test!("2A" = "3A", "ReElection", 3, "election after network failure", elections::reelection),
-    test!("2A" = "3A", "ManyElections", 7, "multiple elections", elections::many_elections),
+    test!("2A" = "3A", "ReElection", 3, "election after network failure", elections::reelection).cuts_off(),
+    test!("2A" = "3A", "ManyElections", 7, "multiple elections", elections::many_elections).cuts_off(),
     test!("2B" = "3B", "BasicAgree", 3, "basic agreement", replication::basic_agreement),
     test!("2B", "BasicAgreeFive", 5, "basic agreement, five servers", replication::basic_agreement),
     test!("2B" = "3B", "RPCBytes", 3, "RPC byte count", replication::rpc_bytes),
@@ -110,45 +117,51 @@ pub static TESTS: &[LabTest] = &[
         3,
         "agreement despite follower disconnection",
         replication::follower_disconnection
-    ),
+    )
+    .cuts_off(),
     test!(
         "2B" = "3B",
         "FailNoAgree",
         5,
         "no agreement if too many followers disconnect",
         replication::too_many_disconnected
-    ),
+    )
+    .cuts_off(),
     test!("2B" = "3B", "ConcurrentStarts", 3, "concurrent Start()s", stable_leader::concurrent_starts),
-    test!("2B" = "3B", "Rejoin", 3, "rejoin of partitioned leader", replication::rejoin),
+    test!("2B" = "3B", "Rejoin", 3, "rejoin of partitioned leader", replication::rejoin).cuts_off(),
     test!(
         "2B" = "3B",
         "Backup",
         5,
         "leader backs up quickly over incorrect follower logs",
         replication::backup
-    ),
+    )
+    .cuts_off(),
     test!("2B" = "3B", "Count", 3, "RPC counts aren't too high", stable_leader::rpc_counts),
-    test!("3B", "FollowerFailure", 3, "progressive failure of followers", replication::failure_of_followers),
-    test!("3B", "LeaderFailure", 3, "failure of leaders", replication::failure_of_leaders),
-    test!("2C" = "3C", "Persist1", 3, "basic persistence", persistence::basic_persistence),
-    test!("2C" = "3C", "Persist2", 5, "more persistence", persistence::more_persistence),
+    test!("3B", "FollowerFailure", 3, "progressive failure of followers", replication::failure_of_followers)
+        .cuts_off(),
+    test!("3B", "LeaderFailure", 3, "failure of leaders", replication::failure_of_leaders).cuts_off(),
+    test!("2C" = "3C", "Persist1", 3, "basic persistence", persistence::basic_persistence).cuts_off(),
+    test!("2C" = "3C", "Persist2", 5, "more persistence", persistence::more_persistence).cuts_off(),
     test!(
         "2C" = "3C",
         "Persist3",
         3,
         "partitioned leader and one follower crash, leader restarts",
         persistence::leader_and_follower_crash
-    ),
+    )
+    .cuts_off(),
     test!("2C" = "3C", "Figure8", 5, "Figure 8", persistence::figure_8),
     test!("2C" = "3C", "UnreliableAgree", 5, "unreliable agreement", clients::unreliable_agreement)
         .unreliable(),
     test!("2C" = "3C", "Figure8Unreliable", 5, "Figure 8 (unreliable)", persistence::figure_8_unreliable)
         .unreliable(),
-    test!("2C" = "3C", "ReliableChurn", 5, "churn", clients::churn),
+    test!("2C" = "3C", "ReliableChurn", 5, "churn", clients::churn).cuts_off(),
     test!("2C" = "3C", "UnreliableChurn", 5, "unreliable churn", clients::churn).unreliable(),
     test!("2D", "SnapshotBasic", 3, "snapshots basic", snapshots::basic).applying(Applying::Conditional),
     test!("2D", "SnapshotInstall", 3, "install snapshots (disconnect)", snapshots::install_after_cut)
-        .applying(Applying::Conditional),
+        .applying(Applying::Conditional)
+        .cuts_off(),
     test!(
         "2D",
         "SnapshotInstallUnreliable",
@@ -171,7 +184,8 @@ pub static TESTS: &[LabTest] = &[
     .unreliable(),
     test!("3D", "SnapshotBasic", 3, "snapshots basic", snapshots::basic).applying(Applying::Automatic),
     test!("3D", "SnapshotInstall", 3, "install snapshots (disconnect)", snapshots::install_after_cut)
-        .applying(Applying::Automatic),
+        .applying(Applying::Automatic)
+        .cuts_off(),
     test!(
         "3D",
         "SnapshotInstallUnreliable",
@@ -197,7 +211,8 @@ pub static TESTS: &[LabTest] = &[
     test!("3D", "SnapshotInit", 3, "snapshot initialization after crash", snapshots::initialization)
         .applying(Applying::Automatic),
     test!("limits", "HeartbeatRate", 3, "at most ten heartbeats a second", limits::heartbeat_rate),
-    test!("limits", "NewLeader", 5, "a new leader within five seconds", limits::leader_within_five_seconds),
+    test!("limits", "NewLeader", 5, "a new leader within five seconds", limits::leader_within_five_seconds)
+        .cuts_off(),
 ];
 
 /// The tester's election timeout, the unit of many pauses.

@@ -24,6 +24,9 @@ pub enum Mode {
     Virtual,
     /// The real clock, on a runtime with two threads: the seed decides all draws, but not what happens between them.
     Real,
+    /// The same, and the servers speak TCP with mutual TLS on loopback in the place of the simulated network. A test that
+    /// [needs](LabTest::needs) a fault of the simulated network fails.
+    Tcp,
 }
 
 /// How to run a test.
@@ -125,11 +128,11 @@ pub fn run(test: &'static LabTest, options: RunOptions) -> Report {
 fn runtime(mode: Mode, panicked: &Collected, recorded: &Dispatch) -> std::io::Result<Runtime> {
     match mode {
         Mode::Virtual => Builder::new_current_thread().enable_time().start_paused(true).build(),
-        Mode::Real => {
+        Mode::Real | Mode::Tcp => {
             let (panicked, recorded) = (Arc::clone(panicked), recorded.clone());
             Builder::new_multi_thread()
                 .worker_threads(2)
-                .enable_time()
+                .enable_all()
                 .on_thread_start(move || {
                     panics::collect(Some(Arc::clone(&panicked)));
                     // For as long as the thread lives.
@@ -148,12 +151,16 @@ async fn simulate(test: &'static LabTest, options: RunOptions) -> Report {
         medium: match (options.disk, options.mode) {
             (false, _) => Medium::Memory,
             (true, Mode::Virtual) => Medium::SimulatedDisk,
-            (true, Mode::Real) => Medium::Files,
+            (true, Mode::Real | Mode::Tcp) => Medium::Files,
         },
+        tcp: options.mode == Mode::Tcp,
         extensions: options.extensions,
         seed: mix(&[options.seed, Digest::of(test.id().as_bytes())]),
         keep_trace: options.keep_trace,
     };
+    if let (Mode::Tcp, Some(what)) = (options.mode, test.needs) {
+        return Report::failed(test, options, Failure::NotOverTcp { what });
+    }
     let cluster = match Cluster::new(settings).await {
         Ok(cluster) => cluster,
         Err(failure) => return Report::failed(test, options, failure),
@@ -199,6 +206,7 @@ mod tests {
         title: "a scenario that keeps the tester's lock",
         servers: 3,
         reliable: true,
+        needs: None,
         applying: Applying::Plain,
         scenario: |cluster| {
             Box::pin(async move {

@@ -5,11 +5,13 @@ use super::failure::Failure;
 use super::logs::AppliedLogs;
 use super::names::id;
 use super::storage::{Kept, Medium};
+use super::tcp::Tcp;
 use super::trace::{STORM, Trace, TraceSummary};
 use crate::labrpc::Network;
 use crate::raft::{Raft, Started};
 use bytes::Bytes;
 use figure2::{Identity, Index};
+use figure2_tcp::Transport;
 use figure2_validate::instrument::mix;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -42,6 +44,8 @@ pub struct Settings {
     pub applying: Applying,
     /// Where the servers keep what must survive a crash.
     pub medium: Medium,
+    /// Whether they speak TCP with mutual TLS on loopback, in real time, and not the simulated network.
+    pub tcp: bool,
     /// What the servers do beyond Figure 2.
     pub extensions: figure2::Extensions,
     /// Where all chance comes from.
@@ -77,7 +81,9 @@ pub(super) struct Inner {
     failure: watch::Sender<Option<Failure>>,
     /// The tester's own lock. The 2021 service holds it while it waits for Raft, hence not a blocking one.
     state: tokio::sync::Mutex<State>,
-    /// Where the servers' directories are, if they are on files. It is removed with the cluster.
+    /// What the servers' transports need; none on the simulated network.
+    pub(super) tcp: Option<Tcp>,
+    /// Where the servers' directories are, if they are on files, and certificates. It is removed with the cluster.
     _directory: Option<TempDir>,
 }
 
@@ -95,6 +101,8 @@ pub(crate) struct Member {
     /// Later editions: the last index its service has.
     pub(super) last_applied: Index,
     pub(super) connected: bool,
+    /// Over TCP, while it is up.
+    pub(super) transport: Option<Transport>,
     pub(super) kept: Kept,
 }
 
@@ -120,17 +128,25 @@ impl Cluster {
         network.set_reliable(settings.reliable);
         network.set_long_delays(true);
         let directory = match settings.medium {
-            Medium::Files => Some(tempfile::tempdir()),
-            Medium::Memory | Medium::SimulatedDisk => None,
+            Medium::Memory | Medium::SimulatedDisk if !settings.tcp => None,
+            _ => Some(tempfile::tempdir()),
         };
         let directory =
             directory.transpose().map_err(|error| Failure::Runtime { reason: error.to_string() })?;
+        let tcp = match &directory {
+            Some(directory) if settings.tcp => {
+                let tcp = Tcp::new(settings.servers, directory.path());
+                Some(tcp.map_err(|reason| Failure::Runtime { reason })?)
+            }
+            _ => None,
+        };
         let servers = figure2::Cluster::numbered(u8::try_from(settings.servers).unwrap_or(u8::MAX));
         let member = |server: usize| Member {
             raft: None,
             generation: 0,
             last_applied: Index::ZERO,
             connected: false,
+            transport: None,
             kept: Kept::new(
                 settings.medium,
                 Identity { server: server as u64, cluster: servers.clone() },
@@ -150,6 +166,7 @@ impl Cluster {
                 members: (0..settings.servers).map(member).collect(),
                 logs: AppliedLogs::new(settings.servers),
             }),
+            tcp,
             _directory: directory,
         }));
         for server in 0..settings.servers {
@@ -343,6 +360,9 @@ impl Cluster {
             for member in &mut state.members {
                 if let Some(raft) = member.raft.take() {
                     raft.kill();
+                    if let Some(transport) = member.transport.take() {
+                        transport.shutdown().await;
+                    }
                     // Files are closed before their directory goes.
                     member.kept.crash();
                 }

@@ -204,6 +204,12 @@ pub enum Failure {
         /// What, and where in the recording.
         reason: String,
     },
+    /// The test did what only the simulated network can.
+    #[error("over TCP there is no simulated network, and the test needs {what}")]
+    NotOverTcp {
+        /// What it did.
+        what: &'static str,
+    },
     /// The runtime could not be built.
     #[error("the test could not be run: {reason}")]
     Runtime {

@@ -14,7 +14,7 @@ impl Cluster {
     /// Stops a server: cuts it off and kills it. Its successor finds what was durable at this moment; on a simulated disk,
     /// and perhaps what was under way.
     pub async fn crash(&self, server: usize) {
-        self.disconnect(server).await;
+        self.cut_off(server).await;
         self.0.network.delete_server(id(server));
         let mut state = self.lock().await;
         let member = &mut state.members[server];
@@ -22,6 +22,9 @@ impl Cluster {
         if let Some(raft) = member.raft.take() {
             self.0.trace.watch(server, None);
             raft.kill();
+            if let Some(transport) = member.transport.take() {
+                transport.shutdown().await;
+            }
             match member.kept.crash() {
                 None => self.record(format_args!("tester: crash S{server}")),
                 Some(how) => self.record(format_args!("tester: crash S{server}, {how}")),
@@ -74,10 +77,17 @@ impl Cluster {
             ..Options::default()
         };
         let me = u8::try_from(server).unwrap_or(u8::MAX);
-        let raft = Raft::make(ends.collect(), me, storage, apply, options)
-            .await
-            .map_err(|cause| Failure::Make { server, cause })?;
+        let (made, transport) = match &self.0.tcp {
+            None => (Raft::make(ends.collect(), me, storage, apply, options).await, None),
+            Some(tcp) => {
+                let transport = tcp.start(server).await.map_err(|reason| Failure::Runtime { reason })?;
+                let counts = &self.0.network;
+                (Raft::make_over_tcp(&transport, counts, me, storage, apply, options).await, Some(transport))
+            }
+        };
+        let raft = made.map_err(|cause| Failure::Make { server, cause })?;
         state.members[server].raft = Some(raft.clone());
+        state.members[server].transport = transport;
         self.0.trace.watch(server, Some(raft.clone()));
         self.0.network.add_server(id(server), Arc::new(raft.clone()));
         let applier = Applier { cluster: self.clone(), server, generation, raft, last_applied: Index::ZERO };
@@ -97,8 +107,20 @@ impl Cluster {
         }
     }
 
-    /// Cuts a server off, in both directions.
+    /// Cuts a server off, in both directions. Over TCP it cannot be done, and fails the test.
     pub async fn disconnect(&self, server: usize) {
+        self.needs_simulated("servers that are cut off");
+        self.cut_off(server).await;
+    }
+
+    /// Over TCP there is no simulated network: a test that needs one must not pass.
+    fn needs_simulated(&self, what: &'static str) {
+        if self.0.tcp.is_some() {
+            self.fail(Failure::NotOverTcp { what });
+        }
+    }
+
+    async fn cut_off(&self, server: usize) {
         let mut state = self.lock().await;
         if state.members[server].connected {
             self.record(format_args!("tester: disconnect S{server}"));
@@ -118,6 +140,7 @@ impl Cluster {
 
     /// Whether the network is reliable from now on.
     pub fn set_reliable(&self, reliable: bool) {
+        self.needs_simulated("a network that loses and delays messages");
         self.record(format_args!("tester: reliable {reliable}"));
         self.0.network.set_reliable(reliable);
     }

@@ -14,6 +14,7 @@ mod messages;
 mod names;
 mod snapshot;
 mod storage;
+mod tcp;
 mod trace;
 
 pub use agreement::Waited;

@@ -20,6 +20,7 @@ impl Fed {
             reliable: true,
             applying,
             medium: Medium::Memory,
+            tcp: false,
             seed: 1,
             keep_trace: false,
         };

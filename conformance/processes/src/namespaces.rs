@@ -1,0 +1,102 @@
+//! Network namespaces: a server in each, joined to the harness by a pair of virtual links that can go down.
+
+use anyhow::{Context as _, bail};
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::Command;
+
+/// Whether this machine allows network namespaces: makes two, and removes them.
+///
+/// # Errors
+/// Why not.
+pub fn namespaces_are_possible() -> anyhow::Result<()> {
+    Namespaces::make(2).map(drop)
+}
+
+/// The namespaces of a round, removed with this.
+pub(crate) struct Namespaces {
+    /// Mixed into names, so that two runs do not meet.
+    run: u32,
+    /// So many have been made.
+    made: usize,
+}
+
+impl Namespaces {
+    /// Makes one for each server.
+    ///
+    /// # Errors
+    /// When the machine does not allow it, with what it says.
+    pub(crate) fn make(servers: usize) -> anyhow::Result<Namespaces> {
+        let mut namespaces = Namespaces { run: std::process::id(), made: 0 };
+        for server in 0..servers {
+            // Counted first: what of it was made before something failed is removed.
+            namespaces.made = server + 1;
+            let (name, link) = (namespaces.name(server), namespaces.link(server));
+            let inside = format!("{link}i");
+            let (near, far) = (namespaces.near(server), namespaces.far(server));
+            ip(&["netns", "add", &name])?;
+            ip(&["link", "add", &link, "type", "veth", "peer", "name", &inside, "netns", &name])?;
+            ip(&["addr", "add", &format!("{near}/30"), "dev", &link])?;
+            ip(&["link", "set", &link, "up"])?;
+            ip(&["-n", &name, "addr", "add", &format!("{far}/30"), "dev", &inside])?;
+            ip(&["-n", &name, "link", "set", &inside, "up"])?;
+            ip(&["-n", &name, "link", "set", "lo", "up"])?;
+        }
+        Ok(namespaces)
+    }
+
+    fn name(&self, server: usize) -> String {
+        format!("figure2-{}-{server}", self.run)
+    }
+
+    /// The outer end of a server's link. A name of a link has at most 15 bytes.
+    fn link(&self, server: usize) -> String {
+        format!("f2{}n{server}", self.run % 10_000_000)
+    }
+
+    /// The address of the harness for a server: of 198.18.0.0/15, which is set aside for tests (RFC 2544).
+    pub(crate) fn near(&self, server: usize) -> IpAddr {
+        self.address(server, 1)
+    }
+
+    /// The address of a server.
+    pub(crate) fn far(&self, server: usize) -> IpAddr {
+        self.address(server, 2)
+    }
+
+    fn address(&self, server: usize, host: u8) -> IpAddr {
+        let [.., third, _] = self.run.to_be_bytes();
+        let server = u8::try_from(server).unwrap_or(u8::MAX);
+        Ipv4Addr::new(198, 18, third, server.wrapping_mul(4).wrapping_add(host)).into()
+    }
+
+    /// The command, run in a server's namespace: the process stays the same.
+    pub(crate) fn enter(&self, server: usize, command: &Command) -> Command {
+        let mut entered = Command::new("ip");
+        entered.args(["netns", "exec", &self.name(server)]);
+        entered.arg(command.get_program()).args(command.get_args());
+        entered
+    }
+
+    /// A server's link goes down, or up.
+    pub(crate) fn set_link(&self, server: usize, up: bool) -> anyhow::Result<()> {
+        ip(&["link", "set", &self.link(server), if up { "up" } else { "down" }])
+    }
+}
+
+impl Drop for Namespaces {
+    fn drop(&mut self) {
+        for server in 0..self.made {
+            // What was not made cannot be removed. The link first: connections that still end hold a namespace for a while.
+            let _ = ip(&["link", "del", &self.link(server)]);
+            let _ = ip(&["netns", "del", &self.name(server)]);
+        }
+    }
+}
+
+fn ip(arguments: &[&str]) -> anyhow::Result<()> {
+    let said = Command::new("ip").args(arguments).output().context("the command ip cannot be run")?;
+    if !said.status.success() {
+        bail!("ip {}: {}", arguments.join(" "), String::from_utf8_lossy(&said.stderr).trim());
+    }
+    Ok(())
+}
