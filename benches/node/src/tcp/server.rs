@@ -9,11 +9,12 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use cpu_time::ProcessTime;
 use serde::{Deserialize, Serialize};
-use std::io::{BufRead as _, Write as _, stdin, stdout};
+use std::io::{Write as _, stdin, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 
 /// Which voter it is.
 #[derive(Args, Clone, Debug, PartialEq)]
@@ -89,7 +90,7 @@ pub struct Look {
 }
 
 /// What a voter can be asked.
-pub trait Voter {
+pub trait Voter: Send + Sync {
     /// Whether it answers clients.
     fn leads(&self) -> bool;
 
@@ -109,20 +110,31 @@ fn say(what: &impl Serialize) -> Result<()> {
 /// When it cannot be started.
 pub fn serve(told: &Serve) -> Result<()> {
     let runtime = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
-    let mut lines = stdin().lock().lines();
-    let voter = runtime.block_on(async {
+    runtime.block_on(async {
         let bind = || TcpListener::bind("127.0.0.1:0");
         let sockets = Sockets { peers: bind().await?, clients: bind().await? };
         let peers = sockets.peers.local_addr()?.to_string();
         say(&Addresses { peers, clients: sockets.clients.local_addr()? })?;
-        let Some(line) = lines.next() else { bail!("nobody says where the others are") };
+        let Some(line) = stdin().lines().next() else { bail!("nobody says where the others are") };
         let peers: Vec<String> = serde_json::from_str(&line?)?;
-        match told.kind {
-            Kind::Figure2 | Kind::Plain => figure2::start(told, sockets, &peers).await,
-            Kind::Floor => floor::start(told, sockets, &peers).await,
-        }
+        let voter = match told.kind {
+            Kind::Figure2 | Kind::Plain => figure2::start(told, sockets, &peers).await?,
+            Kind::Floor => floor::start(told, sockets, &peers).await?,
+        };
+        let (ends, ended) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("control".to_owned())
+            .spawn(move || _ = ends.send(control(&*voter)))?;
+        ended.await?
     })?;
-    for line in lines {
+    // The process ends anyway: nothing is put in order first.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+/// Answers each line, until there are no more.
+fn control(voter: &dyn Voter) -> Result<()> {
+    for line in stdin().lines() {
         line?;
         say(&Look {
             leads: voter.leads(),
@@ -132,7 +144,5 @@ pub fn serve(told: &Serve) -> Result<()> {
             counts: Counts::now(),
         })?;
     }
-    // The process ends anyway: nothing is put in order first.
-    runtime.shutdown_background();
     Ok(())
 }
