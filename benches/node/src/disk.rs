@@ -9,4 +9,4 @@ mod medium;
 pub use counted::{Counted, Counts};
 pub use group::GroupWriter;
 pub use log::{LogWriter, Prepared, Work, put};
-pub use medium::{Medium, check, file_system};
+pub use medium::{Medium, Place, check, file_system};

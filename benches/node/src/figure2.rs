@@ -6,7 +6,7 @@
 //! hand over typed messages, and spare themselves that. The commands in them are shared, as the others share theirs.
 
 use crate::disk::{Medium, Prepared};
-use crate::system::{Cluster, Service, VOTERS};
+use crate::system::{Cluster, Execute, Service, VOTERS};
 use anyhow::{Result, anyhow, bail};
 use bytes::Bytes;
 use figure2::codec::Frame;
@@ -36,13 +36,16 @@ impl Cluster for Nodes {
             let me = u64::from(voter);
             let others = (0..u64::from(VOTERS)).filter(|to| *to != me);
             let links = others.map(|to| (to, Link { to, all: all.clone() }));
-            let apply = ApplyChannel::call(serve(me, all.clone(), medium.compact_every()));
-            servers.push(match medium.place(voter) {
+            let own: Arc<OnceLock<Raft>> = Arc::default();
+            let apply = ApplyChannel::call(serve(own.clone(), medium.compact_every()));
+            let server = match medium.place(voter) {
                 None => Raft::new(me, links, Nowhere, apply, Options::default()).await?,
                 Some(place) => {
                     Raft::new(me, links, Prepared::open(place)?, apply, Options::default()).await?
                 }
-            });
+            };
+            let _ = own.set(server.clone());
+            servers.push(server);
         }
         let _ = all.set(servers.clone());
         for _ in 0..PATIENCE.as_millis() {
@@ -53,12 +56,22 @@ impl Cluster for Nodes {
         }
         bail!("figure2 elected no leader in {PATIENCE:?}")
     }
+}
 
+impl Execute for Nodes {
     async fn execute(&self, command: Vec<u8>) -> Result<()> {
-        match self.leader.submit(command.into()).await? {
-            (_, ProposalOutcome::Applied) => Ok(()),
-            (position, outcome) => Err(anyhow!("the outcome of the command at {position:?} is {outcome:?}")),
-        }
+        submit(&self.leader, command).await
+    }
+}
+
+/// Hands a command to the leader, and waits until it is applied.
+///
+/// # Errors
+/// When it is not known to be applied.
+pub async fn submit(leader: &Raft, command: Vec<u8>) -> Result<()> {
+    match leader.submit(command.into()).await? {
+        (_, ProposalOutcome::Applied) => Ok(()),
+        (position, outcome) => Err(anyhow!("the outcome of the command at {position:?} is {outcome:?}")),
     }
 }
 
@@ -96,7 +109,7 @@ impl Peer for Link {
 }
 
 /// The service of a server: what the node calls with what is committed. It takes a snapshot each time after so many entries.
-pub fn serve(me: u64, all: Arc<OnceLock<Vec<Raft>>>, compact_every: u64) -> impl FnMut(Vec<ApplyMsg>) {
+pub fn serve(own: Arc<OnceLock<Raft>>, compact_every: u64) -> impl FnMut(Vec<ApplyMsg>) {
     let mut service = Service::default();
     move |batch| {
         for message in batch {
@@ -104,9 +117,8 @@ pub fn serve(me: u64, all: Arc<OnceLock<Vec<Raft>>>, compact_every: u64) -> impl
                 ApplyMsg::Command { index, command, .. } => {
                     service.apply(&command);
                     if index.0.is_multiple_of(compact_every) {
-                        let raft = all.get().zip(usize::try_from(me).ok()).and_then(|(all, me)| all.get(me));
                         let state = Bytes::copy_from_slice(&service.sum.to_le_bytes());
-                        raft.into_iter().for_each(|raft| raft.snapshot(index, state.clone()));
+                        own.get().into_iter().for_each(|raft| raft.snapshot(index, state.clone()));
                     }
                 }
                 ApplyMsg::Snapshot { data, .. } => {

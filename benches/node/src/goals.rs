@@ -17,7 +17,7 @@ pub struct Goal {
     pub is_met: bool,
 }
 
-fn times(asked: String, measured: f64, is_met: bool) -> Goal {
+pub fn times(asked: String, measured: f64, is_met: bool) -> Goal {
     Goal { asked, measured: format!("{measured:.2} times"), is_met }
 }
 

@@ -14,6 +14,7 @@ mod raft_rs;
 mod report;
 mod restart;
 mod system;
+mod tcp;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Parser as _;
@@ -30,11 +31,11 @@ fn main() -> ExitCode {
     let Options { task, comparison } = Options::parse();
     let done = match task {
         Some(Task::Measure(told)) => measure(&told.into()),
+        Some(Task::Serve(told)) => tcp::serve(&told).map(|()| ExitCode::SUCCESS),
         None if comparison.restart => restart(&comparison),
-        None => comparison
-            .resolved()
-            .map_err(|problem| anyhow!(problem))
-            .and_then(|comparison| compare(&comparison)),
+        None => comparison.resolved().map_err(|problem| anyhow!(problem)).and_then(|comparison| {
+            if comparison.tcp { compare_over_tcp(&comparison) } else { compare(&comparison) }
+        }),
     };
     done.unwrap_or_else(|problem| {
         eprintln!("{problem:#}");
@@ -82,6 +83,24 @@ fn compare(comparison: &Comparison) -> Result<ExitCode> {
     let goals =
         if comparison.durable { goals::on_disk(&ratios, &segments) } else { goals::in_memory(&ratios) };
     Ok(if comparison.goals { judge(&goals) } else { ExitCode::SUCCESS })
+}
+
+fn compare_over_tcp(comparison: &Comparison) -> Result<ExitCode> {
+    let before = comparison::load();
+    let (logs, place) = directory(comparison)?;
+    let all = tcp::run(comparison, logs.path())?;
+    println!(
+        "{VOTERS} voters, a process each, over TCP on loopback; logs on {place} in segments of {} MiB; {WORKERS} worker \
+         threads in each process; commands of {COMMAND_BYTES} bytes; medians of {} rounds of {} s each, after {} s to warm up",
+        SEGMENT_BYTES >> 20,
+        comparison.rounds,
+        comparison.seconds.as_secs_f64(),
+        comparison.warm_up.as_secs_f64()
+    );
+    println!("load of the machine before: {before}; after: {}\n", comparison::load());
+    let ratios = tcp::ratios(&all);
+    println!("{}\n\n{}", tcp::table(&all), tcp::ratio_table(&ratios));
+    Ok(if comparison.goals { judge(&tcp::goals(&all, &ratios)) } else { ExitCode::SUCCESS })
 }
 
 fn restart(comparison: &Comparison) -> Result<ExitCode> {

@@ -1,13 +1,14 @@
 //! One measurement, in a process of its own: a cluster, its clients, and what they saw.
 
 use crate::disk::{Counts, Medium};
-use crate::system::{Cluster, System, command};
+use crate::system::{Cluster, Execute, System, command};
 use crate::{figure2, floor, memory, openraft, raft_rs};
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use cpu_time::ProcessTime;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -119,40 +120,92 @@ impl Measurement {
         let medium = self.medium.clone();
         let cluster = place.spawn(async move { C::start(&medium).await }).await??;
         self.medium.settle().await;
-        let (phase, timed) = (Arc::new(Phase::default()), timed(&self.medium));
-        let clients: Vec<_> =
-            (0..self.clients).map(|_| tokio::spawn(client(cluster.clone(), phase.clone(), timed))).collect();
-        tokio::time::sleep(self.warm_up).await;
-        let (start, cpu, counts) = (Instant::now(), ProcessTime::now(), Counts::now());
-        phase.enter(Phase::MEASURED);
-        tokio::time::sleep(self.time).await;
-        phase.enter(Phase::OVER);
-        let (seconds, cpu) = (start.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
-        let counts = Counts::now().since(counts);
-        let memory = memory::peak().map(|bytes| bytes as f64 / f64::from(1 << 20));
-        let (mut operations, mut times) = (0, Vec::new());
-        for client in clients {
-            let seen = client.await?.context("a client's command failed")?;
-            operations += seen.operations;
-            times.extend(seen.times);
-        }
-        let operations = operations as f64;
+        let clients = vec![cluster; self.clients];
+        let look = || Ok((ProcessTime::now(), Counts::now(), memory::peak()));
+        let driven = drive(clients, timed(&self.medium), self.warm_up, self.time, look).await?;
+        let ((begun, counts, _), (ended, counted, memory)) = (driven.before, driven.after);
+        let cpu = ended.duration_since(begun).as_secs_f64();
+        let counts = counted.since(counts);
+        let operations = driven.operations as f64;
         let each = |count: u64| count as f64 / operations.max(1.0);
         let disk = DiskFigures {
             syncs: each(counts.syncs),
             bytes: each(counts.bytes),
             segments: counts.segments as f64,
         };
-        times.sort_unstable();
         Ok(Figures {
-            operations: operations / seconds,
-            p50: percentile(&times, 50),
-            p99: percentile(&times, 99),
+            operations: operations / driven.seconds,
+            p50: driven.p50,
+            p99: driven.p99,
             cpu: cpu * 100_000.0 / operations.max(1.0),
-            memory,
+            memory: memory.map(|bytes| bytes as f64 / f64::from(1 << 20)),
             disk: (self.medium != Medium::Memory).then_some(disk),
         })
     }
+}
+
+/// What a client has of the cluster: itself, or a connection to it.
+pub trait Call: Send + 'static {
+    /// Sends a command, and waits for the answer.
+    ///
+    /// # Errors
+    /// When it is not known to be done.
+    fn call(&mut self, command: Vec<u8>) -> impl Future<Output = Result<()>> + Send;
+}
+
+impl<E: Execute> Call for E {
+    fn call(&mut self, command: Vec<u8>) -> impl Future<Output = Result<()>> + Send {
+        self.execute(command)
+    }
+}
+
+/// What all clients saw together, and what was seen besides, before and after.
+pub struct Driven<T> {
+    /// Commands that were answered while the clock ran.
+    pub operations: u64,
+    /// How long it ran.
+    pub seconds: f64,
+    /// Half of the operations took no longer, in microseconds.
+    pub p50: f64,
+    /// 99 of 100 operations took no longer, in microseconds.
+    pub p99: f64,
+    /// When it began to run.
+    pub before: T,
+    /// When it ended.
+    pub after: T,
+}
+
+/// Has a task for each client send commands, of which one in `timed` is timed. The clock runs after the time to warm up.
+///
+/// # Errors
+/// When a command fails, or nothing can be seen.
+pub async fn drive<T>(
+    clients: Vec<impl Call>,
+    timed: u64,
+    warm_up: Duration,
+    time: Duration,
+    mut look: impl FnMut() -> Result<T>,
+) -> Result<Driven<T>> {
+    let phase = Arc::new(Phase::default());
+    let clients: Vec<_> =
+        clients.into_iter().map(|one| tokio::spawn(client(one, phase.clone(), timed))).collect();
+    tokio::time::sleep(warm_up).await;
+    let before = look()?;
+    let start = Instant::now();
+    phase.enter(Phase::MEASURED);
+    tokio::time::sleep(time).await;
+    phase.enter(Phase::OVER);
+    let seconds = start.elapsed().as_secs_f64();
+    let after = look()?;
+    let (mut operations, mut times) = (0, Vec::new());
+    for client in clients {
+        let seen = client.await?.context("a client's command failed")?;
+        operations += seen.operations;
+        times.extend(seen.times);
+    }
+    times.sort_unstable();
+    let (p50, p99) = (percentile(&times, 50), percentile(&times, 99));
+    Ok(Driven { operations, seconds, p50, p99, before, after })
 }
 
 /// What the clients do at the moment.
@@ -182,12 +235,12 @@ struct Seen {
 }
 
 /// Sends the next command when the last one is answered.
-async fn client<C: Cluster>(cluster: C, phase: Arc<Phase>, timed: u64) -> Result<Seen> {
+async fn client(mut cluster: impl Call, phase: Arc<Phase>, timed: u64) -> Result<Seen> {
     let mut seen = Seen::default();
     for number in 0_u64.. {
         let begun = number.is_multiple_of(timed).then(Instant::now);
         let was = phase.now();
-        cluster.execute(command(number)).await?;
+        cluster.call(command(number)).await?;
         match phase.now() {
             Phase::WARM_UP => {}
             Phase::MEASURED => {

@@ -3,7 +3,7 @@
 //! the log is written to `figure2-wal`, too.
 
 use crate::disk::{LogWriter, Medium};
-use crate::system::{Cluster, KEPT, VOTERS};
+use crate::system::{Cluster, Execute, KEPT, VOTERS};
 use anyhow::{Result, anyhow};
 use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
@@ -100,7 +100,9 @@ impl Cluster for Nodes {
         }
         Ok(Nodes { leader, _all: router.nodes })
     }
+}
 
+impl Execute for Nodes {
     async fn execute(&self, command: Vec<u8>) -> Result<()> {
         self.leader.client_write(Command(command.into())).await?;
         Ok(())

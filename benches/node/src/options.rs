@@ -4,6 +4,7 @@ use crate::comparison::Case;
 use crate::disk::Medium;
 use crate::measure::{Measurement, Threads};
 use crate::system::System;
+use crate::tcp::Serve;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,21 +37,27 @@ pub struct Comparison {
     /// and nothing else
     #[arg(long)]
     pub durable: bool,
+    /// figure2 alone, beside a floor: each voter is a process of its own, with its log on disk and real syncs. They speak with
+    /// each other over TCP with mutual TLS, and, for the record, without; clients come over TCP, too
+    #[arg(long, conflicts_with_all = ["durable", "systems", "threads"])]
+    pub tcp: bool,
     /// In place of all else: how long a server with 1 GiB of log takes from its start to its first answer. With --goals it
     /// exits with 1 if that is more than 3 s
-    #[arg(long, conflicts_with_all = ["durable", "quick", "rounds", "seconds", "warm_up", "clients", "systems", "threads"])]
+    #[arg(long, conflicts_with_all = ["durable", "tcp", "quick", "rounds", "seconds", "warm_up", "clients", "systems", "threads"])]
     pub restart: bool,
     /// Where the logs are, in a directory that is removed at the end; it must be on a disk. Where this program was built,
     /// if none is named
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Short measurements: 0.3 s to warm up, 0.8 s measured, 5 rounds; on disk 0.2 s, 0.5 s, 3 rounds. Less than two
-    /// minutes in all
+    /// Short measurements: 0.3 s to warm up, 0.8 s measured, 5 rounds; on disk and over TCP 0.2 s, 0.5 s, 3 rounds. Less than
+    /// two minutes in all
     #[arg(long, conflicts_with_all = ["rounds", "seconds", "warm_up"])]
     pub quick: bool,
     /// Exit with 1 where a goal is missed. In memory: ahead of both others with every number of clients, and twice as much
     /// as openraft with 64 and with 256. On disk: ahead of openraft and at least 60 % of the floor with every number of
-    /// clients, and p99 with segment changes at most twice what it is without
+    /// clients, and p99 with segment changes at most twice what it is without. Over TCP: at least half the floor, and 85 % of
+    /// what it is without TLS, with every number of clients; with 64 at most 2 CPU seconds of the servers for 100,000
+    /// commands; and less than 64 MB for a server at rest
     #[arg(long, conflicts_with_all = ["clients", "systems", "threads"])]
     pub goals: bool,
     /// How often each measurement is repeated
@@ -91,7 +98,7 @@ impl Comparison {
         if self.quick {
             let ms = Duration::from_millis;
             (self.rounds, self.warm_up, self.seconds) =
-                if self.durable { (3, ms(200), ms(500)) } else { (5, ms(300), ms(800)) };
+                if self.durable || self.tcp { (3, ms(200), ms(500)) } else { (5, ms(300), ms(800)) };
         }
         if self.clients.is_empty() {
             self.clients = if self.durable { vec![1, 16, 64, 256, 1024] } else { vec![1, 64, 256, 1024] };
@@ -153,6 +160,9 @@ pub enum Task {
     /// One measurement in this process; prints its figures as JSON
     #[command(hide = true)]
     Measure(Measure),
+    /// A voter of --tcp; standard input and output are for whoever has started it
+    #[command(hide = true)]
+    Serve(Serve),
 }
 
 #[derive(Args, Clone, Debug, PartialEq)]
@@ -216,7 +226,9 @@ fn clients(word: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tcp::case::Kind;
     use clap::CommandFactory as _;
+    use std::ffi::OsString;
 
     fn parse(line: &str) -> Result<Options, String> {
         let words = std::iter::once("bench-node").chain(line.split_whitespace());
@@ -264,6 +276,29 @@ mod tests {
     }
 
     #[test]
+    fn over_tcp_it_is_as_quick_as_on_disk_and_has_the_clients_of_memory() {
+        let comparison = resolve("--tcp --quick --goals").unwrap();
+        assert_eq!((comparison.rounds, comparison.seconds), (3, Duration::from_millis(500)));
+        assert_eq!(comparison.clients, [1, 64, 256, 1024]);
+        assert_eq!(resolve("--tcp --clients 8,8,2").unwrap().clients, [8, 2]);
+    }
+
+    #[test]
+    fn a_voter_is_what_its_arguments_say() {
+        let (directory, certificates) = ("/some/where".into(), Some("/some/certificates".into()));
+        let with = Serve { kind: Kind::Floor, voter: 2, directory, segment_bytes: 4096, certificates };
+        let without = Serve { kind: Kind::Plain, certificates: None, ..with.clone() };
+        for serve in [with, without] {
+            let words = Vec::<OsString>::from(&serve).join(" ".as_ref());
+            let Some(Task::Serve(told)) = parse(&words.to_string_lossy()).unwrap().task else {
+                unreachable!("{words:?}")
+            };
+            assert_eq!(told, serve);
+        }
+        assert!(parse("serve floor 3 /some/where 4096").unwrap_err().contains("3"));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_with_what_is_wrong() {
         for (line, what) in [
             ("--rounds 0", "--rounds"),
@@ -275,6 +310,9 @@ mod tests {
             ("--goals --clients 1", "cannot be used with"),
             ("--quick --rounds 9", "cannot be used with"),
             ("--restart --durable", "cannot be used with"),
+            ("--tcp --durable", "cannot be used with"),
+            ("--tcp --systems raft", "cannot be used with"),
+            ("--restart --tcp", "cannot be used with"),
             ("--quik", "--quik"),
         ] {
             let outcome = resolve(line);

@@ -7,7 +7,7 @@
 //! it is durable (raft-rs's `advance_append_async` and `on_persist_ready`).
 
 use crate::disk::{LogWriter, Medium, Work};
-use crate::system::{Cluster, KEPT, Service, VOTERS, number_of};
+use crate::system::{Cluster, Execute, KEPT, Service, VOTERS, number_of};
 use anyhow::{Result, anyhow};
 use figure2::{Index, Term};
 use raft::eraftpb::{Entry, EntryType, HardState, Message};
@@ -59,7 +59,9 @@ impl Cluster for Nodes {
         let leader = senders.into_iter().next().ok_or_else(|| anyhow!("no voters"))?;
         Ok(Nodes { leader })
     }
+}
 
+impl Execute for Nodes {
     async fn execute(&self, command: Vec<u8>) -> Result<()> {
         let (answer, answered) = oneshot::channel();
         self.leader.send(Incoming::Propose(command, answer)).map_err(|_| anyhow!("the leader stopped"))?;

@@ -66,14 +66,9 @@ pub fn ratios(all: &[Series]) -> Vec<Ratio> {
     pairs
         .map(|(ours, theirs)| {
             let rounds = ours.rounds.iter().zip(&theirs.rounds);
-            let each: Vec<f64> = rounds.map(|(ours, theirs)| ours.operations / theirs.operations).collect();
-            Ratio {
-                other: theirs.case.system,
-                clients: theirs.case.clients,
-                of_medians: operations(ours) / operations(theirs),
-                least: each.iter().copied().fold(f64::INFINITY, f64::min),
-                most: each.iter().copied().fold(0.0, f64::max),
-            }
+            let (least, most) = range(rounds.map(|(ours, theirs)| ours.operations / theirs.operations));
+            let of_medians = operations(ours) / operations(theirs);
+            Ratio { other: theirs.case.system, clients: theirs.case.clients, of_medians, least, most }
         })
         .collect()
 }
@@ -118,8 +113,13 @@ pub fn median_of(series: &Series, column: impl Fn(&Figures) -> f64) -> f64 {
     median(series.rounds.iter().map(column))
 }
 
+/// The least and the most.
+pub fn range(figures: impl Iterator<Item = f64>) -> (f64, f64) {
+    figures.fold((f64::INFINITY, 0.0), |(least, most), figure| (least.min(figure), most.max(figure)))
+}
+
 /// The middle one; of an even number, the mean of the two in the middle. None at all: not a number.
-fn median(figures: impl Iterator<Item = f64>) -> f64 {
+pub fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = figures.collect();
     sorted.sort_by(f64::total_cmp);
     let upper = sorted.get(sorted.len() / 2);
@@ -128,7 +128,7 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// A number with commas.
-fn thousands(number: f64) -> String {
+pub fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -111,8 +111,8 @@ fn start(directory: &Path, what: &'static str, entries: u64) -> Result<Start> {
     runtime.block_on(async {
         let (begun, cpu) = (Instant::now(), ProcessTime::now());
         let log = DiskStorage::on(Counted::open(directory)?, figure2_wal::Options::default());
-        // Without an end to its entries it takes no snapshot, and asks for no server.
-        let apply = ApplyChannel::call(serve(0, Arc::default(), u64::MAX));
+        // Without an end to its entries it takes no snapshot, and needs no server for it.
+        let apply = ApplyChannel::call(serve(Arc::default(), u64::MAX));
         let raft = Raft::new(0, [] as [(u64, Nobody); 0], log, apply, Options::default()).await?;
         let loaded = begun.elapsed();
         let mut status = raft.watch();

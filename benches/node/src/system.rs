@@ -51,19 +51,22 @@ impl fmt::Display for System {
     }
 }
 
-/// Three voters in this process, one of which leads.
-pub trait Cluster: Clone + Send + Sync + Sized + 'static {
-    /// Starts them, with logs on this medium; returns once one of them leads.
-    ///
-    /// # Errors
-    /// When they do not start.
-    fn start(medium: &Medium) -> impl Future<Output = Result<Self>> + Send;
-
+/// Takes commands: a cluster, or the one of its voters that leads.
+pub trait Execute: Clone + Send + Sync + 'static {
     /// Has the leader take a command; returns once it is committed and the leader's service has it.
     ///
     /// # Errors
     /// When the leader lost its leadership, or stopped: the measurement is worth nothing then.
     fn execute(&self, command: Vec<u8>) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Three voters in this process, one of which leads.
+pub trait Cluster: Execute + Sized {
+    /// Starts them, with logs on this medium; returns once one of them leads.
+    ///
+    /// # Errors
+    /// When they do not start.
+    fn start(medium: &Medium) -> impl Future<Output = Result<Self>> + Send;
 }
 
 /// The command with that number: a buffer of its own, as if it had come from a network.

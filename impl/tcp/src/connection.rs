@@ -98,7 +98,7 @@ pub(crate) async fn call(shared: &Shared, peer: u64, lane: Lane) -> Result<Conne
         let address = shared.config.peers.get(&peer).ok_or(Reason::UnknownServer(peer))?;
         let stream = shared.network.dial(address).await.map_err(|error| Reason::Io(error.to_string()))?;
         let allowance = Allowance::new(shared.config.limits.max_handshake_bytes);
-        let limited = Limited { stream, allowance: allowance.clone() };
+        let limited = Limited::new(stream, allowance.clone());
         let stranger = match &shared.tls {
             None => Stranger::new(shared, Box::new(limited), None, 0, allowance),
             Some(tls) => {
@@ -141,7 +141,7 @@ pub(crate) async fn answer(shared: &Shared, stream: BoxStream) -> Result<Connect
     let within = shared.config.limits.handshake_timeout;
     in_time(within, async {
         let allowance = Allowance::new(shared.config.limits.max_handshake_bytes);
-        let limited = Limited { stream, allowance: allowance.clone() };
+        let limited = Limited::new(stream, allowance.clone());
         let stranger = match &shared.tls {
             None => Stranger::new(shared, Box::new(limited), None, 0, allowance),
             Some(tls) => {

@@ -1,6 +1,7 @@
 //! A directory whose syncs and bytes are counted.
 
 use figure2_wal::{Fs, StdFs};
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -12,7 +13,7 @@ static BYTES: AtomicU64 = AtomicU64::new(0);
 static SEGMENTS: AtomicU64 = AtomicU64::new(0);
 
 /// What all logs of this process have asked of the file system so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Syncs, of files and of directories.
     pub syncs: u64,

@@ -6,11 +6,13 @@ use super::medium::Place;
 use crate::system::{Service, VOTERS};
 use anyhow::{Context as _, Result};
 use figure2::{
-    Change, Cluster, Command, Identity, Index, Loaded, Record, SnapshotData, Storage, StorageError, Term,
+    Change, Cluster, Command, Identity, Index, Loaded, Record, SnapshotData, SnapshotStore, Storage,
+    StorageError, Term,
 };
 use figure2_core::{Entry, Snapshot};
 use figure2_wal::DiskStorage;
 use std::io;
+use std::sync::Arc;
 
 /// The log of a voter, as figure2 has it. Its first segment is prepared when it was loaded, as it is on a server that has
 /// run for a while.
@@ -31,6 +33,19 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// The name that the log gives its disk with its first write: a transport tells it to the peers.
+    ///
+    /// # Errors
+    /// When the log cannot be read or written.
+    pub async fn disk(&mut self, me: &Identity) -> Result<u128> {
+        self.log.read(me)?;
+        self.place.segment(1).await;
+        self.log.write(Record::default())?;
+        Ok(self.log.disk().context("the log was read")?.0)
+    }
+}
+
 impl Storage for Prepared {
     async fn load(&mut self, me: &Identity) -> Result<Loaded, StorageError> {
         let loaded = self.log.load(me).await?;
@@ -40,6 +55,10 @@ impl Storage for Prepared {
 
     async fn save(&mut self, record: Record<Command, SnapshotData>) -> Result<(), StorageError> {
         self.log.save(record).await
+    }
+
+    fn snapshots(&self) -> Option<Arc<dyn SnapshotStore>> {
+        self.log.snapshots()
     }
 }
 
