@@ -3,6 +3,7 @@
 use anyhow::{Context, bail};
 use figure2_core::Extensions;
 use figure2_lab::suite::{Batch, LabTest, Mode, Progress, Report, Summary, TESTS, select};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -206,13 +207,9 @@ fn part(test: &LabTest) -> String {
 
 /// Which tests need a fault of the simulated network, and which.
 fn not_over_tcp(tests: &[&LabTest]) -> Vec<String> {
-    let mut by_need: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut by_need: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for test in tests {
-        let Some(needs) = test.needs else { continue };
-        match by_need.iter_mut().find(|(need, _)| *need == needs) {
-            Some((_, ids)) => ids.push(test.id()),
-            None => by_need.push((needs, vec![test.id()])),
-        }
+        by_need.entry(test.needs.unwrap_or_default()).or_default().push(test.id());
     }
     by_need.into_iter().map(|(need, ids)| format!("needs {need}: {}", ids.join(", "))).collect()
 }

@@ -137,6 +137,7 @@ impl Proxies {
                 runtime.block_on(TcpListener::bind((near(from), 0))).context("a proxy cannot listen")?;
             addresses.push(listener.local_addr()?);
             if from == to {
+                // Nobody dials itself: it only keeps the places of the others.
                 continue;
             }
             let there = directions[from * servers + to].clone();
