@@ -387,6 +387,11 @@ impl Storm {
                 }
             }
         }
+        // Not undone by the next one before it has met anything: each connection says often that it is there.
+        let give_up = Instant::now() + lasts;
+        while !felt.is_felt() && Instant::now() < give_up {
+            thread::sleep(Duration::from_millis(5));
+        }
         self.faults.push((fault, Some(felt)));
     }
 }
