@@ -87,8 +87,13 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster that has never run.
     pub fn new(system: &System, bounds: Bounds, control: Arc<SearchState>) -> Self {
+        Cluster::hashed(system, bounds, control, 0)
+    }
+
+    /// The same, with the parts of its states hashed by a seed of its own: other hashes, and the same states.
+    pub fn hashed(system: &System, bounds: Bounds, control: Arc<SearchState>, seed: u64) -> Self {
         let config = bounds.config();
-        let tables = Arc::new(Tables::new(bounds.servers));
+        let tables = Arc::new(Tables::new(bounds.servers, seed));
         let start = State {
             nodes: SmallVec::new(),
             network: Network::default(),

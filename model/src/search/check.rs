@@ -36,6 +36,9 @@ pub struct CheckOptions {
     pub breadth_first: bool,
     /// In which states it is judged whether the cluster recovers from them; in none by default.
     pub recovery: Option<Share>,
+    /// The seed of the hash by which states are told apart. With another one, two states that were taken for one by chance are
+    /// told apart.
+    pub rehash: u64,
     /// Most states that the search for a shortest trace may take; it keeps whole states, about 1 KB each.
     pub max_trace_states: u64,
 }
@@ -49,6 +52,7 @@ impl Default for CheckOptions {
             max_memory: None,
             breadth_first: false,
             recovery: None,
+            rehash: 0,
             max_trace_states: 2_000_000,
         }
     }
@@ -141,7 +145,7 @@ pub(crate) fn search(
         return Err(CheckError::NoThreads);
     }
     let control = Arc::new(SearchState::new(options.max_states));
-    let cluster = profile.cluster(system)?.controlled_by(Arc::clone(&control));
+    let cluster = profile.hashed_cluster(system, options.rehash)?.controlled_by(Arc::clone(&control));
     let watch = options.recovery.map(|share| Arc::new(Watch::new(system, &profile.bounds, share)));
     let watched = Watched { cluster, watch };
 
@@ -210,6 +214,7 @@ fn conclude(
     Report {
         profile: profile.name.clone(),
         bounds: profile.bounds,
+        rehash: options.rehash,
         generated: ended.generated,
         distinct: ended.distinct,
         depth: ended.depth,
@@ -229,10 +234,15 @@ impl Profile {
     /// # Errors
     /// When the bounds make no sense, or the scripted beginning does not fit the rules.
     pub fn cluster(&self, system: &System) -> Result<Cluster, CheckError> {
+        self.hashed_cluster(system, 0)
+    }
+
+    /// As [`cluster`](Self::cluster), with states hashed by a seed.
+    fn hashed_cluster(&self, system: &System, seed: u64) -> Result<Cluster, CheckError> {
         if let Some(problem) = self.bounds.problem() {
             return Err(CheckError::Bounds { profile: self.name.clone(), problem });
         }
-        let cluster = Cluster::new(system, self.bounds, Arc::new(SearchState::new(None)));
+        let cluster = Cluster::hashed(system, self.bounds, Arc::new(SearchState::new(None)), seed);
         let start = play(&cluster, &self.script)?;
         Ok(cluster.starting_in(start).checking(&self.always, &self.sometimes).with_symmetry(self.symmetry))
     }

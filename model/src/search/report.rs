@@ -16,6 +16,8 @@ pub struct Report {
     pub profile: String,
     /// Its bounds.
     pub bounds: Bounds,
+    /// The seed of the hash by which states were told apart.
+    pub rehash: u64,
     /// States generated, repeats included.
     pub generated: u64,
     /// Distinct states, by their 64-bit fingerprints.
@@ -38,10 +40,27 @@ pub struct Report {
     pub verdict: Verdict,
 }
 
+/// More collisions than this are not left to chance: it is reached with 607 million states.
+pub const MOST_COLLISIONS: f64 = 0.01;
+
 impl Report {
     /// Distinct states per second.
     pub fn rate(&self) -> f64 {
         self.distinct as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+
+    /// How many pairs of different states are expected to have had the same 64-bit fingerprint: for each, one state was not
+    /// explored. With n distinct states there are n (n - 1) / 2 pairs, and each collides with a chance of one in 2^64.
+    pub fn expected_collisions(&self) -> f64 {
+        let distinct = self.distinct as f64;
+        distinct * (distinct - 1.0).max(0.0) / 2.0 / 2.0_f64.powi(64)
+    }
+
+    /// Whether so many collisions are expected that a second run with another hash should confirm the verdict: more than
+    /// [`MOST_COLLISIONS`].
+    pub fn is_in_doubt(&self) -> bool {
+        let visited_all = matches!(self.verdict, Verdict::Holds | Verdict::Vacuous { .. });
+        visited_all && self.expected_collisions() > MOST_COLLISIONS
     }
 }
 
@@ -131,5 +150,40 @@ trait Counts {
 impl Counts for Vec<(Rule, u64)> {
     fn contains_positive(&self, rule: Rule) -> bool {
         self.iter().any(|(other, count)| *other == rule && *count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(distinct: u64, verdict: Verdict) -> Report {
+        Report {
+            profile: "large".to_owned(),
+            bounds: crate::profile("election").map(|profile| profile.bounds).unwrap(),
+            rehash: 0,
+            generated: distinct,
+            distinct,
+            depth: 1,
+            elapsed: Duration::from_secs(1),
+            peak_memory: None,
+            always: Vec::new(),
+            sometimes: Vec::new(),
+            rules: Vec::new(),
+            recovered: None,
+            verdict,
+        }
+    }
+
+    #[test]
+    fn a_verdict_on_very_many_states_is_in_doubt() {
+        let expected = |distinct| report(distinct, Verdict::Holds).expected_collisions();
+        assert_eq!((expected(0), expected(1)), (0.0, 0.0));
+        // 1.2 billion: the number of pairs is 7.2e17, and 2^64 is 1.84e19.
+        assert!((expected(1_200_000_000) - 0.039).abs() < 0.001, "{}", expected(1_200_000_000));
+        assert!(!report(600_000_000, Verdict::Holds).is_in_doubt());
+        assert!(report(620_000_000, Verdict::Holds).is_in_doubt());
+        let unfinished = Verdict::Unfinished(Unfinished::Panicked(String::new()));
+        assert!(!report(620_000_000, unfinished).is_in_doubt(), "nothing was said");
     }
 }

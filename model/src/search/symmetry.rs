@@ -17,7 +17,7 @@ use crate::cluster::history::History;
 use crate::cluster::node::{Envelope, Node};
 use crate::properties::SafetySet;
 use crate::properties::invariants;
-use crate::search::hashed::{digest, mix};
+use crate::search::hashed::{digest_by, mix};
 use figure2_core::ServerId;
 use smallvec::SmallVec;
 use std::hash::Hash;
@@ -90,7 +90,7 @@ impl<T: Named> Interned<T> {
     /// The part with what is computed of it.
     pub fn new(content: T, renamings: &Renamings) -> Interned<T> {
         let renamed: SmallVec<[u64; 6]> =
-            renamings.all().map(|names| digest(&content.under(names))).collect();
+            renamings.all().map(|names| digest_by(renamings.seed, &content.under(names))).collect();
         let mut weights = [0_u64; MOST_SERVERS];
         for (names, hash) in renamings.all().zip(&renamed) {
             let first = names.iter().position(|name| *name == ServerId(0));
@@ -155,16 +155,18 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// All renamings of a number of servers, and which of them put the servers into a given order.
+/// All renamings of a number of servers, which of them put the servers into a given order, and by which seed parts are
+/// hashed.
 pub struct Renamings {
+    seed: u64,
     names: Vec<Names>,
     /// The numbers of the renamings for each order, by the order's [`code`].
     of_order: Vec<SmallVec<[u8; 6]>>,
 }
 
 impl Renamings {
-    /// All renamings of that many servers; the first leaves all names as they are.
-    pub fn of(servers: u8) -> Renamings {
+    /// All renamings of that many servers; the first leaves all names as they are. Parts are hashed by this seed.
+    pub fn of(servers: u8, seed: u64) -> Renamings {
         let names = renamings(servers);
         let mut of_order = vec![SmallVec::new(); usize::from(servers).pow(u32::from(servers))];
         let servers = usize::from(servers);
@@ -179,7 +181,7 @@ impl Renamings {
                 }
             }
         }
-        Renamings { names, of_order }
+        Renamings { seed, names, of_order }
     }
 
     fn servers(&self) -> usize {
@@ -371,9 +373,27 @@ mod tests {
         assert!(restarts >= 3, "{restarts}");
     }
 
+    /// Each part gets another hash by another seed, and so does each state.
+    #[test]
+    fn a_seed_changes_the_keys_of_all_states() {
+        let keys = |seed| {
+            let control = Arc::new(SearchState::new(None));
+            let cluster = Cluster::hashed(&System::default(), BOUNDS, control, seed).with_symmetry(true);
+            let mut keys: Vec<u64> =
+                reachable(&cluster, 500).iter().map(|state| cluster.tables().key(state, true)).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            keys
+        };
+        let (one, other) = (keys(0), keys(1));
+        assert_eq!(one, keys(0));
+        assert!(one.len() > 100, "{}", one.len());
+        assert!(one.iter().all(|key| other.binary_search(key).is_err()));
+    }
+
     #[test]
     fn the_renamings_in_the_order_of_the_weights_are_all_that_do_not_turn_two_round() {
-        let renamings = Renamings::of(4);
+        let renamings = Renamings::of(4, 0);
         for weights in (0..256).map(|n: u64| [n % 4, n / 4 % 4, n / 16 % 4, n / 64]) {
             let keeps = |names: &Names| {
                 let before =

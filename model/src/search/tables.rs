@@ -69,10 +69,10 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// For a cluster of that many servers.
-    pub fn new(servers: u8) -> Tables {
+    /// For a cluster of that many servers; parts are hashed by this seed.
+    pub fn new(servers: u8, seed: u64) -> Tables {
         Tables {
-            renamings: Renamings::of(servers),
+            renamings: Renamings::of(servers, seed),
             nodes: Interner::default(),
             envelopes: Interner::default(),
             histories: Interner::default(),

@@ -38,6 +38,9 @@ pub struct CheckArgs {
     /// Give up when the process takes more than so many megabytes
     #[arg(long, value_name = "MB")]
     pub max_memory: Option<u64>,
+    /// Tell states apart by another hash than usual: a second run that shows that none was missed by chance
+    #[arg(long, value_name = "SEED", conflicts_with = "mutant")]
+    pub rehash: Option<u64>,
     /// From which states to judge whether the cluster recovers once faults end: from `all`, `none`, or one in so many
     /// (`1/50`); by default all, or a sample where the profile is large
     #[arg(long, value_name = "SHARE", value_parser = recovery)]
@@ -108,6 +111,7 @@ pub(super) fn options(args: &CheckArgs) -> anyhow::Result<CheckOptions> {
         time_limit: args.time_limit.map(Duration::from_secs),
         max_states: args.max_states,
         max_memory: args.max_memory.map(|megabytes| megabytes.saturating_mul(1_000_000)),
+        rehash: args.rehash.unwrap_or_default(),
         ..CheckOptions::default()
     })
 }
@@ -150,6 +154,7 @@ pub(super) fn command_to_repeat(args: &CheckArgs) -> String {
     add("time-limit", args.time_limit.map(|n| n.to_string()));
     add("max-states", args.max_states.map(|n| n.to_string()));
     add("max-memory", args.max_memory.map(|n| n.to_string()));
+    add("rehash", args.rehash.map(|seed| seed.to_string()));
     add("recovery", args.recovery.map(|share| share.to_string()));
     add("baseline", args.baseline.as_ref().map(|file| file.display().to_string()));
     command
@@ -168,6 +173,7 @@ pub(super) mod tests {
             time_limit: None,
             max_states: None,
             max_memory: None,
+            rehash: None,
             recovery: None,
             baseline: None,
             write_baseline: None,

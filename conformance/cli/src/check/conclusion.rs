@@ -73,6 +73,12 @@ pub fn sentence(verdict: &Verdict) -> String {
     }
 }
 
+/// What to do about a verdict that may rest on states that were taken for one by chance.
+#[must_use]
+pub fn advice(report: &Report) -> String {
+    format!("run it again with --rehash {}: the counts must be the same", report.rehash.wrapping_add(1))
+}
+
 /// What a search should have reached and did not.
 #[must_use]
 pub fn missing(verdict: &Verdict) -> Vec<&'static str> {

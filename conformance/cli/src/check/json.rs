@@ -1,6 +1,6 @@
 //! A check as JSON, for other programs.
 
-use super::conclusion::{Checked, Violation, outcome_word, sentence, word};
+use super::conclusion::{Checked, Violation, advice, outcome_word, sentence, word};
 use crate::counterexample::TraceFile;
 use figure2_model::{Report, Verdict};
 use serde::Serialize;
@@ -23,6 +23,10 @@ struct ProfileResult {
     because: String,
     states_generated: u64,
     states_distinct: u64,
+    /// The seed of the hash by which states were told apart.
+    rehash: u64,
+    /// How many states are expected to be missed because another one had their fingerprint.
+    expected_collisions: f64,
     depth: u64,
     seconds: f64,
     peak_memory_bytes: Option<u64>,
@@ -73,15 +77,22 @@ pub fn json(checked: &Checked, violations: &[Violation]) -> anyhow::Result<Strin
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
+fn because(report: &Report) -> String {
+    let sentence = sentence(&report.verdict);
+    if report.is_in_doubt() { format!("{sentence}; {}", advice(report)) } else { sentence }
+}
+
 fn result(report: &Report, violations: &[Violation]) -> ProfileResult {
     let violation = violations.iter().find(|violation| violation.report.profile == report.profile);
     ProfileResult {
         profile: report.profile.clone(),
         bounds: report.bounds.to_string(),
         verdict: word(&report.verdict),
-        because: sentence(&report.verdict),
+        because: because(report),
         states_generated: report.generated,
         states_distinct: report.distinct,
+        rehash: report.rehash,
+        expected_collisions: report.expected_collisions(),
         depth: report.depth,
         seconds: report.elapsed.as_secs_f64(),
         peak_memory_bytes: report.peak_memory,

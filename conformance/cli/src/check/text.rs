@@ -1,9 +1,11 @@
 //! A check as text for people.
 
-use super::conclusion::{Checked, missing};
+use super::conclusion::{Checked, advice, missing};
 use crate::counterexample::{diagram, names};
 use figure2_core::Rule;
-use figure2_model::{Counterexample, Outcome, Profile, Recovered, Report, Share, Unfinished, Verdict};
+use figure2_model::{
+    Counterexample, MOST_COLLISIONS, Outcome, Profile, Recovered, Report, Share, Unfinished, Verdict,
+};
 use std::time::Duration;
 
 /// Width of the names of what a report tells.
@@ -78,7 +80,7 @@ pub fn report(profile: &Profile, report: &Report) -> String {
     if let Some(recovered) = &report.recovered {
         text.push_str(&field("recovery", &recovery(report, recovered)));
     }
-    text.push_str(&field("verdict", &verdict(&report.verdict)));
+    text.push_str(&field("verdict", &(verdict(&report.verdict) + &collisions(report))));
     match &report.verdict {
         Verdict::Violated(found) => text.push_str(&trace(found)),
         Verdict::Unrecovered { trace: found, run } => {
@@ -103,6 +105,20 @@ fn recovery(report: &Report, recovered: &Recovered) -> String {
         }
     };
     format!("{said}, within {} rounds", recovered.rounds)
+}
+
+/// How far a verdict on all states can be wrong by chance.
+fn collisions(report: &Report) -> String {
+    if !matches!(report.verdict, Verdict::Holds | Verdict::Vacuous { .. }) {
+        return String::new();
+    }
+    let by_seed = if report.rehash > 0 { format!(" by hash {}", report.rehash) } else { String::new() };
+    let expected = format!("; expected collisions{by_seed}: {:.0e}", report.expected_collisions());
+    if report.is_in_doubt() {
+        format!("{expected}, more than {MOST_COLLISIONS}: {}", advice(report))
+    } else {
+        expected
+    }
 }
 
 fn verdict(verdict: &Verdict) -> String {
