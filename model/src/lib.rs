@@ -14,6 +14,10 @@
 //!
 //! No rule of the protocol is here: every step of a server is a step of the core. Nothing that ships depends on this crate.
 
+/// A hash of the sources that decide what a search explores: of the core, and of this crate. Two builds with the same one
+/// explore the same.
+pub const SOURCES: &str = env!("FIGURE2_SOURCES");
+
 mod cluster;
 pub mod mutants;
 mod profiles;

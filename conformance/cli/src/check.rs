@@ -20,11 +20,15 @@ pub use sarif::sarif;
 pub use select::find_profile;
 
 use crate::counterexample::{FIGURE2, ReplayError, TraceFile, find_mutant, write_out};
+use crate::shard::{Report as ShardReport, Shard};
 use anyhow::Context;
 use arguments::{command_to_repeat, options};
 pub(crate) use baseline::Baseline;
+use conclusion::sentence;
 use figure2_model::mutants::{Case, Kind, Mutant, Survivor, survivors};
-use figure2_model::{CheckError, CheckOptions, Profile, Progress, Report, check, profiles, unreached};
+use figure2_model::{
+    CheckError, CheckOptions, Profile, Progress, Report, Verdict, check, profiles, unreached,
+};
 use progress::ProgressReporter;
 use select::select;
 use std::path::Path;
@@ -77,7 +81,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             };
             explore_by(&selected, &mut tell, check)?
         }
-        None => explore_recovery(&selected, &options, args.recovery, &mut tell)?,
+        None => explore_recovery(&selected, &options, args.recovery, args.shards.shard, &mut tell)?,
     };
     let rules = mutant.as_ref().map_or(FIGURE2, Case::id);
     let violations = violations(&selected, rules, &checked, &args.trace);
@@ -107,9 +111,31 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if is_document {
         write_out(&document, args.output.as_deref())?;
     }
+    args.shards.write(|| shard_report(args, &selected, &checked))?;
     // A profile that withered is a failure; what is unfinished is told as that.
     let code = checked.exit_code();
     Ok(ExitCode::from(if has_shrunk && code == 0 { 1 } else { code }))
+}
+
+/// What a shard did: each explores everything, and judges recovery in its own part of the states.
+fn shard_report(args: &CheckArgs, selected: &[Profile], checked: &Checked) -> ShardReport {
+    let (index, of) = args.shards.shard().parts();
+    let names: Vec<&str> = selected.iter().map(|profile| profile.name.as_str()).collect();
+    let states: Vec<String> = checked.reports.iter().map(|report| report.distinct.to_string()).collect();
+    let arguments = [
+        ("profile", names.join(",")),
+        ("mutant", args.mutant.clone().unwrap_or_default()),
+        ("without", args.without.iter().map(|reduction| reduction.name()).collect::<Vec<_>>().join(",")),
+        ("recovery", args.recovery.map(|share| share.to_string()).unwrap_or_default()),
+        ("rehash", args.rehash.unwrap_or_default().to_string()),
+        // Shards that found different states are no shards of one run.
+        ("states", states.join(",")),
+    ];
+    let judged = |report: &Report| report.recovered.map_or(0, |recovered| recovered.judged);
+    let wrong = checked.reports.iter().filter(|report| !matches!(report.verdict, Verdict::Holds));
+    ShardReport::new("check", &arguments, of, index..index + 1, checked.exit_code())
+        .with("states judged for recovery", checked.reports.iter().map(judged).sum())
+        .wrong(wrong.map(|report| format!("{}: {}", report.profile, sentence(&report.verdict))))
 }
 
 /// Tells what is smaller than the baseline says. Whether something is without a reason.
@@ -152,7 +178,7 @@ pub fn explore(
     options: &CheckOptions,
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Checked> {
-    explore_recovery(selected, options, None, tell)
+    explore_recovery(selected, options, None, None, tell)
 }
 
 /// The same, and recovery is judged from these states.
@@ -160,10 +186,15 @@ fn explore_recovery(
     selected: &[Profile],
     options: &CheckOptions,
     recovery: Option<Recovery>,
+    shard: Option<Shard>,
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Checked> {
     explore_by(selected, tell, |profile, progress| {
         let Recovery(share) = recovery.unwrap_or(Recovery(Some(profile.recovery())));
+        let share = share.map(|share| match shard.map(Shard::parts) {
+            Some((index, of)) => share.part(index, of),
+            None => share,
+        });
         check(profile, &CheckOptions { recovery: share, ..*options }, progress)
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::check::find_profile;
 use crate::counterexample::write_out;
+use crate::shard::{Report, ShardArgs};
 use crate::values::conform_defect;
 use anyhow::{Context, bail};
 use figure2_conform::{Defect, Difference, DifferenceFile, Setup, Walks, cover, walk};
@@ -42,6 +43,9 @@ pub struct ConformArgs {
     /// The seed of the first walk; each further one has the next
     #[arg(long, value_name = "N", default_value_t = 0, requires = "walks")]
     pub seed: u64,
+    /// A part of the walks
+    #[command(flatten)]
+    pub shards: ShardArgs,
     /// The node has the log, on a simulated disk: it recovers from that, and what a loss of power would leave must be what the
     /// model says
     #[arg(long)]
@@ -168,6 +172,12 @@ fn drive(args: &ConformArgs) -> anyhow::Result<ConformOutcome> {
         println!("defect put into the node: {defect}");
     }
     match args.walks {
+        None if args.shards.shard.is_some() => {
+            bail!("--shard: the edges of a profile are covered as a whole; walks can be divided (--walks N)")
+        }
+        None if args.shards.report.is_some() => {
+            bail!("--report: it is for walks (--walks N), which can be divided among machines")
+        }
         None => run_cover(args, &profile),
         Some(walks) => run_walks(args, &profile, walks),
     }
@@ -226,8 +236,10 @@ fn run_cover(args: &ConformArgs, profile: &Profile) -> anyhow::Result<ConformOut
 
 fn run_walks(args: &ConformArgs, profile: &Profile, walks: u64) -> anyhow::Result<ConformOutcome> {
     let start = Instant::now();
-    let walks = Walks { walks, actions: args.actions, seed: args.seed };
-    let walked = walk(profile, walks, args.setup())?;
+    let own = args.shards.shard().of(walks)?;
+    let part =
+        Walks { walks: own.end - own.start, actions: args.actions, seed: args.seed.wrapping_add(own.start) };
+    let walked = walk(profile, part, args.setup())?;
     let seconds = start.elapsed().as_secs_f64();
     println!(
         "walked: {} walks, {} steps, {seconds:.1} s, {:.0} steps/s",
@@ -246,6 +258,22 @@ fn run_walks(args: &ConformArgs, profile: &Profile, walks: u64) -> anyhow::Resul
     let log = if args.disk { " on the log" } else { "" };
     let summary = format!("{}{log}: {} steps on {} walks", profile.name, walked.replayed, walked.walks);
     let holds = args.verdict(profile, difference, "on all walks the node is what the model says")?;
+    args.shards.write(|| {
+        let arguments = [
+            ("profile", profile.name.clone()),
+            ("bounds", profile.bounds.to_string()),
+            ("actions", args.actions.to_string()),
+            ("seed", args.seed.to_string()),
+            ("walks", walks.to_string()),
+            ("disk", args.disk.to_string()),
+            ("defect", args.defect.map(|defect| format!("{defect}")).unwrap_or_default()),
+        ];
+        let differs = walked.difference.as_ref().map(|(seed, _)| format!("the walk of seed {seed} differs"));
+        Report::new("conform", &arguments, walks, own, u8::from(!holds))
+            .with("walks", walked.walks)
+            .with("steps", walked.replayed)
+            .wrong(differs)
+    })?;
     Ok(ConformOutcome { holds, summary })
 }
 

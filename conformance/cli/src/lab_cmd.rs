@@ -1,10 +1,12 @@
 //! `figure2 lab`: runs the lab suite and prints what the lab prints.
 
+use crate::shard::{Report as ShardReport, ShardArgs};
 use anyhow::{Context, bail};
 use figure2_core::Extensions;
 use figure2_lab::suite::{Batch, LabTest, Mode, Progress, Report, Summary, TESTS, select};
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -54,6 +56,9 @@ pub struct LabArgs {
     /// counted
     #[arg(long, value_name = "N", default_value_t = Keep::default().most, conflicts_with = "trace")]
     pub traces: usize,
+    /// A part of the rounds; of the tests, where there is one round
+    #[command(flatten)]
+    pub shards: ShardArgs,
     /// List the tests and run none
     #[arg(long)]
     pub list: bool,
@@ -98,8 +103,51 @@ pub fn run(args: &LabArgs) -> anyhow::Result<ExitCode> {
         println!("not run over TCP: {line}");
     }
     let keep = Keep { most: args.traces, directory: args.trace.as_deref() };
-    let passed = run_batch(&batch(args, tests)?, keep)?.passed;
+    let whole = batch(args, tests)?;
+    let (own, part) = part_of(&whole, args)?;
+    let outcome = run_batch(&part, keep)?;
+    args.shards.write(|| report(&whole, own, args, &outcome))?;
+    let passed = outcome.passed;
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The shard's pieces, and the batch of them.
+fn part_of(whole: &Batch, args: &LabArgs) -> anyhow::Result<(Range<u64>, Batch)> {
+    let shard = args.shards.shard();
+    if whole.repeat > 1 {
+        let own = shard.of(whole.repeat.into())?;
+        let (first_round, end) = (u32::try_from(own.start)?, u32::try_from(own.end)?);
+        return Ok((own, Batch { first_round, repeat: end - first_round, ..whole.clone() }));
+    }
+    let own = shard.of(whole.tests.len() as u64)?;
+    let (start, end) = (usize::try_from(own.start)?, usize::try_from(own.end)?);
+    let tests = whole.tests.get(start..end).unwrap_or_default().to_vec();
+    Ok((own, Batch { tests, ..whole.clone() }))
+}
+
+/// What a shard did.
+fn report(whole: &Batch, own: Range<u64>, args: &LabArgs, outcome: &LabOutcome) -> ShardReport {
+    let tests: Vec<String> = whole.tests.iter().map(|test| test.id()).collect();
+    let arguments = [
+        ("tests", tests.join(",")),
+        ("clock", format!("{:?}", whole.mode).to_lowercase()),
+        ("disk", whole.disk.to_string()),
+        ("extensions", format!("{:?}", args.extensions).to_lowercase()),
+        ("seed", whole.seed.to_string()),
+        ("repeat", whole.repeat.to_string()),
+    ];
+    let pieces = if whole.repeat > 1 { whole.repeat.into() } else { whole.tests.len() as u64 };
+    let runs = &outcome.summary.runs;
+    let failed = runs.iter().filter_map(|run| {
+        let failure = run.report.outcome.as_ref().err()?;
+        let first = failure.to_string().lines().next().unwrap_or_default().to_owned();
+        Some(format!("{}: {first}; to repeat: {}", run.report.test.id(), command_to_repeat(&run.report)))
+    });
+    ShardReport::new("lab", &arguments, pieces, own, u8::from(!outcome.passed))
+        .with("runs", runs.len() as u64)
+        .with("failed", outcome.summary.failures() as u64)
+        .with("RPCs", runs.iter().map(|run| run.report.figures.rpcs).sum())
+        .wrong(failed)
 }
 
 /// Which runs of a batch leave files.
@@ -176,6 +224,7 @@ fn batch(args: &LabArgs, tests: Vec<&'static LabTest>) -> anyhow::Result<Batch> 
         disk: args.disk,
         extensions: args.extensions.into(),
         seed: args.seed,
+        first_round: 0,
         repeat: args.repeat,
         jobs,
         keep_trace: args.trace.is_some(),

@@ -20,6 +20,7 @@ pub mod lab_cmd;
 pub mod linear_cmd;
 pub mod mutants_cmd;
 pub mod replay_cmd;
+pub mod shard;
 pub mod simulate_cmd;
 pub mod trace_cmd;
 pub mod validate_cmd;

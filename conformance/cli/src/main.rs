@@ -3,7 +3,7 @@
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use figure2_cli::{
     audit_cmd, certs_cmd, check, conform_cmd, disk_cmd, explore_cmd, kill_cmd, lab_cmd, linear_cmd,
-    mutants_cmd, replay_cmd, simulate_cmd, trace_cmd, validate_cmd, verify,
+    mutants_cmd, replay_cmd, shard, simulate_cmd, trace_cmd, validate_cmd, verify,
 };
 use std::process::ExitCode;
 
@@ -30,6 +30,7 @@ enum Command {
     KillServer(kill_cmd::KillServerArgs),
     Lab(lab_cmd::LabArgs),
     Linear(linear_cmd::LinearArgs),
+    Merge(shard::MergeArgs),
     Mutants(mutants_cmd::MutantsArgs),
     Replay(replay_cmd::ReplayArgs),
     Simulate(simulate_cmd::SimulateArgs),
@@ -40,8 +41,9 @@ enum Command {
 }
 
 /// What a person wants, and the commands for it.
-const GROUPS: [(&str, &[&str]); 7] = [
+const GROUPS: [(&str, &[&str]); 8] = [
     ("Everything at once", &["verify"]),
+    ("Spread over machines", &["merge"]),
     ("Check the rules", &["check", "witness", "replay", "explore", "mutants"]),
     ("Test the node", &["lab", "conform", "simulate", "kill"]),
     ("Look at a disk", &["disk"]),
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Command::KillServer(args) => kill_cmd::run_server(&args),
         Command::Lab(args) => lab_cmd::run(&args),
         Command::Linear(args) => linear_cmd::run(&args),
+        Command::Merge(args) => shard::run(&args),
         Command::Mutants(args) => mutants_cmd::run(&args),
         Command::Replay(args) => replay_cmd::run(&args),
         Command::Simulate(args) => simulate_cmd::run(&args),

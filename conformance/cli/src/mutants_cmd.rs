@@ -4,6 +4,7 @@ mod table;
 
 pub use table::TableArgs;
 
+use crate::shard::{Report, ShardArgs};
 use anyhow::{Context, bail};
 use figure2_model::CheckOptions;
 use figure2_model::mutants::table::{committed, judge};
@@ -43,8 +44,11 @@ pub struct MutantsArgs {
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
     /// Compare the page in this file with what this run says
-    #[arg(long, value_name = "FILE", conflicts_with = "id")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["id", "shard"])]
     pub check: Option<PathBuf>,
+    /// A part of the mutants
+    #[command(flatten)]
+    pub shards: ShardArgs,
 }
 
 /// What else there is to do with mutants.
@@ -73,7 +77,11 @@ pub fn run(args: &MutantsArgs) -> anyhow::Result<ExitCode> {
     if let Some(MutantsCommand::Table(args)) = &args.command {
         return table::run(args);
     }
-    let selected = select(&args.id)?;
+    let all = select(&args.id)?;
+    let pieces = all.len() as u64;
+    let own = args.shards.shard().of(pieces)?;
+    let (start, end) = (usize::try_from(own.start)?, usize::try_from(own.end)?);
+    let selected = all.get(start..end).unwrap_or_default().to_vec();
     let jobs = args.jobs.unwrap_or_else(|| available_parallelism().map_or(1, usize::from).min(MOST_JOBS));
     if !(1..=MOST_JOBS).contains(&jobs) {
         bail!("--jobs {jobs}; possible are 1 to {MOST_JOBS}");
@@ -101,6 +109,21 @@ pub fn run(args: &MutantsArgs) -> anyhow::Result<ExitCode> {
         Format::Markdown => print!("{}", page(&rows, &table)),
         Format::Json => println!("{}", json(&rows)?),
     }
+    args.shards.write(|| {
+        let wrong = rows.iter().filter(|row| matches!(row.fate, Fate::Wrong(_) | Fate::Unfinished(_)));
+        let ids: Vec<&str> = all.iter().map(Case::id).collect();
+        let arguments = [
+            ("id", ids.join(",")),
+            ("time-limit", args.time_limit.map(|s| s.to_string()).unwrap_or_default()),
+        ];
+        let count = |is_so: fn(&Fate) -> bool| rows.iter().filter(|row| is_so(&row.fate)).count() as u64;
+        Report::new("mutants", &arguments, pieces, own, exit_code(&rows))
+            .with("tried", rows.len() as u64)
+            .with("killed", count(|fate| matches!(fate, Fate::Killed { .. })))
+            .with("break nothing, as argued", count(|fate| matches!(fate, Fate::Holds)))
+            .with("do not recover", count(|fate| matches!(fate, Fate::Unrecovered { .. })))
+            .wrong(wrong.map(|row| format!("{}: {}", row.case.id(), outcome(row))))
+    })?;
     let mut codes = vec![exit_code(&rows)];
     if args.id.is_empty() {
         let flaws = judge(&table);

@@ -2,6 +2,7 @@
 
 mod kept;
 
+use crate::shard::{Report, ShardArgs};
 use crate::values::simulate_defect;
 use anyhow::{Context, anyhow, bail};
 use cpu_time::ProcessTime;
@@ -54,7 +55,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
     /// Run this plan instead, as a failing run leaves it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "seed", "seconds", "disk", "streams", "from", "jobs"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "seed", "seconds", "disk", "streams", "from", "jobs", "shard", "report"])]
     pub plan: Option<PathBuf>,
     /// Put a defect around the nodes: it must be found
     #[arg(long, value_name = "DEFECT", value_parser = simulate_defect())]
@@ -69,6 +70,9 @@ pub struct SimulateArgs {
     /// up to --traces
     #[arg(long, value_name = "DIR")]
     pub trace: Option<PathBuf>,
+    /// A part of the seeds
+    #[command(flatten)]
+    pub shards: ShardArgs,
 }
 
 /// How often a long batch tells how far it is.
@@ -86,9 +90,13 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
     match &args.plan {
         Some(path) => repeat(args, path),
         None => {
-            let batch = batch(args)?;
+            let whole = batch(args)?;
+            let own = args.shards.shard().of(whole.seeds)?;
+            let (seed, seeds) = (whole.seed.wrapping_add(own.start), own.end - own.start);
+            let batch = Batch { seed, seeds, ..whole.clone() };
             let keep = Keep { most: args.traces, directory: args.trace.as_deref() };
             let outcome = run_batch(&batch, args.reduce, keep)?;
+            args.shards.write(|| report(&whole, own, &outcome))?;
             Ok(ExitCode::from(outcome.code))
         }
     }
@@ -117,10 +125,36 @@ fn batch(args: &SimulateArgs) -> anyhow::Result<Batch> {
     Ok(Batch { seed: args.seed, seeds: args.seeds, plans, jobs, defect: args.defect })
 }
 
+/// What a shard did.
+fn report(whole: &Batch, own: std::ops::Range<u64>, outcome: &SimulateOutcome) -> Report {
+    let Batch { seed, seeds, plans, defect, .. } = whole;
+    let arguments = [
+        ("seed", seed.to_string()),
+        ("seeds", seeds.to_string()),
+        ("plans", plans.to_string()),
+        ("defect", defect.map(|defect| defect.to_string()).unwrap_or_default()),
+    ];
+    let Done { runs, failed, unfinished, figures, .. } = &outcome.done;
+    Report::new("simulate", &arguments, *seeds, own, outcome.code)
+        .with("runs", *runs)
+        .with("failed", *failed)
+        .with("unfinished", *unfinished)
+        .with("simulated ms", u64::try_from(figures.simulated.as_millis()).unwrap_or(u64::MAX))
+        .with("faults", figures.counts.faults.values().sum())
+        .with("restarts", figures.counts.restarts)
+        .with("requests", figures.operations)
+        .with("elections", figures.elections)
+        .with("entries committed", figures.committed)
+        .with("recorded lines", figures.lines)
+        .wrong(outcome.named.iter().cloned())
+}
+
 /// What came out of a batch.
 pub struct SimulateOutcome {
     /// What happened in all runs.
     pub done: Done,
+    /// The first seeds that do not hold, a line each.
+    pub named: Vec<String>,
     /// 0 all hold; 1 one failed; 2 one came to no verdict, or nothing was committed.
     pub code: u8,
 }
@@ -145,21 +179,22 @@ pub fn run_batch(batch: &Batch, most_reduce: u32, keep: Keep<'_>) -> anyhow::Res
         println!("defect put around the nodes: {defect}");
     }
     let (start, cpu) = (Instant::now(), ProcessTime::now());
-    let told = Mutex::new(Told { kept: Kept::new(keep), runs: 0, bad: 0, last: Instant::now() });
+    let told =
+        Mutex::new(Told { kept: Kept::new(keep), runs: 0, bad: 0, named: Vec::new(), last: Instant::now() });
     let done = batch.run(&|plan, over| {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         told.run_is_over(batch, plan, over, start);
     });
-    let kept = told.into_inner().unwrap_or_else(PoisonError::into_inner).kept;
+    let Told { kept, named, .. } = told.into_inner().unwrap_or_else(PoisonError::into_inner);
     print_figures(&done, *jobs, start.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
     kept.write()?;
     let Some(KeptRun { plan, run }) = kept.first_bad() else {
         if done.figures.committed == 0 {
             println!("verdict: unfinished: no entry was committed in any run");
-            return Ok(SimulateOutcome { done, code: 2 });
+            return Ok(SimulateOutcome { done, named, code: 2 });
         }
         println!("verdict: holds: every run is safe and linearizable, and recovered");
-        return Ok(SimulateOutcome { done, code: 0 });
+        return Ok(SimulateOutcome { done, named, code: 0 });
     };
     let left_out = (done.failed + done.unfinished).saturating_sub(keep.most as u64);
     if left_out > 0 {
@@ -180,7 +215,7 @@ pub fn run_batch(batch: &Batch, most_reduce: u32, keep: Keep<'_>) -> anyhow::Res
         Verdict::Unfinished(reason) => println!("verdict: unfinished: {reason}"),
         Verdict::Holds => {}
     }
-    Ok(SimulateOutcome { done, code: exit_code(&run.verdict) })
+    Ok(SimulateOutcome { done, named, code: exit_code(&run.verdict) })
 }
 
 /// What is told while a batch runs.
@@ -188,6 +223,7 @@ struct Told<'a> {
     kept: Kept<'a>,
     runs: u64,
     bad: u64,
+    named: Vec<String>,
     last: Instant,
 }
 
@@ -207,7 +243,9 @@ impl Told<'_> {
         if let Some(what) = what {
             self.bad += 1;
             if self.bad <= Self::NAMED {
-                println!("seed {} {}", plan.seed, what.lines().next().unwrap_or_default());
+                let line = format!("seed {} {}", plan.seed, what.lines().next().unwrap_or_default());
+                println!("{line}");
+                self.named.push(line);
             }
         }
         if self.last.elapsed() >= PROGRESS {

@@ -159,6 +159,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         disk: false,
         extensions: Extensions::ALL,
         seed: args.seed,
+        first_round: 0,
         repeat: rounds.div_ceil(2),
         jobs: threads,
         keep_trace: false,

@@ -132,6 +132,7 @@ fn a_lab_whose_runs_fail() {
         disk: false,
         extensions: figure2::Extensions::ALL,
         seed: 1,
+        first_round: 0,
         repeat: 5,
         jobs: 2,
         keep_trace: false,

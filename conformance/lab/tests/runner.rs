@@ -43,6 +43,7 @@ fn a_batch_gives_the_same_traces_whatever_runs_beside_it() {
             disk: false,
             extensions: Extensions::ALL,
             seed: 3,
+            first_round: 0,
             repeat: 3,
             jobs,
             keep_trace: false,

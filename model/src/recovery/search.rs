@@ -25,13 +25,39 @@ pub enum Share {
         /// The seed.
         seed: u64,
     },
+    /// In a part of such a share: the parts of several searches together are the share, and no state is in two.
+    Part {
+        /// One in how many states is in the share; 1 for all.
+        states: u64,
+        /// The seed.
+        seed: u64,
+        /// Which part it is, from 0 on.
+        index: u64,
+        /// How many parts there are.
+        of: u64,
+    },
 }
 
 impl Share {
+    /// A part of the share, the `index`-th from 0 on of so many.
+    #[must_use]
+    pub fn part(self, index: u64, of: u64) -> Share {
+        match self {
+            Share::All => Share::Part { states: 1, seed: 1, index, of },
+            Share::OneIn { states, seed } | Share::Part { states, seed, .. } => {
+                Share::Part { states, seed, index, of }
+            }
+        }
+    }
+
     fn has(self, key: u64) -> bool {
         match self {
             Share::All => true,
             Share::OneIn { states, seed } => mix(key ^ mix(seed)).is_multiple_of(states.max(1)),
+            Share::Part { states, seed, index, of } => {
+                let (states, drawn) = (states.max(1), mix(key ^ mix(seed)));
+                drawn.is_multiple_of(states) && (drawn / states) % of.max(1) == index
+            }
         }
     }
 }

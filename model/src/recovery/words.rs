@@ -10,6 +10,7 @@ impl fmt::Display for Share {
         match self {
             Share::All => f.write_str("all"),
             Share::OneIn { states, .. } => write!(f, "1/{states}"),
+            Share::Part { states, index, of, .. } => write!(f, "1/{states}, part {} of {of}", index + 1),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The arguments of `figure2 check`, and the command that gives them again.
 
+use crate::shard::ShardArgs;
 use anyhow::bail;
 use figure2_model::{CheckOptions, Reduction, Share};
 use std::fmt;
@@ -45,6 +46,9 @@ pub struct CheckArgs {
     /// (`1/50`); by default all, or a sample where the profile is large
     #[arg(long, value_name = "SHARE", value_parser = recovery)]
     pub recovery: Option<Recovery>,
+    /// A part of the states in which recovery is judged; all is explored
+    #[command(flatten)]
+    pub shards: ShardArgs,
     /// How to tell the result; what is not text goes to stdout alone, and the words to stderr
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
@@ -56,10 +60,10 @@ pub struct CheckArgs {
     pub trace: PathBuf,
     /// Compare bounds, counts and fired rules with those in this file: a profile that became smaller fails (exit code 1)
     /// unless the file says why
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["mutant", "without"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mutant", "without", "shard"])]
     pub baseline: Option<PathBuf>,
     /// Write what was found to this file, a baseline; what became smaller needs --because
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["mutant", "without", "baseline"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mutant", "without", "baseline", "shard"])]
     pub write_baseline: Option<PathBuf>,
     /// With --write-baseline: why profiles are smaller than before
     #[arg(long, value_name = "WHY", requires = "write_baseline")]
@@ -156,6 +160,7 @@ pub(super) fn command_to_repeat(args: &CheckArgs) -> String {
     add("max-memory", args.max_memory.map(|n| n.to_string()));
     add("rehash", args.rehash.map(|seed| seed.to_string()));
     add("recovery", args.recovery.map(|share| share.to_string()));
+    add("shard", args.shards.shard.map(|shard| shard.to_string()));
     add("baseline", args.baseline.as_ref().map(|file| file.display().to_string()));
     command
 }
@@ -175,6 +180,7 @@ pub(super) mod tests {
             max_memory: None,
             rehash: None,
             recovery: None,
+            shards: ShardArgs::default(),
             baseline: None,
             write_baseline: None,
             because: None,

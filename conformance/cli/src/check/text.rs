@@ -100,6 +100,12 @@ fn recovery(report: &Report, recovered: &Recovered) -> String {
         (Verdict::Unrecovered { .. }, _) => return format!("✗ not from all of the {judged} states judged"),
         (Verdict::Holds | Verdict::Vacuous { .. }, Share::All) => format!("✓ holds in all {judged} states"),
         (_, Share::All) => format!("? holds in the {judged} states that were judged"),
+        (_, Share::Part { states, seed, index, of }) => {
+            let part = format!("part {} of {of}", index + 1);
+            format!(
+                "✓ holds in {part} of a sample: {judged} of {distinct} states, 1 in {states} by seed {seed}"
+            )
+        }
         (_, Share::OneIn { states, seed }) => {
             format!("✓ holds in a sample: {judged} of {distinct} states, 1 in {states} by seed {seed}")
         }

@@ -23,6 +23,8 @@ pub struct Batch {
     pub extensions: Extensions,
     /// The seed of the first round; see [`seed_of_round`].
     pub seed: u64,
+    /// The first round that is run: those before it are somebody else's.
+    pub first_round: u32,
     /// How many rounds.
     pub repeat: u32,
     /// How many tests at a time, each on a thread of its own.
@@ -115,6 +117,7 @@ impl Batch {
         let place = next.fetch_add(1, Ordering::Relaxed);
         let round =
             u32::try_from(place / self.tests.len().max(1)).ok().filter(|round| *round < self.repeat)?;
+        let round = self.first_round.checked_add(round)?;
         let test = self.tests.get(place % self.tests.len())?;
         let seed = seed_of_round(self.seed, round);
         let Batch { mode, disk, extensions, keep_trace, .. } = *self;

@@ -114,7 +114,7 @@ impl Cell {
             add(&case.source().split_whitespace().collect::<String>());
         }
         let place: String = digest.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        let sources = env!("FIGURE2_SOURCES");
+        let sources = crate::SOURCES;
         format!("{}{place}", sources.get(..8).unwrap_or(sources))
     }
 

@@ -48,6 +48,7 @@ impl Covered {
             recovery: report.recovered.map(|recovered| match recovered.share {
                 Share::All => 1,
                 Share::OneIn { states, .. } => states,
+                Share::Part { states, of, .. } => states.saturating_mul(of),
             }),
         }
     }
