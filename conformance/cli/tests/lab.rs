@@ -43,6 +43,7 @@ fn args() -> LabArgs {
         jobs: None,
         trace: None,
         traces: 3,
+        shards: Default::default(),
         list: false,
     }
 }
