@@ -19,7 +19,11 @@ fn shards(directory: &Path, command: &[&str], of: usize) -> Vec<PathBuf> {
     let run = |more: &[&str]| {
         let output = figure2(directory, &[command, more].concat());
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{command:?} {more:?}: {told}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{command:?} {more:?}: {told}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     };
     run(&["--report", "whole.json"]);
     let report = |index| format!("shard-{index}.json");
@@ -73,8 +77,12 @@ fn a_failure_in_one_shard_is_one_of_the_sum_and_is_named() {
     let reports: Vec<PathBuf> = (1..=2)
         .map(|index| {
             let (shard, report) = (format!("{index}/2"), format!("shard-{index}.json"));
-            let args = ["simulate", "--seeds", "4", "--seconds", "20", "--defect", "stale-reads", "--traces", "0"];
-            figure2(directory, &[&args[..], &["--reduce", "0", "--shard", &shard, "--report", &report]].concat());
+            let args =
+                ["simulate", "--seeds", "4", "--seconds", "20", "--defect", "stale-reads", "--traces", "0"];
+            figure2(
+                directory,
+                &[&args[..], &["--reduce", "0", "--shard", &shard, "--report", &report]].concat(),
+            );
             directory.join(report)
         })
         .collect();

@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-mod common;
-
+use crate::common::{Cluster, Net, make};
 use bytes::Bytes;
-use common::{Cluster, Net, make};
 use figure2::codec::decode_message;
 use figure2::{ApplyMsg, Index, Options, Persister, ProposeError, RoleName, ServerId};
 use figure2_core::Message;

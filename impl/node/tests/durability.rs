@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-mod common;
-
+use crate::common::{Net, at_once, identity, make, start, wires};
 use bytes::Bytes;
-use common::{Net, at_once, identity, make, start, wires};
 use figure2::codec::{FIRST_VERSION, Frame, decode_message, encode};
 use figure2::{
     Cluster, Command, Extensions, Failure, Identity, Index, Loaded, MakeError, Options, Peer, Persistent,

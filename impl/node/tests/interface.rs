@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-mod common;
-
+use crate::common::{Cluster, Net, identity, make, start, wires};
 use bytes::Bytes;
-use common::{Cluster, Net, identity, make, start, wires};
 use figure2::codec::{FIRST_VERSION, Frame, decode_message, encode};
 use figure2::{
     ApplyMsg, Extensions, Failure, HandleError, Index, MakeError, Options, Peer, Persister, ProposeError,

@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
-mod common;
-
+use crate::common::{Cluster, Net, make};
 use bytes::Bytes;
-use common::{Cluster, Net, make};
 use figure2::{
     Command, Identity, Index, Loaded, Options, Persister, ProgressState, ProposalOutcome, Record, RoleName,
     ServerId, SnapshotData, Status, StatusWatch, Storage, StorageError, Term,

@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-mod common;
-
+use crate::common::{Cluster, Net, make};
 use bytes::Bytes;
-use common::{Cluster, Net, make};
 use figure2::codec::{FIRST_VERSION, encode};
 use figure2::{ApplyMsg, Command, Index, Install, Options, Persister, Raft, ServerId, SnapshotData, Term};
 use figure2_core::{AppendEntries, Entry, Envelope, InstallSnapshot, Message, Snapshot};

@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
-mod common;
-
-use common::{Hub, Logs, address, certificates, config, credentials, directory, node, until};
+use crate::common::{Hub, Logs, address, certificates, config, credentials, directory, node, until};
 use figure2::Raft;
 use figure2_tcp::{Config, CredentialsError, Security, StartError, Transport};
 use std::fs;

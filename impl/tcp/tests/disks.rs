@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
-mod common;
-
-use common::{Hub, Logs, address, certificates, config, credentials, directory, node, node_with, until};
+use crate::common::{
+    Hub, Logs, address, certificates, config, credentials, directory, node, node_with, until,
+};
 use figure2::{Cluster, Extensions, Identity, Options as NodeOptions, Persister, Record};
 use figure2_tcp::{Config, KnownError, Reason, Security, StartError, Transport};
 use figure2_wal::{DiskStorage, Options};

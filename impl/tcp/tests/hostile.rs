@@ -5,10 +5,9 @@
 
 #[path = "hostile/attacker.rs"]
 mod attacker;
-mod common;
 
+use crate::common::{Hub, Logs, address, certificates, config, credentials, directory, node, until};
 use attacker::{Attacker, TlsClient};
-use common::{Hub, Logs, address, certificates, config, credentials, directory, node, until};
 use figure2::codec::Frame;
 use figure2::{Peer, Raft};
 use figure2_tcp::{Config, Reason, Security, Transport};

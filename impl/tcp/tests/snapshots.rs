@@ -2,9 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)] // a test fails by panicking
 
-mod common;
-
-use common::{Hub, Logs, address, certificates, config, credentials, directory, node_with, until};
+use crate::common::{Hub, Logs, address, certificates, config, credentials, directory, node_with, until};
 use figure2::{ApplyMsg, Options, Persister, Raft};
 use figure2_tcp::{Config, Security, Transport};
 use std::path::Path;

@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
-mod common;
-
-use common::{Hub, address, certificates, credentials, directory};
+use crate::common::{Hub, address, certificates, credentials, directory};
 use figure2::Raft;
 use figure2_tcp::{Config, Security, Tcp, Transport, Way};
 use figure2_testing::transport::{self, Network as Suite};
