@@ -31,6 +31,13 @@ pub struct State {
     pub(crate) key: u64,
 }
 
+impl State {
+    /// The hash of all of it; the same for states that are taken for one.
+    pub fn key(&self) -> u64 {
+        self.key
+    }
+}
+
 // By hand, for the numbers are copied as a block, which a derived `Clone` does not do; it is a tenth of a search.
 impl Clone for State {
     fn clone(&self) -> Self {

@@ -125,7 +125,8 @@ impl Watch {
         Ok(())
     }
 
-    fn keeps(&self, cluster: &Cluster, state: &State) -> bool {
+    /// Whether the cluster recovers from a state, if it is in the share.
+    pub fn recovers(&self, cluster: &Cluster, state: &State) -> bool {
         if !self.share.has(state.key) {
             return true;
         }
@@ -133,6 +134,13 @@ impl Watch {
         let recovers = self.judge(cluster, state).is_ok();
         if !recovers {
             self.is_broken.store(true, Ordering::Relaxed);
+        }
+        recovers
+    }
+
+    fn keeps(&self, cluster: &Cluster, state: &State) -> bool {
+        let recovers = self.recovers(cluster, state);
+        if !recovers {
             cluster.stop();
         }
         recovers

@@ -6,7 +6,7 @@ use crate::cluster::script::{ScriptError, play};
 use crate::cluster::{Cluster, KEPT, SOUGHT, System};
 use crate::profiles::Profile;
 use crate::properties::{Safety, Witness};
-use crate::recovery::{Share, Watch, Watched};
+use crate::recovery::{Recovered, Share, Watch, Watched};
 use crate::search::memory;
 use crate::search::report::{Outcome, Report, Unfinished, Verdict};
 use crate::search::search_state::{Limit, SearchState};
@@ -171,9 +171,8 @@ fn conclude(
     let ended = watch(&checker, handles, control, options, Phase::Search, progress);
 
     let broken: Vec<Safety> = profile.always.iter().copied().filter(|s| control.is_broken(*s)).collect();
-    let rules = control.rule_counts();
     let is_unrecovered = watched.watch.as_ref().is_some_and(|watch| watch.is_broken());
-    let verdict = if !broken.is_empty() || is_unrecovered {
+    let found = (!broken.is_empty() || is_unrecovered).then(|| {
         control.replay();
         let found = actions_to_violation(&checker);
         drop(checker);
@@ -183,6 +182,23 @@ fn conclude(
         } else {
             shortest_trace(watched, profile, &found, options, progress)
         }
+    });
+    let recovered = watched.watch.as_ref().map(|watch| watch.recovered());
+    report(profile, options, control, ended, recovered, found)
+}
+
+/// What a search that has ended says: `found` is the violation, if there is one.
+pub(crate) fn report(
+    profile: &Profile,
+    options: &CheckOptions,
+    control: &SearchState,
+    ended: Ended,
+    recovered: Option<Recovered>,
+    found: Option<Verdict>,
+) -> Report {
+    let rules = control.rule_counts();
+    let verdict = if let Some(verdict) = found {
+        verdict
     } else if let Some(message) = ended.panic.clone() {
         Verdict::Unfinished(Unfinished::Panicked(message))
     } else if let Some(limit) = control.limit() {
@@ -223,7 +239,7 @@ fn conclude(
         always: always.collect(),
         sometimes: sometimes.collect(),
         rules,
-        recovered: watched.watch.as_ref().map(|watch| watch.recovered()),
+        recovered,
         verdict,
     }
 }
@@ -238,7 +254,7 @@ impl Profile {
     }
 
     /// As [`cluster`](Self::cluster), with states hashed by a seed.
-    fn hashed_cluster(&self, system: &System, seed: u64) -> Result<Cluster, CheckError> {
+    pub(crate) fn hashed_cluster(&self, system: &System, seed: u64) -> Result<Cluster, CheckError> {
         if let Some(problem) = self.bounds.problem() {
             return Err(CheckError::Bounds { profile: self.name.clone(), problem });
         }
@@ -283,13 +299,13 @@ fn conclude_exhausted(profile: &Profile, control: &SearchState, counts: &[(Rule,
 }
 
 /// How a search ended.
-struct Ended {
-    generated: u64,
-    distinct: u64,
-    depth: u64,
-    elapsed: Duration,
-    peak_memory: Option<u64>,
-    panic: Option<String>,
+pub(crate) struct Ended {
+    pub generated: u64,
+    pub distinct: u64,
+    pub depth: u64,
+    pub elapsed: Duration,
+    pub peak_memory: Option<u64>,
+    pub panic: Option<String>,
 }
 
 /// Waits for the threads of a search, enforces the limits meanwhile, and tells how it is getting on.
@@ -355,9 +371,19 @@ fn actions_to_violation(checker: &impl Checker<Watched>) -> Vec<Action> {
 
 /// What the end of these actions breaks: a property, or else the cluster does not recover from there.
 fn violation(watched: &Watched, actions: &[Action], is_shortest: bool) -> Verdict {
-    let (trace, end) = Counterexample::follow_to_end(&watched.cluster, actions, is_shortest);
-    let judged = watched.watch.as_ref().filter(|_| trace.broken.is_empty());
-    match judged.map(|watch| watch.judge(&watched.cluster, &end)) {
+    violation_of(&watched.cluster, watched.watch.as_deref(), actions, is_shortest)
+}
+
+/// The same of a cluster and of what judges recovery in it, if anything does.
+pub(crate) fn violation_of(
+    cluster: &Cluster,
+    watch: Option<&Watch>,
+    actions: &[Action],
+    is_shortest: bool,
+) -> Verdict {
+    let (trace, end) = Counterexample::follow_to_end(cluster, actions, is_shortest);
+    let judged = watch.filter(|_| trace.broken.is_empty());
+    match judged.map(|watch| watch.judge(cluster, &end)) {
         Some(Err(run)) => Verdict::Unrecovered { trace, run },
         _ => Verdict::Violated(trace),
     }

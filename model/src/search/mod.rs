@@ -7,5 +7,6 @@ mod memo;
 mod memory;
 pub mod report;
 pub mod search_state;
+pub mod space;
 pub mod symmetry;
 pub mod tables;
