@@ -269,6 +269,7 @@ mod tests {
             time_limit: None,
             format: Format::Text,
             check: None,
+            shards: ShardArgs::default(),
         }
     }
 
