@@ -11,7 +11,7 @@ mod sarif;
 mod select;
 mod text;
 
-pub use arguments::{CheckArgs, Format, Recovery};
+pub use arguments::{CheckArgs, Engine, Format, Recovery};
 pub use conclusion::{Checked, Violation};
 pub use json::json;
 pub use junit::junit;
@@ -27,8 +27,9 @@ pub(crate) use baseline::Baseline;
 use conclusion::sentence;
 use figure2_model::mutants::{Case, Kind, Mutant, Survivor, survivors};
 use figure2_model::{
-    CheckError, CheckOptions, Profile, Progress, Report, Verdict, check, profiles, unreached,
+    CheckError, CheckOptions, Profile, Progress, Report, System, Verdict, check, profiles, unreached,
 };
+use figure2_timely::Workers;
 use progress::ProgressReporter;
 use select::select;
 use std::path::Path;
@@ -81,7 +82,10 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             };
             explore_by(&selected, &mut tell, check)?
         }
-        None => explore_recovery(&selected, &options, args.recovery, args.shards.shard, &mut tell)?,
+        None => {
+            let parts = (args.recovery, args.shards.shard);
+            explore_recovery(&selected, &options, args.engine, parts, &mut tell)?
+        }
     };
     let rules = mutant.as_ref().map_or(FIGURE2, Case::id);
     let violations = violations(&selected, rules, &checked, &args.trace);
@@ -178,15 +182,15 @@ pub fn explore(
     options: &CheckOptions,
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Checked> {
-    explore_recovery(selected, options, None, None, tell)
+    explore_recovery(selected, options, Engine::Stateright, (None, None), tell)
 }
 
-/// The same, and recovery is judged from these states.
+/// The same by an engine, and recovery is judged from these states, or a part of them.
 fn explore_recovery(
     selected: &[Profile],
     options: &CheckOptions,
-    recovery: Option<Recovery>,
-    shard: Option<Shard>,
+    engine: Engine,
+    (recovery, shard): (Option<Recovery>, Option<Shard>),
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Checked> {
     explore_by(selected, tell, |profile, progress| {
@@ -195,7 +199,14 @@ fn explore_recovery(
             Some((index, of)) => share.part(index, of),
             None => share,
         });
-        check(profile, &CheckOptions { recovery: share, ..*options }, progress)
+        let options = CheckOptions { recovery: share, ..*options };
+        match engine {
+            Engine::Stateright => check(profile, &options, progress),
+            Engine::Timely => {
+                let workers = Workers { threads: options.threads };
+                figure2_timely::check(&System::default(), profile, &options, workers, progress)
+            }
+        }
     })
 }
 

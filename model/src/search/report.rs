@@ -24,6 +24,9 @@ pub struct Report {
     pub distinct: u64,
     /// Length of the longest path that the search followed: a figure of the search, not of the space.
     pub depth: u64,
+    /// How many states each level has, those that are equally many steps away from the start, where the search goes level by
+    /// level; else nothing.
+    pub levels: Vec<u64>,
     /// How long the search took; the search for a shortest trace is not part of it.
     pub elapsed: Duration,
     /// Highest resident memory of the process during the search, in bytes, where the system tells.
@@ -165,6 +168,7 @@ mod tests {
             generated: distinct,
             distinct,
             depth: 1,
+            levels: Vec::new(),
             elapsed: Duration::from_secs(1),
             peak_memory: None,
             always: Vec::new(),

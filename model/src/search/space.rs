@@ -31,8 +31,8 @@ pub struct Space {
 pub struct Searched {
     /// How many distinct states were seen.
     pub distinct: u64,
-    /// How many steps the farthest of them is away from the start.
-    pub depth: u64,
+    /// How many states each level has.
+    pub levels: Vec<u64>,
     /// Most memory that the process had, in bytes, where the system tells.
     pub peak_memory: Option<u64>,
     /// The message of a thread that panicked.
@@ -119,7 +119,8 @@ impl Space {
         let ended = Ended {
             generated: self.generated(),
             distinct: searched.distinct,
-            depth: searched.depth,
+            depth: searched.levels.len() as u64,
+            levels: searched.levels,
             elapsed: self.elapsed(),
             peak_memory: searched.peak_memory.max(memory::resident()),
             panic: searched.panic,

@@ -22,15 +22,6 @@ pub struct Workers {
     pub threads: usize,
 }
 
-/// What one level had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Level {
-    /// How many steps its states are away from the start.
-    pub depth: u64,
-    /// How many there are.
-    pub states: u64,
-}
-
 /// So many states are expanded before the other operators, and the other workers' messages, have their turn.
 const TURN: usize = 2048;
 
@@ -77,8 +68,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Checks a profile: as [`figure2_model::check_system`], breadth first, on so many workers. `told` hears of each level once
-/// the search is over.
+/// Checks a profile: as [`figure2_model::check_system`], breadth first, on so many workers.
 ///
 /// # Errors
 /// When the options or the profile make no sense.
@@ -88,7 +78,7 @@ pub fn check(
     options: &CheckOptions,
     workers: Workers,
     progress: &mut dyn FnMut(&Progress),
-) -> Result<(Report, Vec<Level>), CheckError> {
+) -> Result<Report, CheckError> {
     let options = CheckOptions { threads: workers.threads, ..*options };
     let shared = Arc::new(Shared {
         space: Space::new(system, profile, &options)?,
@@ -132,14 +122,11 @@ pub fn check(
             }
         }
     }
-    let levels: Vec<Level> = lock(&shared.levels)
-        .iter()
-        .map(|(depth, states)| Level { depth: u64::from(*depth), states: *states })
-        .collect();
+    // Levels follow on each other: a state of one was found from a state of the one before.
+    searched.levels = lock(&shared.levels).values().copied().collect();
     searched.distinct = all_seen.iter().map(Seen::len).sum();
-    searched.depth = levels.last().map_or(0, |level| level.depth + 1);
     searched.way = lock(&shared.broken).iter().min().map(|key| way(&all_seen, *key));
-    Ok((shared.space.conclude(searched), levels))
+    Ok(shared.space.conclude(searched))
 }
 
 /// The keys on the way to a state, without the start's: a start has itself before it.

@@ -13,4 +13,4 @@
 mod explore;
 mod seen;
 
-pub use explore::{Level, Workers, check};
+pub use explore::{Workers, check};

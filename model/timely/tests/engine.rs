@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-use figure2_model::mutants::mutants;
+use figure2_model::mutants::{mutants, survivors};
 use figure2_model::{
     CheckOptions, Limit, Profile, Report, Share, System, Unfinished, Verdict, check, check_system, profile,
     profiles,
@@ -20,8 +20,8 @@ const ALL: CheckOptions = CheckOptions {
     max_trace_states: 2_000_000,
 };
 
-fn on_timely(system: &System, profile: &Profile, threads: usize) -> Report {
-    check_on_timely(system, profile, &ALL, Workers { threads }, &mut |_| ()).unwrap().0
+fn on_timely(system: &System, profile: &Profile, options: &CheckOptions, threads: usize) -> Report {
+    check_on_timely(system, profile, options, Workers { threads }, &mut |_| ()).unwrap()
 }
 
 /// Profiles of at most so many states: those that take seconds here.
@@ -35,7 +35,7 @@ fn counts_rules_witnesses_and_recovery_are_those_of_stateright() {
     for profile in small() {
         let expected = check(&profile, &ALL, &mut |_| ()).unwrap();
         for threads in [1, 2, 3] {
-            let found = on_timely(&System::default(), &profile, threads);
+            let found = on_timely(&System::default(), &profile, &ALL, threads);
             let told = format!("{} on {threads} workers: {:?}", profile.name, found.verdict);
             assert_eq!(found.verdict, expected.verdict, "{told}");
             assert_eq!((found.distinct, found.generated), (expected.distinct, expected.generated), "{told}");
@@ -57,28 +57,28 @@ fn counts_rules_witnesses_and_recovery_are_those_of_stateright() {
 #[test]
 fn levels_are_exact_and_add_up() {
     let profile = profile("limits-of-one").unwrap();
-    let levels = |threads| {
-        check_on_timely(&System::default(), &profile, &ALL, Workers { threads }, &mut |_| ()).unwrap()
-    };
-    let (report, one) = levels(1);
-    assert_eq!(one.iter().map(|level| level.states).sum::<u64>(), report.distinct);
-    assert_eq!((one[0].depth, one[0].states), (0, 1));
-    assert!(one.windows(2).all(|pair| pair[1].depth == pair[0].depth + 1));
-    assert_eq!(levels(2).1, one);
+    let report = |threads| on_timely(&System::default(), &profile, &ALL, threads);
+    let one = report(1);
+    assert_eq!(one.levels.iter().sum::<u64>(), one.distinct);
+    assert_eq!((one.levels[0], one.levels.len() as u64), (1, one.depth));
+    assert!(one.levels.iter().all(|states| *states > 0));
+    assert_eq!(report(2).levels, one.levels);
 }
 
 #[test]
 fn a_violation_is_told_by_a_shortest_way_which_does_not_depend_on_the_workers() {
     let mut compared = 0;
     for mutant in mutants().into_iter().step_by(9) {
-        let options = CheckOptions { breadth_first: true, threads: 1, ..ALL };
+        // For the one property that must catch it.
+        let options = CheckOptions { breadth_first: true, threads: 1, recovery: None, ..ALL };
         let expected = check_system(&mutant.system, &mutant.profile, &options, &mut |_| ()).unwrap();
         let Verdict::Violated(expected) = expected.verdict else { panic!("{}", mutant.id) };
-        let told =
-            [1, 2, 3].map(|threads| match on_timely(&mutant.system, &mutant.profile, threads).verdict {
+        let told = [1, 2, 3].map(|threads| {
+            match on_timely(&mutant.system, &mutant.profile, &options, threads).verdict {
                 Verdict::Violated(trace) => trace,
                 other => panic!("{}: {other:?}", mutant.id),
-            });
+            }
+        });
         assert_eq!(told[0].trace.steps.len(), expected.trace.steps.len(), "{}", mutant.id);
         assert_eq!(told[0].broken, expected.broken, "{}", mutant.id);
         assert!(told[0].is_shortest);
@@ -92,11 +92,28 @@ fn a_violation_is_told_by_a_shortest_way_which_does_not_depend_on_the_workers() 
 fn a_search_that_hits_a_limit_is_unfinished() {
     let options = CheckOptions { max_states: Some(2000), ..ALL };
     let profile = profile("batches").unwrap();
-    let (report, _) =
+    let report =
         check_on_timely(&System::default(), &profile, &options, Workers { threads: 2 }, &mut |_| ()).unwrap();
     assert!(
         matches!(report.verdict, Verdict::Unfinished(Unfinished::Limit(Limit::States(2000)))),
         "{:?}",
         report.verdict
     );
+}
+
+#[test]
+fn a_state_from_which_the_cluster_does_not_recover_is_found_by_a_shortest_way() {
+    let changed = survivors().into_iter().find(|survivor| survivor.id == "C4-once").unwrap();
+    let options = CheckOptions { breadth_first: true, threads: 1, ..ALL };
+    let expected = changed.check_recovery(&options).unwrap();
+    let Verdict::Unrecovered { trace: expected, .. } = expected.verdict else {
+        panic!("{:?}", expected.verdict)
+    };
+    let told =
+        [1, 2].map(|threads| match on_timely(&changed.system, &changed.profile, &ALL, threads).verdict {
+            Verdict::Unrecovered { trace, run } => (trace, run.to_string()),
+            other => panic!("{other:?}"),
+        });
+    assert_eq!(told[0].0.trace.steps.len(), expected.trace.steps.len());
+    assert_eq!(told[0], told[1]);
 }

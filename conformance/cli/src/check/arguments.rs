@@ -24,6 +24,9 @@ pub struct CheckArgs {
     /// Break a rule: check this mutant, in its own profile, and see how it is caught
     #[arg(long, value_name = "ID", conflicts_with = "profile")]
     pub mutant: Option<String>,
+    /// What explores: stateright, depth first; or Timely Dataflow, breadth first, which tells the states of each level
+    #[arg(long, value_enum, default_value_t = Engine::Stateright, conflicts_with = "mutant")]
+    pub engine: Engine,
     /// Explore without this reduction; repeatable: more states, the same verdict
     #[arg(long, value_name = "NAME", value_parser = reduction)]
     pub without: Vec<Reduction>,
@@ -71,6 +74,16 @@ pub struct CheckArgs {
     /// List the profiles with their bounds and explore none
     #[arg(long)]
     pub list: bool,
+}
+
+/// What explores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Engine {
+    /// stateright's checker, depth first.
+    #[default]
+    Stateright,
+    /// Timely Dataflow, breadth first, in this process.
+    Timely,
 }
 
 /// How the result of a check is told.
@@ -153,6 +166,7 @@ pub(super) fn command_to_repeat(args: &CheckArgs) -> String {
         add("profile", Some("all".to_owned()));
     }
     args.profile.iter().for_each(|name| add("profile", Some(name.clone())));
+    add("engine", (args.engine == Engine::Timely).then(|| "timely".to_owned()));
     args.without.iter().for_each(|reduction| add("without", Some(reduction.name().to_owned())));
     add("threads", args.threads.map(|n| n.to_string()));
     add("time-limit", args.time_limit.map(|n| n.to_string()));
@@ -173,6 +187,7 @@ pub(super) mod tests {
         CheckArgs {
             profile: Vec::new(),
             mutant: None,
+            engine: Engine::Stateright,
             without: vec![],
             threads: None,
             time_limit: None,

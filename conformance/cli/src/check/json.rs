@@ -28,6 +28,8 @@ struct ProfileResult {
     /// How many states are expected to be missed because another one had their fingerprint.
     expected_collisions: f64,
     depth: u64,
+    /// How many states each level has; nothing where the search does not go by levels.
+    states_of_levels: Vec<u64>,
     seconds: f64,
     peak_memory_bytes: Option<u64>,
     always: Vec<Named>,
@@ -94,6 +96,7 @@ fn result(report: &Report, violations: &[Violation]) -> ProfileResult {
         rehash: report.rehash,
         expected_collisions: report.expected_collisions(),
         depth: report.depth,
+        states_of_levels: report.levels.clone(),
         seconds: report.elapsed.as_secs_f64(),
         peak_memory_bytes: report.peak_memory,
         always: report.always.iter().map(|(safety, outcome)| named(safety.name(), *outcome)).collect(),

@@ -77,6 +77,8 @@ pub fn report(profile: &Profile, report: &Report) -> String {
             memory(report.peak_memory)
         ),
     ));
+    let levels: Vec<String> = report.levels.iter().map(|states| grouped(*states)).collect();
+    text.push_str(&list("levels", &levels));
     if let Some(recovered) = &report.recovered {
         text.push_str(&field("recovery", &recovery(report, recovered)));
     }
