@@ -72,7 +72,7 @@ impl Space {
             && self.watch.as_ref().is_none_or(|watch| watch.recovers(&self.cluster, state))
     }
 
-    /// What follows on a state. False when the search is to end: a limit was hit.
+    /// What follows on a state. False when nothing is expanded any more: a limit was hit, or something is broken.
     pub fn expand(&self, state: &State, mut found: impl FnMut(State)) -> bool {
         let mut actions = Vec::new();
         if !self.control.may_expand() {
@@ -102,6 +102,11 @@ impl Space {
             self.control.hit(Limit::Memory(limit));
         }
         memory
+    }
+
+    /// Whether a limit was hit: then the search is unfinished.
+    pub fn has_hit_limit(&self) -> bool {
+        self.control.limit().is_some()
     }
 
     /// How long the search has run.

@@ -6,7 +6,7 @@ use figure2_model::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,9 +56,10 @@ struct Shared {
     space: Space,
     /// A limit was hit: nothing more is done.
     is_over: AtomicBool,
-    /// The keys of broken states: when there is one, no level follows.
+    /// The keys of broken states, all of one level.
     broken: Mutex<Vec<u64>>,
-    has_broken: AtomicBool,
+    /// The level that has them: it is judged to its end everywhere, and none follows.
+    last_level: AtomicU32,
     distinct: AtomicU64,
     /// How many states each level has.
     levels: Mutex<BTreeMap<u32, u64>>,
@@ -84,7 +85,7 @@ pub fn check(
         space: Space::new(system, profile, &options)?,
         is_over: AtomicBool::new(false),
         broken: Mutex::default(),
-        has_broken: AtomicBool::new(false),
+        last_level: AtomicU32::new(u32::MAX),
         distinct: AtomicU64::new(0),
         levels: Mutex::default(),
     });
@@ -204,7 +205,8 @@ fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) -> Seen {
                             if mine.expanded == 0 {
                                 // All of the level is here; and the one before is over everywhere.
                                 mine.keys = HashSet::default();
-                                if own.has_broken.load(Ordering::SeqCst) || own.is_over.load(Ordering::SeqCst)
+                                if depth > own.last_level.load(Ordering::SeqCst)
+                                    || own.is_over.load(Ordering::SeqCst)
                                 {
                                     level.remove();
                                     continue;
@@ -216,7 +218,7 @@ fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) -> Seen {
                             let mut session = output.session(&mine.capability);
                             let end = mine.states.len().min(mine.expanded + turn);
                             for state in mine.states.get(mine.expanded..end).unwrap_or_default() {
-                                own.take(state, |found| session.give(found));
+                                own.take(depth, state, |found| session.give(found));
                             }
                             drop(session);
                             turn -= end - mine.expanded;
@@ -242,22 +244,25 @@ fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) -> Seen {
 
 impl Shared {
     /// Judges a state, and gives what follows on it.
-    fn take(&self, state: &State, mut give: impl FnMut(Found)) {
+    fn take(&self, depth: u32, state: &State, mut give: impl FnMut(Found)) {
         if self.is_over.load(Ordering::Relaxed) {
             return;
         }
         if !self.space.judge(state) {
             lock(&self.broken).push(state.key());
-            self.has_broken.store(true, Ordering::SeqCst);
+            self.last_level.store(depth, Ordering::SeqCst);
         }
-        if self.has_broken.load(Ordering::Relaxed) {
+        if self.is_broken() {
             return;
         }
         let before = state.key();
         let goes_on = self.space.expand(state, |state| give(Found { state, before }));
-        // It is no longer asked once something is broken: so a limit was hit, or another worker has just found something.
-        if !goes_on && !self.has_broken.load(Ordering::SeqCst) {
+        if !goes_on && self.space.has_hit_limit() {
             self.is_over.store(true, Ordering::SeqCst);
         }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.last_level.load(Ordering::SeqCst) < u32::MAX
     }
 }
