@@ -54,7 +54,7 @@ pub(super) async fn run(
                     || raft.cond_install_snapshot(term, index, data.clone()).await;
                 if switch {
                     covered = index;
-                    load(&cluster, server, generation, index, &data);
+                    load(&cluster, server, generation, index, &data, &raft);
                 }
             }
         }
@@ -78,7 +78,7 @@ async fn write(raft: &Raft, content: &[u8], pause_ms: u64) -> io::Result<Snapsho
     writer.finish()
 }
 
-fn load(cluster: &Cluster, server: u8, generation: u32, index: Index, data: &SnapshotData) {
+fn load(cluster: &Cluster, server: u8, generation: u32, index: Index, data: &SnapshotData, raft: &Raft) {
     let data = data.to_bytes().map_err(|error| error.to_string());
     match data.and_then(|data| Store::decode(&data)) {
         Ok(store) if store.applied == index => {
@@ -95,6 +95,8 @@ fn load(cluster: &Cluster, server: u8, generation: u32, index: Index, data: &Sna
             let what = format!("the snapshot at index {index} holds the entries up to {}", store.applied);
             cluster.fail(Failure::Service { server, what });
         }
+        // The storage that has the snapshot ended with the node; the next one hands it out again.
+        Err(_) if raft.is_stopped() || raft.failure().is_some() => {}
         Err(what) => cluster.fail(Failure::Service { server, what }),
     }
 }
