@@ -57,6 +57,8 @@ struct Way {
     matched: Index,
     /// How often the receiver refused since entries were last sent again.
     refusals: u64,
+    /// How often it refused in this term, but for those that a snapshot was streamed again for.
+    refusals_for_streams: u64,
     /// The snapshot that was sent last, and whether the receiver refused something since.
     snapshot: Option<(Index, bool)>,
 }
@@ -100,7 +102,16 @@ impl Flow {
         let term = self.ways.get(&(from, to)).map_or(Term::ZERO, |way| way.term);
         let (way, sum) = self.way(from, to, term);
         sum.snapshots += 1;
-        way.snapshot(index).map_err(|what| format!("to server {to}: {what}"))
+        // Refusals are seen when they leave, and so perhaps before a snapshot that the leader sent without having heard
+        // them: each accounts for one repetition, whatever the order.
+        let is_repeated = way.snapshot.replace((index, false)).is_some_and(|(last, _)| last == index);
+        if is_repeated && way.refusals_for_streams == 0 {
+            return Err(format!(
+                "to server {to}: the snapshot at index {index} was sent more often than anything was refused"
+            ));
+        }
+        way.refusals_for_streams -= u64::from(is_repeated);
+        Ok(())
     }
 
     /// A reply is about to reach the server that asked.
@@ -115,6 +126,7 @@ impl Flow {
             }
             AppendResult::Conflict { .. } => {
                 way.refusals += 1;
+                way.refusals_for_streams += 1;
                 if let Some((_, refused)) = &mut way.snapshot {
                     *refused = true;
                 }
