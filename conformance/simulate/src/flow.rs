@@ -295,4 +295,21 @@ mod tests {
         assert!(flow(&limits, &[one.clone(), refusal(), one.clone()]).is_ok());
         assert!(flow(&limits, &[one.clone(), one]).unwrap_err().contains("at index 3 was sent again"));
     }
+
+    #[test]
+    fn a_streamed_snapshot_is_repeated_once_for_each_refusal_whenever_that_is_seen() {
+        let limits = Limits::default();
+        let mut flow = Flow::default();
+        flow.sent(0, 1, &batch(0, &[]), 0, &limits).unwrap();
+        let refuse = |flow: &mut Flow| match refusal() {
+            Message::AppendEntriesReply(reply) => flow.answered(0, 1, &reply),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(flow.sent_snapshot(0, 1, Index(3)), Ok(()));
+        assert!(flow.sent_snapshot(0, 1, Index(3)).unwrap_err().contains("at index 3 was sent more often"));
+        refuse(&mut flow);
+        assert_eq!(flow.sent_snapshot(0, 1, Index(5)), Ok(()), "another one needs no refusal");
+        assert_eq!(flow.sent_snapshot(0, 1, Index(5)), Ok(()), "for the one that was seen before");
+        assert!(flow.sent_snapshot(0, 1, Index(5)).is_err());
+    }
 }
