@@ -31,6 +31,7 @@ pub use cluster::bounds::{Apply, Bounds, Budget, Limits, Sending};
 pub use cluster::durability;
 pub use cluster::edges::{Edge, Edges, EdgesError, NodeStep, Visible};
 pub use cluster::event::{LocalEvent, NodeEvent};
+pub use cluster::next::{Changed, Next};
 pub use cluster::node::{Envelope, Node, Unwritten};
 pub use cluster::prefix::{Command, Prefix};
 pub use cluster::script::{ScriptError, ScriptStep};
@@ -44,7 +45,7 @@ pub use recovery::{Missing, OnTheirWay, ROUNDS, Recovered, Share, Stuck, Unrecov
 pub use search::check::{CheckError, CheckOptions, Phase, Progress, check, check_system, shortest_witness};
 pub use search::report::{MOST_COLLISIONS, Outcome, Report, Unfinished, Verdict, unreached};
 pub use search::search_state::{Limit, SearchState};
-pub use search::space::{Searched, Space};
+pub use search::space::{Expansion, Searched, Space};
 pub use trace::counterexample::Counterexample;
 pub use trace::label::{ActionLabel, Fate};
 pub use trace::replay::{Replayed, replay};

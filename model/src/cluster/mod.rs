@@ -7,6 +7,7 @@ pub mod durability;
 pub mod edges;
 pub mod event;
 pub mod history;
+pub mod next;
 pub mod node;
 pub mod prefix;
 pub mod script;
@@ -19,6 +20,7 @@ use crate::cluster::clients::Clients;
 use crate::cluster::durability::{Correct, DurabilityPolicy};
 use crate::cluster::event::NodeEvent;
 use crate::cluster::history::History;
+use crate::cluster::next::Changed;
 use crate::cluster::node::{Envelope, Node};
 use crate::cluster::prefix::{Command, Prefix};
 use crate::cluster::state::{EnvelopeId, Network, NodeId, State};
@@ -190,18 +192,37 @@ impl Cluster {
 
     /// The properties that a state breaks.
     pub fn broken(&self, state: &State) -> SafetySet {
+        self.broken_by(state, Changed::All)
+    }
+
+    /// The properties that a state breaks, by what differs from a state before it that breaks none.
+    pub(crate) fn broken_by(&self, state: &State, changed: Changed) -> SafetySet {
+        let server = match changed {
+            Changed::Network => return SafetySet::EMPTY,
+            Changed::Node(id) => Some(usize::from(id.0)),
+            Changed::All => None,
+        };
+        let has_changed = |position: usize| server.is_none_or(|changed| changed == position);
         let history = self.tables.history(state.history);
+        let committed = history.content.committed.len();
         let mut broken = history.broken;
         let mut disks: SmallVec<[u8; 8]> = SmallVec::new();
         for (position, node) in state.nodes.iter().enumerate() {
-            let commit_check = self.tables.commit_check(*node, state.history);
-            disks.push(commit_check.holds);
-            broken = broken.union(self.tables.node(*node).broken).union(commit_check.broken);
-            for other in state.nodes.iter().skip(position + 1) {
-                broken = broken.union(self.tables.pair_breaks(*node, *other));
+            if has_changed(position) || committed > 0 {
+                let commit_check = self.tables.commit_check(*node, state.history);
+                disks.push(commit_check.holds);
+                broken = broken.union(commit_check.broken);
+            }
+            if has_changed(position) {
+                broken = broken.union(self.tables.node(*node).broken);
+            }
+            for (further, other) in state.nodes.iter().enumerate().skip(position + 1) {
+                if has_changed(position) || has_changed(further) {
+                    broken = broken.union(self.tables.pair_breaks(*node, *other));
+                }
             }
         }
-        if !invariants::on_majority(history.content.committed.len(), disks.iter().copied()) {
+        if !invariants::on_majority(committed, disks.iter().copied()) {
             broken.insert(Safety::CommittedOnMajority);
         }
         broken
@@ -257,40 +278,8 @@ impl Cluster {
 
     /// As [`act`](Self::act), but with room for so many messages on their way, and without a key: for scripts.
     pub(crate) fn perform(&self, state: &State, action: Action, room: usize) -> Option<(State, RuleSet)> {
-        let mut used = state.used;
-        let mut network = state.network.clone();
-        match action {
-            Action::Drop(position) => {
-                used.losses = self.bounds.losses.count(used.losses);
-                network.remove(position);
-                return Some((State { network, used, ..state.clone() }, RuleSet::EMPTY));
-            }
-            Action::Deliver(position) => network.remove(position),
-            Action::Duplicate(_) => used.duplications = self.bounds.duplications.count(used.duplications),
-            Action::Node(_, event) => used.count(&event),
-        }
-        let (id, event) = self.node_event(state, action)?;
-        let step_id = self.step_of(*state.nodes.get(usize::from(id.0))?, event)?;
-        let step = self.tables.step(step_id);
-        // Many actions find no room: nothing more is done for them.
-        if network.with(&step.sent) > room {
-            return None;
-        }
-        for envelope in &step.sent {
-            network.insert(*envelope, |envelope| self.tables.envelope(envelope).digest());
-        }
-        let mut nodes = SmallVec::from_slice(&state.nodes);
-        *nodes.get_mut(usize::from(id.0))? = step.node;
-        let mut history = self.tables.history_after(state.history, step_id);
-        if let Some(told) = step.told_to_stand {
-            let (leader, told) = (self.tables.node(step.node), state.nodes.get(usize::from(told.0)));
-            if !told
-                .is_some_and(|told| contact::has_whole_log(&leader.content, &self.tables.node(*told).content))
-            {
-                history = self.tables.history_with(history, Safety::HandsOver);
-            }
-        }
-        Some((State { nodes, network, history, used, key: 0 }, step.rules))
+        let next = self.next(state, action, room)?;
+        Some((next.state(0), next.rules()))
     }
 
     /// What an action, possible in the state, does to which node; none for a loss.
@@ -309,8 +298,8 @@ impl Cluster {
         }
     }
 
-    fn step_of(&self, node: NodeId, event: NodeEvent<EnvelopeId>) -> Option<StepId> {
-        self.tables.step_of(node, event, |node| self.compute(node, event))
+    pub(crate) fn step_of(&self, node: NodeId, event: NodeEvent<EnvelopeId>) -> Option<StepId> {
+        self.tables.step_of(node, event, |content| self.compute(node, content, event))
     }
 
     fn stepper(&self) -> Stepper<'_> {
@@ -318,10 +307,10 @@ impl Cluster {
     }
 
     /// What an event does to a node.
-    fn compute(&self, node: &Node, event: NodeEvent<EnvelopeId>) -> Option<Step> {
+    fn compute(&self, id: NodeId, node: &Node, event: NodeEvent<EnvelopeId>) -> Option<Step> {
         let stepped = self.stepper().apply_event(node, event.map(|envelope| self.envelope(*envelope)))?;
         let told_to_stand = contact::told_to_stand(&stepped.sent, event.map(|_| ()));
-        let mut step = self.step(node, stepped.node, stepped.sent, stepped.rules);
+        let mut step = self.step((id, node), stepped.node, stepped.sent, stepped.rules);
         step.told_to_stand = told_to_stand;
         if let NodeEvent::ClientRequest(command) = event {
             step.took = Some(command).filter(|_| step.rules.contains(Rule::L2));
@@ -330,27 +319,35 @@ impl Cluster {
         Some(step)
     }
 
-    fn step(&self, before: &Node, node: Node, sent: Vec<Envelope>, rules: RuleSet) -> Step {
+    fn step(
+        &self,
+        (id, before): (NodeId, &Node),
+        after: Node,
+        sent: Vec<Envelope>,
+        rules: RuleSet,
+    ) -> Step {
+        let commit_index = after.server.as_ref().map(Server::commit_index).unwrap_or_default();
+        let concerns_clients = after.server.is_none() || after.service != before.service;
+        let node = self.tables.intern_node(after);
+        let sent: SmallVec<[EnvelopeId; 4]> =
+            sent.into_iter().map(|envelope| self.tables.intern_envelope(envelope)).collect();
         Step {
             elected: rules.contains(Rule::L1),
-            commit_index: node.server.as_ref().map(Server::commit_index).unwrap_or_default(),
+            commit_index,
             took: None,
             told_to_stand: None,
             had_applied: before.service,
-            concerns_clients: node.server.is_none() || node.service != before.service,
-            node: self.tables.intern_node(node),
-            sent: sent.into_iter().map(|envelope| self.tables.intern_envelope(envelope)).collect(),
+            concerns_clients,
+            change: self.tables.change(id, node, &sent),
+            node,
+            sent,
             rules,
         }
     }
 
     /// Notes what a state shows and what it breaks. False when it is the first that breaks something.
     pub(crate) fn keeps(&self, state: &State) -> bool {
-        for witness in self.sometimes.iter().copied() {
-            if !self.control.has_found(witness) && self.shows(state, witness) {
-                self.control.found(witness);
-            }
-        }
+        self.note_witnesses(state);
         let broken = self.broken(state).intersection(self.always);
         // The checker keeps the last report of a property, and the first is the one with the shortest trace.
         let mut is_first = false;
@@ -358,6 +355,25 @@ impl Cluster {
             is_first |= self.control.broken(safety);
         }
         !is_first
+    }
+
+    /// Notes what a state shows and what it breaks, by what differs from a state before it that breaks nothing. Whether it
+    /// breaks nothing.
+    pub(crate) fn holds(&self, state: &State, changed: Changed) -> bool {
+        self.note_witnesses(state);
+        let broken = self.broken_by(state, changed).intersection(self.always);
+        for safety in broken.iter() {
+            self.control.broken(safety);
+        }
+        broken == SafetySet::EMPTY
+    }
+
+    fn note_witnesses(&self, state: &State) {
+        for witness in self.sometimes.iter().copied() {
+            if !self.control.has_found(witness) && self.shows(state, witness) {
+                self.control.found(witness);
+            }
+        }
     }
 
     /// Whether a state is the first that shows a witness.

@@ -2,10 +2,11 @@
 //! conclusion. Whoever searches keeps the set of states that it has seen, and their order; nothing else.
 
 use crate::cluster::action::Action;
+use crate::cluster::next::{Changed, Next};
 use crate::cluster::state::State;
 use crate::cluster::{Cluster, System};
 use crate::profiles::Profile;
-use crate::properties::{Safety, SafetySet};
+use crate::properties::Safety;
 use crate::recovery::Watch;
 use crate::search::check::{CheckError, CheckOptions, Ended, report, violation_of};
 use crate::search::memory;
@@ -24,6 +25,13 @@ pub struct Space {
     options: CheckOptions,
     control: Arc<SearchState>,
     generated: AtomicU64,
+}
+
+/// What a thread needs to expand states, used again for each; and the states that it generated.
+#[derive(Debug, Default)]
+pub struct Expansion {
+    actions: Vec<Action>,
+    generated: u64,
 }
 
 /// What a search of a space came to, once no state is left or it was stopped.
@@ -64,30 +72,42 @@ impl Space {
         start
     }
 
-    /// Notes what a state shows. Whether it breaks nothing, and the cluster recovers from it.
-    pub fn judge(&self, state: &State) -> bool {
-        self.cluster.keeps(state);
-        let broken = self.cluster.broken(state).intersection(self.cluster.always());
-        broken == SafetySet::EMPTY
+    /// Notes what a state shows. Whether it breaks nothing, and the cluster recovers from it. `changed` tells what differs
+    /// from a state before it that was judged, and breaks nothing.
+    pub fn judge(&self, state: &State, changed: Changed) -> bool {
+        self.cluster.holds(state, changed)
             && self.watch.as_ref().is_none_or(|watch| watch.recovers(&self.cluster, state))
     }
 
-    /// What follows on a state. False when nothing is expanded any more: a limit was hit, or something is broken.
-    pub fn expand(&self, state: &State, mut found: impl FnMut(State)) -> bool {
-        let mut actions = Vec::new();
+    /// What follows on a state, with the keys. False when nothing is expanded any more: a limit was hit, or something is
+    /// broken.
+    pub fn expand<'a>(
+        &'a self,
+        state: &'a State,
+        expansion: &mut Expansion,
+        mut found: impl FnMut(u64, Next<'a>),
+    ) -> bool {
         if !self.control.may_expand() {
             return false;
         }
-        self.cluster.possible(state, &mut actions);
-        let mut generated = 0;
-        for action in actions {
-            if let Some(next) = self.cluster.next_state(state, action) {
-                generated += 1;
-                found(next);
+        let Expansion { actions, generated } = expansion;
+        actions.clear();
+        self.cluster.possible(state, actions);
+        let room = usize::from(self.cluster.bounds.in_flight);
+        let sums = self.cluster.tables().sums(state);
+        for action in actions.drain(..) {
+            if let Some(next) = self.cluster.next(state, action, room) {
+                self.control.count_rules(next.rules());
+                *generated += 1;
+                found(next.key(&sums), next);
             }
         }
-        self.generated.fetch_add(generated, Ordering::Relaxed);
         true
+    }
+
+    /// Adds what an expansion counted.
+    pub fn count(&self, expansion: &mut Expansion) {
+        self.generated.fetch_add(std::mem::take(&mut expansion.generated), Ordering::Relaxed);
     }
 
     /// Ends the search when it has taken too long, or too much memory. What the process takes, in bytes.

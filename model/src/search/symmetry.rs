@@ -77,9 +77,9 @@ pub struct Interned<T> {
     hashes: Hashes,
 }
 
-/// What keys are put together from.
-#[derive(Debug)]
-struct Hashes {
+/// What keys are put together from: a part's, or the sums over several parts.
+#[derive(Clone, Debug)]
+pub struct Hashes {
     /// What the part adds to each server's weight, by id: a sum over all renamings that give the server the first name.
     weights: [u64; MOST_SERVERS],
     /// The hash under each renaming, the first of which leaves all names as they are.
@@ -105,9 +105,49 @@ impl<T: Named> Interned<T> {
     pub fn digest(&self) -> u64 {
         self.hashes.under(0)
     }
+
+    /// What it adds to a state's key.
+    pub fn hashes(&self) -> &Hashes {
+        &self.hashes
+    }
 }
 
 impl Hashes {
+    /// The sums over no parts.
+    pub fn none(renamings: &Renamings) -> Hashes {
+        Hashes { weights: [0; MOST_SERVERS], renamed: SmallVec::from_elem(0, renamings.names.len()) }
+    }
+
+    /// Adds a part, or parts.
+    pub fn add(&mut self, other: &Hashes) {
+        self.with(other, u64::wrapping_add);
+    }
+
+    /// Takes a part out that was added, or parts.
+    pub fn take_out(&mut self, other: &Hashes) {
+        self.with(other, u64::wrapping_sub);
+    }
+
+    fn with(&mut self, other: &Hashes, change: impl Fn(u64, u64) -> u64) {
+        for (sum, part) in self.weights.iter_mut().zip(&other.weights) {
+            *sum = change(*sum, *part);
+        }
+        for (sum, part) in self.renamed.iter_mut().zip(&other.renamed) {
+            *sum = change(*sum, *part);
+        }
+    }
+
+    /// The key of the state with these parts, and with `rest` that names nobody: [`Parts::key`], or the symmetric one.
+    pub fn key(&self, rest: u64, symmetry: bool, renamings: &Renamings) -> u64 {
+        let rest = mix(rest);
+        let under = |renaming| mix(rest.wrapping_add(self.under(renaming)));
+        if !symmetry {
+            return under(0);
+        }
+        let numbers = renamings.in_order_of(renamings.of_servers(&self.weights)).iter();
+        numbers.fold(0, |sum, number| sum.wrapping_add(under(usize::from(*number))))
+    }
+
     fn under(&self, renaming: usize) -> u64 {
         self.renamed.get(renaming).copied().unwrap_or_default()
     }
@@ -149,8 +189,7 @@ impl<'a> Parts<'a> {
                 *weight = weight.wrapping_add(*more);
             }
         }
-        let weights = weights.get(..renamings.servers()).unwrap_or(&weights);
-        let numbers = renamings.in_order_of(weights).iter();
+        let numbers = renamings.in_order_of(renamings.of_servers(&weights)).iter();
         numbers.fold(0, |sum, number| sum.wrapping_add(self.under(usize::from(*number))))
     }
 }
@@ -186,6 +225,11 @@ impl Renamings {
 
     fn servers(&self) -> usize {
         self.names.first().map_or(0, SmallVec::len)
+    }
+
+    /// The weights of the servers that there are.
+    fn of_servers<'a>(&self, weights: &'a [u64; MOST_SERVERS]) -> &'a [u64] {
+        weights.get(..self.servers()).unwrap_or(weights)
     }
 
     /// Each of them.

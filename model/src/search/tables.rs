@@ -5,13 +5,14 @@ use crate::cluster::event::NodeEvent;
 use crate::cluster::history::History;
 use crate::cluster::node::{Envelope, Node};
 use crate::cluster::prefix::{Command, Prefix};
+use crate::cluster::action::Used;
 use crate::cluster::state::{EnvelopeId, HistoryId, NodeId, State};
 use crate::properties::invariants::{self, CommitCheck};
 use crate::properties::{Safety, SafetySet};
 use crate::search::hashed::digest;
 use crate::search::intern::{Id, Interner};
 use crate::search::memo::{Cache, Memo, key_parts, memo_key};
-use crate::search::symmetry::{Interned, Named, Parts, Renamings};
+use crate::search::symmetry::{Hashes, Interned, Named, Parts, Renamings};
 use figure2_core::{Index, RuleSet, ServerId};
 use smallvec::SmallVec;
 use std::cell::RefCell;
@@ -49,6 +50,8 @@ pub struct Step {
     pub concerns_clients: bool,
     /// Whom a leader tells to stand for election.
     pub told_to_stand: Option<ServerId>,
+    /// What it changes of a state's sums: the node, and all that was sent.
+    pub change: Hashes,
 }
 
 /// The number of a step.
@@ -194,6 +197,29 @@ impl Tables {
             || invariants::of_pair(&self.node(one).content, &self.node(other).content).packed(),
         );
         SafetySet::unpacked(answer)
+    }
+
+    /// What a step from one node to another changes of a state's sums.
+    pub fn change(&self, before: NodeId, after: NodeId, sent: &[EnvelopeId]) -> Hashes {
+        let mut change = Hashes::none(&self.renamings);
+        change.take_out(self.node(before).hashes());
+        change.add(self.node(after).hashes());
+        sent.iter().for_each(|envelope| change.add(self.envelope(*envelope).hashes()));
+        change
+    }
+
+    /// The sums over a state's parts. Those of a state that follows differ by little, so its key costs less than a new sum.
+    pub fn sums(&self, state: &State) -> Hashes {
+        let mut sums = Hashes::none(&self.renamings);
+        sums.add(self.history(state.history).hashes());
+        state.nodes.iter().for_each(|node| sums.add(self.node(*node).hashes()));
+        state.network.envelopes().iter().for_each(|envelope| sums.add(self.envelope(*envelope).hashes()));
+        sums
+    }
+
+    /// The key of the state with these sums: what [`key`](Self::key) says of it.
+    pub fn key_of_sums(&self, sums: &Hashes, used: Used, symmetry: bool) -> u64 {
+        sums.key(used.packed(), symmetry, &self.renamings)
     }
 
     /// The key of a state: its own, or with symmetry the one that it shares with all its renamings.

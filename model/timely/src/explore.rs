@@ -1,11 +1,14 @@
 //! The dataflow: states travel to their owners, level by level.
 
-use crate::seen::Seen;
+use crate::level::{Edge, Entry, Level};
+use crate::recent::Recent;
+use crate::table::Table;
 use figure2_model::{
-    CheckError, CheckOptions, Phase, Profile, Progress, Report, Searched, Space, State, System,
+    Changed, CheckError, CheckOptions, Expansion, Next, Phase, Profile, Progress, Report, Searched, Space, System,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -22,8 +25,8 @@ pub struct Workers {
     pub threads: usize,
 }
 
-/// So many states are expanded before the other operators, and the other workers' messages, have their turn.
-const TURN: usize = 2048;
+/// So many states are expanded together: what is looked up for all of them is read at once.
+const TOGETHER: usize = 16;
 
 /// How often limits are looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -33,7 +36,7 @@ const TELL: Duration = Duration::from_millis(500);
 
 /// A state on its way to its owner.
 struct Found {
-    state: State,
+    entry: Entry,
     /// The key of the state from which it was found.
     before: u64,
 }
@@ -92,7 +95,7 @@ pub fn check(
     let own = shared.clone();
     let run = move |worker: &mut timely::worker::Worker| explore(&own, worker);
     let mut searched = Searched::default();
-    let mut all_seen = Vec::new();
+    let mut all_edges = Vec::new();
     match timely::execute(timely::Config::process(workers.threads), run) {
         Err(what) => searched.panic = Some(what),
         Ok(guards) => {
@@ -117,7 +120,7 @@ pub fn check(
             }
             for result in joined.join().unwrap_or_default() {
                 match result {
-                    Ok(seen) => all_seen.push(seen),
+                    Ok(edges) => all_edges.push(edges),
                     Err(what) => searched.panic = Some(what),
                 }
             }
@@ -125,16 +128,23 @@ pub fn check(
     }
     // Levels follow on each other: a state of one was found from a state of the one before.
     searched.levels = lock(&shared.levels).values().copied().collect();
-    searched.distinct = all_seen.iter().map(Seen::len).sum();
-    searched.way = lock(&shared.broken).iter().min().map(|key| way(&all_seen, *key));
+    searched.distinct = searched.levels.iter().sum();
+    searched.way = lock(&shared.broken).iter().min().map(|key| way(&all_edges, *key));
     Ok(shared.space.conclude(searched))
 }
 
-/// The keys on the way to a state, without the start's: a start has itself before it.
-fn way(all_seen: &[Seen], to: u64) -> Vec<u64> {
+/// The keys on the way to a state of the last level, without the start's: a start has itself before it.
+fn way(all_edges: &[Vec<Vec<Edge>>], to: u64) -> Vec<u64> {
     let (mut way, mut key) = (Vec::new(), to);
-    while let Some(before) = all_seen.iter().find_map(|seen| seen.before(key)).filter(|before| *before != key)
-    {
+    let depth = all_edges.iter().map(Vec::len).max().unwrap_or_default();
+    for level in (1..depth).rev() {
+        let edges = all_edges.iter().filter_map(|own| own.get(level));
+        let before = |edges: &Vec<Edge>| {
+            let at = edges.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+            edges.get(at).map(|(_, before)| *before)
+        };
+        // The levels after that of the state do not have it.
+        let Some(before) = edges.into_iter().find_map(before) else { continue };
         way.push(key);
         key = before;
     }
@@ -142,95 +152,62 @@ fn way(all_seen: &[Seen], to: u64) -> Vec<u64> {
     way
 }
 
-/// The states of a level that a worker owns.
+/// A level, while the worker has something to do with it.
 struct Mine {
     capability: Capability<u32>,
-    states: Vec<State>,
-    /// Their keys, while more of the level may arrive.
-    keys: HashSet<u64, std::hash::BuildHasherDefault<crate::seen::IsHash>>,
-    /// How many were expanded.
-    expanded: usize,
+    level: Level,
+    is_closed: bool,
 }
 
-/// A worker's part of the search; the states that it has seen.
-fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) -> Seen {
-    let seen = std::rc::Rc::new(std::cell::RefCell::new(Seen::new()));
+/// A worker's part of the search; for each level the states that it owns, with those before them.
+fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) -> Vec<Vec<Edge>> {
+    let all_edges = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let mut owner = Owner {
+        shared: shared.clone(),
+        index: worker.index() as u64,
+        peers: worker.peers() as u64,
+        seen: Table::new(),
+        recent: Recent::new(),
+        expansion: Expansion::default(),
+        levels: BTreeMap::new(),
+        edges: all_edges.clone(),
+    };
     let start: Vec<Found> = if worker.index() == 0 {
         let start = shared.space.start().into_iter();
-        start.map(|state| Found { before: state.key(), state }).collect()
+        start.map(|state| Found { before: state.key(), entry: Entry { state, changed: Changed::All } }).collect()
     } else {
         Vec::new()
     };
-    let (own, table) = (shared.clone(), seen.clone());
     worker.dataflow::<u32, _, _>(move |scope| {
         let (again, found) = scope.feedback::<Vec<Found>>(1);
         let start = start.to_stream(scope).container::<Vec<Found>>();
         start
             .concat(found)
             .unary_frontier::<CapacityContainerBuilder<Vec<Found>>, _, _, _>(
-                Exchange::new(|found: &Found| found.state.key()),
+                Exchange::new(|found: &Found| found.entry.state.key()),
                 "explore",
                 move |_, info| {
                     let activator = scope.activator_for(info.address);
-                    let mut levels: BTreeMap<u32, Mine> = BTreeMap::new();
                     move |(input, frontier), output| {
-                        let seen = &mut *table.borrow_mut();
                         input.for_each_stamp(|stamp, arrived| {
                             let Some(capability) = stamp.retain_least(output.output_index()) else { return };
-                            let mine = levels.entry(*capability.time()).or_insert_with(|| Mine {
-                                capability,
-                                states: Vec::new(),
-                                keys: HashSet::default(),
-                                expanded: 0,
-                            });
-                            let known = seen.len();
-                            for Found { state, before } in arrived.flat_map(|all| all.drain(..)) {
-                                let key = state.key();
-                                if seen.add(key, before) {
-                                    mine.keys.insert(key);
-                                    mine.states.push(state);
-                                } else if mine.keys.contains(&key) {
-                                    seen.found_again(key, before);
-                                }
+                            for batch in arrived {
+                                owner.take_in(&capability, batch);
                             }
-                            own.distinct.fetch_add(seen.len() - known, Ordering::Relaxed);
                         });
-                        let mut turn = TURN;
-                        while let Some(mut level) = levels.first_entry() {
-                            if frontier.frontier().less_equal(level.key()) {
-                                break;
-                            }
-                            let depth = *level.key();
-                            let mine = level.get_mut();
-                            if mine.expanded == 0 {
-                                // All of the level is here; and the one before is over everywhere.
-                                mine.keys = HashSet::default();
-                                if depth > own.last_level.load(Ordering::SeqCst)
-                                    || own.is_over.load(Ordering::SeqCst)
-                                {
-                                    level.remove();
-                                    continue;
-                                }
-                                if !mine.states.is_empty() {
-                                    *lock(&own.levels).entry(depth).or_default() += mine.states.len() as u64;
-                                }
-                            }
-                            let mut session = output.session(&mine.capability);
-                            let end = mine.states.len().min(mine.expanded + turn);
-                            for state in mine.states.get(mine.expanded..end).unwrap_or_default() {
-                                own.take(depth, state, |found| session.give(found));
-                            }
-                            drop(session);
-                            turn -= end - mine.expanded;
-                            mine.expanded = end;
-                            if end == mine.states.len() {
-                                level.remove();
-                            }
-                            if turn == 0 {
-                                activator.activate();
-                                break;
-                            }
+                        let Some((depth, mut mine)) = owner.levels.pop_first() else { return };
+                        if frontier.frontier().less_equal(&depth) {
+                            owner.levels.insert(depth, mine);
+                            return;
                         }
+                        if owner.goes_on(depth, &mut mine) {
+                            let capability = mine.capability.clone();
+                            let mut session = output.session(&capability);
+                            owner.expand(depth, &mut mine, |found| session.give(found));
+                            drop(session);
+                            owner.levels.insert(depth, mine);
+                        }
+                        activator.activate();
                     }
                 },
             )
@@ -239,24 +216,127 @@ fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) -> Seen {
     while worker.has_dataflows() {
         worker.step_or_park(None);
     }
-    seen.replace(Seen::new())
+    all_edges.take()
+}
+
+/// What a worker keeps of the states that it owns.
+struct Owner {
+    shared: Arc<Shared>,
+    index: u64,
+    peers: u64,
+    seen: Table<()>,
+    recent: Recent,
+    expansion: Expansion,
+    /// The levels that are not over: the one that is expanded, and the one that is found.
+    levels: BTreeMap<u32, Mine>,
+    edges: std::rc::Rc<std::cell::RefCell<Vec<Vec<Edge>>>>,
+}
+
+impl Owner {
+    /// States of a level arrive, their own workers' or others'.
+    fn take_in(&mut self, capability: &Capability<u32>, batch: &mut Vec<Found>) {
+        let level = &mut mine_at(&mut self.levels, capability).level;
+        let touched = batch.iter().map(|found| touch(level, &self.seen, found.entry.state.key()));
+        black_box(touched.fold(0, u64::wrapping_add));
+        let before = level.len();
+        for Found { entry, before } in batch.drain(..) {
+            if level.find(entry.state.key(), before, &mut self.seen) {
+                level.push(entry);
+            }
+        }
+        self.shared.distinct.fetch_add(level.len() - before, Ordering::Relaxed);
+    }
+
+    /// Whether there is more to do on a level, all of which is here, while the one before is over everywhere.
+    fn goes_on(&mut self, depth: u32, mine: &mut Mine) -> bool {
+        let shared = &self.shared;
+        if !mine.is_closed {
+            mine.is_closed = true;
+            let is_beyond = depth > shared.last_level.load(Ordering::SeqCst);
+            if is_beyond || shared.is_over.load(Ordering::SeqCst) {
+                return false;
+            }
+            let edges = mine.level.close();
+            if !edges.is_empty() {
+                *lock(&shared.levels).entry(depth).or_default() += edges.len() as u64;
+            }
+            let mut all_edges = self.edges.borrow_mut();
+            while all_edges.len() < depth as usize {
+                all_edges.push(Vec::new());
+            }
+            all_edges.push(edges);
+        }
+        !mine.level.is_over()
+    }
+
+    /// Judges and expands some states of a level.
+    fn expand(&mut self, depth: u32, mine: &mut Mine, mut send: impl FnMut(Found)) {
+        let Some(entries) = mine.level.pop() else { return };
+        let later = mine.capability.delayed(&(depth + 1));
+        let level = &mut mine_at(&mut self.levels, &later).level;
+        let known = level.len();
+        let mut found: Vec<(u64, u64, Next<'_>)> = Vec::new();
+        for together in entries.chunks(TOGETHER) {
+            found.clear();
+            for entry in together {
+                let (before, recent) = (entry.state.key(), &mut self.recent);
+                self.shared.take(depth, entry, &mut self.expansion, |key, next| {
+                    if !recent.knows(key, before) {
+                        found.push((key, before, next));
+                    }
+                });
+            }
+            let touched = found.iter().map(|(key, ..)| touch(level, &self.seen, *key));
+            black_box(touched.fold(0, u64::wrapping_add));
+            for (key, before, next) in &found {
+                let is_own = key % self.peers == self.index;
+                if !is_own || level.find(*key, *before, &mut self.seen) {
+                    let entry = Entry { state: next.state(*key), changed: next.changed() };
+                    if is_own {
+                        level.push(entry);
+                    } else {
+                        send(Found { entry, before: *before });
+                    }
+                }
+            }
+        }
+        self.shared.distinct.fetch_add(level.len() - known, Ordering::Relaxed);
+        self.shared.space.count(&mut self.expansion);
+    }
+}
+
+fn mine_at<'a>(levels: &'a mut BTreeMap<u32, Mine>, capability: &Capability<u32>) -> &'a mut Mine {
+    levels.entry(*capability.time()).or_insert_with(|| Mine {
+        capability: capability.clone(),
+        level: Level::new(),
+        is_closed: false,
+    })
+}
+
+fn touch(level: &Level, seen: &Table<()>, key: u64) -> u64 {
+    level.touch(key).wrapping_add(seen.touch(key))
 }
 
 impl Shared {
     /// Judges a state, and gives what follows on it.
-    fn take(&self, depth: u32, state: &State, mut give: impl FnMut(Found)) {
+    fn take<'a>(
+        &'a self,
+        depth: u32,
+        Entry { state, changed }: &'a Entry,
+        expansion: &mut Expansion,
+        give: impl FnMut(u64, Next<'a>),
+    ) {
         if self.is_over.load(Ordering::Relaxed) {
             return;
         }
-        if !self.space.judge(state) {
+        if !self.space.judge(state, *changed) {
             lock(&self.broken).push(state.key());
             self.last_level.store(depth, Ordering::SeqCst);
         }
         if self.is_broken() {
             return;
         }
-        let before = state.key();
-        let goes_on = self.space.expand(state, |state| give(Found { state, before }));
+        let goes_on = self.space.expand(state, expansion, give);
         if !goes_on && self.space.has_hit_limit() {
             self.is_over.store(true, Ordering::SeqCst);
         }

@@ -11,6 +11,8 @@
 //! This crate must not judge a state itself: [`Space`](figure2_model::Space) does, for every engine.
 
 mod explore;
-mod seen;
+mod level;
+mod recent;
+mod table;
 
 pub use explore::{Workers, check};

@@ -1,0 +1,89 @@
+//! A level: all states that are equally many steps away from the start, as far as a worker owns them.
+
+use crate::table::{Place, Table};
+use figure2_model::{Changed, State};
+use std::collections::VecDeque;
+
+/// So many states lie together.
+const CHUNK: usize = 1024;
+
+/// A state of a level, to be judged and expanded.
+pub(crate) struct Entry {
+    pub state: State,
+    /// What differs from the state from which it was found.
+    pub changed: Changed,
+}
+
+/// A key and the key of a state before it, of several the smallest.
+pub(crate) type Edge = (u64, u64);
+
+/// The states of a level that a worker owns.
+pub(crate) struct Level {
+    chunks: VecDeque<Vec<Entry>>,
+    before: Table<u64>,
+}
+
+impl Level {
+    pub(crate) fn new() -> Level {
+        Level { chunks: VecDeque::new(), before: Table::new() }
+    }
+
+    /// Reads what [`find`](Self::find) will look at.
+    pub(crate) fn touch(&self, key: u64) -> u64 {
+        self.before.touch(key)
+    }
+
+    /// A key was found from `before`. Where it is to be put if it is new: neither of this level, nor seen.
+    pub(crate) fn find(&mut self, key: u64, before: u64, seen: &mut Table<()>) -> bool {
+        match self.before.find(key) {
+            Place::Taken(at) => {
+                if let Some(known) = self.before.value(key, at) {
+                    *known = before.min(*known);
+                }
+                false
+            }
+            Place::Free(at) => {
+                let is_new = seen.add(key, ());
+                if is_new {
+                    self.before.put(key, at, before);
+                }
+                is_new
+            }
+        }
+    }
+
+    /// Adds a state that is new.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        match self.chunks.back_mut().filter(|chunk| chunk.len() < CHUNK) {
+            Some(chunk) => chunk.push(entry),
+            None => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(entry);
+                self.chunks.push_back(chunk);
+            }
+        }
+    }
+
+    /// How many states it has.
+    pub(crate) fn len(&self) -> u64 {
+        self.before.len()
+    }
+
+    /// All is here: the states before the level's, by their keys, in order of these.
+    pub(crate) fn close(&mut self) -> Vec<Edge> {
+        let len = usize::try_from(self.before.len()).unwrap_or_default();
+        let mut edges = Vec::with_capacity(len);
+        edges.extend(std::mem::replace(&mut self.before, Table::new()).drain());
+        edges
+    }
+
+    /// Whether all states were expanded.
+    pub(crate) fn is_over(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// The next states to be expanded.
+    pub(crate) fn pop(&mut self) -> Option<Vec<Entry>> {
+        self.chunks.pop_front()
+    }
+}
