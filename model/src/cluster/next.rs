@@ -6,7 +6,7 @@ use crate::cluster::action::{Action, Used};
 use crate::cluster::state::{HistoryId, State};
 use crate::properties::{Safety, contact};
 use crate::search::symmetry::Hashes;
-use crate::search::tables::Step;
+use crate::search::tables::{Step, StepId};
 use figure2_core::{RuleSet, ServerId};
 use smallvec::SmallVec;
 
@@ -36,13 +36,30 @@ pub enum Changed {
 impl Cluster {
     /// What an action makes of a state, with room for so many messages on their way. None when the action is not possible.
     pub(crate) fn next<'a>(&'a self, state: &'a State, action: Action, room: usize) -> Option<Next<'a>> {
+        let step = match action {
+            Action::Drop(_) => None,
+            _ => {
+                let (id, event) = self.node_event(state, action)?;
+                Some((id, self.step_of(*state.nodes.get(usize::from(id.0))?, event)?))
+            }
+        };
+        self.next_by(state, action, step, room)
+    }
+
+    /// The same, with the step of the node that the action concerns; none when a message is lost.
+    pub(crate) fn next_by<'a>(
+        &'a self,
+        state: &'a State,
+        action: Action,
+        step: Option<(ServerId, StepId)>,
+        room: usize,
+    ) -> Option<Next<'a>> {
         let mut next =
             Next { cluster: self, before: state, used: state.used, history: state.history, taken: None, step: None };
         match action {
             Action::Drop(position) => {
                 next.used.losses = self.bounds.losses.count(next.used.losses);
                 next.taken = Some(position);
-                return Some(next);
             }
             Action::Deliver(position) => next.taken = Some(position),
             Action::Duplicate(_) => {
@@ -50,8 +67,7 @@ impl Cluster {
             }
             Action::Node(_, event) => next.used.count(&event),
         }
-        let (id, event) = self.node_event(state, action)?;
-        let step_id = self.step_of(*state.nodes.get(usize::from(id.0))?, event)?;
+        let Some((id, step_id)) = step else { return Some(next) };
         let step = self.tables().step(step_id);
         // Many actions find no room: nothing more is done for them.
         if state.network.with(&step.sent, next.taken) > room {

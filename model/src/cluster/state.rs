@@ -32,6 +32,11 @@ pub struct State {
 }
 
 impl State {
+    /// A number that states with the same nodes share: in its order, they are neighbours. It differs from run to run.
+    pub fn order(&self) -> u128 {
+        self.nodes.iter().fold(0, |order, node| order << 32 | u128::from(node.number()))
+    }
+
     /// The hash of all of it; the same for states that are taken for one.
     pub fn key(&self) -> u64 {
         self.key

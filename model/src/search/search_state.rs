@@ -137,6 +137,13 @@ impl SearchState {
         }
     }
 
+    /// A rule fired so often.
+    pub fn count_rule(&self, rule: Rule, times: u64) {
+        if let Some(counter) = self.shard().rules.get(rule as usize).filter(|_| times > 0) {
+            counter.fetch_add(times, Ordering::Relaxed);
+        }
+    }
+
     /// How often each rule fired.
     pub fn rule_counts(&self) -> Vec<(Rule, u64)> {
         let count = |rule: Rule| {

@@ -2,8 +2,9 @@
 //! conclusion. Whoever searches keeps the set of states that it has seen, and their order; nothing else.
 
 use crate::cluster::action::Action;
+use crate::cluster::event::NodeEvent;
 use crate::cluster::next::{Changed, Next};
-use crate::cluster::state::State;
+use crate::cluster::state::{EnvelopeId, NodeId, State};
 use crate::cluster::{Cluster, System};
 use crate::profiles::Profile;
 use crate::properties::Safety;
@@ -12,7 +13,11 @@ use crate::search::check::{CheckError, CheckOptions, Ended, report, violation_of
 use crate::search::memory;
 use crate::search::report::{Report, Unfinished, Verdict};
 use crate::search::search_state::{Limit, SearchState};
+use crate::search::symmetry::Hashes;
+use crate::search::tables::{StepId, Tables};
+use figure2_core::{Rule, ServerId};
 use stateright::Model as _;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,11 +32,23 @@ pub struct Space {
     generated: AtomicU64,
 }
 
-/// What a thread needs to expand states, used again for each; and the states that it generated.
-#[derive(Debug, Default)]
+/// What a thread needs to expand states, used again for each group of them; and what it has counted.
+#[derive(Debug)]
 pub struct Expansion {
     actions: Vec<Action>,
+    /// The actions of a group of states: of which of them, and what happens to which node.
+    asked: Vec<(usize, Action, Option<(ServerId, NodeId, NodeEvent<EnvelopeId>)>)>,
+    /// Those that can happen, with the nodes' steps.
+    steps: Vec<(usize, Action, Option<(ServerId, StepId)>)>,
     generated: u64,
+    rules: [u64; Rule::ALL.len()],
+}
+
+impl Default for Expansion {
+    fn default() -> Self {
+        let (actions, asked, steps) = Default::default();
+        Expansion { actions, asked, steps, generated: 0, rules: [0; Rule::ALL.len()] }
+    }
 }
 
 /// What a search of a space came to, once no state is left or it was stopped.
@@ -79,35 +96,95 @@ impl Space {
             && self.watch.as_ref().is_none_or(|watch| watch.recovers(&self.cluster, state))
     }
 
-    /// What follows on a state, with the keys. False when nothing is expanded any more: a limit was hit, or something is
-    /// broken.
+    /// Reads what [`judge`](Self::judge) and [`expand`](Self::expand) will look at, of several states at once: a processor that
+    /// waits for one read can wait for others at the same time.
+    pub fn look_ahead<'a>(&self, states: impl Iterator<Item = (&'a State, Changed)> + Clone) {
+        let tables = self.cluster.tables();
+        let nodes = states.clone().flat_map(|(state, _)| &state.nodes);
+        black_box(nodes.fold(0, |sum, node| tables.touch_node(*node).wrapping_add(sum)));
+        let verdicts = states.map(|(state, changed)| {
+            let Changed::Node(id) = changed else { return 0 };
+            let id = usize::from(id.0);
+            let Some(node) = state.nodes.get(id) else { return 0 };
+            let others = state.nodes.iter().enumerate().filter(|(other, _)| *other != id);
+            let pairs = others.map(|(place, other)| {
+                if place < id { Tables::pair_key(*other, *node) } else { Tables::pair_key(*node, *other) }
+            });
+            tables.touch_verdicts(*node, state.history, pairs)
+        });
+        black_box(verdicts.fold(0, u64::wrapping_add));
+    }
+
+    /// What follows on some states: of which of them, the key, and what is needed to build it. False when nothing is expanded
+    /// any more: a limit was hit, or something is broken.
     pub fn expand<'a>(
         &'a self,
-        state: &'a State,
+        states: &[&'a State],
         expansion: &mut Expansion,
-        mut found: impl FnMut(u64, Next<'a>),
+        mut found: impl FnMut(usize, u64, Next<'a>),
     ) -> bool {
-        if !self.control.may_expand() {
-            return false;
-        }
-        let Expansion { actions, generated } = expansion;
-        actions.clear();
-        self.cluster.possible(state, actions);
-        let room = usize::from(self.cluster.bounds.in_flight);
-        let sums = self.cluster.tables().sums(state);
-        for action in actions.drain(..) {
-            if let Some(next) = self.cluster.next(state, action, room) {
-                self.control.count_rules(next.rules());
-                *generated += 1;
-                found(next.key(&sums), next);
+        let Expansion { actions, asked, steps, generated, rules } = expansion;
+        let (cluster, tables) = (&self.cluster, self.cluster.tables());
+        asked.clear();
+        for (place, state) in states.iter().enumerate() {
+            if !self.control.may_expand() {
+                return false;
             }
+            actions.clear();
+            cluster.possible(state, actions);
+            for action in actions.drain(..) {
+                let concerned = match action {
+                    Action::Drop(_) => None,
+                    _ => {
+                        let Some((id, event)) = cluster.node_event(state, action) else { continue };
+                        let Some(node) = state.nodes.get(usize::from(id.0)) else { continue };
+                        Some((id, *node, event))
+                    }
+                };
+                asked.push((place, action, concerned));
+            }
+        }
+        let keys = asked.iter().filter_map(|(.., concerned)| *concerned);
+        black_box(tables.touch_steps(keys.map(|(_, node, event)| Tables::step_key(node, event))));
+        steps.clear();
+        for (place, action, concerned) in asked.iter() {
+            match concerned {
+                None => steps.push((*place, *action, None)),
+                Some((id, node, event)) => {
+                    if let Some(step) = cluster.step_of(*node, *event) {
+                        steps.push((*place, *action, Some((*id, step))));
+                    }
+                }
+            }
+        }
+        let known = steps.iter().filter_map(|(.., step)| *step);
+        black_box(known.fold(0, |sum, (_, step)| tables.touch_step(step).wrapping_add(sum)));
+        let room = usize::from(cluster.bounds.in_flight);
+        let mut sums: Option<(usize, Hashes)> = None;
+        for (place, action, step) in steps.iter() {
+            let Some(state) = states.get(*place) else { continue };
+            let Some(next) = cluster.next_by(state, *action, *step, room) else { continue };
+            *generated += 1;
+            for rule in next.rules().iter() {
+                if let Some(count) = rules.get_mut(rule as usize) {
+                    *count += 1;
+                }
+            }
+            if sums.as_ref().is_none_or(|(of, _)| of != place) {
+                sums = Some((*place, tables.sums(state)));
+            }
+            let Some((_, sums)) = &sums else { continue };
+            found(*place, next.key(sums), next);
         }
         true
     }
 
-    /// Adds what an expansion counted.
+    /// Adds what expansions counted.
     pub fn count(&self, expansion: &mut Expansion) {
         self.generated.fetch_add(std::mem::take(&mut expansion.generated), Ordering::Relaxed);
+        for (rule, count) in Rule::ALL.iter().zip(&mut expansion.rules) {
+            self.control.count_rule(*rule, std::mem::take(count));
+        }
     }
 
     /// Ends the search when it has taken too long, or too much memory. What the process takes, in bytes.

@@ -78,7 +78,7 @@ pub struct Interned<T> {
 }
 
 /// What keys are put together from: a part's, or the sums over several parts.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Hashes {
     /// What the part adds to each server's weight, by id: a sum over all renamings that give the server the first name.
     weights: [u64; MOST_SERVERS],
@@ -109,6 +109,13 @@ impl<T: Named> Interned<T> {
     /// What it adds to a state's key.
     pub fn hashes(&self) -> &Hashes {
         &self.hashes
+    }
+}
+
+// By hand, for the numbers are copied as a block, which a derived `Clone` does not do.
+impl Clone for Hashes {
+    fn clone(&self) -> Self {
+        Hashes { weights: self.weights, renamed: SmallVec::from_slice(&self.renamed) }
     }
 }
 
@@ -146,6 +153,11 @@ impl Hashes {
         }
         let numbers = renamings.in_order_of(renamings.of_servers(&self.weights)).iter();
         numbers.fold(0, |sum, number| sum.wrapping_add(under(usize::from(*number))))
+    }
+
+    /// The hash under the first renaming.
+    pub fn first(&self) -> u64 {
+        self.under(0)
     }
 
     fn under(&self, renaming: usize) -> u64 {

@@ -124,6 +124,36 @@ impl Tables {
         &self.steps[id.0 as usize]
     }
 
+    /// The key under which it is remembered what comes of an event.
+    pub fn step_key(node: NodeId, event: NodeEvent<EnvelopeId>) -> u64 {
+        memo_key(node.number(), event.map(|message| message.number()).code())
+    }
+
+    /// Reads where the answers to these questions are, all at once. The sum is of no use.
+    pub fn touch_steps(&self, step_keys: impl Iterator<Item = u64>) -> u64 {
+        let memo = self.memos.get_or_default().borrow();
+        step_keys.fold(0, |sum, step_key| sum.wrapping_add(memo.steps.touch(step_key)))
+    }
+
+    /// Reads what is known of a step.
+    pub fn touch_step(&self, id: StepId) -> u64 {
+        let step = self.step(id);
+        u64::from(step.node.number()).wrapping_add(step.change.first()).wrapping_add(step.commit_index.0)
+    }
+
+    /// Reads what is known of a node, and the places of what is remembered of it and these.
+    pub fn touch_node(&self, id: NodeId) -> u64 {
+        let node = self.node(id);
+        node.hashes().first().wrapping_add(u64::from(node.content.server.is_some()))
+    }
+
+    /// Reads where the verdicts on a node are, beside a history and others.
+    pub fn touch_verdicts(&self, node: NodeId, history: HistoryId, pairs: impl Iterator<Item = u64>) -> u64 {
+        let memo = self.memos.get_or_default().borrow();
+        let first = memo.commit_checks.touch(memo_key(node.number(), history.number()));
+        pairs.fold(first, |sum, pair| sum.wrapping_add(memo.pairs.touch(pair)))
+    }
+
     /// What comes of an event; `compute` is asked the first time.
     pub fn step_of(
         &self,
@@ -133,7 +163,7 @@ impl Tables {
     ) -> Option<StepId> {
         let number = self.remembered(
             |memo| &mut memo.steps,
-            memo_key(node.number(), event.map(|message| message.number()).code()),
+            Self::step_key(node, event),
             || {
                 let step = compute(&self.node(node).content);
                 step.map_or(IMPOSSIBLE, |step| u32::try_from(self.steps.push(step)).unwrap_or(IMPOSSIBLE))
@@ -189,11 +219,16 @@ impl Tables {
         CommitCheck::unpacked(answer)
     }
 
+    /// The key under which it is remembered what two nodes break between them.
+    pub fn pair_key(one: NodeId, other: NodeId) -> u64 {
+        memo_key(one.number(), other.number())
+    }
+
     /// What two nodes break between them.
     pub fn pair_breaks(&self, one: NodeId, other: NodeId) -> SafetySet {
         let answer = self.remembered(
             |memo| &mut memo.pairs,
-            memo_key(one.number(), other.number()),
+            Self::pair_key(one, other),
             || invariants::of_pair(&self.node(one).content, &self.node(other).content).packed(),
         );
         SafetySet::unpacked(answer)

@@ -4,9 +4,10 @@ use crate::level::{Edge, Entry, Level};
 use crate::recent::Recent;
 use crate::table::Table;
 use figure2_model::{
-    Changed, CheckError, CheckOptions, Expansion, Next, Phase, Profile, Progress, Report, Searched, Space, System,
+    Changed, CheckError, CheckOptions, Expansion, Next, Phase, Profile, Progress, Report, Searched, Space, State, System,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -278,14 +279,12 @@ impl Owner {
         let mut found: Vec<(u64, u64, Next<'_>)> = Vec::new();
         for together in entries.chunks(TOGETHER) {
             found.clear();
-            for entry in together {
-                let (before, recent) = (entry.state.key(), &mut self.recent);
-                self.shared.take(depth, entry, &mut self.expansion, |key, next| {
-                    if !recent.knows(key, before) {
-                        found.push((key, before, next));
-                    }
-                });
-            }
+            let (shared, recent) = (&self.shared, &mut self.recent);
+            shared.take(depth, together, &mut self.expansion, |before, key, next| {
+                if !recent.knows(key, before) {
+                    found.push((key, before, next));
+                }
+            });
             let touched = found.iter().map(|(key, ..)| touch(level, &self.seen, *key));
             black_box(touched.fold(0, u64::wrapping_add));
             for (key, before, next) in &found {
@@ -318,25 +317,31 @@ fn touch(level: &Level, seen: &Table<()>, key: u64) -> u64 {
 }
 
 impl Shared {
-    /// Judges a state, and gives what follows on it.
+    /// Judges some states, and gives what follows on them: the key of which, its own, and what it is.
     fn take<'a>(
         &'a self,
         depth: u32,
-        Entry { state, changed }: &'a Entry,
+        entries: &'a [Entry],
         expansion: &mut Expansion,
-        give: impl FnMut(u64, Next<'a>),
+        mut give: impl FnMut(u64, u64, Next<'a>),
     ) {
         if self.is_over.load(Ordering::Relaxed) {
             return;
         }
-        if !self.space.judge(state, *changed) {
-            lock(&self.broken).push(state.key());
-            self.last_level.store(depth, Ordering::SeqCst);
+        self.space.look_ahead(entries.iter().map(|entry| (&entry.state, entry.changed)));
+        for Entry { state, changed } in entries {
+            if !self.space.judge(state, *changed) {
+                lock(&self.broken).push(state.key());
+                self.last_level.store(depth, Ordering::SeqCst);
+            }
         }
         if self.is_broken() {
             return;
         }
-        let goes_on = self.space.expand(state, expansion, give);
+        let states: SmallVec<[&State; TOGETHER]> = entries.iter().map(|entry| &entry.state).collect();
+        let goes_on = self.space.expand(&states, expansion, |place, key, next| {
+            give(states.get(place).map_or(key, |state| state.key()), key, next);
+        });
         if !goes_on && self.space.has_hit_limit() {
             self.is_over.store(true, Ordering::SeqCst);
         }

@@ -4,8 +4,11 @@ use crate::table::{Place, Table};
 use figure2_model::{Changed, State};
 use std::collections::VecDeque;
 
-/// So many states lie together.
-const CHUNK: usize = 1024;
+/// So many states lie together, and are put in order before they are expanded.
+const CHUNK: usize = 1 << 15;
+
+/// So many are expanded before other workers' states have their turn.
+const TURN: usize = 1024;
 
 /// A state of a level, to be judged and expanded.
 pub(crate) struct Entry {
@@ -20,12 +23,14 @@ pub(crate) type Edge = (u64, u64);
 /// The states of a level that a worker owns.
 pub(crate) struct Level {
     chunks: VecDeque<Vec<Entry>>,
+    /// States that are in order, the last of which are expanded next.
+    ready: Vec<Entry>,
     before: Table<u64>,
 }
 
 impl Level {
     pub(crate) fn new() -> Level {
-        Level { chunks: VecDeque::new(), before: Table::new() }
+        Level { chunks: VecDeque::new(), ready: Vec::new(), before: Table::new() }
     }
 
     /// Reads what [`find`](Self::find) will look at.
@@ -57,9 +62,7 @@ impl Level {
         match self.chunks.back_mut().filter(|chunk| chunk.len() < CHUNK) {
             Some(chunk) => chunk.push(entry),
             None => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(entry);
-                self.chunks.push_back(chunk);
+                self.chunks.push_back(vec![entry]);
             }
         }
     }
@@ -79,11 +82,19 @@ impl Level {
 
     /// Whether all states were expanded.
     pub(crate) fn is_over(&self) -> bool {
-        self.chunks.is_empty()
+        self.chunks.is_empty() && self.ready.is_empty()
     }
 
-    /// The next states to be expanded.
+    /// The next states to be expanded. Those with the same nodes are together: what is known of these nodes is needed for all
+    /// of them, and is at hand then.
     pub(crate) fn pop(&mut self) -> Option<Vec<Entry>> {
-        self.chunks.pop_front()
+        if self.ready.is_empty() {
+            let mut chunk = self.chunks.pop_front()?;
+            chunk.sort_by_cached_key(|entry| entry.state.order());
+            chunk.reverse();
+            self.ready = chunk;
+        }
+        let at = self.ready.len().saturating_sub(TURN);
+        Some(self.ready.split_off(at))
     }
 }
