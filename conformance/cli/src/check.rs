@@ -26,10 +26,8 @@ use arguments::{command_to_repeat, options};
 pub(crate) use baseline::Baseline;
 use conclusion::sentence;
 use figure2_model::mutants::{Case, Kind, Mutant, Survivor, survivors};
-use figure2_model::{
-    CheckError, CheckOptions, Profile, Progress, Report, System, Verdict, check, profiles, unreached,
-};
-use figure2_timely::Workers;
+use figure2_model::{CheckOptions, Profile, Progress, Report, System, Verdict, check, profiles, unreached};
+use figure2_timely::{Checkpoints, Plan};
 use progress::ProgressReporter;
 use select::select;
 use std::path::Path;
@@ -74,17 +72,17 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             tell(&format!("mutant {}: {}\n", mutant.id(), mutant.bug()));
             let check = |profile: &Profile, progress: &mut dyn FnMut(&Progress)| match mutant.clone() {
                 Case::Mutant(mutant) => {
-                    Mutant { profile: profile.clone(), ..mutant }.check(&options, progress)
+                    Ok(Mutant { profile: profile.clone(), ..mutant }.check(&options, progress)?)
                 }
                 Case::Survivor(survivor) => {
-                    Survivor { profile: profile.clone(), ..survivor }.check_recovery(&options)
+                    Ok(Survivor { profile: profile.clone(), ..survivor }.check_recovery(&options)?)
                 }
             };
             explore_by(&selected, &mut tell, check)?
         }
         None => {
             let parts = (args.recovery, args.shards.shard);
-            explore_recovery(&selected, &options, args.engine, parts, &mut tell)?
+            explore_recovery(&selected, &options, (args.engine, args.checkpoints()?), parts, &mut tell)?
         }
     };
     let rules = mutant.as_ref().map_or(FIGURE2, Case::id);
@@ -182,14 +180,14 @@ pub fn explore(
     options: &CheckOptions,
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Checked> {
-    explore_recovery(selected, options, Engine::Stateright, (None, None), tell)
+    explore_recovery(selected, options, (Engine::Stateright, None), (None, None), tell)
 }
 
 /// The same by an engine, and recovery is judged from these states, or a part of them.
 fn explore_recovery(
     selected: &[Profile],
     options: &CheckOptions,
-    engine: Engine,
+    (engine, checkpoints): (Engine, Option<Checkpoints>),
     (recovery, shard): (Option<Recovery>, Option<Shard>),
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Checked> {
@@ -201,10 +199,15 @@ fn explore_recovery(
         });
         let options = CheckOptions { recovery: share, ..*options };
         match engine {
-            Engine::Stateright => check(profile, &options, progress),
+            Engine::Stateright => Ok(check(profile, &options, progress)?),
             Engine::Timely => {
-                let workers = Workers { threads: options.threads };
-                figure2_timely::check(&System::default(), profile, &options, workers, progress)
+                let of_profile = |all: &Checkpoints| Checkpoints {
+                    directory: all.directory.join(&profile.name),
+                    every: all.every,
+                };
+                let plan =
+                    Plan { threads: options.threads, checkpoints: checkpoints.as_ref().map(of_profile) };
+                Ok(figure2_timely::check(&System::default(), profile, &options, &plan, progress)?)
             }
         }
     })
@@ -213,7 +216,7 @@ fn explore_recovery(
 fn explore_by(
     selected: &[Profile],
     tell: &mut dyn FnMut(&str),
-    mut check: impl FnMut(&Profile, &mut dyn FnMut(&Progress)) -> Result<Report, CheckError>,
+    mut check: impl FnMut(&Profile, &mut dyn FnMut(&Progress)) -> anyhow::Result<Report>,
 ) -> anyhow::Result<Checked> {
     let begin = Instant::now();
     let mut checked = Checked { reports: Vec::new(), never_fired: Vec::new() };

@@ -56,8 +56,8 @@ impl Used {
 
     /// All counters in one number.
     pub(crate) fn packed(self) -> u64 {
-        let Used { client_requests, crashes, failed_writes, losses, duplications, snapshots, transfers } =
-            self;
+        let [client_requests, crashes, failed_writes, losses, duplications, snapshots, transfers] =
+            self.counters();
         u64::from_le_bytes([
             client_requests,
             crashes,
@@ -68,6 +68,19 @@ impl Used {
             transfers,
             0,
         ])
+    }
+
+    /// All counters.
+    pub(crate) fn counters(self) -> [u8; 7] {
+        let Used { client_requests, crashes, failed_writes, losses, duplications, snapshots, transfers } =
+            self;
+        [client_requests, crashes, failed_writes, losses, duplications, snapshots, transfers]
+    }
+
+    /// The counters out of the list again.
+    pub(crate) fn unpacked(counters: [u8; 7]) -> Used {
+        let [client_requests, crashes, failed_writes, losses, duplications, snapshots, transfers] = counters;
+        Used { client_requests, crashes, failed_writes, losses, duplications, snapshots, transfers }
     }
 }
 

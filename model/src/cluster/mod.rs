@@ -119,7 +119,12 @@ impl Cluster {
 
     /// A state with its key.
     fn keyed(&self, state: State) -> State {
-        State { key: self.tables.key(&state, self.symmetry), ..state }
+        State { key: self.key(&state), ..state }
+    }
+
+    /// The key of a state.
+    pub(crate) fn key(&self, state: &State) -> u64 {
+        self.tables.key(state, self.symmetry)
     }
 
     /// The same cluster, starting in another of its states.
@@ -319,13 +324,7 @@ impl Cluster {
         Some(step)
     }
 
-    fn step(
-        &self,
-        (id, before): (NodeId, &Node),
-        after: Node,
-        sent: Vec<Envelope>,
-        rules: RuleSet,
-    ) -> Step {
+    fn step(&self, (id, before): (NodeId, &Node), after: Node, sent: Vec<Envelope>, rules: RuleSet) -> Step {
         let commit_index = after.server.as_ref().map(Server::commit_index).unwrap_or_default();
         let concerns_clients = after.server.is_none() || after.service != before.service;
         let node = self.tables.intern_node(after);

@@ -54,8 +54,14 @@ impl Cluster {
         step: Option<(ServerId, StepId)>,
         room: usize,
     ) -> Option<Next<'a>> {
-        let mut next =
-            Next { cluster: self, before: state, used: state.used, history: state.history, taken: None, step: None };
+        let mut next = Next {
+            cluster: self,
+            before: state,
+            used: state.used,
+            history: state.history,
+            taken: None,
+            step: None,
+        };
         match action {
             Action::Drop(position) => {
                 next.used.losses = self.bounds.losses.count(next.used.losses);

@@ -71,6 +71,11 @@ impl Clone for Network {
 }
 
 impl Network {
+    /// Messages that were on their way together, in their order.
+    pub(crate) fn of(envelopes: SmallVec<[EnvelopeId; 6]>) -> Network {
+        Network(envelopes)
+    }
+
     /// The messages.
     pub fn envelopes(&self) -> &[EnvelopeId] {
         &self.0
@@ -88,7 +93,10 @@ impl Network {
         sent: &'a [EnvelopeId],
         taken: Option<u8>,
     ) -> impl Iterator<Item = EnvelopeId> + 'a {
-        sent.iter().enumerate().filter(move |sent_one| self.is_new(*sent_one, sent, taken)).map(|(_, new)| *new)
+        sent.iter()
+            .enumerate()
+            .filter(move |sent_one| self.is_new(*sent_one, sent, taken))
+            .map(|(_, new)| *new)
     }
 
     /// Those that are on their way already, or were sent before.
@@ -97,10 +105,18 @@ impl Network {
         sent: &'a [EnvelopeId],
         taken: Option<u8>,
     ) -> impl Iterator<Item = EnvelopeId> + 'a {
-        sent.iter().enumerate().filter(move |sent_one| !self.is_new(*sent_one, sent, taken)).map(|(_, known)| *known)
+        sent.iter()
+            .enumerate()
+            .filter(move |sent_one| !self.is_new(*sent_one, sent, taken))
+            .map(|(_, known)| *known)
     }
 
-    fn is_new(&self, (place, envelope): (usize, &EnvelopeId), sent: &[EnvelopeId], taken: Option<u8>) -> bool {
+    fn is_new(
+        &self,
+        (place, envelope): (usize, &EnvelopeId),
+        sent: &[EnvelopeId],
+        taken: Option<u8>,
+    ) -> bool {
         let mut there = (0u8..).zip(&self.0).filter(|(position, _)| Some(*position) != taken);
         !there.any(|(_, other)| other == envelope)
             && !sent.iter().take(place).any(|earlier| earlier == envelope)

@@ -116,6 +116,12 @@ impl Watch {
         }
     }
 
+    /// An earlier part of the search judged so many states, and found that it takes so many rounds.
+    pub fn go_on_from(&self, judged: u64, rounds: u32) {
+        self.judged.fetch_add(judged, Ordering::Relaxed);
+        self.rounds.fetch_max(rounds, Ordering::Relaxed);
+    }
+
     /// Judges a state, whether or not it is in the share.
     pub fn judge(&self, cluster: &Cluster, state: &State) -> Result<(), Box<Unrecovered>> {
         let judge = self.judges.get_or(|| RefCell::new(Judge::new(&self.system, &self.bounds)));

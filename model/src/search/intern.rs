@@ -101,7 +101,6 @@ impl<T> Interner<T> {
     }
 
     /// How many values there are.
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.values.count()
     }

@@ -52,7 +52,9 @@ impl Cache {
         if (self.len + 1) * 2 > self.slots.len() {
             let larger = vec![(0, 0); (self.slots.len() * 2).max(SMALLEST)];
             let old = std::mem::replace(&mut self.slots, larger);
-            old.into_iter().filter(|(other, _)| *other != 0).for_each(|(other, answer)| self.put(!other, answer));
+            old.into_iter()
+                .filter(|(other, _)| *other != 0)
+                .for_each(|(other, answer)| self.put(!other, answer));
         }
         self.put(memo_key, answer);
         self.len += 1;

@@ -1,5 +1,6 @@
 //! The search through a cluster's states: how it is run and limited, how states are told apart, and what was found.
 
+pub mod births;
 pub mod check;
 pub mod hashed;
 pub mod intern;

@@ -144,6 +144,17 @@ impl SearchState {
         }
     }
 
+    /// The witnesses that were found, a bit each.
+    pub fn witnesses(&self) -> u64 {
+        self.found.load(Ordering::Relaxed) >> 32
+    }
+
+    /// An earlier part of the search expanded so many states, and found these witnesses.
+    pub fn go_on_from(&self, expanded: u64, witnesses: u64) {
+        self.shard().expanded.fetch_add(expanded, Ordering::Relaxed);
+        self.found.fetch_or(witnesses << 32, Ordering::Relaxed);
+    }
+
     /// How often each rule fired.
     pub fn rule_counts(&self) -> Vec<(Rule, u64)> {
         let count = |rule: Rule| {

@@ -1,6 +1,7 @@
 //! A profile's space as a search of its own explores it: the start, what follows on a state, what a state breaks, and the
 //! conclusion. Whoever searches keeps the set of states that it has seen, and their order; nothing else.
 
+use crate::SOURCES;
 use crate::cluster::action::Action;
 use crate::cluster::event::NodeEvent;
 use crate::cluster::next::{Changed, Next};
@@ -9,6 +10,7 @@ use crate::cluster::{Cluster, System};
 use crate::profiles::Profile;
 use crate::properties::Safety;
 use crate::recovery::Watch;
+use crate::search::births::{Birth, Foreign, Known, PackedState};
 use crate::search::check::{CheckError, CheckOptions, Ended, report, violation_of};
 use crate::search::memory;
 use crate::search::report::{Report, Unfinished, Verdict};
@@ -16,20 +18,34 @@ use crate::search::search_state::{Limit, SearchState};
 use crate::search::symmetry::Hashes;
 use crate::search::tables::{StepId, Tables};
 use figure2_core::{Rule, ServerId};
+use serde::{Deserialize, Serialize};
 use stateright::Model as _;
 use std::hint::black_box;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A profile's space, and what was noted of it so far. Threads share it.
 pub struct Space {
-    cluster: Cluster,
+    pub(crate) cluster: Cluster,
     watch: Option<Watch>,
     profile: Profile,
     options: CheckOptions,
     control: Arc<SearchState>,
     generated: AtomicU64,
+    earlier: OnceLock<Duration>,
+}
+
+/// What a search has counted so far: with it, a later one goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    generated: u64,
+    expanded: u64,
+    rules: Vec<u64>,
+    witnesses: u64,
+    judged: u64,
+    rounds: u32,
+    elapsed: Duration,
 }
 
 /// What a thread needs to expand states, used again for each group of them; and what it has counted.
@@ -79,7 +95,7 @@ impl Space {
         let cluster = profile.hashed_cluster(system, options.rehash)?.controlled_by(Arc::clone(&control));
         let watch = options.recovery.map(|share| Watch::new(system, &profile.bounds, share));
         let (profile, options, generated) = (profile.clone(), *options, AtomicU64::new(0));
-        Ok(Space { cluster, watch, profile, options, control, generated })
+        Ok(Space { cluster, watch, profile, options, control, generated, earlier: OnceLock::new() })
     }
 
     /// Where executions start.
@@ -189,7 +205,7 @@ impl Space {
 
     /// Ends the search when it has taken too long, or too much memory. What the process takes, in bytes.
     pub fn watch_limits(&self) -> Option<u64> {
-        if let Some(limit) = self.options.time_limit.filter(|limit| self.elapsed() >= *limit) {
+        if let Some(limit) = self.options.time_limit.filter(|limit| self.control.elapsed() >= *limit) {
             self.control.hit(Limit::Time(limit));
         }
         let memory = memory::resident();
@@ -206,9 +222,77 @@ impl Space {
         self.control.limit().is_some()
     }
 
-    /// How long the search has run.
+    /// How long the search has run, with what went before when it goes on.
     pub fn elapsed(&self) -> Duration {
-        self.control.elapsed()
+        self.control.elapsed() + self.earlier.get().copied().unwrap_or_default()
+    }
+
+    /// What was counted so far, while no thread expands or judges, and all have [counted](Self::count).
+    pub fn counted(&self) -> Counted {
+        let recovered = self.watch.as_ref().map(Watch::recovered);
+        Counted {
+            generated: self.generated(),
+            expanded: self.control.expanded(),
+            rules: self.control.rule_counts().into_iter().map(|(_, times)| times).collect(),
+            witnesses: self.control.witnesses(),
+            judged: recovered.map_or(0, |recovered| recovered.judged),
+            rounds: recovered.map_or(0, |recovered| recovered.rounds),
+            elapsed: self.elapsed(),
+        }
+    }
+
+    /// An earlier search of the same space counted this, and this one goes on where that one ended.
+    pub fn go_on_from(&self, counted: &Counted) {
+        self.generated.fetch_add(counted.generated, Ordering::Relaxed);
+        self.control.go_on_from(counted.expanded, counted.witnesses);
+        for (rule, times) in Rule::ALL.iter().zip(&counted.rules) {
+            self.control.count_rule(*rule, *times);
+        }
+        if let Some(watch) = &self.watch {
+            watch.go_on_from(counted.judged, counted.rounds);
+        }
+        self.earlier.get_or_init(|| counted.elapsed);
+    }
+
+    /// From now on it is noted how parts of states come to be. To be called before anything is expanded.
+    pub fn record(&self) {
+        self.cluster.tables().record();
+    }
+
+    /// How parts came to be since then, from a place on.
+    pub fn births(&self, from: usize) -> impl Iterator<Item = Birth> {
+        self.cluster.tables().births(from)
+    }
+
+    /// What the numbers of another process mean here, before it has told anything. To be called before anything is expanded.
+    pub fn known(&self) -> Known {
+        Known::of(&self.cluster)
+    }
+
+    /// Repeats how a part came to be elsewhere.
+    ///
+    /// # Errors
+    /// When it does not come to be here.
+    pub fn learn(&self, known: &mut Known, birth: &Birth) -> Result<(), Foreign> {
+        known.learn(&self.cluster, birth)
+    }
+
+    /// A state that another process tells.
+    ///
+    /// # Errors
+    /// When it is no state of this space.
+    pub fn unpacked(&self, known: &Known, packed: &PackedState) -> Result<(State, Changed), Foreign> {
+        known.state(&self.cluster, packed)
+    }
+
+    /// What decides which states the space has, and which keys: two spaces that say the same are the same.
+    pub fn identity(&self) -> String {
+        let Profile { name, bounds, script, always, sometimes, symmetry, .. } = &self.profile;
+        let (seed, recovery) = (self.options.rehash, self.options.recovery);
+        format!(
+            "{name}, {bounds:?}, symmetry {symmetry}, from {script:?}, always {always:?}, sometimes {sometimes:?}, \
+             recovery {recovery:?}, hash {seed}, rules {SOURCES}"
+        )
     }
 
     /// States generated, repeats included.

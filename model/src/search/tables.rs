@@ -1,14 +1,15 @@
 //! All parts of all states of a cluster, and the steps between them, each computed once.
 
+use crate::cluster::action::Used;
 use crate::cluster::clients::Clients;
 use crate::cluster::event::NodeEvent;
 use crate::cluster::history::History;
 use crate::cluster::node::{Envelope, Node};
 use crate::cluster::prefix::{Command, Prefix};
-use crate::cluster::action::Used;
 use crate::cluster::state::{EnvelopeId, HistoryId, NodeId, State};
 use crate::properties::invariants::{self, CommitCheck};
 use crate::properties::{Safety, SafetySet};
+use crate::search::births::Birth;
 use crate::search::hashed::digest;
 use crate::search::intern::{Id, Interner};
 use crate::search::memo::{Cache, Memo, key_parts, memo_key};
@@ -16,6 +17,7 @@ use crate::search::symmetry::{Hashes, Interned, Named, Parts, Renamings};
 use figure2_core::{Index, RuleSet, ServerId};
 use smallvec::SmallVec;
 use std::cell::RefCell;
+use std::sync::OnceLock;
 use thread_local::ThreadLocal;
 
 /// An event that was tried on a node, and what came of it: none where it cannot happen to the node.
@@ -58,6 +60,13 @@ pub struct Step {
 #[derive(Clone, Copy, Debug)]
 pub struct StepId(u32);
 
+impl StepId {
+    /// The step of a number that was given out.
+    pub fn of(number: u32) -> StepId {
+        StepId(number)
+    }
+}
+
 /// No step: the event cannot happen to the node.
 const IMPOSSIBLE: u32 = u32::MAX;
 
@@ -69,6 +78,14 @@ pub struct Tables {
     histories: Interner<Interned<History>>,
     steps: boxcar::Vec<Step>,
     memos: ThreadLocal<RefCell<Memo>>,
+    births: OnceLock<Births>,
+}
+
+/// How parts came to be since it is noted.
+struct Births {
+    /// How many nodes, messages, histories and steps there were before.
+    before: [u32; 4],
+    all: boxcar::Vec<Birth>,
 }
 
 impl Tables {
@@ -81,7 +98,49 @@ impl Tables {
             histories: Interner::default(),
             steps: boxcar::Vec::new(),
             memos: ThreadLocal::new(),
+            births: OnceLock::new(),
         }
+    }
+
+    /// From now on it is noted how parts come to be.
+    pub fn record(&self) {
+        let before = [self.nodes.len(), self.envelopes.len(), self.histories.len(), self.steps.count()];
+        let before = before.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        self.births.get_or_init(|| Births { before, all: boxcar::Vec::new() });
+    }
+
+    /// How many nodes, messages, histories and steps there were before it was noted.
+    pub fn before_births(&self) -> [u32; 4] {
+        self.births.get().map_or([0; 4], |births| births.before)
+    }
+
+    /// How parts came to be, from a place on.
+    pub fn births(&self, from: usize) -> impl Iterator<Item = Birth> {
+        let births = self.births.get();
+        births
+            .into_iter()
+            .flat_map(move |births| births.all.iter().skip(from).map(|(_, birth)| birth.clone()))
+    }
+
+    fn note(&self, birth: impl FnOnce() -> Birth) {
+        if let Some(births) = self.births.get() {
+            births.all.push(birth());
+        }
+    }
+
+    /// The node of a number that was given out.
+    pub fn node_id(&self, number: u32) -> NodeId {
+        self.nodes.id(number)
+    }
+
+    /// The message of a number that was given out.
+    pub fn envelope_id(&self, number: u32) -> EnvelopeId {
+        self.envelopes.id(number)
+    }
+
+    /// The history of a number that was given out.
+    pub fn history_id(&self, number: u32) -> HistoryId {
+        self.histories.id(number)
     }
 
     /// The number of a node.
@@ -165,8 +224,17 @@ impl Tables {
             |memo| &mut memo.steps,
             Self::step_key(node, event),
             || {
-                let step = compute(&self.node(node).content);
-                step.map_or(IMPOSSIBLE, |step| u32::try_from(self.steps.push(step)).unwrap_or(IMPOSSIBLE))
+                let Some(step) = compute(&self.node(node).content) else { return IMPOSSIBLE };
+                let (after, sent) = (step.node.number(), step.sent.clone());
+                let number = u32::try_from(self.steps.push(step)).unwrap_or(IMPOSSIBLE);
+                self.note(|| Birth::Step {
+                    node: node.number(),
+                    event: event.map(|message| message.number()).code(),
+                    number,
+                    after,
+                    sent: sent.iter().map(|envelope| envelope.number()).collect(),
+                });
+                number
             },
         );
         (number != IMPOSSIBLE).then_some(StepId(number))
@@ -196,7 +264,9 @@ impl Tables {
                 if let Some(clients) = &mut history.clients {
                     tell_clients(clients, node, step);
                 }
-                self.intern_history(history).number()
+                let after = self.intern_history(history).number();
+                self.note(|| Birth::History { before: before.number(), step: id.0, after });
+                after
             },
         );
         self.histories.id(number)
@@ -206,7 +276,10 @@ impl Tables {
     pub fn history_with(&self, before: HistoryId, broken: Safety) -> HistoryId {
         let mut history = self.history(before).content.clone();
         history.violations.insert(broken);
-        self.intern_history(history)
+        let after = self.intern_history(history);
+        let (before, safety) = (before.number(), broken as u8);
+        self.note(|| Birth::Broken { before, safety, after: after.number() });
+        after
     }
 
     /// A node judged against a history.

@@ -1,15 +1,14 @@
 //! The dataflow: states travel to their owners, level by level.
 
-use crate::level::{Edge, Entry, Level};
-use crate::recent::Recent;
-use crate::table::Table;
+use crate::checkpoint::{CheckpointError, Checkpoints, Writer};
+use crate::gate::{Abandons, Gate};
+use crate::level::{Edge, Entry};
+use crate::owner::Owner;
 use figure2_model::{
-    Changed, CheckError, CheckOptions, Expansion, Next, Phase, Profile, Progress, Report, Searched, Space, State, System,
+    Changed, CheckError, CheckOptions, Foreign, Phase, Profile, Progress, Report, Searched, Space, System,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use smallvec::SmallVec;
 use std::collections::BTreeMap;
-use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -17,17 +16,27 @@ use std::time::{Duration, Instant};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::operator::Operator;
-use timely::dataflow::operators::{Capability, Concat, ConnectLoop, Feedback, ToStream};
+use timely::dataflow::operators::{Concat, ConnectLoop, Feedback, ToStream};
 
-/// How many workers explore.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Workers {
-    /// Threads of this process.
+/// Who explores, and what is kept in files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Threads of this process, a worker each.
     pub threads: usize,
+    /// Where checkpoints are made, if they are.
+    pub checkpoints: Option<Checkpoints>,
 }
 
-/// So many states are expanded together: what is looked up for all of them is read at once.
-const TOGETHER: usize = 16;
+/// Why a search did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The options or the profile make no sense.
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// The checkpoint is of no use.
+    #[error("checkpoint: {0}")]
+    Checkpoint(#[from] CheckpointError),
+}
 
 /// How often limits are looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -36,10 +45,10 @@ const POLL: Duration = Duration::from_millis(20);
 const TELL: Duration = Duration::from_millis(500);
 
 /// A state on its way to its owner.
-struct Found {
-    entry: Entry,
+pub(crate) struct Found {
+    pub entry: Entry,
     /// The key of the state from which it was found.
-    before: u64,
+    pub before: u64,
 }
 
 // Within a process states travel as they are. Timely asks for a form for other processes, and there are none.
@@ -56,48 +65,117 @@ impl<'de> Deserialize<'de> for Found {
 }
 
 /// What the workers share.
-struct Shared {
-    space: Space,
-    /// A limit was hit: nothing more is done.
-    is_over: AtomicBool,
+pub(crate) struct Shared {
+    pub space: Space,
+    /// A limit was hit, or nothing can be written any more: nothing more is done.
+    pub is_over: AtomicBool,
+    /// What could not be written.
+    pub failure: Mutex<Option<String>>,
     /// The keys of broken states, all of one level.
-    broken: Mutex<Vec<u64>>,
+    pub broken: Mutex<Vec<u64>>,
     /// The level that has them: it is judged to its end everywhere, and none follows.
-    last_level: AtomicU32,
-    distinct: AtomicU64,
+    pub last_level: AtomicU32,
+    pub distinct: AtomicU64,
     /// How many states each level has.
-    levels: Mutex<BTreeMap<u32, u64>>,
+    pub levels: Mutex<BTreeMap<u32, u64>>,
+    /// By level and worker, the states with those before them.
+    pub edges: Mutex<Vec<Vec<Vec<Edge>>>>,
+    /// The level with which this search begins.
+    pub first_level: u32,
+    /// The states of that level, by worker.
+    start: Mutex<Vec<Vec<Found>>>,
+    pub checkpoints: Option<Mutex<Writer>>,
+    /// Whether the workers that have met make a checkpoint.
+    pub is_due: AtomicBool,
+    pub gate: Gate,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// A search from the start, or from its checkpoint on.
+    fn new(space: Space, plan: &Plan) -> Result<Shared, EngineError> {
+        let mut checkpoint = None;
+        if let Some(checkpoints) = &plan.checkpoints {
+            space.record();
+            checkpoint = Some(Writer::open(checkpoints, &space)?);
+        }
+        let (checkpoints, resumed) = checkpoint.unzip();
+        let mut start: Vec<Vec<Found>> = (0..plan.threads).map(|_| Vec::new()).collect();
+        let mut give = |entry: Entry, before: u64| {
+            let workers = plan.threads.max(1) as u64;
+            let owner = usize::try_from(entry.state.key() % workers).unwrap_or_default();
+            if let Some(states) = start.get_mut(owner) {
+                states.push(Found { entry, before });
+            }
+        };
+        let (mut first_level, mut edges) = (0, Vec::new());
+        match resumed.flatten() {
+            None => {
+                for state in space.start() {
+                    let before = state.key();
+                    give(Entry { state, changed: Changed::All }, before);
+                }
+            }
+            Some(resumed) => {
+                let foreign = |foreign: Foreign| CheckpointError::Damaged {
+                    file: plan.checkpoints.iter().map(|known| known.directory.clone()).collect(),
+                    what: foreign.to_string(),
+                };
+                let mut known = space.known();
+                for birth in &resumed.births {
+                    space.learn(&mut known, birth).map_err(foreign)?;
+                }
+                for (packed, before) in &resumed.frontier {
+                    let (state, changed) = space.unpacked(&known, packed).map_err(foreign)?;
+                    give(Entry { state, changed }, *before);
+                }
+                space.go_on_from(&resumed.counted);
+                first_level = resumed.level;
+                edges = resumed.edges.into_iter().map(|level| vec![level]).collect();
+            }
+        }
+        let sizes =
+            edges.iter().map(|level: &Vec<Vec<Edge>>| level.iter().map(|chunk| chunk.len() as u64).sum());
+        let levels: BTreeMap<u32, u64> = (0..).zip(sizes).collect();
+        Ok(Shared {
+            space,
+            is_over: AtomicBool::new(false),
+            failure: Mutex::default(),
+            broken: Mutex::default(),
+            last_level: AtomicU32::new(u32::MAX),
+            distinct: AtomicU64::new(levels.values().sum()),
+            levels: Mutex::new(levels),
+            edges: Mutex::new(edges),
+            first_level,
+            start: Mutex::new(start),
+            checkpoints: checkpoints.map(Mutex::new),
+            is_due: AtomicBool::new(false),
+            gate: Gate::new(plan.threads),
+        })
+    }
 }
 
 /// Checks a profile: as [`figure2_model::check_system`], breadth first, on so many workers.
 ///
 /// # Errors
-/// When the options or the profile make no sense.
+/// When the options or the profile make no sense, or the checkpoint is of no use. What cannot be written on the way makes the
+/// search unfinished.
 pub fn check(
     system: &System,
     profile: &Profile,
     options: &CheckOptions,
-    workers: Workers,
+    plan: &Plan,
     progress: &mut dyn FnMut(&Progress),
-) -> Result<Report, CheckError> {
-    let options = CheckOptions { threads: workers.threads, ..*options };
-    let shared = Arc::new(Shared {
-        space: Space::new(system, profile, &options)?,
-        is_over: AtomicBool::new(false),
-        broken: Mutex::default(),
-        last_level: AtomicU32::new(u32::MAX),
-        distinct: AtomicU64::new(0),
-        levels: Mutex::default(),
-    });
+) -> Result<Report, EngineError> {
+    let options = CheckOptions { threads: plan.threads, ..*options };
+    let shared = Arc::new(Shared::new(Space::new(system, profile, &options)?, plan)?);
     let own = shared.clone();
     let run = move |worker: &mut timely::worker::Worker| explore(&own, worker);
     let mut searched = Searched::default();
-    let mut all_edges = Vec::new();
-    match timely::execute(timely::Config::process(workers.threads), run) {
+    match timely::execute(timely::Config::process(plan.threads), run) {
         Err(what) => searched.panic = Some(what),
         Ok(guards) => {
             let joined = thread::spawn(move || guards.join());
@@ -119,33 +197,27 @@ pub fn check(
                     });
                 }
             }
-            for result in joined.join().unwrap_or_default() {
-                match result {
-                    Ok(edges) => all_edges.push(edges),
-                    Err(what) => searched.panic = Some(what),
-                }
-            }
+            let panics = joined.join().unwrap_or_default().into_iter().filter_map(Result::err);
+            searched.panic = panics.last().or_else(|| lock(&shared.failure).take());
         }
     }
     // Levels follow on each other: a state of one was found from a state of the one before.
-    searched.levels = lock(&shared.levels).values().copied().collect();
+    searched.levels = lock(&shared.levels).values().copied().filter(|states| *states > 0).collect();
     searched.distinct = searched.levels.iter().sum();
-    searched.way = lock(&shared.broken).iter().min().map(|key| way(&all_edges, *key));
+    searched.way = lock(&shared.broken).iter().min().map(|key| way(&lock(&shared.edges), *key));
     Ok(shared.space.conclude(searched))
 }
 
 /// The keys on the way to a state of the last level, without the start's: a start has itself before it.
-fn way(all_edges: &[Vec<Vec<Edge>>], to: u64) -> Vec<u64> {
+fn way(edges: &[Vec<Vec<Edge>>], to: u64) -> Vec<u64> {
     let (mut way, mut key) = (Vec::new(), to);
-    let depth = all_edges.iter().map(Vec::len).max().unwrap_or_default();
-    for level in (1..depth).rev() {
-        let edges = all_edges.iter().filter_map(|own| own.get(level));
+    for level in edges.iter().skip(1).rev() {
         let before = |edges: &Vec<Edge>| {
             let at = edges.binary_search_by_key(&key, |(key, _)| *key).ok()?;
             edges.get(at).map(|(_, before)| *before)
         };
         // The levels after that of the state do not have it.
-        let Some(before) = edges.into_iter().find_map(before) else { continue };
+        let Some(before) = level.iter().find_map(before) else { continue };
         way.push(key);
         key = before;
     }
@@ -153,32 +225,11 @@ fn way(all_edges: &[Vec<Vec<Edge>>], to: u64) -> Vec<u64> {
     way
 }
 
-/// A level, while the worker has something to do with it.
-struct Mine {
-    capability: Capability<u32>,
-    level: Level,
-    is_closed: bool,
-}
-
-/// A worker's part of the search; for each level the states that it owns, with those before them.
-fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) -> Vec<Vec<Edge>> {
-    let all_edges = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
-    let mut owner = Owner {
-        shared: shared.clone(),
-        index: worker.index() as u64,
-        peers: worker.peers() as u64,
-        seen: Table::new(),
-        recent: Recent::new(),
-        expansion: Expansion::default(),
-        levels: BTreeMap::new(),
-        edges: all_edges.clone(),
-    };
-    let start: Vec<Found> = if worker.index() == 0 {
-        let start = shared.space.start().into_iter();
-        start.map(|state| Found { before: state.key(), entry: Entry { state, changed: Changed::All } }).collect()
-    } else {
-        Vec::new()
-    };
+/// A worker's part of the search.
+fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) {
+    let _abandons = Abandons(&shared.gate);
+    let mut owner = Owner::new(shared.clone(), worker.index(), worker.peers());
+    let start = lock(&shared.start).get_mut(worker.index()).map(std::mem::take).unwrap_or_default();
     worker.dataflow::<u32, _, _>(move |scope| {
         let (again, found) = scope.feedback::<Vec<Found>>(1);
         let start = start.to_stream(scope).container::<Vec<Found>>();
@@ -187,7 +238,8 @@ fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) -> Vec<Vec
             .unary_frontier::<CapacityContainerBuilder<Vec<Found>>, _, _, _>(
                 Exchange::new(|found: &Found| found.entry.state.key()),
                 "explore",
-                move |_, info| {
+                move |capability, info| {
+                    owner.begin(&capability);
                     let activator = scope.activator_for(info.address);
                     move |(input, frontier), output| {
                         input.for_each_stamp(|stamp, arrived| {
@@ -196,19 +248,13 @@ fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) -> Vec<Vec
                                 owner.take_in(&capability, batch);
                             }
                         });
-                        let Some((depth, mut mine)) = owner.levels.pop_first() else { return };
-                        if frontier.frontier().less_equal(&depth) {
-                            owner.levels.insert(depth, mine);
-                            return;
-                        }
-                        if owner.goes_on(depth, &mut mine) {
-                            let capability = mine.capability.clone();
+                        let is_here = |time: &u32| !frontier.frontier().less_equal(time);
+                        if let Some((capability, mine)) = owner.next(is_here) {
                             let mut session = output.session(&capability);
-                            owner.expand(depth, &mut mine, |found| session.give(found));
+                            owner.expand(mine, |found| session.give(found));
                             drop(session);
-                            owner.levels.insert(depth, mine);
+                            activator.activate();
                         }
-                        activator.activate();
                     }
                 },
             )
@@ -216,138 +262,5 @@ fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) -> Vec<Vec
     });
     while worker.has_dataflows() {
         worker.step_or_park(None);
-    }
-    all_edges.take()
-}
-
-/// What a worker keeps of the states that it owns.
-struct Owner {
-    shared: Arc<Shared>,
-    index: u64,
-    peers: u64,
-    seen: Table<()>,
-    recent: Recent,
-    expansion: Expansion,
-    /// The levels that are not over: the one that is expanded, and the one that is found.
-    levels: BTreeMap<u32, Mine>,
-    edges: std::rc::Rc<std::cell::RefCell<Vec<Vec<Edge>>>>,
-}
-
-impl Owner {
-    /// States of a level arrive, their own workers' or others'.
-    fn take_in(&mut self, capability: &Capability<u32>, batch: &mut Vec<Found>) {
-        let level = &mut mine_at(&mut self.levels, capability).level;
-        let touched = batch.iter().map(|found| touch(level, &self.seen, found.entry.state.key()));
-        black_box(touched.fold(0, u64::wrapping_add));
-        let before = level.len();
-        for Found { entry, before } in batch.drain(..) {
-            if level.find(entry.state.key(), before, &mut self.seen) {
-                level.push(entry);
-            }
-        }
-        self.shared.distinct.fetch_add(level.len() - before, Ordering::Relaxed);
-    }
-
-    /// Whether there is more to do on a level, all of which is here, while the one before is over everywhere.
-    fn goes_on(&mut self, depth: u32, mine: &mut Mine) -> bool {
-        let shared = &self.shared;
-        if !mine.is_closed {
-            mine.is_closed = true;
-            let is_beyond = depth > shared.last_level.load(Ordering::SeqCst);
-            if is_beyond || shared.is_over.load(Ordering::SeqCst) {
-                return false;
-            }
-            let edges = mine.level.close();
-            if !edges.is_empty() {
-                *lock(&shared.levels).entry(depth).or_default() += edges.len() as u64;
-            }
-            let mut all_edges = self.edges.borrow_mut();
-            while all_edges.len() < depth as usize {
-                all_edges.push(Vec::new());
-            }
-            all_edges.push(edges);
-        }
-        !mine.level.is_over()
-    }
-
-    /// Judges and expands some states of a level.
-    fn expand(&mut self, depth: u32, mine: &mut Mine, mut send: impl FnMut(Found)) {
-        let Some(entries) = mine.level.pop() else { return };
-        let later = mine.capability.delayed(&(depth + 1));
-        let level = &mut mine_at(&mut self.levels, &later).level;
-        let known = level.len();
-        let mut found: Vec<(u64, u64, Next<'_>)> = Vec::new();
-        for together in entries.chunks(TOGETHER) {
-            found.clear();
-            let (shared, recent) = (&self.shared, &mut self.recent);
-            shared.take(depth, together, &mut self.expansion, |before, key, next| {
-                if !recent.knows(key, before) {
-                    found.push((key, before, next));
-                }
-            });
-            let touched = found.iter().map(|(key, ..)| touch(level, &self.seen, *key));
-            black_box(touched.fold(0, u64::wrapping_add));
-            for (key, before, next) in &found {
-                let is_own = key % self.peers == self.index;
-                if !is_own || level.find(*key, *before, &mut self.seen) {
-                    let entry = Entry { state: next.state(*key), changed: next.changed() };
-                    if is_own {
-                        level.push(entry);
-                    } else {
-                        send(Found { entry, before: *before });
-                    }
-                }
-            }
-        }
-        self.shared.distinct.fetch_add(level.len() - known, Ordering::Relaxed);
-        self.shared.space.count(&mut self.expansion);
-    }
-}
-
-fn mine_at<'a>(levels: &'a mut BTreeMap<u32, Mine>, capability: &Capability<u32>) -> &'a mut Mine {
-    levels.entry(*capability.time()).or_insert_with(|| Mine {
-        capability: capability.clone(),
-        level: Level::new(),
-        is_closed: false,
-    })
-}
-
-fn touch(level: &Level, seen: &Table<()>, key: u64) -> u64 {
-    level.touch(key).wrapping_add(seen.touch(key))
-}
-
-impl Shared {
-    /// Judges some states, and gives what follows on them: the key of which, its own, and what it is.
-    fn take<'a>(
-        &'a self,
-        depth: u32,
-        entries: &'a [Entry],
-        expansion: &mut Expansion,
-        mut give: impl FnMut(u64, u64, Next<'a>),
-    ) {
-        if self.is_over.load(Ordering::Relaxed) {
-            return;
-        }
-        self.space.look_ahead(entries.iter().map(|entry| (&entry.state, entry.changed)));
-        for Entry { state, changed } in entries {
-            if !self.space.judge(state, *changed) {
-                lock(&self.broken).push(state.key());
-                self.last_level.store(depth, Ordering::SeqCst);
-            }
-        }
-        if self.is_broken() {
-            return;
-        }
-        let states: SmallVec<[&State; TOGETHER]> = entries.iter().map(|entry| &entry.state).collect();
-        let goes_on = self.space.expand(&states, expansion, |place, key, next| {
-            give(states.get(place).map_or(key, |state| state.key()), key, next);
-        });
-        if !goes_on && self.space.has_hit_limit() {
-            self.is_over.store(true, Ordering::SeqCst);
-        }
-    }
-
-    fn is_broken(&self) -> bool {
-        self.last_level.load(Ordering::SeqCst) < u32::MAX
     }
 }

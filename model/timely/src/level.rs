@@ -72,6 +72,12 @@ impl Level {
         self.before.len()
     }
 
+    /// All states, before any is expanded, each with the key of the state before it.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (&Entry, u64)> {
+        let entries = self.chunks.iter().flatten();
+        entries.map(|entry| (entry, self.before.get(entry.state.key()).unwrap_or_default()))
+    }
+
     /// All is here: the states before the level's, by their keys, in order of these.
     pub(crate) fn close(&mut self) -> Vec<Edge> {
         let len = usize::try_from(self.before.len()).unwrap_or_default();

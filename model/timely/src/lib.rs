@@ -10,9 +10,13 @@
 //!
 //! This crate must not judge a state itself: [`Space`](figure2_model::Space) does, for every engine.
 
+mod checkpoint;
 mod explore;
+mod gate;
 mod level;
+mod owner;
 mod recent;
 mod table;
 
-pub use explore::{Workers, check};
+pub use checkpoint::{CheckpointError, Checkpoints};
+pub use explore::{EngineError, Plan, check};

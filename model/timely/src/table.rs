@@ -77,6 +77,13 @@ impl<V: Copy + Default> Table<V> {
         self.parts.get(Self::part(key)).map_or(Place::Free(0), |part| part.find(key))
     }
 
+    /// The value of a key.
+    pub(crate) fn get(&self, key: u64) -> Option<V> {
+        let Place::Taken(at) = self.find(key) else { return None };
+        let part = self.parts.get(Self::part(Self::nonzero(key)))?;
+        part.slots.get(at).map(|(_, value)| *value)
+    }
+
     /// The value of a key at a place.
     pub(crate) fn value(&mut self, key: u64, at: usize) -> Option<&mut V> {
         let part = self.parts.get_mut(Self::part(Self::nonzero(key)))?;
@@ -190,6 +197,7 @@ mod tests {
         for (key, value) in &expected {
             let Place::Taken(at) = table.find(*key) else { panic!("{key}") };
             assert_eq!(table.value(*key, at), Some(&mut value.clone()));
+            assert_eq!(table.get(*key), Some(*value));
             table.touch(*key);
         }
         assert!(matches!(table.find(0x1234_5678_9abc_def0), Place::Free(_)));

@@ -1,15 +1,13 @@
 //! The same verdicts and counts as the search of stateright, whatever the number of workers.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
-
 use figure2_model::mutants::{mutants, survivors};
 use figure2_model::{
     CheckOptions, Limit, Profile, Report, Share, System, Unfinished, Verdict, check, check_system, profile,
     profiles,
 };
-use figure2_timely::{Workers, check as check_on_timely};
+use figure2_timely::{Plan, check as check_on_timely};
 
-const ALL: CheckOptions = CheckOptions {
+pub const ALL: CheckOptions = CheckOptions {
     threads: 2,
     time_limit: None,
     max_states: None,
@@ -21,7 +19,8 @@ const ALL: CheckOptions = CheckOptions {
 };
 
 fn on_timely(system: &System, profile: &Profile, options: &CheckOptions, threads: usize) -> Report {
-    check_on_timely(system, profile, options, Workers { threads }, &mut |_| ()).unwrap()
+    let plan = Plan { threads, checkpoints: None };
+    check_on_timely(system, profile, options, &plan, &mut |_| ()).unwrap()
 }
 
 /// Profiles of at most so many states: those that take seconds here.
@@ -94,8 +93,7 @@ fn a_violation_is_told_by_a_shortest_way_which_does_not_depend_on_the_workers() 
 fn a_search_that_hits_a_limit_is_unfinished() {
     let options = CheckOptions { max_states: Some(2000), ..ALL };
     let profile = profile("batches").unwrap();
-    let report =
-        check_on_timely(&System::default(), &profile, &options, Workers { threads: 2 }, &mut |_| ()).unwrap();
+    let report = on_timely(&System::default(), &profile, &options, 2);
     assert!(
         matches!(report.verdict, Verdict::Unfinished(Unfinished::Limit(Limit::States(2000)))),
         "{:?}",

@@ -3,6 +3,7 @@
 use crate::shard::ShardArgs;
 use anyhow::bail;
 use figure2_model::{CheckOptions, Reduction, Share};
+use figure2_timely::Checkpoints;
 use std::fmt;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
@@ -27,6 +28,13 @@ pub struct CheckArgs {
     /// What explores: stateright, depth first; or Timely Dataflow, breadth first, which tells the states of each level
     #[arg(long, value_enum, default_value_t = Engine::Stateright, conflicts_with = "mutant")]
     pub engine: Engine,
+    /// Keep checkpoints in this directory, one of its own for each profile, and go on from what is there. With
+    /// `--engine timely`
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: Option<PathBuf>,
+    /// At the end of a level, make a checkpoint when the last one is so many seconds old
+    #[arg(long, value_name = "S", default_value_t = 600, requires = "checkpoint")]
+    pub checkpoint_every: u64,
     /// Explore without this reduction; repeatable: more states, the same verdict
     #[arg(long, value_name = "NAME", value_parser = reduction)]
     pub without: Vec<Reduction>,
@@ -101,6 +109,20 @@ pub enum Format {
     Markdown,
 }
 
+impl CheckArgs {
+    /// Where checkpoints are kept.
+    ///
+    /// # Errors
+    /// When the engine makes none.
+    pub(super) fn checkpoints(&self) -> anyhow::Result<Option<Checkpoints>> {
+        if self.checkpoint.is_some() && self.engine != Engine::Timely {
+            bail!("--checkpoint needs a search that goes level by level: add --engine timely");
+        }
+        let every = Duration::from_secs(self.checkpoint_every);
+        Ok(self.checkpoint.clone().map(|directory| Checkpoints { directory, every }))
+    }
+}
+
 fn reduction(name: &str) -> Result<Reduction, String> {
     let possible = Reduction::ALL.map(Reduction::name).join(", ");
     let found = Reduction::ALL.into_iter().find(|reduction| reduction.name() == name);
@@ -167,6 +189,8 @@ pub(super) fn command_to_repeat(args: &CheckArgs) -> String {
     }
     args.profile.iter().for_each(|name| add("profile", Some(name.clone())));
     add("engine", (args.engine == Engine::Timely).then(|| "timely".to_owned()));
+    add("checkpoint", args.checkpoint.as_ref().map(|directory| directory.display().to_string()));
+    add("checkpoint-every", args.checkpoint.as_ref().map(|_| args.checkpoint_every.to_string()));
     args.without.iter().for_each(|reduction| add("without", Some(reduction.name().to_owned())));
     add("threads", args.threads.map(|n| n.to_string()));
     add("time-limit", args.time_limit.map(|n| n.to_string()));
@@ -188,6 +212,8 @@ pub(super) mod tests {
             profile: Vec::new(),
             mutant: None,
             engine: Engine::Stateright,
+            checkpoint: None,
+            checkpoint_every: 600,
             without: vec![],
             threads: None,
             time_limit: None,

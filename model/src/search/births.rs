@@ -1,0 +1,263 @@
+//! How the parts of states came to be, so that another process, or a later one, makes the same parts.
+//!
+//! A state consists of numbers of parts, which mean nothing elsewhere. The parts themselves need not leave the process: each
+//! came of a step, and whoever repeats the steps in the same order has the same parts. So what is told are the steps. It is
+//! little (a part is shared by many states), it needs no format for what a node is, and rules that differ are noticed: the
+//! states that come of it have other keys.
+
+use crate::cluster::Cluster;
+use crate::cluster::action::Used;
+use crate::cluster::event::NodeEvent;
+use crate::cluster::next::Changed;
+use crate::cluster::state::{EnvelopeId, HistoryId, Network, NodeId, State};
+use crate::properties::Safety;
+use crate::search::tables::StepId;
+use figure2_core::ServerId;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use std::collections::HashMap;
+
+/// How a part came to be, by the numbers that parts have in the process that tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Birth {
+    /// A node took a step.
+    Step {
+        /// The node before.
+        node: u32,
+        /// The code of the event.
+        event: u32,
+        /// The step's number.
+        number: u32,
+        /// The node afterwards.
+        after: u32,
+        /// What it sent.
+        sent: SmallVec<[u32; 4]>,
+    },
+    /// A step made history.
+    History {
+        /// The history before.
+        before: u32,
+        /// The step's number.
+        step: u32,
+        /// The history afterwards.
+        after: u32,
+    },
+    /// A step broke a promise about several nodes.
+    Broken {
+        /// The history before.
+        before: u32,
+        /// The promise, by its place among all properties.
+        safety: u8,
+        /// The history afterwards.
+        after: u32,
+    },
+}
+
+/// A state, by the numbers that parts have in the process that tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackedState {
+    key: u64,
+    used: [u8; 7],
+    history: u32,
+    nodes: SmallVec<[u32; 5]>,
+    network: SmallVec<[u32; 6]>,
+    /// The server that differs from the state from which it was found; or that none does, or that more does.
+    changed: u8,
+}
+
+/// That only messages differ.
+const NO_NODE: u8 = 254;
+/// That more differs than one node.
+const ALL: u8 = 255;
+
+/// What was told does not fit these rules or this profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("states that were told do not follow from the rules and the profile of this build")]
+pub struct Foreign;
+
+/// What another process' numbers mean here.
+#[derive(Debug, Default)]
+pub struct Known {
+    nodes: HashMap<u32, NodeId>,
+    envelopes: HashMap<u32, EnvelopeId>,
+    histories: HashMap<u32, HistoryId>,
+    steps: HashMap<u32, StepId>,
+}
+
+impl Known {
+    /// The parts that a cluster has before its search begins have the same numbers everywhere.
+    pub(crate) fn of(cluster: &Cluster) -> Known {
+        let tables = cluster.tables();
+        let [nodes, envelopes, histories, steps] = tables.before_births();
+        Known {
+            nodes: (0..nodes).map(|number| (number, tables.node_id(number))).collect(),
+            envelopes: (0..envelopes).map(|number| (number, tables.envelope_id(number))).collect(),
+            histories: (0..histories).map(|number| (number, tables.history_id(number))).collect(),
+            steps: (0..steps).map(|number| (number, StepId::of(number))).collect(),
+        }
+    }
+
+    /// Repeats what happened.
+    ///
+    /// # Errors
+    /// When it does not happen here.
+    pub(crate) fn learn(&mut self, cluster: &Cluster, birth: &Birth) -> Result<(), Foreign> {
+        let tables = cluster.tables();
+        match birth {
+            Birth::Step { node, event, number, after, sent } => {
+                let node = *self.nodes.get(node).ok_or(Foreign)?;
+                let event = match NodeEvent::of_code(*event).ok_or(Foreign)? {
+                    NodeEvent::Receive(told) => {
+                        NodeEvent::Receive(*self.envelopes.get(&told).ok_or(Foreign)?)
+                    }
+                    // Not a message: nothing is asked of what it is about.
+                    other => other.map(|_| tables.envelope_id(0)),
+                };
+                let id = cluster.step_of(node, event).ok_or(Foreign)?;
+                let step = tables.step(id);
+                if step.sent.len() != sent.len() {
+                    return Err(Foreign);
+                }
+                self.steps.insert(*number, id);
+                self.nodes.insert(*after, step.node);
+                self.envelopes.extend(sent.iter().copied().zip(step.sent.iter().copied()));
+            }
+            Birth::History { before, step, after } => {
+                let before = *self.histories.get(before).ok_or(Foreign)?;
+                let step = *self.steps.get(step).ok_or(Foreign)?;
+                self.histories.insert(*after, tables.history_after(before, step));
+            }
+            Birth::Broken { before, safety, after } => {
+                let before = *self.histories.get(before).ok_or(Foreign)?;
+                let safety = Safety::ALL.get(usize::from(*safety)).ok_or(Foreign)?;
+                self.histories.insert(*after, tables.history_with(before, *safety));
+            }
+        }
+        Ok(())
+    }
+
+    /// The state, as it is here, and what differs from the state from which it was found.
+    ///
+    /// # Errors
+    /// When it has parts that were not told, or another key here.
+    pub(crate) fn state(&self, cluster: &Cluster, packed: &PackedState) -> Result<(State, Changed), Foreign> {
+        let nodes: Option<_> = packed.nodes.iter().map(|number| self.nodes.get(number).copied()).collect();
+        let network: Option<_> =
+            packed.network.iter().map(|number| self.envelopes.get(number).copied()).collect();
+        let history = self.histories.get(&packed.history).copied();
+        let (Some(nodes), Some(network), Some(history)) = (nodes, network, history) else {
+            return Err(Foreign);
+        };
+        let used = Used::unpacked(packed.used);
+        let state = State { nodes, network: Network::of(network), history, used, key: packed.key };
+        let changed = match packed.changed {
+            ALL => Changed::All,
+            NO_NODE => Changed::Network,
+            id => Changed::Node(ServerId(id)),
+        };
+        (cluster.key(&state) == packed.key).then_some((state, changed)).ok_or(Foreign)
+    }
+}
+
+impl PackedState {
+    /// A state as this process tells it.
+    pub fn new(state: &State, changed: Changed) -> PackedState {
+        PackedState {
+            key: state.key,
+            used: state.used.counters(),
+            history: state.history.number(),
+            nodes: state.nodes.iter().map(|node| node.number()).collect(),
+            network: state.network.envelopes().iter().map(|envelope| envelope.number()).collect(),
+            changed: match changed {
+                Changed::All => ALL,
+                Changed::Network => NO_NODE,
+                Changed::Node(id) => id.0,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::cluster::System;
+    use crate::search::check::CheckOptions;
+    use crate::search::space::{Expansion, Space};
+    use std::collections::HashSet;
+
+    /// The states of the first levels.
+    fn first_levels(space: &Space, levels: usize) -> Vec<(State, Changed)> {
+        let mut all: Vec<_> = space.start().into_iter().map(|state| (state, Changed::All)).collect();
+        let mut seen: HashSet<u64> = all.iter().map(|(state, _)| state.key()).collect();
+        let mut last = 0;
+        for _ in 0..levels {
+            let mut found = Vec::new();
+            let level: Vec<&State> = all[last..].iter().map(|(state, _)| state).collect();
+            space.expand(&level, &mut Expansion::default(), |_, key, next| {
+                if seen.insert(key) {
+                    found.push((next.state(key), next.changed()));
+                }
+            });
+            last = all.len();
+            all.extend(found);
+        }
+        all
+    }
+
+    /// Profiles with histories, scripted beginnings and promises about several nodes among them.
+    fn spaces(rehash: u64) -> Vec<Space> {
+        let options = CheckOptions { rehash, ..CheckOptions::default() };
+        let names = ["election", "split-votes", "transfer", "power-loss-1", "limits-of-one"];
+        let profiles = names.map(|name| crate::profiles::profile(name).unwrap());
+        profiles.iter().map(|profile| Space::new(&System::default(), profile, &options).unwrap()).collect()
+    }
+
+    #[test]
+    fn another_process_makes_the_same_states_of_what_it_is_told() {
+        for (ours, theirs) in spaces(0).into_iter().zip(spaces(0)) {
+            ours.record();
+            theirs.record();
+            // The other one has explored before, in another order: its numbers are others.
+            let mut known = Known::of(&theirs.cluster);
+            let _ = first_levels(&theirs, 3);
+            let states = first_levels(&ours, 7);
+            assert!(states.len() > 300, "{}", states.len());
+            for birth in ours.births(0) {
+                known.learn(&theirs.cluster, &birth).unwrap();
+            }
+            let mut other_numbers = 0;
+            for (state, changed) in &states {
+                let (same, same_changed) =
+                    known.state(&theirs.cluster, &PackedState::new(state, *changed)).unwrap();
+                assert_eq!((same.key(), same_changed), (state.key(), *changed));
+                assert!(ours.cluster.nodes(state).eq(theirs.cluster.nodes(&same)));
+                assert!(ours.cluster.envelopes(state).eq(theirs.cluster.envelopes(&same)));
+                other_numbers += usize::from(same.history != state.history || same.nodes != state.nodes);
+            }
+            let _ = other_numbers;
+        }
+    }
+
+    #[test]
+    fn states_of_other_rules_or_another_hash_are_refused() {
+        let (ours, theirs) = (spaces(0).remove(0), spaces(1).remove(0));
+        ours.record();
+        theirs.record();
+        let (state, changed) = first_levels(&ours, 2).pop().unwrap();
+        let packed = PackedState::new(&state, changed);
+        let mut known = Known::of(&theirs.cluster);
+        assert_eq!(known.state(&theirs.cluster, &packed).unwrap_err(), Foreign, "parts that were not told");
+        for birth in ours.births(0) {
+            known.learn(&theirs.cluster, &birth).unwrap();
+        }
+        assert_eq!(known.state(&theirs.cluster, &packed).unwrap_err(), Foreign, "another hash");
+        let unknown = Birth::Step { node: 1 << 20, event: 1, number: 0, after: 0, sent: SmallVec::new() };
+        assert_eq!(known.learn(&theirs.cluster, &unknown), Err(Foreign));
+        let impossible = NodeEvent::<u32>::Restart.code();
+        let impossible =
+            Birth::Step { node: 0, event: impossible, number: 0, after: 0, sent: SmallVec::new() };
+        assert_eq!(known.learn(&theirs.cluster, &impossible), Err(Foreign));
+    }
+}

@@ -1,0 +1,230 @@
+//! A worker: the states that it owns, from their arrival to what follows on them.
+
+use crate::checkpoint::{CheckpointError, Writer};
+use crate::explore::{Found, Shared, lock};
+use crate::level::{Entry, Level};
+use crate::recent::Recent;
+use crate::table::Table;
+use figure2_model::{Expansion, Next, PackedState, State};
+use smallvec::SmallVec;
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use timely::dataflow::operators::Capability;
+
+/// So many states are expanded together: what is looked up for all of them is read at once.
+const TOGETHER: usize = 16;
+
+/// A level, while the worker has something to do with it.
+pub(crate) struct Mine {
+    capability: Capability<u32>,
+    level: Level,
+    is_closed: bool,
+}
+
+/// What a worker keeps of the states that it owns.
+pub(crate) struct Owner {
+    shared: Arc<Shared>,
+    index: u64,
+    peers: u64,
+    seen: Table<()>,
+    recent: Recent,
+    expansion: Expansion,
+    /// The levels that are not over: the one that is expanded, and the one that is found.
+    levels: BTreeMap<u32, Mine>,
+}
+
+impl Owner {
+    /// A worker that knows the states of the levels before the first one.
+    pub(crate) fn new(shared: Arc<Shared>, index: usize, peers: usize) -> Owner {
+        let (index, peers) = (index as u64, peers as u64);
+        let mut seen = Table::new();
+        for (key, _) in lock(&shared.edges).iter().flatten().flatten() {
+            if key % peers == index {
+                seen.add(*key, ());
+            }
+        }
+        let (recent, expansion, levels) = (Recent::new(), Expansion::default(), BTreeMap::new());
+        Owner { shared, index, peers, seen, recent, expansion, levels }
+    }
+
+    /// The search begins. Where checkpoints are made, all workers go from level to level together.
+    pub(crate) fn begin(&mut self, capability: &Capability<u32>) {
+        if self.shared.checkpoints.is_some() {
+            mine_at(&mut self.levels, capability);
+        }
+    }
+
+    /// States of a level arrive, their own workers' or others'.
+    pub(crate) fn take_in(&mut self, capability: &Capability<u32>, batch: &mut Vec<Found>) {
+        let level = &mut mine_at(&mut self.levels, capability).level;
+        let touched = batch.iter().map(|found| touch(level, &self.seen, found.entry.state.key()));
+        black_box(touched.fold(0, u64::wrapping_add));
+        let before = level.len();
+        for Found { entry, before } in batch.drain(..) {
+            if level.find(entry.state.key(), before, &mut self.seen) {
+                level.push(entry);
+            }
+        }
+        self.shared.distinct.fetch_add(level.len() - before, Ordering::Relaxed);
+    }
+
+    /// The level that has states to be expanded, if all of it is here, and the one before is over everywhere.
+    pub(crate) fn next(&mut self, is_here: impl Fn(&u32) -> bool) -> Option<(Capability<u32>, Mine)> {
+        loop {
+            let level = self.levels.first_entry().filter(|level| is_here(level.key()))?;
+            let mut mine = level.remove();
+            let goes_on = mine.is_closed || self.close(&mut mine);
+            if goes_on && !mine.level.is_over() {
+                return Some((mine.capability.clone(), mine));
+            }
+        }
+    }
+
+    /// All of a level is here. Whether it is to be expanded.
+    fn close(&mut self, mine: &mut Mine) -> bool {
+        let shared = self.shared.clone();
+        let time = *mine.capability.time();
+        let depth = shared.first_level + time;
+        mine.is_closed = true;
+        if depth > shared.last_level.load(Ordering::SeqCst) || shared.is_over.load(Ordering::SeqCst) {
+            return false;
+        }
+        *lock(&shared.levels).entry(depth).or_default() += mine.level.len();
+        if let Some(writer) = &shared.checkpoints {
+            if !self.meet(writer, depth, mine) {
+                return false;
+            }
+            // Also who has no states of this level meets the others at the next one.
+            mine_at(&mut self.levels, &mine.capability.delayed(&(time + 1)));
+        }
+        let mut edges = mine.level.close();
+        let mut all_edges = lock(&shared.edges);
+        while all_edges.len() <= depth as usize {
+            all_edges.push(Vec::new());
+        }
+        all_edges
+            .get_mut(depth as usize)
+            .into_iter()
+            .for_each(|level| level.push(std::mem::take(&mut edges)));
+        true
+    }
+
+    /// All workers are at the same level, and nothing of it is expanded: if a checkpoint is due, it is made. Whether there are
+    /// states on the level.
+    fn meet(&self, writer: &Mutex<Writer>, depth: u32, mine: &Mine) -> bool {
+        let shared = &self.shared;
+        let fail = |error: CheckpointError| {
+            *lock(&shared.failure) = Some(format!("no checkpoint could be made: {error}"));
+            shared.is_over.store(true, Ordering::SeqCst);
+        };
+        if shared.gate.wait() {
+            let has_states = lock(&shared.levels).get(&depth).is_some_and(|states| *states > 0);
+            shared.is_due.store(has_states && lock(writer).is_due(), Ordering::SeqCst);
+        }
+        shared.gate.wait();
+        if shared.is_due.load(Ordering::SeqCst) {
+            let directory = lock(writer).directory().to_path_buf();
+            let waiting = mine.level.waiting();
+            let packed =
+                waiting.map(|(entry, before)| (PackedState::new(&entry.state, entry.changed), before));
+            if let Err(error) = Writer::frontier(&directory, depth, self.index, packed) {
+                fail(error);
+            }
+            if shared.gate.wait() && !shared.is_over.load(Ordering::SeqCst) {
+                let edges = lock(&shared.edges);
+                if let Err(error) = lock(writer).complete(&shared.space, (depth, self.peers), &edges) {
+                    fail(error);
+                }
+            }
+            shared.gate.wait();
+        }
+        let has_states = lock(&shared.levels).get(&depth).is_some_and(|states| *states > 0);
+        has_states && !shared.is_over.load(Ordering::SeqCst)
+    }
+
+    /// Judges and expands some states of a level.
+    pub(crate) fn expand(&mut self, mut mine: Mine, mut send: impl FnMut(Found)) {
+        let Some(entries) = mine.level.pop() else { return };
+        let time = *mine.capability.time();
+        let depth = self.shared.first_level + time;
+        let later = mine.capability.delayed(&(time + 1));
+        self.levels.insert(time, mine);
+        let level = &mut mine_at(&mut self.levels, &later).level;
+        let known = level.len();
+        let mut found: Vec<(u64, u64, Next<'_>)> = Vec::new();
+        for together in entries.chunks(TOGETHER) {
+            found.clear();
+            let (shared, recent) = (&self.shared, &mut self.recent);
+            shared.take(depth, together, &mut self.expansion, |before, key, next| {
+                if !recent.knows(key, before) {
+                    found.push((key, before, next));
+                }
+            });
+            let touched = found.iter().map(|(key, ..)| touch(level, &self.seen, *key));
+            black_box(touched.fold(0, u64::wrapping_add));
+            for (key, before, next) in &found {
+                let is_own = key % self.peers == self.index;
+                if !is_own || level.find(*key, *before, &mut self.seen) {
+                    let entry = Entry { state: next.state(*key), changed: next.changed() };
+                    if is_own {
+                        level.push(entry);
+                    } else {
+                        send(Found { entry, before: *before });
+                    }
+                }
+            }
+        }
+        self.shared.distinct.fetch_add(level.len() - known, Ordering::Relaxed);
+        self.shared.space.count(&mut self.expansion);
+    }
+}
+
+fn mine_at<'a>(levels: &'a mut BTreeMap<u32, Mine>, capability: &Capability<u32>) -> &'a mut Mine {
+    levels.entry(*capability.time()).or_insert_with(|| Mine {
+        capability: capability.clone(),
+        level: Level::new(),
+        is_closed: false,
+    })
+}
+
+fn touch(level: &Level, seen: &Table<()>, key: u64) -> u64 {
+    level.touch(key).wrapping_add(seen.touch(key))
+}
+
+impl Shared {
+    /// Judges some states, and gives what follows on them: the key of which, its own, and what it is.
+    fn take<'a>(
+        &'a self,
+        depth: u32,
+        entries: &'a [Entry],
+        expansion: &mut Expansion,
+        mut give: impl FnMut(u64, u64, Next<'a>),
+    ) {
+        if self.is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        self.space.look_ahead(entries.iter().map(|entry| (&entry.state, entry.changed)));
+        for Entry { state, changed } in entries {
+            if !self.space.judge(state, *changed) {
+                lock(&self.broken).push(state.key());
+                self.last_level.store(depth, Ordering::SeqCst);
+            }
+        }
+        if self.is_broken() {
+            return;
+        }
+        let states: SmallVec<[&State; TOGETHER]> = entries.iter().map(|entry| &entry.state).collect();
+        let goes_on = self.space.expand(&states, expansion, |place, key, next| {
+            give(states.get(place).map_or(key, |state| state.key()), key, next);
+        });
+        if !goes_on && self.space.has_hit_limit() {
+            self.is_over.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.last_level.load(Ordering::SeqCst) < u32::MAX
+    }
+}
