@@ -1,4 +1,4 @@
-//! Our search and stateright's on its own example, each in a process of its own, so that its memory is its own; in
+//! Our searches and stateright's on its own example, each in a process of its own, so that its memory is its own; in
 //! turns, so that whatever else the machine does meets all of them.
 
 use crate::options::Comparison;
@@ -19,13 +19,14 @@ pub fn run(comparison: &Comparison) -> Result<(), String> {
     let program = env::current_exe().map_err(|error| format!("this program: {error}"))?;
     let ours = Search::Figure2 { profile: profile.clone(), threads: *threads };
     let theirs = |order, depth| Search::Stateright { order, depth, threads: *threads };
-    let searches = [theirs(Order::Breadth, *bfs_depth), theirs(Order::Depth, *dfs_depth), ours];
+    let on_timely = Search::Timely { profile: profile.clone(), threads: *threads };
+    let searches = [theirs(Order::Breadth, *bfs_depth), theirs(Order::Depth, *dfs_depth), ours, on_timely];
     println!(
         "stateright: examples/raft.rs of 0.31.0, 3 servers, to depth {bfs_depth} (bfs) and {dfs_depth} (dfs), {threads} threads"
     );
     println!("figure2:    profile {profile}, all of it, {threads} threads\n");
     println!("{}", heading());
-    let mut results: [Vec<Figures>; 3] = [vec![], vec![], vec![]];
+    let mut results: [Vec<Figures>; 4] = Default::default();
     for run in 1..=*runs {
         for (search, results) in searches.iter().zip(&mut results) {
             let figures = in_a_process(&program, search)?;
@@ -39,9 +40,14 @@ pub fn run(comparison: &Comparison) -> Result<(), String> {
         println!("{}", row(&format!("{} median", search.name()), median));
     }
     println!();
-    if let [breadth, depth, ours] = &medians[..] {
-        println!("{}", ratio(&searches[0], breadth, ours));
-        println!("{}", ratio(&searches[1], depth, ours));
+    if let [breadth, depth, ours, on_timely] = &medians[..] {
+        println!("{}", ratio("figure2 dfs", &searches[0], breadth, ours));
+        println!("{}", ratio("figure2 dfs", &searches[1], depth, ours));
+        println!("{}", ratio("figure2 timely", &searches[2], ours, on_timely));
+    }
+    let counts = |results: &Vec<Figures>| results.first().map(|figures| (figures.distinct, figures.generated));
+    if counts(&results[2]) != counts(&results[3]) {
+        return Err("the two engines found different states of the same profile".to_owned());
     }
     println!();
     for (search, results) in searches.iter().zip(&results) {
@@ -145,14 +151,14 @@ fn row(name: &str, measured: &Measured) -> String {
     )
 }
 
-/// How ours compares with one of theirs.
-fn ratio(search: &Search, theirs: &Measured, ours: &Measured) -> String {
+/// How a search of ours compares with another one.
+fn ratio(name: &str, search: &Search, theirs: &Measured, ours: &Measured) -> String {
     let memory = match (ours.bytes_a_state, theirs.bytes_a_state) {
         (Some(ours), Some(theirs)) => format!("{:.4} x the bytes a distinct state", ours / theirs),
         _ => "bytes a distinct state: unknown".to_owned(),
     };
     format!(
-        "figure2 dfs / {}: {:.2} x the states generated a second ({:.2} x a CPU second), {:.2} x the distinct states a \
+        "{name} / {}: {:.2} x the states generated a second ({:.2} x a CPU second), {:.2} x the distinct states a \
          second, {memory}",
         search.name(),
         ours.generated_a_second / theirs.generated_a_second,
@@ -183,10 +189,10 @@ mod tests {
     fn ratios_are_ours_to_theirs() {
         let (theirs, ours) = (Measured::of(&figures(4.0, Some(500))), Measured::of(&figures(1.0, Some(50))));
         let search = Search::Stateright { order: Order::Depth, depth: 3, threads: 1 };
-        let text = ratio(&search, &theirs, &ours);
+        let text = ratio("figure2 dfs", &search, &theirs, &ours);
         assert!(text.contains("stateright dfs: 4.00 x the states"), "{text}");
         assert!(text.contains("0.1000 x the bytes"), "{text}");
-        let unknown = ratio(&search, &Measured::of(&figures(4.0, None)), &ours);
+        let unknown = ratio("figure2 dfs", &search, &Measured::of(&figures(4.0, None)), &ours);
         assert!(unknown.contains("unknown"), "{unknown}");
     }
 }

@@ -106,6 +106,7 @@ mod tests {
     fn a_search_is_what_its_arguments_say() {
         let searches = [
             Search::Figure2 { profile: "crash".to_owned(), threads: 2 },
+            Search::Timely { profile: "crash".to_owned(), threads: 1 },
             Search::Stateright { order: Order::Breadth, depth: 12, threads: 2 },
             Search::Stateright { order: Order::Depth, depth: 9, threads: 1 },
         ];

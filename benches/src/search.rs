@@ -5,7 +5,8 @@ use crate::options::count;
 use crate::stateright_raft::RaftModelCfg;
 use clap::{Subcommand, ValueEnum};
 use cpu_time::ProcessTime;
-use figure2_model::{CheckOptions, System, Verdict, check, profile, profiles};
+use figure2_model::{CheckOptions, Profile, Report, System, Verdict, check, profile, profiles};
+use figure2_timely::Plan;
 use stateright::actor::Network;
 use stateright::{Checker, Model};
 use std::fmt;
@@ -18,6 +19,15 @@ pub enum Search {
     /// Ours, depth first, through all of a profile
     #[command(name = "search-figure2", hide = true)]
     Figure2 {
+        /// The profile's name
+        profile: String,
+        /// Threads of the search
+        #[arg(value_parser = count)]
+        threads: usize,
+    },
+    /// Ours, breadth first on Timely Dataflow, through all of a profile
+    #[command(name = "search-timely", hide = true)]
+    Timely {
         /// The profile's name
         profile: String,
         /// Threads of the search
@@ -54,6 +64,7 @@ impl Search {
     pub fn name(&self) -> &'static str {
         match self {
             Search::Figure2 { .. } => "figure2 dfs",
+            Search::Timely { .. } => "figure2 timely",
             Search::Stateright { order: Order::Breadth, .. } => "stateright bfs",
             Search::Stateright { order: Order::Depth, .. } => "stateright dfs",
         }
@@ -64,6 +75,9 @@ impl Search {
         match self {
             Search::Figure2 { profile, threads } => {
                 vec!["search-figure2".to_owned(), profile.clone(), threads.to_string()]
+            }
+            Search::Timely { profile, threads } => {
+                vec!["search-timely".to_owned(), profile.clone(), threads.to_string()]
             }
             Search::Stateright { order, depth, threads } => {
                 let order = match order {
@@ -82,7 +96,16 @@ impl Search {
     /// When there is no such profile, or our search did not visit every state.
     pub fn run(&self) -> Result<Figures, String> {
         match self {
-            Search::Figure2 { profile, threads } => figure2(profile, *threads),
+            Search::Figure2 { profile, threads } => {
+                figure2(profile, *threads, |profile, options| {
+                    check(profile, options, &mut |_| ()).map_err(|error| error.to_string())
+                })
+            }
+            Search::Timely { profile, threads } => figure2(profile, *threads, |profile, options| {
+                let plan = Plan { threads: *threads, checkpoints: None };
+                figure2_timely::check(&System::default(), profile, options, &plan, &mut |_| ())
+                    .map_err(|error| error.to_string())
+            }),
             Search::Stateright { order, depth, threads } => Ok(stateright(*order, *depth, *threads)),
         }
     }
@@ -134,11 +157,15 @@ impl FromStr for Figures {
     }
 }
 
-fn figure2(name: &str, threads: usize) -> Result<Figures, String> {
+fn figure2(
+    name: &str,
+    threads: usize,
+    check: impl FnOnce(&Profile, &CheckOptions) -> Result<Report, String>,
+) -> Result<Figures, String> {
     let profile = profile(name).ok_or_else(|| no_such_profile(name))?;
     let start = Start::now();
     let options = CheckOptions { threads, ..CheckOptions::default() };
-    let report = check(&profile, &options, &mut |_| ()).map_err(|error| error.to_string())?;
+    let report = check(&profile, &options)?;
     let (_, cpu_seconds, bytes) = start.elapsed();
     if report.verdict != Verdict::Holds {
         return Err(format!("{name}: not every state was visited, or something is broken: check it first"));

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod baseline;
+mod both;
 mod conclusion;
 mod json;
 mod junit;
@@ -198,18 +199,19 @@ fn explore_recovery(
             None => share,
         });
         let options = CheckOptions { recovery: share, ..*options };
-        match engine {
-            Engine::Stateright => Ok(check(profile, &options, progress)?),
-            Engine::Timely => {
-                let of_profile = |all: &Checkpoints| Checkpoints {
-                    directory: all.directory.join(&profile.name),
-                    every: all.every,
-                };
-                let plan =
-                    Plan { threads: options.threads, checkpoints: checkpoints.as_ref().map(of_profile) };
-                Ok(figure2_timely::check(&System::default(), profile, &options, &plan, progress)?)
-            }
-        }
+        let of_profile = |all: &Checkpoints| Checkpoints {
+            directory: all.directory.join(&profile.name),
+            every: all.every,
+        };
+        let plan = Plan { threads: options.threads, checkpoints: checkpoints.as_ref().map(of_profile) };
+        let on_timely = |progress: &mut dyn FnMut(&Progress)| {
+            figure2_timely::check(&System::default(), profile, &options, &plan, progress)
+        };
+        Ok(match engine {
+            Engine::Stateright => check(profile, &options, progress)?,
+            Engine::Timely => on_timely(progress)?,
+            Engine::Both => both::agreed(on_timely(progress)?, &check(profile, &options, progress)?),
+        })
     })
 }
 

@@ -28,7 +28,7 @@ impl Cache {
     }
 
     /// The slots from a key's place on, round to those before it.
-    fn from_home(&self, memo_key: u64) -> impl Iterator<Item = (usize, &(u64, u32))> {
+    fn slots_from_home(&self, memo_key: u64) -> impl Iterator<Item = (usize, &(u64, u32))> {
         let home = self.home(memo_key);
         let (before, behind) = self.slots.split_at_checked(home).unwrap_or_default();
         (home..).zip(behind).chain((0..).zip(before))
@@ -37,7 +37,7 @@ impl Cache {
     /// The result, if it was computed before.
     pub fn get(&self, memo_key: u64) -> Option<u32> {
         let (_, (other, answer)) =
-            self.from_home(memo_key).find(|(_, (other, _))| *other == !memo_key || *other == 0)?;
+            self.slots_from_home(memo_key).find(|(_, (other, _))| *other == !memo_key || *other == 0)?;
         (*other != 0).then_some(*answer)
     }
 
@@ -61,7 +61,7 @@ impl Cache {
     }
 
     fn put(&mut self, memo_key: u64, answer: u32) {
-        let free = self.from_home(memo_key).find(|(_, (other, _))| *other == 0).map(|(at, _)| at);
+        let free = self.slots_from_home(memo_key).find(|(_, (other, _))| *other == 0).map(|(at, _)| at);
         if let Some(slot) = free.and_then(|at| self.slots.get_mut(at)) {
             *slot = (!memo_key, answer);
         }

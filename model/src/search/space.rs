@@ -48,14 +48,19 @@ pub struct Counted {
     elapsed: Duration,
 }
 
+/// Whose node, which one it is, and what happens to it.
+type Asked = (ServerId, NodeId, NodeEvent<EnvelopeId>);
+/// Whose node takes which step.
+type Step = (ServerId, StepId);
+
 /// What a thread needs to expand states, used again for each group of them; and what it has counted.
 #[derive(Debug)]
 pub struct Expansion {
     actions: Vec<Action>,
     /// The actions of a group of states: of which of them, and what happens to which node.
-    asked: Vec<(usize, Action, Option<(ServerId, NodeId, NodeEvent<EnvelopeId>)>)>,
+    asked: Vec<(usize, Action, Option<Asked>)>,
     /// Those that can happen, with the nodes' steps.
-    steps: Vec<(usize, Action, Option<(ServerId, StepId)>)>,
+    steps: Vec<(usize, Action, Option<Step>)>,
     generated: u64,
     rules: [u64; Rule::ALL.len()],
 }

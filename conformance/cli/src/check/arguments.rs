@@ -2,6 +2,7 @@
 
 use crate::shard::ShardArgs;
 use anyhow::bail;
+use clap::ValueEnum as _;
 use figure2_model::{CheckOptions, Reduction, Share};
 use figure2_timely::Checkpoints;
 use std::fmt;
@@ -25,7 +26,8 @@ pub struct CheckArgs {
     /// Break a rule: check this mutant, in its own profile, and see how it is caught
     #[arg(long, value_name = "ID", conflicts_with = "profile")]
     pub mutant: Option<String>,
-    /// What explores: stateright, depth first; or Timely Dataflow, breadth first, which tells the states of each level
+    /// What explores: stateright, depth first; Timely Dataflow, breadth first, which tells the states of each level; or both,
+    /// to compare what they find
     #[arg(long, value_enum, default_value_t = Engine::Stateright, conflicts_with = "mutant")]
     pub engine: Engine,
     /// Keep checkpoints in this directory, one of its own for each profile, and go on from what is there. With
@@ -92,6 +94,8 @@ pub enum Engine {
     Stateright,
     /// Timely Dataflow, breadth first, in this process.
     Timely,
+    /// Both, one after the other: what they find is compared, and a difference leaves the check unfinished.
+    Both,
 }
 
 /// How the result of a check is told.
@@ -115,7 +119,7 @@ impl CheckArgs {
     /// # Errors
     /// When the engine makes none.
     pub(super) fn checkpoints(&self) -> anyhow::Result<Option<Checkpoints>> {
-        if self.checkpoint.is_some() && self.engine != Engine::Timely {
+        if self.checkpoint.is_some() && self.engine == Engine::Stateright {
             bail!("--checkpoint needs a search that goes level by level: add --engine timely");
         }
         let every = Duration::from_secs(self.checkpoint_every);
@@ -188,7 +192,8 @@ pub(super) fn command_to_repeat(args: &CheckArgs) -> String {
         add("profile", Some("all".to_owned()));
     }
     args.profile.iter().for_each(|name| add("profile", Some(name.clone())));
-    add("engine", (args.engine == Engine::Timely).then(|| "timely".to_owned()));
+    let engine = args.engine.to_possible_value().map(|engine| engine.get_name().to_owned());
+    add("engine", engine.filter(|_| args.engine != Engine::default()));
     add("checkpoint", args.checkpoint.as_ref().map(|directory| directory.display().to_string()));
     add("checkpoint-every", args.checkpoint.as_ref().map(|_| args.checkpoint_every.to_string()));
     args.without.iter().for_each(|reduction| add("without", Some(reduction.name().to_owned())));
