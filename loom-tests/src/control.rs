@@ -5,7 +5,7 @@
 //! lies behind a lock, as all else does, for loom explores locks whatever comes before. This shows both: that loom hides
 //! outcomes of a flag that is an atomic, and that it sees all of what tasks, handlers and stop do with the engine's.
 
-use crate::explore::spawn;
+use crate::explore::{Task, spawn};
 use crate::fakes::{Clock, Monitor};
 use crate::setup::follower;
 use core::sync::atomic::Ordering;
@@ -29,6 +29,7 @@ struct Program {
 }
 
 const ONCE: &[&[bool]] = &[&[false], &[true]];
+const EACH: &[&[bool]] = &[&[false, false], &[false, true], &[true, false], &[true, true]];
 const TWICE: &[&[bool]] = &[&[false, false], &[false, true], &[true, true]];
 
 const PROGRAMS: &[Program] = &[
@@ -52,6 +53,12 @@ const PROGRAMS: &[Program] = &[
         outcomes: TWICE,
     },
     Program { about: "the engine: stop against a task's looks", run: stop, is_known: false, outcomes: TWICE },
+    Program {
+        about: "the engine: stop against a look of each of two tasks",
+        run: two_look,
+        is_known: false,
+        outcomes: EACH,
+    },
 ];
 
 /// Prints what loom sees of each. An error names what it hides of the engine.
@@ -155,4 +162,22 @@ fn stop() -> Outcome {
     let seen = looks(&monitor);
     task.join();
     seen
+}
+
+fn two_look() -> Outcome {
+    let monitor = monitor();
+    // Only told at the end: nothing to explore.
+    let seen = [false; 2].map(|_| Arc::<std::sync::Mutex<bool>>::default());
+    let tasks = seen.clone().map(|seen| {
+        let other = monitor.clone();
+        spawn(move || {
+            let look = other.is_stopped();
+            if let Ok(mut seen) = seen.lock() {
+                *seen = look;
+            }
+        })
+    });
+    monitor.stop();
+    tasks.into_iter().for_each(Task::join);
+    seen.iter().map(|seen| seen.lock().is_ok_and(|seen| *seen)).collect()
 }

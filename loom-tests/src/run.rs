@@ -284,8 +284,10 @@ fn try_mutant(options: &Options, copy: &Mutex<Copy>, mutant: &Mutant) -> Tried {
 fn first_finding(options: &Options, mutant: &Mutant, program: &Path) -> Option<(&'static Scenario, Ended)> {
     let likely = mutant.likely.iter().filter_map(|name| scenarios::find(name).ok());
     let others = scenarios::ALL.iter().filter(|scenario| !mutant.likely.contains(&scenario.name));
-    likely.chain(others).find_map(|scenario| {
-        match child::run(program, &job(options, scenario, 0, Bound(Some(BOUND)))) {
+    // Few interleavings have one preemption, and most mutants are found in them.
+    let bounds = |scenario| (1..=BOUND).map(move |bound| (scenario, Bound(Some(bound))));
+    likely.chain(others).flat_map(bounds).find_map(|(scenario, bound)| {
+        match child::run(program, &job(options, scenario, 0, bound)) {
             Ended::Explored { finished: true, .. } => None,
             ended => Some((scenario, ended)),
         }

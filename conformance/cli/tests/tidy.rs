@@ -62,7 +62,7 @@ fn commands_leave_nothing_unless_something_fails() {
         "simulate --seeds 2 --seconds 5",
         "lab --run BasicAgree2B",
         "lab --run BasicAgree2B --real-time",
-        "check --profile election",
+        "check --profile limits-of-one",
         "conform --profile power-loss-1",
         "witness --profile election --show crash",
     ] {
@@ -199,7 +199,7 @@ fn the_command_runs_in_an_empty_folder() {
         let words: Vec<&str> = words.split(' ').collect();
         place.run(&installed, &words, &[])
     };
-    let (code, told) = run("check --profile election");
+    let (code, told) = run("check --profile limits-of-one");
     assert_eq!(code, 0, "{told}");
     assert!(told.contains("holds"), "{told}");
     let (code, told) = run("lab --run InitialElection2A");
