@@ -99,6 +99,24 @@ fn what_is_submitted_during_a_save_is_sent_and_saved_together_after_it() {
     }
 }
 
+/// Whichever of the two tasks is first.
+#[test]
+fn the_next_save_has_what_waited_for_it_even_when_the_syncer_is_faster_than_the_sender() {
+    let mut leader = Leader::new(1 << 20, false);
+    let first = leader.submit();
+    leader.run();
+    let second = leader.submit();
+    leader.run();
+    leader.done.notify();
+    for _ in 0..10 {
+        let syncer = leader.syncer.as_mut().unwrap().as_mut();
+        assert!(syncer.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    assert_eq!(leader.saves(), 2);
+    assert_eq!(leader.run(), [(1, 0)], "nor is the message forgotten");
+    drop((first, second));
+}
+
 /// A disk that hangs holds up nothing that a majority of the others can commit.
 #[test]
 fn what_is_submitted_during_a_save_waits_no_longer_than_for_the_commit() {
@@ -139,7 +157,7 @@ fn a_leader_that_steps_down_refuses_what_waits() {
     let mut leader = Leader::new(1 << 20, false);
     let first = leader.submit();
     leader.run();
-    let second = leader.submit();
+    let mut second = pin!(leader.submit());
     leader.run();
     let vote = RequestVote {
         term: Term(2),
@@ -151,6 +169,7 @@ fn a_leader_that_steps_down_refuses_what_waits() {
     leader.monitor.receive(Envelope { from, to: ServerId(0), message: Message::RequestVote(vote) }).unwrap();
     leader.run();
     let refused = Err(ProposeError::NotLeader { term: Term(2), leader: None });
-    assert_eq!((block_on(second), leader.saves()), (refused, 1), "the save has not ended");
+    let told = second.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!((told, leader.saves()), (Poll::Ready(refused), 1), "the save has not ended");
     drop(first);
 }
