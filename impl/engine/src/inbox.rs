@@ -2,7 +2,7 @@
 //!
 //! They do not wait for the lock of the server, but in a queue with a lock of its own, which nobody holds for longer than it
 //! takes to add one. The sender takes all of them into the log under one lock of the server: with many clients that is one for
-//! many commands, and a message has all of them.
+//! many commands, and a message has all of them. During a save they may [wait there](State::holds) for its end.
 
 use crate::state::{State, Timers};
 use crate::sync::lock;

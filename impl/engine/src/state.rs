@@ -203,9 +203,9 @@ impl<T: Timers> State<T> {
         outcome
     }
 
-    /// Whether submitted commands, and word of a commit, wait for what comes meanwhile, to share one message with it and one
-    /// save: while this leader saves, and what it took in before is not all committed. So they wait no longer than the save
-    /// takes, and no longer than a majority takes to commit: a disk that hangs, and followers that are far away, hold up nothing.
+    /// Whether submitted commands, and word of a commit, wait for what comes meanwhile, to share one message and one save with
+    /// it: while this leader saves, and what it took in before is not all committed. So they wait no longer than the save takes,
+    /// however far away the followers are; and no longer than the commit takes, however long the leader's own disk does.
     pub(crate) fn holds(&self) -> bool {
         let server = &self.server;
         self.is_saving && server.is_leader() && server.commit_index() < server.log().last_index()
