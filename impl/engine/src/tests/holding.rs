@@ -159,12 +159,8 @@ fn a_leader_that_steps_down_refuses_what_waits() {
     leader.run();
     let mut second = pin!(leader.submit());
     leader.run();
-    let vote = RequestVote {
-        term: Term(2),
-        last_log_index: Index(9),
-        last_log_term: Term(1),
-        transfer: false,
-    };
+    let vote =
+        RequestVote { term: Term(2), last_log_index: Index(9), last_log_term: Term(1), transfer: false };
     let from = ServerId(2);
     leader.monitor.receive(Envelope { from, to: ServerId(0), message: Message::RequestVote(vote) }).unwrap();
     leader.run();
