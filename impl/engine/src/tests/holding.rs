@@ -14,11 +14,13 @@ impl Link for Appends {
     }
 }
 
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
 /// The leader of three, with a disk whose saves end when they are told to.
 struct Leader {
     monitor: Arc<Monitor<ElectAtOnce>>,
-    sender: Pin<Box<dyn Future<Output = ()>>>,
-    syncer: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    sender: Task,
+    syncer: Option<Task>,
     sent: Appends,
     saves: Arc<Mutex<Vec<usize>>>,
     done: Arc<Signal>,
@@ -33,13 +35,12 @@ impl Leader {
         let (sent, saves, done) = (Appends::default(), Arc::default(), Arc::<Signal>::default());
         let notes = Notes { sent: Sent::default(), at_save: Arc::clone(&saves), done: done.clone() };
         let (writes, sends, link) = (monitor.clone(), monitor.clone(), sent.clone());
-        let (sender, syncer): (Pin<Box<dyn Future<Output = ()>>>, Option<Pin<Box<dyn Future<Output = ()>>>>) =
-            if one_task {
-                (Box::pin(async move { writer::run(&sends, notes, link).await }), None)
-            } else {
-                let syncer = Box::pin(async move { syncer::run(&writes, notes).await });
-                (Box::pin(async move { sender::run(&sends, link).await }), Some(syncer))
-            };
+        let (sender, syncer): (Task, Option<Task>) = if one_task {
+            (Box::pin(async move { writer::run(&sends, notes, link).await }), None)
+        } else {
+            let syncer: Task = Box::pin(async move { syncer::run(&writes, notes).await });
+            (Box::pin(async move { sender::run(&sends, link).await }), Some(syncer))
+        };
         let mut leader = Leader { monitor, sender, syncer, sent, saves, done };
         leader.monitor.timeout();
         leader.run();

@@ -1,6 +1,6 @@
 //! Messages that are handed in while another thread is at work.
 
-use super::{INBOX, MONITOR, STATE};
+use super::{INBOX, MONITOR};
 use crate::mutants::Mutant;
 
 pub const ALL: &[Mutant] = &[
@@ -25,22 +25,6 @@ pub const ALL: &[Mutant] = &[
 ",
         )],
         likely: &["submit"],
-    },
-    Mutant {
-        name: "held-for-good",
-        about: "the end of a save neither takes in nor wakes the sender for what was submitted during it",
-        replacements: &[
-            (STATE, "                || (self.are_held && !self.holds())\n", ""),
-            (
-                MONITOR,
-                "            self.take_submitted(state, submitted);
-            let batch = state.take_outbox();
-            state.awake",
-                "            let batch = state.take_outbox();
-            state.awake",
-            ),
-        ],
-        likely: &["submit-apart"],
     },
     Mutant {
         name: "submitted-not-answered",
