@@ -2,7 +2,7 @@
 //!
 //! They do not wait for the lock of the server, but in a queue with a lock of its own, which nobody holds for longer than it
 //! takes to add one. The sender takes all of them into the log under one lock of the server: with many clients that is one for
-//! many commands, and a message has all of them.
+//! many commands, and a message has all of them. During a save they may [wait there](State::holds) for its end.
 
 use crate::state::{State, Timers};
 use crate::sync::lock;
@@ -10,6 +10,7 @@ use crate::{Command, Monitor, Position, ProposalOutcome, ProposeError, oneshot};
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
+use figure2_core::{Command as _, Entry};
 
 /// What whoever submitted a command is told.
 type Submission = Result<(Position, ProposalOutcome), ProposeError>;
@@ -30,9 +31,12 @@ impl Told {
 }
 
 /// The queue.
-#[derive(Default)]
 pub(crate) struct Inbox {
     commands: Vec<(Command, Answer)>,
+    /// Bytes of the entries that the commands will be.
+    bytes: u64,
+    /// So many bytes fill a message: then the commands wait for no more.
+    enough: u64,
     /// The sender was woken, and has not found since that nothing is in the queue: it need not be woken again.
     is_awake: bool,
     /// The node has stopped: nothing comes in any more.
@@ -40,6 +44,21 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
+    /// An empty one, for messages of so many bytes.
+    pub(crate) fn new(enough: u64) -> Inbox {
+        Inbox { commands: Vec::new(), bytes: 0, enough, is_awake: false, is_closed: false }
+    }
+
+    /// Whether the sender is to be woken.
+    fn push(&mut self, command: Command, answer: Answer) -> bool {
+        let had_enough = self.bytes >= self.enough;
+        self.bytes = self.bytes.saturating_add(Entry::<Command>::OVERHEAD).saturating_add(command.size());
+        self.commands.push((command, answer));
+        let wakes = !self.is_awake || (!had_enough && self.bytes >= self.enough);
+        self.is_awake = true;
+        wakes
+    }
+
     /// From here on nothing comes in; what is there is not taken.
     pub(crate) fn close(&mut self) -> Vec<(Command, Answer)> {
         self.is_closed = true;
@@ -54,10 +73,7 @@ impl<T: Timers> Monitor<T> {
         let (answer, submitted) = oneshot::channel();
         let wake = {
             let mut inbox = lock(&self.inbox);
-            if !inbox.is_closed {
-                inbox.commands.push((command, answer));
-            }
-            !core::mem::replace(&mut inbox.is_awake, true)
+            !inbox.is_closed && inbox.push(command, answer)
         };
         if wake {
             self.sender.notify();
@@ -65,9 +81,17 @@ impl<T: Timers> Monitor<T> {
         Submitted(submitted)
     }
 
-    /// For the sender: all commands that are in the queue; `taken` is empty.
-    pub(crate) fn take_submitted(&self, taken: &mut Vec<(Command, Answer)>) {
-        core::mem::swap(&mut lock(&self.inbox).commands, taken);
+    /// All commands that are in the queue go into the leader's log, if they need not [wait](State::holds); `taken` is empty,
+    /// before and after.
+    pub(crate) fn take_submitted(&self, state: &mut State<T>, taken: &mut Vec<(Command, Answer)>) {
+        let mut inbox = lock(&self.inbox);
+        state.are_held = state.holds() && !inbox.commands.is_empty() && inbox.bytes < inbox.enough;
+        if !state.are_held {
+            core::mem::swap(&mut inbox.commands, taken);
+            inbox.bytes = 0;
+            drop(inbox);
+            state.take_in(taken);
+        }
     }
 
     /// For the sender, which has found nothing to do: whether nothing has come in since. Then it is woken by what comes next.

@@ -65,9 +65,9 @@ impl<T: Timers> Monitor<T> {
 
     fn with(server: Server, timers: T, recorded: Option<Recorded>) -> Self {
         Monitor {
+            inbox: Mutex::new(Inbox::new(server.config().max_message_bytes)),
             state: Mutex::new(State::new(server, timers, recorded)),
             stopped: Flag::default(),
-            inbox: Mutex::default(),
             sender: Signal::default(),
             syncer: Signal::default(),
             applier: Signal::default(),
@@ -157,26 +157,28 @@ impl<T: Timers> Monitor<T> {
     /// or is to learn of a commit. Commands proposed since the last time share it; what does not fit comes the next time.
     pub(crate) fn take_ready(&self, submitted: &mut Vec<(Command, Answer)>) -> Option<Vec<Envelope>> {
         loop {
-            self.take_submitted(submitted);
-            let ready = self.update(|state| {
-                state.take_in(submitted);
+            let (ready, are_held) = self.update(|state| {
+                self.take_submitted(state, submitted);
                 state.send_what_is_due();
                 let ready = core::mem::take(&mut state.ready);
                 state.awake.sender = !ready.is_empty();
-                ready
+                (ready, state.are_held)
             })?;
             if !ready.is_empty() {
                 return Some(ready);
             }
-            if self.nothing_submitted() {
+            // Those that are held are not forgotten: the step with which their wait ends wakes the sender.
+            if are_held || self.nothing_submitted() {
                 return None;
             }
         }
     }
 
-    /// For the syncer: all that waits for a write, if anything does.
-    pub(crate) fn take_outbox(&self) -> Option<Batch> {
+    /// For the syncer: all that waits for a write, if anything does. Commands that were submitted during the last one are part
+    /// of it, whether or not the sender has come to them.
+    pub(crate) fn take_outbox(&self, submitted: &mut Vec<(Command, Answer)>) -> Option<Batch> {
         self.update(|state| {
+            self.take_submitted(state, submitted);
             let batch = state.take_outbox();
             state.awake.syncer = !batch.is_empty();
             (!batch.is_empty()).then_some(batch)
@@ -192,9 +194,8 @@ impl<T: Timers> Monitor<T> {
 
     /// For the writer: as [`take_ready`](Self::take_ready), and what is to be saved. None once stopped.
     pub(crate) fn take_turn(&self, submitted: &mut Vec<(Command, Answer)>) -> Option<(Turn, Option<Batch>)> {
-        self.take_submitted(submitted);
         self.update(|state| {
-            state.take_in(submitted);
+            self.take_submitted(state, submitted);
             state.send_what_is_due();
             let batch = state.take_outbox();
             // What has nothing to save waits for no save.

@@ -84,8 +84,10 @@ pub(crate) struct State<T: Timers> {
     pub(crate) recorded: Option<Recorded>,
     /// The sender's task writes to the storage, too: see [`crate::writer`].
     pub(crate) one_task: bool,
-    /// In that one task a save is under way: what waits for the next one does not wake it.
+    /// A save is under way. Where sender and syncer are one task, what waits for the next one does not wake it.
     pub(crate) is_saving: bool,
+    /// Submitted commands were left in their queue: see [`holds`](Self::holds).
+    pub(crate) are_held: bool,
     /// Which tasks were woken, and have not found since that there is nothing to do: they need not be woken again.
     pub(crate) awake: Awake,
 }
@@ -139,6 +141,7 @@ impl<T: Timers> State<T> {
             recorded,
             one_task: false,
             is_saving: false,
+            are_held: false,
             awake: Awake::default(),
         }
     }
@@ -200,15 +203,26 @@ impl<T: Timers> State<T> {
         outcome
     }
 
+    /// Whether submitted commands, and word of a commit, wait for what comes meanwhile, to share one message and one save with
+    /// it: while this leader saves, and what it took in before is not all committed. So they wait no longer than the save takes,
+    /// however far away the followers are; and no longer than the commit takes, however long the leader's own disk does.
+    pub(crate) fn holds(&self) -> bool {
+        let server = &self.server;
+        self.is_saving && server.is_leader() && server.commit_index() < server.log().last_index()
+    }
+
     /// The input by which the server sends what followers are due, if any is: one more message for each of them, and for
     /// all that has happened since the last time.
     pub(crate) fn what_to_send(&self) -> Option<Input> {
         if self.sends_by_hand {
-            None
-        } else if self.commit_moved {
+            return None;
+        }
+        // Entries that are in the log do not wait. Word of a commit goes with them.
+        let has_entries = self.server.has_entries_to_send();
+        if self.commit_moved && (has_entries || !self.holds()) {
             Some(Input::SendCommit)
         } else {
-            self.server.has_entries_to_send().then_some(Input::Replicate)
+            has_entries.then_some(Input::Replicate)
         }
     }
 
@@ -238,12 +252,14 @@ impl<T: Timers> State<T> {
             recorded.write();
         }
         self.waiting.begin_write();
+        self.is_saving = !self.outbox.is_empty();
         core::mem::take(&mut self.outbox)
     }
 
     /// A batch is durable, and its messages may leave. Who is to be answered.
     pub(crate) fn persisted(&mut self, durable: Durable) -> Vec<Installer> {
         self.waiting.end_write();
+        self.is_saving = false;
         let mut answers = Vec::new();
         for released in durable.released {
             self.ready.extend(released.messages);
@@ -263,9 +279,9 @@ impl<T: Timers> State<T> {
 
     /// What the writer does next; whether it also saves something.
     pub(crate) fn turn(&mut self, answers: Vec<Installer>, saves: bool) -> Turn {
-        let is_more_due = !self.outbox.is_empty() || self.what_to_send().is_some();
-        self.awake.sender = saves || is_more_due;
         self.is_saving = saves;
+        let is_more_due = !self.outbox.is_empty() || self.are_held || self.what_to_send().is_some();
+        self.awake.sender = saves || is_more_due;
         let leads = self.server.is_leader();
         Turn { ready: core::mem::take(&mut self.ready), answers, is_more_due, leads }
     }
@@ -311,6 +327,7 @@ impl<T: Timers> State<T> {
             !self.ready.is_empty()
                 || (self.one_task && to_write && !self.is_saving)
                 || self.what_to_send().is_some()
+                || (self.are_held && !self.holds())
         });
         let syncer = !self.one_task && rouse(&mut awake.syncer, || to_write);
         let applier = rouse(&mut awake.applier, || self.apply_position() != before);

@@ -9,8 +9,9 @@ use crate::{Monitor, Timers};
 /// [sender](crate::sender) what may leave, and answers the service that asked for a snapshot; until the node stops.
 pub async fn run<T: Timers>(monitor: &Monitor<T>, mut storage: impl Storage) {
     let _stop_at_end = monitor.stop_at_end();
+    let mut submitted = Vec::new();
     while !monitor.is_stopped() {
-        while let Some(batch) = monitor.take_outbox() {
+        while let Some(batch) = monitor.take_outbox(&mut submitted) {
             let Some(durable) = save(monitor, &mut storage, batch).await else { return };
             let Some(answers) = monitor.persisted(durable) else { return };
             answer_all(monitor, answers);

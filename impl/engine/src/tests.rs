@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 mod cells;
+mod holding;
 mod proposals;
 
 use crate::signal::Signal;
@@ -174,9 +175,14 @@ fn vote_granted(monitor: &Monitor<ElectAtOnce>) {
 
 /// A follower says that it has all up to `match_index`.
 fn append_succeeded(monitor: &Monitor<ElectAtOnce>, match_index: u64) {
+    append_succeeded_by(monitor, 1, match_index);
+}
+
+/// This one says so.
+fn append_succeeded_by(monitor: &Monitor<ElectAtOnce>, follower: u8, match_index: u64) {
     let result = figure2_core::AppendResult::Success { match_index: Index(match_index) };
     let message = Message::AppendEntriesReply(figure2_core::AppendEntriesReply { term: Term(1), result });
-    monitor.receive(Envelope { from: ServerId(1), to: ServerId(0), message }).unwrap();
+    monitor.receive(Envelope { from: ServerId(follower), to: ServerId(0), message }).unwrap();
 }
 
 #[test]
@@ -365,5 +371,5 @@ fn what_no_correct_peer_sends_is_refused_and_has_no_reply() {
     let stranger = Envelope { from: ServerId(9), to: ServerId(0), message: Message::RequestVote(vote) };
     let rejection = figure2_core::Rejection::UnknownSender(ServerId(9));
     assert_eq!(monitor.receive(stranger), Err(ReceiveError::Rejected(rejection)));
-    assert!(monitor.take_outbox().is_none(), "nothing waits for a write");
+    assert!(monitor.take_outbox(&mut Vec::new()).is_none(), "nothing waits for a write");
 }

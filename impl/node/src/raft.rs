@@ -206,7 +206,9 @@ impl Raft {
 
     /// Hands a command to the leader, and waits for what becomes of it: where it stands, and the outcome. As
     /// [`propose`](Self::propose) and [`Proposal::outcome`], and it costs less where many clients wait at once: their
-    /// commands are taken into the log together. Dropped before it is done, the command may be taken or not.
+    /// commands are taken into the log together. While the leader writes to its storage, they wait for the end of that, or
+    /// until all that was taken before is committed, or until they fill a message of
+    /// [`max_message_bytes`](Options::max_message_bytes). Dropped before it is done, the command may be taken or not.
     ///
     /// # Errors
     /// As those of [`propose`](Self::propose).

@@ -57,6 +57,12 @@ pub const ALL: &[Scenario] = &[
         run: proposing::submit,
     },
     Scenario {
+        name: "submit-apart",
+        about: "a client that submits two commands, the sender, the syncer, the applier",
+        extra: 0,
+        run: proposing::submit_apart,
+    },
+    Scenario {
         name: "shorter-timeout",
         about: "a heartbeat that shortens the timeout on which the timer sleeps, the sender, the syncer",
         extra: 0,

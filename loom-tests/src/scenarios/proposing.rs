@@ -121,6 +121,26 @@ pub fn submit(extra: usize) {
     node.settle(2 + extra as u64);
 }
 
+/// The same with sender and syncer apart. What is submitted while the first is saved waits for the end of that; then the two
+/// race for it, and it is sent and saved all the same.
+pub fn submit_apart(extra: usize) {
+    let mut node = Node::new(leader_of_three());
+    let total = 2 * (1 + extra as u64);
+    node.spawn_sender_and_syncer();
+    node.spawn_handlers(1 + extra, |handler, n| {
+        let commands = [2 * n, 2 * n + 1].map(|n| Bytes::from(format!("client {n}")));
+        for submitted in commands.map(|command| handler.monitor.submit(command)) {
+            let told = block_on(submitted);
+            let Ok((position, ProposalOutcome::Applied)) = told else { panic!("a client was told {told:?}") };
+            assert!(handler.book.lock().index >= position.index.0, "{position:?} is not applied");
+        }
+    });
+    let (applier, sent) = (node.applier(), node.sent.clone());
+    node.settle_beside(total, applier);
+    let committed = sent.lock().map(|sent| sent.committed[1]).unwrap_or_default();
+    assert!(committed == total, "all rest, and S1 knows only {committed} of {total} to be committed");
+}
+
 /// S2, until now silent, is heard of while a command is proposed: whichever step finds it behind, it is sent the command.
 pub fn late_follower(extra: usize) {
     let mut node = Node::new(leader_of_three()).serving(Habits::default());
