@@ -45,7 +45,8 @@ pub fn run(comparison: &Comparison) -> Result<(), String> {
         println!("{}", ratio("figure2 dfs", &searches[1], depth, ours));
         println!("{}", ratio("figure2 timely", &searches[2], ours, on_timely));
     }
-    let counts = |results: &Vec<Figures>| results.first().map(|figures| (figures.distinct, figures.generated));
+    let counts =
+        |results: &Vec<Figures>| results.first().map(|figures| (figures.distinct, figures.generated));
     if counts(&results[2]) != counts(&results[3]) {
         return Err("the two engines found different states of the same profile".to_owned());
     }

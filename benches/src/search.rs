@@ -96,11 +96,9 @@ impl Search {
     /// When there is no such profile, or our search did not visit every state.
     pub fn run(&self) -> Result<Figures, String> {
         match self {
-            Search::Figure2 { profile, threads } => {
-                figure2(profile, *threads, |profile, options| {
-                    check(profile, options, &mut |_| ()).map_err(|error| error.to_string())
-                })
-            }
+            Search::Figure2 { profile, threads } => figure2(profile, *threads, |profile, options| {
+                check(profile, options, &mut |_| ()).map_err(|error| error.to_string())
+            }),
             Search::Timely { profile, threads } => figure2(profile, *threads, |profile, options| {
                 let plan = Plan { threads: *threads, checkpoints: None };
                 figure2_timely::check(&System::default(), profile, options, &plan, &mut |_| ())
