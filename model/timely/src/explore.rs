@@ -197,8 +197,8 @@ pub fn check(
                     });
                 }
             }
-            let panics = joined.join().unwrap_or_default().into_iter().filter_map(Result::err);
-            searched.panic = panics.last().or_else(|| lock(&shared.failure).take());
+            let mut panics = joined.join().unwrap_or_default().into_iter().filter_map(Result::err);
+            searched.panic = panics.next().or_else(|| lock(&shared.failure).take());
         }
     }
     // Levels follow on each other: a state of one was found from a state of the one before.

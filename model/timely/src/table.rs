@@ -119,7 +119,7 @@ impl<V: Copy + Default> Part<V> {
     /// The slot at which a key is when no other is in its way.
     fn home(&self, key: u64) -> usize {
         // The first bits have chosen the part.
-        let place = u128::from(key << 8) * self.spread as u128 >> 64;
+        let place = (u128::from(key << 8) * self.spread as u128) >> 64;
         usize::try_from(place).unwrap_or_default()
     }
 
