@@ -68,7 +68,7 @@ impl Parts {
         let long = |quick, rest| if args.quick { quick } else { rest };
         let part = |title, seconds| Part { title, seconds };
         let mut all = vec![
-            part("the rules, checked exhaustively", long(25, 450)),
+            part("the rules, checked exhaustively", long(25, 480)),
             part("the node, run through the lab", long(12, 6 * (u64::from(args.rounds) + 1))),
             part("the node, driven along the steps of the model", 22),
             part("clusters of nodes under random faults", long(4, 5 + args.seeds / 3)),
@@ -77,7 +77,7 @@ impl Parts {
             part("the same over TCP with mutual TLS, also stopped, cut off and slowed down", long(8, 30)),
         ];
         if !args.quick && !args.without_loom {
-            all.push(part("the node's tasks, in every interleaving (cargo loom)", 640));
+            all.push(part("the node's tasks, in every interleaving (cargo loom)", 320));
         }
         Parts { all, begun: 0 }
     }
