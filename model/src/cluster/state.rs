@@ -86,45 +86,24 @@ impl Network {
         self.0.get(usize::from(position)).copied()
     }
 
-    /// Those of these messages, sent in this order, that are not on their way yet, once the message at a position is taken
-    /// out: the others change nothing.
-    pub fn new_of<'a>(
-        &'a self,
-        sent: &'a [EnvelopeId],
-        taken: Option<u8>,
-    ) -> impl Iterator<Item = EnvelopeId> + 'a {
-        sent.iter()
-            .enumerate()
-            .filter(move |sent_one| self.is_new(*sent_one, sent, taken))
-            .map(|(_, new)| *new)
-    }
-
-    /// Those that are on their way already, or were sent before.
+    /// Those of these messages, sent in this order, that change nothing once the message at a position is taken out: they are
+    /// on their way already, or were sent before.
     pub fn known_of<'a>(
         &'a self,
         sent: &'a [EnvelopeId],
         taken: Option<u8>,
     ) -> impl Iterator<Item = EnvelopeId> + 'a {
-        sent.iter()
-            .enumerate()
-            .filter(move |sent_one| !self.is_new(*sent_one, sent, taken))
-            .map(|(_, known)| *known)
-    }
-
-    fn is_new(
-        &self,
-        (place, envelope): (usize, &EnvelopeId),
-        sent: &[EnvelopeId],
-        taken: Option<u8>,
-    ) -> bool {
-        let mut there = (0u8..).zip(&self.0).filter(|(position, _)| Some(*position) != taken);
-        !there.any(|(_, other)| other == envelope)
-            && !sent.iter().take(place).any(|earlier| earlier == envelope)
+        let is_known = move |(place, envelope): &(usize, &EnvelopeId)| {
+            let mut there = (0u8..).zip(&self.0).filter(|(position, _)| Some(*position) != taken);
+            there.any(|(_, other)| other == *envelope)
+                || sent.iter().take(*place).any(|earlier| earlier == *envelope)
+        };
+        sent.iter().enumerate().filter(is_known).map(|(_, known)| *known)
     }
 
     /// How many messages are on their way once the message at a position is taken out, and these are sent.
     pub fn with(&self, sent: &[EnvelopeId], taken: Option<u8>) -> usize {
-        self.0.len() - usize::from(taken.is_some()) + self.new_of(sent, taken).count()
+        self.0.len() - usize::from(taken.is_some()) + sent.len() - self.known_of(sent, taken).count()
     }
 
     /// Puts a message on its way, unless it is. `order` tells where among the others it belongs.
