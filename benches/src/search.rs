@@ -100,7 +100,7 @@ impl Search {
                 check(profile, options, &mut |_| ()).map_err(|error| error.to_string())
             }),
             Search::Timely { profile, threads } => figure2(profile, *threads, |profile, options| {
-                let plan = Plan { threads: *threads, checkpoints: None };
+                let plan = Plan::of_threads(*threads);
                 figure2_timely::check(&System::default(), profile, options, &plan, &mut |_| ())
                     .map_err(|error| error.to_string())
             }),

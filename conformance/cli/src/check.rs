@@ -28,7 +28,7 @@ pub(crate) use baseline::Baseline;
 use conclusion::sentence;
 use figure2_model::mutants::{Case, Kind, Mutant, Survivor, survivors};
 use figure2_model::{CheckOptions, Profile, Progress, Report, System, Verdict, check, profiles, unreached};
-use figure2_timely::{Checkpoints, Plan};
+use figure2_timely::{Checkpoints, Hosts, Plan};
 use progress::ProgressReporter;
 use select::select;
 use std::path::Path;
@@ -83,7 +83,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         }
         None => {
             let parts = (args.recovery, args.shards.shard);
-            explore_recovery(&selected, &options, (args.engine, args.checkpoints()?), parts, &mut tell)?
+            explore_recovery(&selected, &options, (args.engine, args.checkpoints()?, args.hosts()?), parts, &mut tell)?
         }
     };
     let rules = mutant.as_ref().map_or(FIGURE2, Case::id);
@@ -181,14 +181,14 @@ pub fn explore(
     options: &CheckOptions,
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Checked> {
-    explore_recovery(selected, options, (Engine::Stateright, None), (None, None), tell)
+    explore_recovery(selected, options, (Engine::Stateright, None, None), (None, None), tell)
 }
 
 /// The same by an engine, and recovery is judged from these states, or a part of them.
 fn explore_recovery(
     selected: &[Profile],
     options: &CheckOptions,
-    (engine, checkpoints): (Engine, Option<Checkpoints>),
+    (engine, checkpoints, hosts): (Engine, Option<Checkpoints>, Option<Hosts>),
     (recovery, shard): (Option<Recovery>, Option<Shard>),
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Checked> {
@@ -203,7 +203,8 @@ fn explore_recovery(
             directory: all.directory.join(&profile.name),
             every: all.every,
         };
-        let plan = Plan { threads: options.threads, checkpoints: checkpoints.as_ref().map(of_profile) };
+        let checkpoints = checkpoints.as_ref().map(of_profile);
+        let plan = Plan { threads: options.threads, hosts: hosts.clone(), checkpoints };
         let on_timely = |progress: &mut dyn FnMut(&Progress)| {
             figure2_timely::check(&System::default(), profile, &options, &plan, progress)
         };

@@ -7,6 +7,7 @@ mod conform;
 mod disk;
 mod kill;
 mod lab;
+mod processes;
 mod resume;
 mod shards;
 mod simulate;

@@ -4,11 +4,11 @@
 
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-fn check(directory: &Path, args: &[&str]) -> Command {
+pub fn check(directory: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_figure2"));
     command.args(["check", "--profile", "transfer", "--recovery", "1/20", "--format", "json"]).args(args);
     command.current_dir(directory).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -17,7 +17,11 @@ fn check(directory: &Path, args: &[&str]) -> Command {
 
 /// What a search found, without what the machine has to do with it.
 fn found(mut command: Command) -> Value {
-    let output = command.output().unwrap();
+    found_by(command.output().unwrap())
+}
+
+/// The same of one that has ended.
+pub fn found_by(output: Output) -> Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let mut document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let profile = document["profiles"][0].as_object_mut().unwrap();

@@ -116,8 +116,8 @@ impl Watch {
         }
     }
 
-    /// An earlier part of the search judged so many states, and found that it takes so many rounds.
-    pub fn go_on_from(&self, judged: u64, rounds: u32) {
+    /// Another part of the search judged so many states, and found that it takes so many rounds.
+    pub fn add(&self, judged: u64, rounds: u32) {
         self.judged.fetch_add(judged, Ordering::Relaxed);
         self.rounds.fetch_max(rounds, Ordering::Relaxed);
     }

@@ -12,10 +12,12 @@ use crate::cluster::next::Changed;
 use crate::cluster::state::{EnvelopeId, HistoryId, Network, NodeId, State};
 use crate::properties::Safety;
 use crate::search::tables::StepId;
+use ahash::AHasher;
 use figure2_core::ServerId;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
 /// How a part came to be, by the numbers that parts have in the process that tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,13 +77,16 @@ const ALL: u8 = 255;
 #[error("states that were told do not follow from the rules and the profile of this build")]
 pub struct Foreign;
 
+/// By a number that another process gave.
+type Numbers<T> = HashMap<u32, T, BuildHasherDefault<AHasher>>;
+
 /// What another process' numbers mean here.
 #[derive(Debug, Default)]
 pub struct Known {
-    nodes: HashMap<u32, NodeId>,
-    envelopes: HashMap<u32, EnvelopeId>,
-    histories: HashMap<u32, HistoryId>,
-    steps: HashMap<u32, StepId>,
+    nodes: Numbers<NodeId>,
+    envelopes: Numbers<EnvelopeId>,
+    histories: Numbers<HistoryId>,
+    steps: Numbers<StepId>,
 }
 
 impl Known {
@@ -160,6 +165,11 @@ impl Known {
 }
 
 impl PackedState {
+    /// The key of the state.
+    pub fn key(&self) -> u64 {
+        self.key
+    }
+
     /// A state as this process tells it.
     pub fn new(state: &State, changed: Changed) -> PackedState {
         PackedState {

@@ -3,6 +3,7 @@
 
 use crate::properties::{Safety, Witness};
 use figure2_core::{Rule, RuleSet};
+use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::fmt;
 use std::sync::OnceLock;
@@ -17,7 +18,7 @@ const SHARDS: usize = 16;
 const STATES_BETWEEN_LIMIT_CHECKS: u64 = 64;
 
 /// A limit that ended a search before the space was exhausted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Limit {
     /// The time limit.
     Time(Duration),
@@ -144,15 +145,15 @@ impl SearchState {
         }
     }
 
-    /// The witnesses that were found, a bit each.
-    pub fn witnesses(&self) -> u64 {
-        self.found.load(Ordering::Relaxed) >> 32
+    /// The properties that were found broken and the witnesses that were found, a bit each.
+    pub fn all_found(&self) -> u64 {
+        self.found.load(Ordering::Relaxed)
     }
 
-    /// An earlier part of the search expanded so many states, and found these witnesses.
-    pub fn go_on_from(&self, expanded: u64, witnesses: u64) {
+    /// Another part of the search expanded so many states, and found this.
+    pub fn add(&self, expanded: u64, found: u64) {
         self.shard().expanded.fetch_add(expanded, Ordering::Relaxed);
-        self.found.fetch_or(witnesses << 32, Ordering::Relaxed);
+        self.found.fetch_or(found, Ordering::Relaxed);
     }
 
     /// How often each rule fired.

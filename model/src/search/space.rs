@@ -36,13 +36,14 @@ pub struct Space {
     earlier: OnceLock<Duration>,
 }
 
-/// What a search has counted so far: with it, a later one goes on.
+/// What a part of a search has counted: another process' part, or what came before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     generated: u64,
     expanded: u64,
     rules: Vec<u64>,
-    witnesses: u64,
+    /// What was found broken, and witnesses, a bit each.
+    found: u64,
     judged: u64,
     rounds: u32,
     elapsed: Duration,
@@ -87,6 +88,20 @@ pub struct Searched {
     pub way: Option<Vec<u64>>,
 }
 
+impl Counted {
+    /// Adds what another part of the same search counted.
+    pub fn add(&mut self, other: &Counted) {
+        self.generated += other.generated;
+        self.expanded += other.expanded;
+        self.found |= other.found;
+        self.judged += other.judged;
+        self.rounds = self.rounds.max(other.rounds);
+        self.elapsed = self.elapsed.max(other.elapsed);
+        self.rules.resize(self.rules.len().max(other.rules.len()), 0);
+        self.rules.iter_mut().zip(&other.rules).for_each(|(rule, more)| *rule += more);
+    }
+}
+
 impl Space {
     /// The space of a profile under some rules, on some nodes.
     ///
@@ -105,9 +120,12 @@ impl Space {
 
     /// Where executions start.
     pub fn start(&self) -> Vec<State> {
-        let start = self.cluster.init_states();
-        self.generated.fetch_add(start.len() as u64, Ordering::Relaxed);
-        start
+        self.cluster.init_states()
+    }
+
+    /// Counts states that were generated, but by [`expand`](Self::expand), whose are [counted](Self::count) with all else.
+    pub fn generate(&self, states: u64) {
+        self.generated.fetch_add(states, Ordering::Relaxed);
     }
 
     /// Notes what a state shows. Whether it breaks nothing, and the cluster recovers from it. `changed` tells what differs
@@ -222,9 +240,14 @@ impl Space {
         memory
     }
 
-    /// Whether a limit was hit: then the search is unfinished.
-    pub fn has_hit_limit(&self) -> bool {
-        self.control.limit().is_some()
+    /// The limit that was hit, if one was: then the search is unfinished.
+    pub fn limit(&self) -> Option<Limit> {
+        self.control.limit().cloned()
+    }
+
+    /// Another part of the search hit a limit: it ends here, too.
+    pub fn hit(&self, limit: Limit) {
+        self.control.hit(limit);
     }
 
     /// How long the search has run, with what went before when it goes on.
@@ -239,7 +262,7 @@ impl Space {
             generated: self.generated(),
             expanded: self.control.expanded(),
             rules: self.control.rule_counts().into_iter().map(|(_, times)| times).collect(),
-            witnesses: self.control.witnesses(),
+            found: self.control.all_found(),
             judged: recovered.map_or(0, |recovered| recovered.judged),
             rounds: recovered.map_or(0, |recovered| recovered.rounds),
             elapsed: self.elapsed(),
@@ -248,15 +271,20 @@ impl Space {
 
     /// An earlier search of the same space counted this, and this one goes on where that one ended.
     pub fn go_on_from(&self, counted: &Counted) {
+        self.add(counted);
+        self.earlier.get_or_init(|| counted.elapsed);
+    }
+
+    /// Another part of this search counted this.
+    pub fn add(&self, counted: &Counted) {
         self.generated.fetch_add(counted.generated, Ordering::Relaxed);
-        self.control.go_on_from(counted.expanded, counted.witnesses);
+        self.control.add(counted.expanded, counted.found);
         for (rule, times) in Rule::ALL.iter().zip(&counted.rules) {
             self.control.count_rule(*rule, *times);
         }
         if let Some(watch) = &self.watch {
-            watch.go_on_from(counted.judged, counted.rounds);
+            watch.add(counted.judged, counted.rounds);
         }
-        self.earlier.get_or_init(|| counted.elapsed);
     }
 
     /// From now on it is noted how parts of states come to be. To be called before anything is expanded.
@@ -298,6 +326,11 @@ impl Space {
             "{name}, {bounds:?}, symmetry {symmetry}, from {script:?}, always {always:?}, sometimes {sometimes:?}, \
              recovery {recovery:?}, hash {seed}, rules {SOURCES}"
         )
+    }
+
+    /// States expanded.
+    pub fn expanded(&self) -> u64 {
+        self.control.expanded()
     }
 
     /// States generated, repeats included.

@@ -114,12 +114,21 @@ impl Tables {
         self.births.get().map_or([0; 4], |births| births.before)
     }
 
-    /// How parts came to be, from a place on.
+    /// How parts came to be, from a place on, until now. Threads may note more meanwhile: each has noted all that is in its own
+    /// states, and in those that it was handed.
     pub fn births(&self, from: usize) -> impl Iterator<Item = Birth> {
         let births = self.births.get();
-        births
-            .into_iter()
-            .flat_map(move |births| births.all.iter().skip(from).map(|(_, birth)| birth.clone()))
+        let until = births.map_or(0, |births| births.all.count());
+        (from..until).filter_map(move |place| {
+            let all = &births?.all;
+            loop {
+                // Another thread has taken this place, and is about to fill it.
+                match all.get(place) {
+                    Some(birth) => return Some(birth.clone()),
+                    None => std::thread::yield_now(),
+                }
+            }
+        })
     }
 
     fn note(&self, birth: impl FnOnce() -> Birth) {

@@ -42,8 +42,13 @@ impl Gate {
         false
     }
 
+    /// Whether somebody will not come any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.is_abandoned.load(Ordering::SeqCst)
+    }
+
     /// One of the workers will not come any more.
-    fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         self.is_abandoned.store(true, Ordering::SeqCst);
     }
 }

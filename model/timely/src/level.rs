@@ -26,11 +26,23 @@ pub(crate) struct Level {
     /// States that are in order, the last of which are expanded next.
     ready: Vec<Entry>,
     before: Table<u64>,
+    /// The states that were sent to other processes, each with the smallest key before it of which these know.
+    sent: Table<u64>,
+}
+
+/// Whether another process is told of a state.
+pub(crate) enum Telling {
+    /// It was not told yet.
+    State,
+    /// It has the state, and not this key before it.
+    Before,
+    /// It knows as much.
+    Nothing,
 }
 
 impl Level {
     pub(crate) fn new() -> Level {
-        Level { chunks: VecDeque::new(), ready: Vec::new(), before: Table::new() }
+        Level { chunks: VecDeque::new(), ready: Vec::new(), before: Table::new(), sent: Table::new() }
     }
 
     /// Reads what [`find`](Self::find) will look at.
@@ -54,6 +66,23 @@ impl Level {
                 }
                 is_new
             }
+        }
+    }
+
+    /// Another process' key was found from `before`. What the other process is told.
+    pub(crate) fn tell(&mut self, key: u64, before: u64) -> Telling {
+        match self.sent.find(key) {
+            Place::Free(at) => {
+                self.sent.put(key, at, before);
+                Telling::State
+            }
+            Place::Taken(at) => match self.sent.value(key, at) {
+                Some(known) if before < *known => {
+                    *known = before;
+                    Telling::Before
+                }
+                _ => Telling::Nothing,
+            },
         }
     }
 
@@ -83,6 +112,7 @@ impl Level {
         let len = usize::try_from(self.before.len()).unwrap_or_default();
         let mut edges = Vec::with_capacity(len);
         edges.extend(std::mem::replace(&mut self.before, Table::new()).drain());
+        self.sent = Table::new();
         edges
     }
 

@@ -8,15 +8,26 @@
 //! the one with the smallest key is told, and along the way the predecessor with the smallest key: neither depends on how
 //! many workers there are.
 //!
+//! Several processes may search together, on one machine or on several: each is told all addresses and its own number. States
+//! travel as numbers of parts, with the steps by which these came to be. At each level's end the processes agree on what is
+//! next, and in the end all have the same report.
+//!
 //! This crate must not judge a state itself: [`Space`](figure2_model::Space) does, for every engine.
 
 mod checkpoint;
+mod ending;
 mod explore;
 mod gate;
 mod level;
+mod link;
 mod owner;
+mod plan;
 mod recent;
+mod shared;
 mod table;
+mod travel;
 
 pub use checkpoint::{CheckpointError, Checkpoints};
-pub use explore::{EngineError, Plan, check};
+pub use explore::check;
+pub use link::{Hosts, HostsError, Lost, SILENCE};
+pub use plan::{EngineError, Plan};

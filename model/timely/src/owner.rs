@@ -1,16 +1,16 @@
 //! A worker: the states that it owns, from their arrival to what follows on them.
 
-use crate::checkpoint::{CheckpointError, Writer};
-use crate::explore::{Found, Shared, lock};
-use crate::level::{Entry, Level};
+use crate::level::{Entry, Level, Telling};
 use crate::recent::Recent;
+use crate::shared::{Shared, lock};
 use crate::table::Table;
+use crate::travel::{Found, Inbox, Outbox, Sent, touch};
 use figure2_model::{Expansion, Next, PackedState, State};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 use timely::dataflow::operators::Capability;
 
 /// So many states are expanded together: what is looked up for all of them is read at once.
@@ -27,44 +27,58 @@ pub(crate) struct Mine {
 pub(crate) struct Owner {
     shared: Arc<Shared>,
     index: u64,
-    peers: u64,
     seen: Table<()>,
     recent: Recent,
     expansion: Expansion,
+    inbox: Inbox,
+    outbox: Outbox,
     /// The levels that are not over: the one that is expanded, and the one that is found.
     levels: BTreeMap<u32, Mine>,
 }
 
 impl Owner {
     /// A worker that knows the states of the levels before the first one.
-    pub(crate) fn new(shared: Arc<Shared>, index: usize, peers: usize) -> Owner {
-        let (index, peers) = (index as u64, peers as u64);
+    pub(crate) fn new(shared: Arc<Shared>, index: usize) -> Owner {
+        let index = index as u64;
         let mut seen = Table::new();
         for (key, _) in lock(&shared.edges).iter().flatten().flatten() {
-            if key % peers == index {
+            if shared.owner(*key) == index {
                 seen.add(*key, ());
             }
         }
         let (recent, expansion, levels) = (Recent::new(), Expansion::default(), BTreeMap::new());
-        Owner { shared, index, peers, seen, recent, expansion, levels }
+        Owner { shared, index, seen, recent, expansion, inbox: Inbox::default(), outbox: Outbox::default(), levels }
     }
 
-    /// The search begins. Where checkpoints are made, all workers go from level to level together.
+    /// The search begins. Where checkpoints are made, or processes search together, all workers go from level to level together.
     pub(crate) fn begin(&mut self, capability: &Capability<u32>) {
-        if self.shared.checkpoints.is_some() {
+        if self.shared.meets() {
             mine_at(&mut self.levels, capability);
         }
     }
 
     /// States of a level arrive, their own workers' or others'.
-    pub(crate) fn take_in(&mut self, capability: &Capability<u32>, batch: &mut Vec<Found>) {
+    pub(crate) fn take_in(&mut self, capability: &Capability<u32>, batch: &mut Vec<Sent>) {
         let level = &mut mine_at(&mut self.levels, capability).level;
-        let touched = batch.iter().map(|found| touch(level, &self.seen, found.entry.state.key()));
+        let touched = batch.iter().map(|sent| match sent {
+            Sent::State(found) => touch(level, &self.seen, found.entry.state.key()),
+            Sent::Parcel { .. } => 0,
+        });
         black_box(touched.fold(0, u64::wrapping_add));
         let before = level.len();
-        for Found { entry, before } in batch.drain(..) {
-            if level.find(entry.state.key(), before, &mut self.seen) {
-                level.push(entry);
+        for sent in batch.drain(..) {
+            match sent {
+                Sent::State(Found { entry, before }) => {
+                    if level.find(entry.state.key(), before, &mut self.seen) {
+                        level.push(entry);
+                    }
+                }
+                Sent::Parcel { from, parcel, .. } => {
+                    let (seen, space) = (&mut self.seen, &self.shared.space);
+                    if let Err(what) = self.inbox.open(space, (from, parcel), level, seen) {
+                        self.shared.fail(what);
+                    }
+                }
             }
         }
         self.shared.distinct.fetch_add(level.len() - before, Ordering::Relaxed);
@@ -88,16 +102,19 @@ impl Owner {
         let time = *mine.capability.time();
         let depth = shared.first_level + time;
         mine.is_closed = true;
-        if depth > shared.last_level.load(Ordering::SeqCst) || shared.is_over.load(Ordering::SeqCst) {
-            return false;
-        }
-        *lock(&shared.levels).entry(depth).or_default() += mine.level.len();
-        if let Some(writer) = &shared.checkpoints {
-            if !self.meet(writer, depth, mine) {
+        let count = || *lock(&shared.levels).entry(depth).or_default() += mine.level.len();
+        if shared.meets() {
+            count();
+            if !shared.meet(self.index, depth, &mine.level) {
                 return false;
             }
             // Also who has no states of this level meets the others at the next one.
             mine_at(&mut self.levels, &mine.capability.delayed(&(time + 1)));
+        } else {
+            if depth > shared.last_level.load(Ordering::SeqCst) || shared.is_over.load(Ordering::SeqCst) {
+                return false;
+            }
+            count();
         }
         let mut edges = mine.level.close();
         let mut all_edges = lock(&shared.edges);
@@ -111,41 +128,8 @@ impl Owner {
         true
     }
 
-    /// All workers are at the same level, and nothing of it is expanded: if a checkpoint is due, it is made. Whether there are
-    /// states on the level.
-    fn meet(&self, writer: &Mutex<Writer>, depth: u32, mine: &Mine) -> bool {
-        let shared = &self.shared;
-        let fail = |error: CheckpointError| {
-            *lock(&shared.failure) = Some(format!("no checkpoint could be made: {error}"));
-            shared.is_over.store(true, Ordering::SeqCst);
-        };
-        if shared.gate.wait() {
-            let has_states = lock(&shared.levels).get(&depth).is_some_and(|states| *states > 0);
-            shared.is_due.store(has_states && lock(writer).is_due(), Ordering::SeqCst);
-        }
-        shared.gate.wait();
-        if shared.is_due.load(Ordering::SeqCst) {
-            let directory = lock(writer).directory().to_path_buf();
-            let waiting = mine.level.waiting();
-            let packed =
-                waiting.map(|(entry, before)| (PackedState::new(&entry.state, entry.changed), before));
-            if let Err(error) = Writer::frontier(&directory, depth, self.index, packed) {
-                fail(error);
-            }
-            if shared.gate.wait() && !shared.is_over.load(Ordering::SeqCst) {
-                let edges = lock(&shared.edges);
-                if let Err(error) = lock(writer).complete(&shared.space, (depth, self.peers), &edges) {
-                    fail(error);
-                }
-            }
-            shared.gate.wait();
-        }
-        let has_states = lock(&shared.levels).get(&depth).is_some_and(|states| *states > 0);
-        has_states && !shared.is_over.load(Ordering::SeqCst)
-    }
-
     /// Judges and expands some states of a level.
-    pub(crate) fn expand(&mut self, mut mine: Mine, mut send: impl FnMut(Found)) {
+    pub(crate) fn expand(&mut self, mut mine: Mine, mut send: impl FnMut(Sent)) {
         let Some(entries) = mine.level.pop() else { return };
         let time = *mine.capability.time();
         let depth = self.shared.first_level + time;
@@ -153,6 +137,7 @@ impl Owner {
         self.levels.insert(time, mine);
         let level = &mut mine_at(&mut self.levels, &later).level;
         let known = level.len();
+        let process = self.shared.plan.process();
         let mut found: Vec<(u64, u64, Next<'_>)> = Vec::new();
         for together in entries.chunks(TOGETHER) {
             found.clear();
@@ -165,16 +150,31 @@ impl Owner {
             let touched = found.iter().map(|(key, ..)| touch(level, &self.seen, *key));
             black_box(touched.fold(0, u64::wrapping_add));
             for (key, before, next) in &found {
-                let is_own = key % self.peers == self.index;
-                if !is_own || level.find(*key, *before, &mut self.seen) {
+                let owner = shared.owner(*key);
+                if owner == self.index {
+                    if level.find(*key, *before, &mut self.seen) {
+                        level.push(Entry { state: next.state(*key), changed: next.changed() });
+                    }
+                } else if shared.process_of(owner) == process {
                     let entry = Entry { state: next.state(*key), changed: next.changed() };
-                    if is_own {
-                        level.push(entry);
-                    } else {
-                        send(Found { entry, before: *before });
+                    send(Sent::State(Found { entry, before: *before }));
+                } else {
+                    match level.tell(*key, *before) {
+                        Telling::State => {
+                            let packed = PackedState::new(&next.state(*key), next.changed());
+                            self.outbox.put(owner, packed, *before);
+                        }
+                        Telling::Before => self.outbox.put_again(owner, (*key, *before)),
+                        Telling::Nothing => {}
                     }
                 }
             }
+            if let Err(what) = self.outbox.send(&shared.space, process, false, &mut send) {
+                shared.fail(what);
+            }
+        }
+        if let Err(what) = self.outbox.send(&self.shared.space, process, true, &mut send) {
+            self.shared.fail(what);
         }
         self.shared.distinct.fetch_add(level.len() - known, Ordering::Relaxed);
         self.shared.space.count(&mut self.expansion);
@@ -187,10 +187,6 @@ fn mine_at<'a>(levels: &'a mut BTreeMap<u32, Mine>, capability: &Capability<u32>
         level: Level::new(),
         is_closed: false,
     })
-}
-
-fn touch(level: &Level, seen: &Table<()>, key: u64) -> u64 {
-    level.touch(key).wrapping_add(seen.touch(key))
 }
 
 impl Shared {
@@ -219,12 +215,8 @@ impl Shared {
         let goes_on = self.space.expand(&states, expansion, |place, key, next| {
             give(states.get(place).map_or(key, |state| state.key()), key, next);
         });
-        if !goes_on && self.space.has_hit_limit() {
+        if !goes_on && self.space.limit().is_some() {
             self.is_over.store(true, Ordering::SeqCst);
         }
-    }
-
-    fn is_broken(&self) -> bool {
-        self.last_level.load(Ordering::SeqCst) < u32::MAX
     }
 }

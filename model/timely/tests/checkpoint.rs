@@ -17,14 +17,14 @@ fn search(
     directory: &Path,
 ) -> Result<Report, EngineError> {
     let checkpoints = Checkpoints { directory: directory.to_path_buf(), every: Duration::ZERO };
-    check(system, profile, options, &Plan { threads, checkpoints: Some(checkpoints) }, &mut |_| ())
+    check(system, profile, options, &Plan { threads, hosts: None, checkpoints: Some(checkpoints) }, &mut |_| ())
 }
 
 fn whole(system: &System, profile: &Profile, options: &CheckOptions) -> Report {
-    check(system, profile, options, &Plan { threads: 2, checkpoints: None }, &mut |_| ()).unwrap()
+    check(system, profile, options, &Plan::of_threads(2), &mut |_| ()).unwrap()
 }
 
-fn assert_same(resumed: &Report, whole: &Report, told: &str) {
+pub fn assert_same(resumed: &Report, whole: &Report, told: &str) {
     assert_eq!(resumed.verdict, whole.verdict, "{told}");
     assert_eq!((resumed.distinct, resumed.generated), (whole.distinct, whole.generated), "{told}");
     assert_eq!((&resumed.levels, &resumed.rules), (&whole.levels, &whole.rules), "{told}");
@@ -104,13 +104,13 @@ fn what_a_crash_leaves_in_the_middle_of_a_checkpoint_is_cut_off() {
             fs::write(&file, bytes).unwrap();
         }
     }
-    for left in ["manifest.new", "frontier-99-0", "parts-1"] {
+    for left in ["manifest.new", "frontier-99-0-0", "parts-1-0"] {
         fs::write(directory.path().join(left), "half of it").unwrap();
     }
     assert_same(&search((&system, &profile), &ALL, 2, directory.path()).unwrap(), &expected, "cut");
     // Nothing at all was complete.
     let began = tempfile::tempdir().unwrap();
-    for left in ["manifest.new", "frontier-0-0", "parts-0", "edges"] {
+    for left in ["manifest.new", "frontier-0-0-0", "parts-0-0", "edges-0-0"] {
         fs::write(began.path().join(left), "half of it").unwrap();
     }
     assert_same(&search((&system, &profile), &ALL, 2, began.path()).unwrap(), &expected, "began");

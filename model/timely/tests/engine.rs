@@ -18,13 +18,13 @@ pub const ALL: CheckOptions = CheckOptions {
     max_trace_states: 2_000_000,
 };
 
-fn on_timely(system: &System, profile: &Profile, options: &CheckOptions, threads: usize) -> Report {
-    let plan = Plan { threads, checkpoints: None };
+pub fn on_timely(system: &System, profile: &Profile, options: &CheckOptions, threads: usize) -> Report {
+    let plan = Plan::of_threads(threads);
     check_on_timely(system, profile, options, &plan, &mut |_| ()).unwrap()
 }
 
 /// Profiles of at most so many states: those that take seconds here.
-fn small() -> Vec<Profile> {
+pub fn small() -> Vec<Profile> {
     let names = ["too-large", "limits-of-one", "snapshot-edge", "power-loss-1", "split-votes", "quorum-of-4"];
     names.map(|name| profile(name).unwrap()).to_vec()
 }

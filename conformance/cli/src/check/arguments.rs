@@ -1,10 +1,10 @@
 //! The arguments of `figure2 check`, and the command that gives them again.
 
 use crate::shard::ShardArgs;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::ValueEnum as _;
 use figure2_model::{CheckOptions, Reduction, Share};
-use figure2_timely::Checkpoints;
+use figure2_timely::{Checkpoints, Hosts};
 use std::fmt;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
@@ -30,8 +30,15 @@ pub struct CheckArgs {
     /// to compare what they find
     #[arg(long, value_enum, default_value_t = Engine::Stateright, conflicts_with = "mutant")]
     pub engine: Engine,
+    /// Search on several processes: a file with the address of each, HOST:PORT, a line each. Start the same command for every
+    /// one of them; each has the whole report in the end. Their ports are open and unencrypted: see docs/scale.md
+    #[arg(long, value_name = "FILE", requires = "process")]
+    pub hosts: Option<PathBuf>,
+    /// Which line of the file this process is, from 0
+    #[arg(long, value_name = "I", requires = "hosts")]
+    pub process: Option<usize>,
     /// Keep checkpoints in this directory, one of its own for each profile, and go on from what is there. With
-    /// `--engine timely`
+    /// `--engine timely`; several processes share the directory
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
     /// At the end of a level, make a checkpoint when the last one is so many seconds old
@@ -40,8 +47,8 @@ pub struct CheckArgs {
     /// Explore without this reduction; repeatable: more states, the same verdict
     #[arg(long, value_name = "NAME", value_parser = reduction)]
     pub without: Vec<Reduction>,
-    /// Threads of a search; by default one per CPU
-    #[arg(long, value_name = "N")]
+    /// Threads of a search, in each process; by default one per CPU
+    #[arg(long, value_name = "N", visible_alias = "workers")]
     pub threads: Option<usize>,
     /// Give up after so many seconds
     #[arg(long, value_name = "S")]
@@ -92,7 +99,7 @@ pub enum Engine {
     /// stateright's checker, depth first.
     #[default]
     Stateright,
-    /// Timely Dataflow, breadth first, in this process.
+    /// Timely Dataflow, breadth first, in this process or in several.
     Timely,
     /// Both, one after the other: what they find is compared, and a difference leaves the check unfinished.
     Both,
@@ -114,6 +121,21 @@ pub enum Format {
 }
 
 impl CheckArgs {
+    /// The processes, where there are several.
+    ///
+    /// # Errors
+    /// When the file makes no sense, or the engine is one of one process.
+    pub(super) fn hosts(&self) -> anyhow::Result<Option<Hosts>> {
+        let (Some(file), Some(process)) = (&self.hosts, self.process) else { return Ok(None) };
+        if self.engine != Engine::Timely {
+            bail!("--hosts needs the engine that several processes run together: add --engine timely");
+        }
+        if self.threads.is_none() {
+            bail!("--hosts needs --threads: all processes must have as many, whatever their machines have");
+        }
+        Ok(Some(Hosts::read(file, process).context("--hosts")?))
+    }
+
     /// Where checkpoints are kept.
     ///
     /// # Errors
@@ -194,6 +216,8 @@ pub(super) fn command_to_repeat(args: &CheckArgs) -> String {
     args.profile.iter().for_each(|name| add("profile", Some(name.clone())));
     let engine = args.engine.to_possible_value().map(|engine| engine.get_name().to_owned());
     add("engine", engine.filter(|_| args.engine != Engine::default()));
+    add("hosts", args.hosts.as_ref().map(|file| file.display().to_string()));
+    add("process", args.process.map(|process| process.to_string()));
     add("checkpoint", args.checkpoint.as_ref().map(|directory| directory.display().to_string()));
     add("checkpoint-every", args.checkpoint.as_ref().map(|_| args.checkpoint_every.to_string()));
     args.without.iter().for_each(|reduction| add("without", Some(reduction.name().to_owned())));
@@ -217,6 +241,8 @@ pub(super) mod tests {
             profile: Vec::new(),
             mutant: None,
             engine: Engine::Stateright,
+            hosts: None,
+            process: None,
             checkpoint: None,
             checkpoint_every: 600,
             without: vec![],

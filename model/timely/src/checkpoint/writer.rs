@@ -1,0 +1,167 @@
+//! What writes checkpoints, in each process its own files, and in the first one the manifest.
+
+use super::files::{Appended, Manifest, Marks, failed};
+use super::{CheckpointError, Checkpoints, EDGES, FORMAT, FRONTIER, PARTS, Resumed, Waiting, is_ours, resumed};
+use crate::level::Edge;
+use figure2_model::{Counted, Space};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Writes the checkpoints of a search.
+pub(crate) struct Writer {
+    directory: PathBuf,
+    every: Duration,
+    last: Instant,
+    process: usize,
+    space: String,
+    generation: u64,
+    parts: Appended,
+    edges: Appended,
+    /// How many parts and levels are in the files, or in those of an earlier search.
+    written: (usize, usize),
+}
+
+impl Writer {
+    /// Opens the directory, and reads the checkpoint that is in it.
+    pub(crate) fn open(
+        checkpoints: &Checkpoints,
+        space: &Space,
+        process: usize,
+    ) -> Result<(Writer, Option<Resumed>), CheckpointError> {
+        let directory = checkpoints.directory.clone();
+        fs::create_dir_all(&directory).map_err(failed(&directory))?;
+        let manifest = Manifest::read(&directory)?;
+        let expected = space.identity();
+        let found = match &manifest {
+            None => {
+                let mut others = fs::read_dir(&directory).map_err(failed(&directory))?;
+                // What a search has left that ended before its first checkpoint is no reason to refuse.
+                if others.any(|file| file.is_ok_and(|file| !is_ours(&file.file_name().to_string_lossy()))) {
+                    return Err(CheckpointError::NotEmpty(directory));
+                }
+                None
+            }
+            Some(manifest) => {
+                if manifest.space != expected {
+                    let found = manifest.space.clone();
+                    return Err(CheckpointError::Foreign { directory, found, expected });
+                }
+                manifest.verify(&directory)?;
+                if process == 0 {
+                    manifest.cut(&directory)?;
+                }
+                Some(resumed(manifest, &directory)?)
+            }
+        };
+        let generation = manifest.as_ref().map_or(0, |manifest| manifest.generation + 1);
+        let writer = Writer {
+            parts: Appended::create(&directory, format!("{PARTS}{generation}-{process}"))?,
+            edges: Appended::create(&directory, format!("{EDGES}{generation}-{process}"))?,
+            directory,
+            every: checkpoints.every,
+            last: Instant::now(),
+            process,
+            space: expected,
+            generation,
+            written: (0, manifest.as_ref().map_or(0, |manifest| manifest.levels.len())),
+        };
+        Ok((writer, found))
+    }
+
+    /// Which checkpoint it went on from: all processes of a search go on from the same one.
+    pub(crate) fn began_with(&self) -> String {
+        format!("generation {}, level {}", self.generation, self.written.1)
+    }
+
+    /// Whether the last checkpoint is old enough.
+    pub(crate) fn is_due(&self) -> bool {
+        self.last.elapsed() >= self.every
+    }
+
+    /// Writes the states of a level that a worker of this process owns.
+    pub(crate) fn frontier(
+        (directory, process): (&Path, usize),
+        level: u32,
+        worker: u64,
+        states: impl Iterator<Item = Waiting>,
+    ) -> Result<Marks, CheckpointError> {
+        let mut file = Appended::create(directory, format!("{FRONTIER}{level}-{process}-{worker}"))?;
+        for state in states {
+            file.append_record(&state)?;
+        }
+        Ok(Marks::from([file.sync()?]))
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Writes what this process has added since the last checkpoint: parts, and the edges of the levels before this one.
+    pub(crate) fn add(
+        &mut self,
+        space: &Space,
+        level: u32,
+        edges: &[Vec<Vec<Edge>>],
+    ) -> Result<Marks, CheckpointError> {
+        for birth in space.births(self.written.0) {
+            self.parts.append_record(&birth)?;
+            self.written.0 += 1;
+        }
+        let levels = (0..level).zip(edges).skip(self.written.1);
+        for (of, chunk) in levels.flat_map(|(of, chunks)| chunks.iter().map(move |chunk| (of, chunk))) {
+            self.edges.append(&of.to_le_bytes())?;
+            self.edges.append(&(chunk.len() as u64).to_le_bytes())?;
+            for (key, before) in chunk {
+                self.edges.append(&key.to_le_bytes())?;
+                self.edges.append(&before.to_le_bytes())?;
+            }
+        }
+        self.written.1 = level as usize;
+        self.last = Instant::now();
+        Ok(Marks::from([self.parts.sync()?, self.edges.sync()?]))
+    }
+
+    /// Completes the checkpoint of a level, once all processes have written theirs.
+    pub(crate) fn complete(
+        &self,
+        levels: &[u64],
+        files: Marks,
+        counted: Counted,
+    ) -> Result<(), CheckpointError> {
+        let mut files = files;
+        // What earlier searches told of the levels before still holds.
+        if let Some(before) = Manifest::read(&self.directory)? {
+            files.extend(before.files.into_iter().filter(|(name, _)| {
+                name.starts_with(EDGES) && !name.starts_with(&format!("{EDGES}{}-", self.generation))
+            }));
+        }
+        let manifest = Manifest {
+            format: FORMAT,
+            space: self.space.clone(),
+            generation: self.generation,
+            level: u32::try_from(levels.len()).unwrap_or(u32::MAX),
+            levels: levels.to_vec(),
+            counted,
+            files,
+        };
+        manifest.write(&self.directory)?;
+        self.remove_others(&manifest)
+    }
+
+    pub(crate) fn process(&self) -> usize {
+        self.process
+    }
+
+    /// Removes the states of earlier levels, parts by other numbers, and what searches left that made no checkpoint.
+    fn remove_others(&self, manifest: &Manifest) -> Result<(), CheckpointError> {
+        for entry in fs::read_dir(&self.directory).map_err(failed(&self.directory))? {
+            let name = entry.map_err(failed(&self.directory))?.file_name().to_string_lossy().into_owned();
+            if is_ours(&name) && !manifest.files.contains_key(&name) {
+                let file = self.directory.join(name);
+                fs::remove_file(&file).map_err(failed(&file))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,342 @@
+//! What the workers of a process share, and where they meet.
+
+use crate::checkpoint::{CheckpointError, Marks, Resumed, Writer};
+use crate::gate::Gate;
+use crate::level::{Edge, Entry, Level};
+use crate::link::{Agreed, Counts, Link, Part, Standing, Words};
+use crate::plan::{EngineError, Plan};
+use crate::travel::Found;
+use figure2_model::{Changed, CheckOptions, Counted, Foreign, Limit, PackedState, Space};
+use std::collections::BTreeMap;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What the workers share.
+pub(crate) struct Shared {
+    pub space: Space,
+    pub plan: Plan,
+    pub options: CheckOptions,
+    /// A limit was hit, or nothing can be written any more: nothing more is done.
+    pub is_over: AtomicBool,
+    /// What failed: what could not be written, or made sense of.
+    failure: Mutex<Option<String>>,
+    /// The keys of broken states, all of one level.
+    pub broken: Mutex<Vec<u64>>,
+    /// The level that has them: it is judged to its end everywhere, and none follows.
+    pub last_level: AtomicU32,
+    pub distinct: AtomicU64,
+    /// How many states of each level the workers own.
+    pub levels: Mutex<BTreeMap<u32, u64>>,
+    /// How many states each level has, in all processes, as far as the workers have met.
+    totals: Mutex<Vec<u64>>,
+    /// By level and worker, the states with those before them.
+    pub edges: Mutex<Vec<Vec<Vec<Edge>>>>,
+    /// The level with which this search begins.
+    pub first_level: u32,
+    /// The states of that level, by worker of this process.
+    pub start: Mutex<Vec<Vec<Found>>>,
+    checkpoints: Option<Mutex<Writer>>,
+    /// What the workers have written of a checkpoint.
+    marks: Mutex<Marks>,
+    /// What the workers that have met do.
+    agreed: Mutex<Agreed>,
+    pub gate: Gate,
+    /// The words with other processes, if there are any.
+    pub link: Option<Link>,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The connections for states, by process.
+pub(crate) type Data = Vec<Option<TcpStream>>;
+
+impl Shared {
+    /// A search from the start, or from its checkpoint on, once all processes are there.
+    pub(crate) fn new(
+        space: Space,
+        options: &CheckOptions,
+        plan: &Plan,
+    ) -> Result<(Shared, Data), EngineError> {
+        let process = plan.process();
+        if plan.checkpoints.is_some() || plan.hosts.is_some() {
+            space.record();
+        }
+        let opened = plan.checkpoints.as_ref().map(|found| Writer::open(found, &space, process));
+        let (writer, resumed) = opened.transpose()?.unzip();
+        let joined = plan.hosts.as_ref().map(|hosts| {
+            let terms = [
+                ("search", space.identity()),
+                ("build", env!("CARGO_PKG_VERSION").to_owned()),
+                ("processes", hosts.processes().to_string()),
+                ("--threads", plan.threads.to_string()),
+                ("--checkpoint", writer.as_ref().map_or("none".to_owned(), Writer::began_with)),
+            ];
+            Link::join(hosts, &terms.into_iter().map(|(name, term)| (name.to_owned(), term)).collect())
+        });
+        let (link, data) = joined.transpose()?.unzip();
+        let resumed = resumed.flatten();
+        let shared = Shared {
+            start: Mutex::new((0..plan.threads).map(|_| Vec::new()).collect()),
+            space,
+            plan: plan.clone(),
+            options: *options,
+            is_over: AtomicBool::new(false),
+            failure: Mutex::default(),
+            broken: Mutex::default(),
+            last_level: AtomicU32::new(u32::MAX),
+            distinct: AtomicU64::new(0),
+            levels: Mutex::default(),
+            totals: Mutex::default(),
+            edges: Mutex::default(),
+            first_level: resumed.as_ref().map_or(0, |resumed| resumed.level),
+            checkpoints: writer.map(Mutex::new),
+            marks: Mutex::default(),
+            agreed: Mutex::default(),
+            gate: Gate::new(plan.threads),
+            link,
+        };
+        match resumed {
+            None => {
+                let start = shared.space.start();
+                // Every process makes the start; it counts once.
+                if process == 0 {
+                    shared.space.generate(start.len() as u64);
+                }
+                for state in start {
+                    let before = state.key();
+                    shared.give(Entry { state, changed: Changed::All }, before);
+                }
+            }
+            Some(resumed) => shared.go_on_from(resumed)?,
+        }
+        Ok((shared, data.unwrap_or_default()))
+    }
+
+    /// Takes what a checkpoint tells, as far as this process owns it.
+    fn go_on_from(&self, resumed: Resumed) -> Result<(), EngineError> {
+        let directory: PathBuf = self.plan.checkpoints.iter().map(|known| known.directory.clone()).collect();
+        let foreign = |foreign: Foreign| CheckpointError::Damaged {
+            file: directory.clone(),
+            what: foreign.to_string(),
+        };
+        for told in &resumed.told {
+            let mut known = self.space.known();
+            for birth in &told.births {
+                self.space.learn(&mut known, birth).map_err(foreign)?;
+            }
+            for (packed, before) in told.frontier.iter().filter(|(packed, _)| self.owns(packed.key())) {
+                let (state, changed) = self.space.unpacked(&known, packed).map_err(foreign)?;
+                self.give(Entry { state, changed }, *before);
+            }
+        }
+        if self.plan.process() == 0 {
+            self.space.go_on_from(&resumed.counted);
+        }
+        let own = |level: Vec<Edge>| -> Vec<Edge> {
+            level.into_iter().filter(|(key, _)| self.owns(*key)).collect()
+        };
+        let edges: Vec<Vec<Vec<Edge>>> = resumed.edges.into_iter().map(|level| vec![own(level)]).collect();
+        let sizes = edges.iter().map(|level| level.iter().map(|chunk| chunk.len() as u64).sum());
+        *lock(&self.levels) = (0..).zip(sizes).collect();
+        self.distinct.store(lock(&self.levels).values().sum(), Ordering::Relaxed);
+        *lock(&self.totals) = resumed.levels;
+        *lock(&self.edges) = edges;
+        Ok(())
+    }
+
+    /// The worker that owns a key, of all.
+    pub(crate) fn owner(&self, key: u64) -> u64 {
+        key % self.plan.workers().max(1) as u64
+    }
+
+    /// The process of a worker.
+    pub(crate) fn process_of(&self, worker: u64) -> usize {
+        usize::try_from(worker).unwrap_or_default() / self.plan.threads.max(1)
+    }
+
+    /// Whether a worker of this process owns a key.
+    pub(crate) fn owns(&self, key: u64) -> bool {
+        self.process_of(self.owner(key)) == self.plan.process()
+    }
+
+    /// Gives a state of the first level to its owner, if that is in this process.
+    fn give(&self, entry: Entry, before: u64) {
+        let key = entry.state.key();
+        if self.owns(key) {
+            let worker = usize::try_from(self.owner(key)).unwrap_or_default() % self.plan.threads.max(1);
+            if let Some(states) = lock(&self.start).get_mut(worker) {
+                states.push(Found { entry, before });
+            }
+        }
+    }
+
+    /// Something failed: the search ends, and is unfinished. The first reason counts.
+    pub(crate) fn fail(&self, what: String) {
+        lock(&self.failure).get_or_insert(what);
+        self.is_over.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.last_level.load(Ordering::SeqCst) < u32::MAX
+    }
+
+    /// Whether the workers go from level to level together.
+    pub(crate) fn meets(&self) -> bool {
+        self.checkpoints.is_some() || self.link.is_some()
+    }
+
+    /// Whether a worker has panicked or a process is lost: nobody waits for the others any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.gate.is_abandoned() || self.link.as_ref().is_some_and(|link| link.lost().is_some())
+    }
+
+    /// What this process has done so far.
+    pub(crate) fn counts(&self, memory: Option<u64>) -> Counts {
+        Counts {
+            generated: self.space.generated(),
+            distinct: self.distinct.load(Ordering::Relaxed),
+            memory,
+            limit: self.space.limit(),
+        }
+    }
+
+    /// What this process found.
+    pub(crate) fn part(&self, peak_memory: Option<u64>, panic: Option<String>) -> Part {
+        Part {
+            counted: self.space.counted(),
+            levels: lock(&self.levels).values().copied().collect(),
+            limit: self.space.limit(),
+            failure: panic.or_else(|| lock(&self.failure).clone()),
+            broken: lock(&self.broken).iter().min().copied(),
+            peak_memory,
+        }
+    }
+
+    /// What is done with a level, as all stand.
+    fn decide(&self, sum: Standing) -> Agreed {
+        let most = self.options.max_states.filter(|most| sum.expanded > *most);
+        most.into_iter().for_each(|most| self.space.hit(Limit::States(most)));
+        let goes_on = sum.states > 0 && !sum.is_over && most.is_none();
+        let is_due = goes_on && self.checkpoints.as_ref().is_some_and(|writer| lock(writer).is_due());
+        Agreed { states: sum.states, goes_on, is_due }
+    }
+
+    /// All workers of all processes have all states of a level, and nothing of it is expanded: if a checkpoint is due, it is
+    /// made. Whether the level is expanded.
+    pub(crate) fn meet(&self, worker: u64, depth: u32, level: &Level) -> bool {
+        if self.gate.wait() {
+            let own = Standing {
+                level: depth,
+                states: lock(&self.levels).get(&depth).copied().unwrap_or_default(),
+                expanded: self.space.expanded(),
+                is_over: self.is_broken() || self.is_over.load(Ordering::SeqCst),
+            };
+            let agreed = match &self.link {
+                Some(link) => link.agree(own, |sum| self.decide(sum)).unwrap_or_default(),
+                None => self.decide(own),
+            };
+            if !agreed.goes_on {
+                // A level that is not expanded does not count.
+                lock(&self.levels).remove(&depth);
+            }
+            *lock(&self.agreed) = agreed;
+        }
+        self.gate.wait();
+        let agreed = *lock(&self.agreed);
+        if agreed.is_due {
+            self.write(worker, depth, level);
+        }
+        if self.gate.wait() {
+            lock(&self.totals).push(agreed.states);
+            // All must do the same: so what each does is decided here, by one.
+            if lock(&self.failure).is_some() {
+                lock(&self.agreed).goes_on = false;
+            }
+        }
+        self.gate.wait();
+        lock(&self.agreed).goes_on
+    }
+
+    /// Writes a worker's part of a checkpoint; the last worker completes it.
+    fn write(&self, worker: u64, depth: u32, level: &Level) {
+        let Some(writer) = &self.checkpoints else { return };
+        let (directory, process) = {
+            let writer = lock(writer);
+            (writer.directory().to_path_buf(), writer.process())
+        };
+        let packed = level
+            .waiting()
+            .map(|(entry, before)| (PackedState::new(&entry.state, entry.changed), before));
+        match Writer::frontier((&directory, process), depth, worker, packed) {
+            Ok(marks) => lock(&self.marks).extend(marks),
+            Err(error) => self.fail(no_checkpoint(error)),
+        }
+        if self.gate.wait()
+            && let Err(error) = self.complete(&mut lock(writer), depth)
+        {
+            self.fail(error);
+        }
+        self.gate.wait();
+    }
+
+    /// Completes a checkpoint, once all workers of this process have written theirs.
+    fn complete(&self, writer: &mut Writer, depth: u32) -> Result<(), String> {
+        let mut marks = std::mem::take(&mut *lock(&self.marks));
+        let failure = lock(&self.failure).clone();
+        let added = match failure {
+            Some(failure) => Err(failure),
+            None => writer.add(&self.space, depth, &lock(&self.edges)).map_err(no_checkpoint),
+        };
+        let wrote = added.map(|more| {
+            marks.extend(more);
+            (marks, self.space.counted())
+        });
+        let lost = || Err("another process is lost".to_owned());
+        let Some(link) = &self.link else {
+            let (marks, counted) = wrote?;
+            return writer.complete(&lock(&self.totals), marks, counted).map_err(no_checkpoint);
+        };
+        if !link.is_first() {
+            link.say(0, &Words::Wrote(wrote));
+            return match link.hear() {
+                Some((_, Words::Completed(completed))) => completed,
+                _ => lost(),
+            };
+        }
+        let wrote_by_others = link.hear_all(|words| match words {
+            Words::Wrote(wrote) => Some(wrote),
+            _ => None,
+        });
+        let Some(others) = wrote_by_others else { return lost() };
+        let all = others.into_iter().map(|(process, wrote)| wrote.map_err(|what| format!("process {process}: {what}")));
+        let (mut files, mut counted) = (Marks::new(), Counted::default());
+        let added = [wrote].into_iter().chain(all).try_for_each(|wrote| {
+            let (marks, of_process) = wrote?;
+            files.extend(marks);
+            counted.add(&of_process);
+            Ok(())
+        });
+        let completed = added.and_then(|()| {
+            writer.complete(&lock(&self.totals), files, counted).map_err(no_checkpoint)
+        });
+        link.say_to_all(&Words::Completed(completed.clone()));
+        completed
+    }
+
+    /// The key before a key on a level, if this process owns it.
+    pub(crate) fn before(&self, level: u32, key: u64) -> Option<u64> {
+        let edges = lock(&self.edges);
+        edges.get(level as usize)?.iter().find_map(|chunk| {
+            let at = chunk.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+            chunk.get(at).map(|(_, before)| *before)
+        })
+    }
+}
+
+fn no_checkpoint(error: CheckpointError) -> String {
+    format!("no checkpoint could be made: {error}")
+}
