@@ -45,7 +45,7 @@ pub use recovery::{Missing, OnTheirWay, ROUNDS, Recovered, Share, Stuck, Unrecov
 pub use search::births::{Birth, Foreign, Known, PackedState};
 pub use search::check::{CheckError, CheckOptions, Phase, Progress, check, check_system, shortest_witness};
 pub use search::report::{MOST_COLLISIONS, Outcome, Report, Unfinished, Verdict, unreached};
-pub use search::search_state::{Limit, SearchState};
+pub use search::search_state::{Limit, SearchState, interrupt};
 pub use search::space::{Counted, Expansion, Searched, Space};
 pub use trace::counterexample::Counterexample;
 pub use trace::label::{ActionLabel, Fate};

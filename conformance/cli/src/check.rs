@@ -4,6 +4,7 @@ mod arguments;
 mod baseline;
 mod both;
 mod conclusion;
+mod interrupt;
 mod json;
 mod junit;
 mod markdown;
@@ -28,7 +29,7 @@ pub(crate) use baseline::Baseline;
 use conclusion::sentence;
 use figure2_model::mutants::{Case, Kind, Mutant, Survivor, survivors};
 use figure2_model::{CheckOptions, Profile, Progress, Report, System, Verdict, check, profiles, unreached};
-use figure2_timely::{Checkpoints, Hosts, Plan};
+use figure2_timely::{Checkpoints, Plan};
 use progress::ProgressReporter;
 use select::select;
 use std::path::Path;
@@ -67,6 +68,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let options = options(args)?;
+    interrupt::listen()?;
     let agreed = args.baseline.as_deref().map(Baseline::read).transpose()?;
     let checked = match &mutant {
         Some(mutant) => {
@@ -79,11 +81,17 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
                     Ok(Survivor { profile: profile.clone(), ..survivor }.check_recovery(&options)?)
                 }
             };
-            explore_by(&selected, &mut tell, check)?
+            explore_by(&selected, &mut tell, |_| None, check)?
         }
         None => {
             let parts = (args.recovery, args.shards.shard);
-            explore_recovery(&selected, &options, (args.engine, args.checkpoints()?, args.hosts()?), parts, &mut tell)?
+            let plan = Plan {
+                threads: options.threads,
+                hosts: args.hosts()?,
+                checkpoints: args.checkpoints()?,
+                spills: args.spills()?,
+            };
+            explore_recovery(&selected, &options, (args.engine, plan), parts, &mut tell)?
         }
     };
     let rules = mutant.as_ref().map_or(FIGURE2, Case::id);
@@ -181,54 +189,66 @@ pub fn explore(
     options: &CheckOptions,
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Checked> {
-    explore_recovery(selected, options, (Engine::Stateright, None, None), (None, None), tell)
+    let plan = Plan::of_threads(options.threads);
+    explore_recovery(selected, options, (Engine::Stateright, plan), (None, None), tell)
 }
 
 /// The same by an engine, and recovery is judged from these states, or a part of them.
 fn explore_recovery(
     selected: &[Profile],
     options: &CheckOptions,
-    (engine, checkpoints, hosts): (Engine, Option<Checkpoints>, Option<Hosts>),
+    (engine, plan): (Engine, Plan),
     (recovery, shard): (Option<Recovery>, Option<Shard>),
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Checked> {
-    explore_by(selected, tell, |profile, progress| {
-        let Recovery(share) = recovery.unwrap_or(Recovery(Some(profile.recovery())));
-        let share = share.map(|share| match shard.map(Shard::parts) {
-            Some((index, of)) => share.part(index, of),
-            None => share,
-        });
-        let options = CheckOptions { recovery: share, ..*options };
-        let of_profile = |all: &Checkpoints| Checkpoints {
-            directory: all.directory.join(&profile.name),
-            every: all.every,
-        };
-        let checkpoints = checkpoints.as_ref().map(of_profile);
-        let plan = Plan { threads: options.threads, hosts: hosts.clone(), checkpoints };
-        let on_timely = |progress: &mut dyn FnMut(&Progress)| {
-            figure2_timely::check(&System::default(), profile, &options, &plan, progress)
-        };
-        Ok(match engine {
-            Engine::Stateright => check(profile, &options, progress)?,
-            Engine::Timely => on_timely(progress)?,
-            Engine::Both => both::agreed(on_timely(progress)?, &check(profile, &options, progress)?),
-        })
-    })
+    // Each profile has directories of its own.
+    let of_profile = |profile: &Profile| plan.below(&profile.name);
+    explore_by(
+        selected,
+        tell,
+        |profile| of_profile(profile).checkpoints,
+        |profile, progress| {
+            let Recovery(share) = recovery.unwrap_or(Recovery(Some(profile.recovery())));
+            let share = share.map(|share| match shard.map(Shard::parts) {
+                Some((index, of)) => share.part(index, of),
+                None => share,
+            });
+            let options = CheckOptions { recovery: share, ..*options };
+            let on_timely = |progress: &mut dyn FnMut(&Progress)| {
+                figure2_timely::check(&System::default(), profile, &options, &of_profile(profile), progress)
+            };
+            Ok(match engine {
+                Engine::Stateright => check(profile, &options, progress)?,
+                Engine::Timely => on_timely(progress)?,
+                Engine::Both => both::agreed(on_timely(progress)?, &check(profile, &options, progress)?),
+            })
+        },
+    )
 }
 
 fn explore_by(
     selected: &[Profile],
     tell: &mut dyn FnMut(&str),
+    checkpoints: impl Fn(&Profile) -> Option<Checkpoints>,
     mut check: impl FnMut(&Profile, &mut dyn FnMut(&Progress)) -> anyhow::Result<Report>,
 ) -> anyhow::Result<Checked> {
     let begin = Instant::now();
     let mut checked = Checked { reports: Vec::new(), never_fired: Vec::new() };
     for profile in selected {
+        if interrupt::has_been() {
+            break;
+        }
         tell(&text::heading(profile));
+        let checkpoints = checkpoints(profile);
+        let kept = || checkpoints.as_ref().and_then(Checkpoints::kept);
+        kept().into_iter().for_each(|kept| tell(&text::goes_on(kept)));
         let mut reporter = ProgressReporter::new(&profile.name);
         let report = check(profile, &mut |progress| reporter.tell(progress))?;
         reporter.end();
         tell(&text::report(profile, &report));
+        if matches!(report.verdict, Verdict::Unfinished(_)) {
+            tell(&text::to_go_on(checkpoints.as_ref(), kept()));
+        }
         checked.reports.push(report);
     }
     if is_whole(selected) {

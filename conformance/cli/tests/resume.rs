@@ -80,3 +80,38 @@ fn checkpoints_of_another_search_or_engine_are_refused() {
     let told = refused(&kept);
     assert!(told.contains("manifest is damaged"), "{told}");
 }
+
+#[test]
+fn who_interrupts_a_search_is_told_how_to_go_on() {
+    let directory = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let directory = directory.path();
+    let interrupted = |args: &[&str], may_interrupt: &dyn Fn() -> bool| {
+        let mut child = check(directory, args).stderr(Stdio::piped()).spawn().unwrap();
+        while !may_interrupt() {
+            assert!(child.try_wait().unwrap().is_none(), "it has ended");
+            thread::sleep(Duration::from_millis(5));
+        }
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("UNFINISHED: it was interrupted; nothing is proved"), "{told}");
+        assert!(told.contains("again: "), "{told}");
+        told
+    };
+    let kept = ["--engine", "timely", "--checkpoint", "kept", "--checkpoint-every", "0"];
+    let told = interrupted(&kept, &|| directory.join("kept/transfer/manifest").exists());
+    assert!(
+        told.contains("the same command goes on from level ") && !told.contains("goes on    from"),
+        "{told}"
+    );
+    let output = check(directory, &kept).stderr(Stdio::piped()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.contains("goes on    from the checkpoint of level "), "{told}");
+    // Nothing is kept, and two profiles: the second is not begun.
+    let begun = std::time::Instant::now();
+    let args = ["--profile", "replication"];
+    let told = interrupted(&args, &|| begun.elapsed() > Duration::from_millis(500));
+    assert!(told.contains("a search begins anew") && !told.contains("transfer: "), "{told}");
+}

@@ -155,12 +155,7 @@ impl Known {
         };
         let used = Used::unpacked(packed.used);
         let state = State { nodes, network: Network::of(network), history, used, key: packed.key };
-        let changed = match packed.changed {
-            ALL => Changed::All,
-            NO_NODE => Changed::Network,
-            id => Changed::Node(ServerId(id)),
-        };
-        (cluster.key(&state) == packed.key).then_some((state, changed)).ok_or(Foreign)
+        (cluster.key(&state) == packed.key).then(|| (state, packed.changed())).ok_or(Foreign)
     }
 }
 
@@ -168,6 +163,37 @@ impl PackedState {
     /// The key of the state.
     pub fn key(&self) -> u64 {
         self.key
+    }
+
+    /// The state, in the process that told it, and what differs from the state from which it was found.
+    ///
+    /// # Errors
+    /// When this process has no such parts, or the state another key.
+    pub(crate) fn own(&self, cluster: &Cluster) -> Result<(State, Changed), Foreign> {
+        let tables = cluster.tables();
+        let [nodes, envelopes, histories] = tables.parts();
+        let is_here = self.nodes.iter().all(|number| *number < nodes)
+            && self.network.iter().all(|number| *number < envelopes)
+            && self.history < histories;
+        if !is_here {
+            return Err(Foreign);
+        }
+        let state = State {
+            nodes: self.nodes.iter().map(|number| tables.node_id(*number)).collect(),
+            network: Network::of(self.network.iter().map(|number| tables.envelope_id(*number)).collect()),
+            history: tables.history_id(self.history),
+            used: Used::unpacked(self.used),
+            key: self.key,
+        };
+        (cluster.key(&state) == self.key).then(|| (state, self.changed())).ok_or(Foreign)
+    }
+
+    fn changed(&self) -> Changed {
+        match self.changed {
+            ALL => Changed::All,
+            NO_NODE => Changed::Network,
+            id => Changed::Node(ServerId(id)),
+        }
     }
 
     /// A state as this process tells it.

@@ -9,7 +9,7 @@ use crate::properties::{Safety, Witness};
 use crate::recovery::{Recovered, Share, Watch, Watched};
 use crate::search::memory;
 use crate::search::report::{Outcome, Report, Unfinished, Verdict};
-use crate::search::search_state::{Limit, SearchState};
+use crate::search::search_state::SearchState;
 use crate::trace::Trace;
 use crate::trace::counterexample::Counterexample;
 use figure2_core::Rule;
@@ -69,10 +69,16 @@ pub struct Progress {
     pub generated: u64,
     /// Distinct states.
     pub distinct: u64,
-    /// The longest path so far.
+    /// The longest path so far; where the search goes level by level, the level.
     pub depth: u64,
-    /// Resident memory of the process, in bytes.
+    /// States of that level, where the search goes level by level.
+    pub frontier: Option<u64>,
+    /// A guess of how many distinct states are yet to be found, where there is reason for one.
+    pub left: Option<u64>,
+    /// Resident memory of all processes of the search, in bytes.
     pub memory: Option<u64>,
+    /// Bytes in files, of those states that are not in memory.
+    pub disk: Option<u64>,
 }
 
 /// The searches of a check.
@@ -324,20 +330,16 @@ fn watch<M: Model>(
     while !handles.iter().all(JoinHandle::is_finished) {
         thread::sleep(POLL);
         let elapsed = control.elapsed();
-        if let Some(limit) = options.time_limit.filter(|limit| elapsed >= *limit) {
-            control.hit(Limit::Time(limit));
-        }
         let memory = memory::resident();
         peak_memory = peak_memory.max(memory);
         let distinct = checker.unique_state_count() as u64;
         let taken = memory.unwrap_or(distinct * BYTES_PER_SEEN_STATE);
-        if let Some(limit) = options.max_memory.filter(|limit| taken > *limit) {
-            control.hit(Limit::Memory(limit));
-        }
+        control.watch(options.time_limit, options.max_memory, Some(taken));
         if told.elapsed() >= TELL {
             told = Instant::now();
             let (generated, depth) = (checker.state_count() as u64, checker.max_depth() as u64);
-            progress(&Progress { phase, elapsed, generated, distinct, depth, memory });
+            let (frontier, left, disk) = Default::default();
+            progress(&Progress { phase, elapsed, generated, distinct, depth, frontier, left, memory, disk });
         }
     }
     let elapsed = control.elapsed();

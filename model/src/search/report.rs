@@ -115,6 +115,8 @@ pub enum Unfinished {
     Limit(Limit),
     /// A thread of the search panicked, with this message.
     Panicked(String),
+    /// Something else failed: a file could not be written, or two searches differ.
+    Failed(String),
     /// So many states were found, but not so many expanded.
     NotExpanded {
         /// Distinct states.
@@ -129,6 +131,7 @@ impl fmt::Display for Unfinished {
         match self {
             Unfinished::Limit(limit) => limit.fmt(f),
             Unfinished::Panicked(message) => write!(f, "a thread of the search panicked: {message}"),
+            Unfinished::Failed(what) => f.write_str(what),
             Unfinished::NotExpanded { distinct, expanded } => {
                 write!(f, "{distinct} states were found, but {expanded} expanded")
             }

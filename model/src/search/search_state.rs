@@ -26,6 +26,8 @@ pub enum Limit {
     States(u64),
     /// The limit on the memory of the process, in bytes.
     Memory(u64),
+    /// Somebody [interrupted](crate::interrupt) it.
+    Interrupted,
 }
 
 impl fmt::Display for Limit {
@@ -33,9 +35,18 @@ impl fmt::Display for Limit {
         match self {
             Limit::Time(limit) => write!(f, "the time limit of {} s was hit", limit.as_secs_f64()),
             Limit::States(limit) => write!(f, "the limit of {limit} states was hit"),
+            Limit::Interrupted => f.write_str("it was interrupted"),
             Limit::Memory(limit) => write!(f, "the memory limit of {} MB was hit", limit / 1_000_000),
         }
     }
+}
+
+/// Whether somebody interrupted the searches of this process.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Ends all searches of this process within a moment: they are unfinished, as by a limit. True the first time.
+pub fn interrupt() -> bool {
+    !INTERRUPTED.swap(true, Ordering::SeqCst)
 }
 
 /// Shared by the threads of one search.
@@ -81,6 +92,19 @@ impl SearchState {
     /// How long the search has run.
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()
+    }
+
+    /// Ends the search when a limit is hit: it has taken so long, or so much memory, or was interrupted.
+    pub fn watch(&self, time: Option<Duration>, memory: Option<u64>, taken: Option<u64>) {
+        if let Some(limit) = time.filter(|limit| self.elapsed() >= *limit) {
+            self.hit(Limit::Time(limit));
+        }
+        if let Some(limit) = memory.filter(|limit| taken.is_some_and(|taken| taken > *limit)) {
+            self.hit(Limit::Memory(limit));
+        }
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            self.hit(Limit::Interrupted);
+        }
     }
 
     /// Ends the search because of a limit. The first limit counts.

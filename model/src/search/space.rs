@@ -84,6 +84,8 @@ pub struct Searched {
     pub peak_memory: Option<u64>,
     /// The message of a thread that panicked.
     pub panic: Option<String>,
+    /// What failed besides: a file that could not be written.
+    pub failure: Option<String>,
     /// The keys of the states on a shortest way to one that is broken, without the start's; none if none was found.
     pub way: Option<Vec<u64>>,
 }
@@ -226,17 +228,10 @@ impl Space {
         }
     }
 
-    /// Ends the search when it has taken too long, or too much memory. What the process takes, in bytes.
+    /// Ends the search when it has taken too long or too much memory, or was interrupted. What the process takes, in bytes.
     pub fn watch_limits(&self) -> Option<u64> {
-        if let Some(limit) = self.options.time_limit.filter(|limit| self.control.elapsed() >= *limit) {
-            self.control.hit(Limit::Time(limit));
-        }
         let memory = memory::resident();
-        if let Some(limit) =
-            self.options.max_memory.filter(|limit| memory.is_some_and(|memory| memory > *limit))
-        {
-            self.control.hit(Limit::Memory(limit));
-        }
+        self.control.watch(self.options.time_limit, self.options.max_memory, memory);
         memory
     }
 
@@ -318,6 +313,14 @@ impl Space {
         known.state(&self.cluster, packed)
     }
 
+    /// A state that this process packed.
+    ///
+    /// # Errors
+    /// When it did not.
+    pub fn own(&self, packed: &PackedState) -> Result<(State, Changed), Foreign> {
+        packed.own(&self.cluster)
+    }
+
     /// What decides which states the space has, and which keys: two spaces that say the same are the same.
     pub fn identity(&self) -> String {
         let Profile { name, bounds, script, always, sometimes, symmetry, .. } = &self.profile;
@@ -359,9 +362,9 @@ impl Space {
             // The way was not found again: the search and the model part.
             _ if !broken.is_empty() || is_unrecovered => {
                 let lost = "a violation was found, and no way to it".to_owned();
-                Some(Verdict::Unfinished(Unfinished::Panicked(lost)))
+                Some(Verdict::Unfinished(Unfinished::Failed(lost)))
             }
-            _ => None,
+            _ => searched.failure.map(|what| Verdict::Unfinished(Unfinished::Failed(what))),
         };
         report(&self.profile, &self.options, &self.control, ended, recovered, verdict)
     }

@@ -104,8 +104,8 @@ impl Tables {
 
     /// From now on it is noted how parts come to be.
     pub fn record(&self) {
-        let before = [self.nodes.len(), self.envelopes.len(), self.histories.len(), self.steps.count()];
-        let before = before.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        let [nodes, envelopes, histories] = self.parts();
+        let before = [nodes, envelopes, histories, u32::try_from(self.steps.count()).unwrap_or(u32::MAX)];
         self.births.get_or_init(|| Births { before, all: boxcar::Vec::new() });
     }
 
@@ -135,6 +135,12 @@ impl Tables {
         if let Some(births) = self.births.get() {
             births.all.push(birth());
         }
+    }
+
+    /// How many nodes, messages and histories there are.
+    pub fn parts(&self) -> [u32; 3] {
+        let parts = [self.nodes.len(), self.envelopes.len(), self.histories.len()];
+        parts.map(|count| u32::try_from(count).unwrap_or(u32::MAX))
     }
 
     /// The node of a number that was given out.

@@ -19,6 +19,7 @@ impl Part {
         self.levels.iter_mut().zip(&other.levels).for_each(|(level, more)| *level += more);
         self.limit = self.limit.take().or_else(|| other.limit.clone());
         self.failure = self.failure.take().or_else(|| other.failure.clone());
+        self.panic = self.panic.take().or_else(|| other.panic.clone());
         self.broken = [self.broken, other.broken].into_iter().flatten().min();
         self.peak_memory = self.peak_memory.zip(other.peak_memory).map(|(one, more)| one + more);
     }
@@ -94,7 +95,8 @@ impl Shared {
             distinct: levels.iter().sum(),
             levels,
             peak_memory: whole.peak_memory,
-            panic: whole.failure,
+            panic: whole.panic,
+            failure: whole.failure,
             way,
         })
     }
@@ -102,7 +104,7 @@ impl Shared {
     /// The keys on the way to a state of the last level, without the start's: a start has itself before it. `before` tells the
     /// key before a key on a level, if it is there.
     fn way(&self, to: u64, before: impl Fn(u32, u64) -> Option<Option<u64>>) -> Option<Vec<u64>> {
-        let levels = u32::try_from(lock(&self.edges).len()).unwrap_or(u32::MAX);
+        let levels = lock(&self.edges).levels();
         let (mut way, mut key) = (Vec::new(), to);
         for level in (1..levels).rev() {
             // The levels after that of the state do not have it.

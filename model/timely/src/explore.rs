@@ -1,6 +1,7 @@
 //! The dataflow: states travel to their owners, level by level.
 
 use crate::gate::Abandons;
+use crate::guess;
 use crate::link::{BEAT, Words};
 use crate::owner::Owner;
 use crate::plan::{EngineError, Plan};
@@ -142,6 +143,7 @@ fn watch(
             for other in link.counts() {
                 all.generated += other.generated;
                 all.distinct += other.distinct;
+                all.disk += other.disk;
                 all.memory = all.memory.zip(other.memory).map(|(one, more)| one + more).or(all.memory);
                 // What one of them cannot finish, none can.
                 if let Some(limit) = other.limit {
@@ -161,10 +163,19 @@ fn watch(
         }
         if told.elapsed() >= TELL {
             told = Instant::now();
-            let depth = lock(&shared.levels).keys().last().copied().map_or(0, u64::from);
-            let (generated, distinct, memory) = (all.generated, all.distinct, all.memory);
-            let elapsed = shared.space.elapsed();
-            progress(&Progress { phase: Phase::Search, elapsed, generated, distinct, depth, memory });
+            let sizes = shared.sizes();
+            let found = all.distinct.saturating_sub(sizes.iter().sum());
+            progress(&Progress {
+                phase: Phase::Search,
+                elapsed: shared.space.elapsed(),
+                generated: all.generated,
+                distinct: all.distinct,
+                depth: sizes.len().saturating_sub(1) as u64,
+                frontier: sizes.last().copied(),
+                left: guess::left(&sizes).map(|left| left.saturating_sub(found)),
+                memory: all.memory,
+                disk: shared.spill.is_some().then_some(all.disk),
+            });
         }
     }
 }

@@ -1,28 +1,18 @@
 //! A level: all states that are equally many steps away from the start, as far as a worker owns them.
 
 use crate::table::{Place, Table};
-use figure2_model::{Changed, State};
-use std::collections::VecDeque;
-
-/// So many states lie together, and are put in order before they are expanded.
-const CHUNK: usize = 1 << 15;
+use crate::waiting::{self, Entry, Waiting};
+use figure2_model::Space;
 
 /// So many are expanded before other workers' states have their turn.
 const TURN: usize = 1024;
-
-/// A state of a level, to be judged and expanded.
-pub(crate) struct Entry {
-    pub state: State,
-    /// What differs from the state from which it was found.
-    pub changed: Changed,
-}
 
 /// A key and the key of a state before it, of several the smallest.
 pub(crate) type Edge = (u64, u64);
 
 /// The states of a level that a worker owns.
 pub(crate) struct Level {
-    chunks: VecDeque<Vec<Entry>>,
+    waiting: Waiting,
     /// States that are in order, the last of which are expanded next.
     ready: Vec<Entry>,
     before: Table<u64>,
@@ -41,8 +31,9 @@ pub(crate) enum Telling {
 }
 
 impl Level {
-    pub(crate) fn new() -> Level {
-        Level { chunks: VecDeque::new(), ready: Vec::new(), before: Table::new(), sent: Table::new() }
+    /// `place` is where its states go that are too many for the memory.
+    pub(crate) fn new(place: Option<waiting::Place>) -> Level {
+        Level { waiting: Waiting::new(place), ready: Vec::new(), before: Table::new(), sent: Table::new() }
     }
 
     /// Reads what [`find`](Self::find) will look at.
@@ -88,12 +79,12 @@ impl Level {
 
     /// Adds a state that is new.
     pub(crate) fn push(&mut self, entry: Entry) {
-        match self.chunks.back_mut().filter(|chunk| chunk.len() < CHUNK) {
-            Some(chunk) => chunk.push(entry),
-            None => {
-                self.chunks.push_back(vec![entry]);
-            }
-        }
+        self.waiting.push(entry);
+    }
+
+    /// What could not be written of its states.
+    pub(crate) fn failure(&self) -> Option<&String> {
+        self.waiting.failure()
     }
 
     /// How many states it has.
@@ -101,10 +92,14 @@ impl Level {
         self.before.len()
     }
 
-    /// All states, before any is expanded, each with the key of the state before it.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = (&Entry, u64)> {
-        let entries = self.chunks.iter().flatten();
-        entries.map(|entry| (entry, self.before.get(entry.state.key()).unwrap_or_default()))
+    /// Gives all states, before any is expanded, each with the key of the state before it.
+    pub(crate) fn each(
+        &self,
+        space: &Space,
+        mut give: impl FnMut(&Entry, u64) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let before = |entry: &Entry| self.before.get(entry.state.key()).unwrap_or_default();
+        self.waiting.each(space, |entry| give(entry, before(entry)))
     }
 
     /// All is here: the states before the level's, by their keys, in order of these.
@@ -118,19 +113,19 @@ impl Level {
 
     /// Whether all states were expanded.
     pub(crate) fn is_over(&self) -> bool {
-        self.chunks.is_empty() && self.ready.is_empty()
+        self.waiting.is_empty() && self.ready.is_empty()
     }
 
     /// The next states to be expanded. Those with the same nodes are together: what is known of these nodes is needed for all
     /// of them, and is at hand then.
-    pub(crate) fn pop(&mut self) -> Option<Vec<Entry>> {
+    pub(crate) fn pop(&mut self, space: &Space) -> Result<Option<Vec<Entry>>, String> {
         if self.ready.is_empty() {
-            let mut chunk = self.chunks.pop_front()?;
+            let Some(mut chunk) = self.waiting.take(space)? else { return Ok(None) };
             chunk.sort_by_cached_key(|entry| entry.state.order());
             chunk.reverse();
             self.ready = chunk;
         }
         let at = self.ready.len().saturating_sub(TURN);
-        Some(self.ready.split_off(at))
+        Ok(Some(self.ready.split_off(at)))
     }
 }

@@ -1,10 +1,12 @@
 //! A worker: the states that it owns, from their arrival to what follows on them.
 
-use crate::level::{Entry, Level, Telling};
+use crate::level::{Level, Telling};
 use crate::recent::Recent;
 use crate::shared::{Shared, lock};
+use crate::spill::SpillError;
 use crate::table::Table;
 use crate::travel::{Found, Inbox, Outbox, Sent, touch};
+use crate::waiting::Entry;
 use figure2_model::{Expansion, Next, PackedState, State};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
@@ -41,25 +43,41 @@ impl Owner {
     pub(crate) fn new(shared: Arc<Shared>, index: usize) -> Owner {
         let index = index as u64;
         let mut seen = Table::new();
-        for (key, _) in lock(&shared.edges).iter().flatten().flatten() {
-            if shared.owner(*key) == index {
-                seen.add(*key, ());
-            }
+        let edges = lock(&shared.edges);
+        for level in 0..edges.levels() {
+            let known = edges.of_level(level, |some| {
+                let own = some.iter().filter(|(key, _)| shared.owner(*key) == index);
+                own.for_each(|(key, _)| {
+                    seen.add(*key, ());
+                });
+                Ok::<(), SpillError>(())
+            });
+            known.unwrap_or_else(|error| shared.fail(error.to_string()));
         }
+        drop(edges);
         let (recent, expansion, levels) = (Recent::new(), Expansion::default(), BTreeMap::new());
-        Owner { shared, index, seen, recent, expansion, inbox: Inbox::default(), outbox: Outbox::default(), levels }
+        Owner {
+            shared,
+            index,
+            seen,
+            recent,
+            expansion,
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            levels,
+        }
     }
 
     /// The search begins. Where checkpoints are made, or processes search together, all workers go from level to level together.
     pub(crate) fn begin(&mut self, capability: &Capability<u32>) {
         if self.shared.meets() {
-            mine_at(&mut self.levels, capability);
+            mine_at(&mut self.levels, capability, &self.shared, self.index);
         }
     }
 
     /// States of a level arrive, their own workers' or others'.
     pub(crate) fn take_in(&mut self, capability: &Capability<u32>, batch: &mut Vec<Sent>) {
-        let level = &mut mine_at(&mut self.levels, capability).level;
+        let level = &mut mine_at(&mut self.levels, capability, &self.shared, self.index).level;
         let touched = batch.iter().map(|sent| match sent {
             Sent::State(found) => touch(level, &self.seen, found.entry.state.key()),
             Sent::Parcel { .. } => 0,
@@ -80,6 +98,9 @@ impl Owner {
                     }
                 }
             }
+        }
+        if let Some(what) = level.failure() {
+            self.shared.fail(what.clone());
         }
         self.shared.distinct.fetch_add(level.len() - before, Ordering::Relaxed);
     }
@@ -109,33 +130,35 @@ impl Owner {
                 return false;
             }
             // Also who has no states of this level meets the others at the next one.
-            mine_at(&mut self.levels, &mine.capability.delayed(&(time + 1)));
+            let next = mine.capability.delayed(&(time + 1));
+            mine_at(&mut self.levels, &next, &shared, self.index);
         } else {
             if depth > shared.last_level.load(Ordering::SeqCst) || shared.is_over.load(Ordering::SeqCst) {
                 return false;
             }
             count();
         }
-        let mut edges = mine.level.close();
-        let mut all_edges = lock(&shared.edges);
-        while all_edges.len() <= depth as usize {
-            all_edges.push(Vec::new());
+        let edges = mine.level.close();
+        if let Err(error) = lock(&shared.edges).add(depth, edges) {
+            shared.fail(error.to_string());
         }
-        all_edges
-            .get_mut(depth as usize)
-            .into_iter()
-            .for_each(|level| level.push(std::mem::take(&mut edges)));
         true
     }
 
     /// Judges and expands some states of a level.
     pub(crate) fn expand(&mut self, mut mine: Mine, mut send: impl FnMut(Sent)) {
-        let Some(entries) = mine.level.pop() else { return };
+        let entries = match mine.level.pop(&self.shared.space) {
+            Ok(entries) => entries.unwrap_or_default(),
+            Err(what) => {
+                self.shared.fail(what);
+                Vec::new()
+            }
+        };
         let time = *mine.capability.time();
         let depth = self.shared.first_level + time;
         let later = mine.capability.delayed(&(time + 1));
         self.levels.insert(time, mine);
-        let level = &mut mine_at(&mut self.levels, &later).level;
+        let level = &mut mine_at(&mut self.levels, &later, &self.shared, self.index).level;
         let known = level.len();
         let process = self.shared.plan.process();
         let mut found: Vec<(u64, u64, Next<'_>)> = Vec::new();
@@ -176,15 +199,24 @@ impl Owner {
         if let Err(what) = self.outbox.send(&self.shared.space, process, true, &mut send) {
             self.shared.fail(what);
         }
+        if let Some(what) = level.failure() {
+            self.shared.fail(what.clone());
+        }
         self.shared.distinct.fetch_add(level.len() - known, Ordering::Relaxed);
         self.shared.space.count(&mut self.expansion);
     }
 }
 
-fn mine_at<'a>(levels: &'a mut BTreeMap<u32, Mine>, capability: &Capability<u32>) -> &'a mut Mine {
-    levels.entry(*capability.time()).or_insert_with(|| Mine {
+fn mine_at<'a>(
+    levels: &'a mut BTreeMap<u32, Mine>,
+    capability: &Capability<u32>,
+    shared: &Shared,
+    index: u64,
+) -> &'a mut Mine {
+    let time = *capability.time();
+    levels.entry(time).or_insert_with(|| Mine {
         capability: capability.clone(),
-        level: Level::new(),
+        level: Level::new(shared.spill.clone().map(|spill| (spill, format!("frontier-{time}-{index}")))),
         is_closed: false,
     })
 }

@@ -2,7 +2,9 @@
 
 use crate::checkpoint::{CheckpointError, Checkpoints};
 use crate::link::{Hosts, HostsError, Lost};
+use crate::spill::SpillError;
 use figure2_model::CheckError;
+use std::path::PathBuf;
 
 /// Who explores, and what is kept in files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,12 +15,23 @@ pub struct Plan {
     pub hosts: Option<Hosts>,
     /// Where checkpoints are made, if they are. Several processes write into one directory.
     pub checkpoints: Option<Checkpoints>,
+    /// Where goes what need not be in memory, if it is not to be there.
+    pub spills: Option<Spills>,
 }
 
 impl Plan {
     /// A search by this process alone, that keeps nothing.
     pub fn of_threads(threads: usize) -> Plan {
-        Plan { threads, hosts: None, checkpoints: None }
+        Plan { threads, hosts: None, checkpoints: None, spills: None }
+    }
+
+    /// The same with directories of its own below those of this one.
+    #[must_use]
+    pub fn below(&self, name: &str) -> Plan {
+        let mut plan = self.clone();
+        plan.checkpoints.iter_mut().for_each(|checkpoints| checkpoints.directory.push(name));
+        plan.spills.iter_mut().for_each(|spills| spills.directory.push(name));
+        plan
     }
 
     /// Which process this is.
@@ -32,6 +45,15 @@ impl Plan {
     }
 }
 
+/// Where goes what need not be in memory: the states that wait, and the keys of the levels before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spills {
+    /// The directory: empty or missing, or with what a search left that was killed.
+    pub directory: PathBuf,
+    /// So many states of a level wait in memory, of each worker; the others in a file.
+    pub waiting: usize,
+}
+
 /// Why a search did not begin, or has no end.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -41,6 +63,9 @@ pub enum EngineError {
     /// The checkpoint is of no use.
     #[error("checkpoint: {0}")]
     Checkpoint(#[from] CheckpointError),
+    /// The files for what need not be in memory are of no use.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
     /// The processes do not come together.
     #[error(transparent)]
     Hosts(#[from] HostsError),

@@ -1,12 +1,14 @@
 //! What the workers of a process share, and where they meet.
 
-use crate::checkpoint::{CheckpointError, Marks, Resumed, Writer};
+use crate::checkpoint::{CheckpointError, Marks, Resumed, Writer, no_checkpoint};
 use crate::gate::Gate;
-use crate::level::{Edge, Entry, Level};
+use crate::level::{Edge, Level};
 use crate::link::{Agreed, Counts, Link, Part, Standing, Words};
 use crate::plan::{EngineError, Plan};
+use crate::spill::{Edges, Spill};
 use crate::travel::Found;
-use figure2_model::{Changed, CheckOptions, Counted, Foreign, Limit, PackedState, Space};
+use crate::waiting::Entry;
+use figure2_model::{Changed, CheckOptions, Counted, Foreign, Limit, Space};
 use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -31,8 +33,10 @@ pub(crate) struct Shared {
     pub levels: Mutex<BTreeMap<u32, u64>>,
     /// How many states each level has, in all processes, as far as the workers have met.
     totals: Mutex<Vec<u64>>,
-    /// By level and worker, the states with those before them.
-    pub edges: Mutex<Vec<Vec<Vec<Edge>>>>,
+    /// The states with those before them.
+    pub edges: Mutex<Edges>,
+    /// Where goes what need not be in memory, if it is not to be there.
+    pub spill: Option<Spill>,
     /// The level with which this search begins.
     pub first_level: u32,
     /// The states of that level, by worker of this process.
@@ -79,6 +83,9 @@ impl Shared {
         });
         let (link, data) = joined.transpose()?.unzip();
         let resumed = resumed.flatten();
+        let spill = plan.spills.as_ref().map(|spills| Spill::open(spills, process));
+        let spill = spill.transpose()?;
+        let edges = spill.as_ref().map(|spill| spill.file("edges")).transpose()?;
         let shared = Shared {
             start: Mutex::new((0..plan.threads).map(|_| Vec::new()).collect()),
             space,
@@ -91,7 +98,8 @@ impl Shared {
             distinct: AtomicU64::new(0),
             levels: Mutex::default(),
             totals: Mutex::default(),
-            edges: Mutex::default(),
+            edges: Mutex::new(Edges::new(edges)),
+            spill,
             first_level: resumed.as_ref().map_or(0, |resumed| resumed.level),
             checkpoints: writer.map(Mutex::new),
             marks: Mutex::default(),
@@ -136,15 +144,13 @@ impl Shared {
         if self.plan.process() == 0 {
             self.space.go_on_from(&resumed.counted);
         }
-        let own = |level: Vec<Edge>| -> Vec<Edge> {
-            level.into_iter().filter(|(key, _)| self.owns(*key)).collect()
-        };
-        let edges: Vec<Vec<Vec<Edge>>> = resumed.edges.into_iter().map(|level| vec![own(level)]).collect();
-        let sizes = edges.iter().map(|level| level.iter().map(|chunk| chunk.len() as u64).sum());
-        *lock(&self.levels) = (0..).zip(sizes).collect();
+        for (level, edges) in (0..).zip(resumed.edges) {
+            let own: Vec<Edge> = edges.into_iter().filter(|(key, _)| self.owns(*key)).collect();
+            lock(&self.levels).insert(level, own.len() as u64);
+            lock(&self.edges).add(level, own)?;
+        }
         self.distinct.store(lock(&self.levels).values().sum(), Ordering::Relaxed);
         *lock(&self.totals) = resumed.levels;
-        *lock(&self.edges) = edges;
         Ok(())
     }
 
@@ -200,7 +206,16 @@ impl Shared {
             generated: self.space.generated(),
             distinct: self.distinct.load(Ordering::Relaxed),
             memory,
+            disk: self.spill.as_ref().map_or(0, Spill::bytes),
             limit: self.space.limit(),
+        }
+    }
+
+    /// How many states each level has, as far as it is known here.
+    pub(crate) fn sizes(&self) -> Vec<u64> {
+        match &self.link {
+            Some(_) => lock(&self.totals).clone(),
+            None => lock(&self.levels).values().copied().collect(),
         }
     }
 
@@ -210,7 +225,8 @@ impl Shared {
             counted: self.space.counted(),
             levels: lock(&self.levels).values().copied().collect(),
             limit: self.space.limit(),
-            failure: panic.or_else(|| lock(&self.failure).clone()),
+            panic,
+            failure: lock(&self.failure).clone(),
             broken: lock(&self.broken).iter().min().copied(),
             peak_memory,
         }
@@ -268,12 +284,9 @@ impl Shared {
             let writer = lock(writer);
             (writer.directory().to_path_buf(), writer.process())
         };
-        let packed = level
-            .waiting()
-            .map(|(entry, before)| (PackedState::new(&entry.state, entry.changed), before));
-        match Writer::frontier((&directory, process), depth, worker, packed) {
+        match Writer::frontier((&directory, process), depth, worker, level, &self.space) {
             Ok(marks) => lock(&self.marks).extend(marks),
-            Err(error) => self.fail(no_checkpoint(error)),
+            Err(what) => self.fail(what),
         }
         if self.gate.wait()
             && let Err(error) = self.complete(&mut lock(writer), depth)
@@ -289,7 +302,7 @@ impl Shared {
         let failure = lock(&self.failure).clone();
         let added = match failure {
             Some(failure) => Err(failure),
-            None => writer.add(&self.space, depth, &lock(&self.edges)).map_err(no_checkpoint),
+            None => writer.add(&self.space, depth, &lock(&self.edges)),
         };
         let wrote = added.map(|more| {
             marks.extend(more);
@@ -312,7 +325,9 @@ impl Shared {
             _ => None,
         });
         let Some(others) = wrote_by_others else { return lost() };
-        let all = others.into_iter().map(|(process, wrote)| wrote.map_err(|what| format!("process {process}: {what}")));
+        let all = others
+            .into_iter()
+            .map(|(process, wrote)| wrote.map_err(|what| format!("process {process}: {what}")));
         let (mut files, mut counted) = (Marks::new(), Counted::default());
         let added = [wrote].into_iter().chain(all).try_for_each(|wrote| {
             let (marks, of_process) = wrote?;
@@ -320,23 +335,18 @@ impl Shared {
             counted.add(&of_process);
             Ok(())
         });
-        let completed = added.and_then(|()| {
-            writer.complete(&lock(&self.totals), files, counted).map_err(no_checkpoint)
-        });
+        let completed =
+            added.and_then(|()| writer.complete(&lock(&self.totals), files, counted).map_err(no_checkpoint));
         link.say_to_all(&Words::Completed(completed.clone()));
         completed
     }
 
     /// The key before a key on a level, if this process owns it.
     pub(crate) fn before(&self, level: u32, key: u64) -> Option<u64> {
-        let edges = lock(&self.edges);
-        edges.get(level as usize)?.iter().find_map(|chunk| {
-            let at = chunk.binary_search_by_key(&key, |(key, _)| *key).ok()?;
-            chunk.get(at).map(|(_, before)| *before)
+        let before = lock(&self.edges).before(level, key);
+        before.unwrap_or_else(|error| {
+            self.fail(error.to_string());
+            None
         })
     }
-}
-
-fn no_checkpoint(error: CheckpointError) -> String {
-    format!("no checkpoint could be made: {error}")
 }

@@ -1,8 +1,9 @@
 //! How states travel to their owners: as they are within a process, and to other processes as numbers of parts, with what the
 //! other process needs to know of these.
 
-use crate::level::{Edge, Entry, Level};
+use crate::level::{Edge, Level};
 use crate::table::Table;
+use crate::waiting::Entry;
 use figure2_model::{Birth, Foreign, Known, PackedState, Space};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::BTreeMap;

@@ -17,7 +17,13 @@ fn search(
     directory: &Path,
 ) -> Result<Report, EngineError> {
     let checkpoints = Checkpoints { directory: directory.to_path_buf(), every: Duration::ZERO };
-    check(system, profile, options, &Plan { threads, hosts: None, checkpoints: Some(checkpoints) }, &mut |_| ())
+    check(
+        system,
+        profile,
+        options,
+        &Plan { threads, checkpoints: Some(checkpoints), ..Plan::of_threads(threads) },
+        &mut |_| (),
+    )
 }
 
 fn whole(system: &System, profile: &Profile, options: &CheckOptions) -> Report {

@@ -1,11 +1,16 @@
 //! The same verdicts and counts as the search of stateright, whatever the number of workers.
 
+use crate::checkpoint::assert_same;
 use figure2_model::mutants::{mutants, survivors};
 use figure2_model::{
     CheckOptions, Limit, Profile, Report, Share, System, Unfinished, Verdict, check, check_system, profile,
     profiles,
 };
-use figure2_timely::{Plan, check as check_on_timely};
+use figure2_timely::{Plan, Spills, check as check_on_timely};
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 pub const ALL: CheckOptions = CheckOptions {
     threads: 2,
@@ -116,4 +121,59 @@ fn a_state_from_which_the_cluster_does_not_recover_is_found_by_a_shortest_way() 
         });
     assert_eq!(told[0].0.trace.steps.len(), expected.trace.steps.len());
     assert_eq!(told[0], told[1]);
+}
+
+/// Bytes of all files below a directory; they come and go.
+fn bytes(directory: &Path) -> u64 {
+    let of = |entry: fs::DirEntry| match entry.path().is_dir() {
+        true => bytes(&entry.path()),
+        false => entry.metadata().map_or(0, |file| file.len()),
+    };
+    fs::read_dir(directory).into_iter().flatten().flatten().map(of).sum()
+}
+
+#[test]
+fn what_is_on_disk_makes_no_difference() {
+    let kept = tempfile::tempdir().unwrap();
+    let directory = kept.path().join("spill");
+    for name in ["split-votes", "limits-of-one"] {
+        let (system, profile) = (System::default(), profile(name).unwrap());
+        let expected = on_timely(&system, &profile, &ALL, 2);
+        let spills = Spills { directory: directory.clone(), waiting: 100 };
+        let plan = Plan { spills: Some(spills), ..Plan::of_threads(2) };
+        let mut most = 0;
+        let (watched, done) = (directory.clone(), AtomicBool::new(false));
+        let found = thread::scope(|scope| {
+            let watching = scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    most = most.max(bytes(&watched));
+                }
+            });
+            let found = check_on_timely(&system, &profile, &ALL, &plan, &mut |_| ()).unwrap();
+            done.store(true, Ordering::SeqCst);
+            watching.join().unwrap();
+            found
+        });
+        assert_same(&found, &expected, name);
+        // The keys of all levels, and some states that waited; nothing is left of them.
+        assert!(most > expected.distinct * 16 / 2, "{most}");
+        assert_eq!(bytes(&directory), 0);
+    }
+    let mutant = mutants().into_iter().find(|mutant| mutant.id == "V8").unwrap();
+    let options = CheckOptions { recovery: None, ..ALL };
+    let spills = Spills { directory, waiting: 100 };
+    let plan = Plan { spills: Some(spills), ..Plan::of_threads(2) };
+    let found = check_on_timely(&mutant.system, &mutant.profile, &options, &plan, &mut |_| ()).unwrap();
+    assert_eq!(found.verdict, on_timely(&mutant.system, &mutant.profile, &options, 2).verdict);
+}
+
+#[test]
+fn a_directory_that_is_none_is_refused() {
+    let kept = tempfile::tempdir().unwrap();
+    fs::write(kept.path().join("file"), "").unwrap();
+    let spills = Spills { directory: kept.path().join("file"), waiting: 100 };
+    let plan = Plan { spills: Some(spills), ..Plan::of_threads(1) };
+    let profile = profile("split-votes").unwrap();
+    let error = check_on_timely(&System::default(), &profile, &ALL, &plan, &mut |_| ()).unwrap_err();
+    assert!(error.to_string().starts_with("--spill: "), "{error}");
 }

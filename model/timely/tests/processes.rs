@@ -30,11 +30,9 @@ fn each(
     let addresses = addresses(processes);
     let run = |process: usize| {
         let hosts = Hosts::new(addresses.clone(), process).unwrap().with_patience(Duration::from_secs(10));
-        let checkpoints = directory.map(|directory| Checkpoints {
-            directory: directory.to_path_buf(),
-            every: Duration::ZERO,
-        });
-        let plan = Plan { threads, hosts: Some(hosts), checkpoints };
+        let checkpoints = directory
+            .map(|directory| Checkpoints { directory: directory.to_path_buf(), every: Duration::ZERO });
+        let plan = Plan { hosts: Some(hosts), checkpoints, ..Plan::of_threads(threads) };
         check(system, profile, &options(process), &plan, &mut |_| ())
     };
     thread::scope(|scope| {
@@ -105,7 +103,9 @@ fn a_checkpoint_of_several_processes_is_gone_on_from_by_any_number() {
         for report in found.into_iter().map(Result::unwrap) {
             match part {
                 9 => assert_same(&report, &expected, "gone on"),
-                _ => assert!(matches!(report.verdict, Verdict::Unfinished(_)), "{part}: {:?}", report.verdict),
+                _ => {
+                    assert!(matches!(report.verdict, Verdict::Unfinished(_)), "{part}: {:?}", report.verdict)
+                }
             }
         }
         assert!(directory.path().join("manifest").exists());

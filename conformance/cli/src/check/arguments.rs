@@ -4,11 +4,14 @@ use crate::shard::ShardArgs;
 use anyhow::{Context, bail};
 use clap::ValueEnum as _;
 use figure2_model::{CheckOptions, Reduction, Share};
-use figure2_timely::{Checkpoints, Hosts};
+use figure2_timely::{Checkpoints, Hosts, Spills};
 use std::fmt;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
+
+/// With `--spill`, so many states of a level wait in memory, for each thread: about 20 MB.
+const WAITING: usize = 1 << 17;
 
 /// Most threads of a search.
 const MOST_THREADS: usize = 256;
@@ -44,6 +47,10 @@ pub struct CheckArgs {
     /// At the end of a level, make a checkpoint when the last one is so many seconds old
     #[arg(long, value_name = "S", default_value_t = 600, requires = "checkpoint")]
     pub checkpoint_every: u64,
+    /// Keep in files below this directory what need not be in memory: the states that wait to be explored, and the keys of the
+    /// levels before. With `--engine timely`
+    #[arg(long, value_name = "DIR")]
+    pub spill: Option<PathBuf>,
     /// Explore without this reduction; repeatable: more states, the same verdict
     #[arg(long, value_name = "NAME", value_parser = reduction)]
     pub without: Vec<Reduction>,
@@ -136,6 +143,17 @@ impl CheckArgs {
         Ok(Some(Hosts::read(file, process).context("--hosts")?))
     }
 
+    /// Where goes what need not be in memory.
+    ///
+    /// # Errors
+    /// When the engine keeps all there.
+    pub(super) fn spills(&self) -> anyhow::Result<Option<Spills>> {
+        if self.spill.is_some() && self.engine == Engine::Stateright {
+            bail!("--spill needs the engine that can do without: add --engine timely");
+        }
+        Ok(self.spill.clone().map(|directory| Spills { directory, waiting: WAITING }))
+    }
+
     /// Where checkpoints are kept.
     ///
     /// # Errors
@@ -187,7 +205,10 @@ pub struct Recovery(pub(super) Option<Share>);
 
 impl fmt::Display for Recovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(f.write_str("none"), |share| share.fmt(f))
+        match self.0 {
+            None => f.write_str("none"),
+            Some(share) => share.fmt(f),
+        }
     }
 }
 
@@ -220,6 +241,7 @@ pub(super) fn command_to_repeat(args: &CheckArgs) -> String {
     add("process", args.process.map(|process| process.to_string()));
     add("checkpoint", args.checkpoint.as_ref().map(|directory| directory.display().to_string()));
     add("checkpoint-every", args.checkpoint.as_ref().map(|_| args.checkpoint_every.to_string()));
+    add("spill", args.spill.as_ref().map(|directory| directory.display().to_string()));
     args.without.iter().for_each(|reduction| add("without", Some(reduction.name().to_owned())));
     add("threads", args.threads.map(|n| n.to_string()));
     add("time-limit", args.time_limit.map(|n| n.to_string()));
@@ -245,6 +267,7 @@ pub(super) mod tests {
             process: None,
             checkpoint: None,
             checkpoint_every: 600,
+            spill: None,
             without: vec![],
             threads: None,
             time_limit: None,
@@ -281,10 +304,13 @@ pub(super) mod tests {
     fn the_command_to_repeat_holds_all_that_was_given() {
         let args =
             CheckArgs { profile: vec!["crash".into()], threads: Some(1), max_states: Some(5), ..args() };
-        let args = CheckArgs { without: vec![Reduction::Symmetry], ..args };
+        let recovery = recovery("1/20").ok();
+        let args = CheckArgs { without: vec![Reduction::Symmetry], recovery, ..args };
         let command = command_to_repeat(&args);
         assert!(
-            command.ends_with("-- check --profile crash --without symmetry --threads 1 --max-states 5"),
+            command.ends_with(
+                "-- check --profile crash --without symmetry --threads 1 --max-states 5 --recovery 1/20"
+            ),
             "{command}"
         );
     }

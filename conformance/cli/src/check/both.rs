@@ -10,7 +10,7 @@ pub(super) fn agreed(one: Report, other: &Report) -> Report {
         return one;
     }
     let what = format!("the engines differ: {}", differences.join("; "));
-    Report { verdict: Verdict::Unfinished(Unfinished::Panicked(what)), ..one }
+    Report { verdict: Verdict::Unfinished(Unfinished::Failed(what)), ..one }
 }
 
 /// In what they differ. After a violation, and where a search was not finished, only what they conclude can be compared: which
@@ -69,8 +69,7 @@ mod tests {
             ("verdict", Report { verdict: limit, ..report.clone() }),
         ];
         for (what, other) in others {
-            let Verdict::Unfinished(Unfinished::Panicked(told)) = agreed(report.clone(), &other).verdict
-            else {
+            let Verdict::Unfinished(Unfinished::Failed(told)) = agreed(report.clone(), &other).verdict else {
                 unreachable!("{what} is not noticed")
             };
             assert!(told.contains(what), "{told}");

@@ -27,18 +27,28 @@ impl<'a> ProgressReporter<'a> {
             return;
         }
         self.told = Instant::now();
-        let Progress { phase, elapsed, distinct, depth, memory: bytes, .. } = progress;
+        let Progress { phase, elapsed, distinct, depth, frontier, left, memory: bytes, disk, .. } = progress;
         let doing = match phase {
             Phase::Search => "",
             Phase::ShortestTrace => "looking for the shortest trace, ",
         };
         let seconds = elapsed.as_secs_f64();
+        let rate = *distinct as f64 / seconds.max(1e-3);
+        let level = match frontier {
+            Some(states) => format!("level {depth} of {} states", grouped(*states)),
+            None => format!("depth {depth}"),
+        };
+        let disk = disk.map(|bytes| format!(" and {} MB on disk", bytes / 1_000_000)).unwrap_or_default();
+        let left = left.map(|states| {
+            format!(", a guess: {} more in {:.0} s", grouped(states), states as f64 / rate.max(1.0))
+        });
         let line = format!(
-            "{}: {doing}{} distinct states, {}/s, depth {depth}, {}, {seconds:.0} s",
+            "{}: {doing}{} distinct states, {}/s, {level}, {}{disk}, {seconds:.0} s{}",
             self.name,
             grouped(*distinct),
-            grouped((*distinct as f64 / seconds.max(1e-3)) as u64),
+            grouped(rate as u64),
             memory(*bytes),
+            left.unwrap_or_default(),
         );
         // Progress that cannot be shown is no reason to fail.
         let _ =

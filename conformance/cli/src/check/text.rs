@@ -6,6 +6,7 @@ use figure2_core::Rule;
 use figure2_model::{
     Counterexample, MOST_COLLISIONS, Outcome, Profile, Recovered, Report, Share, Unfinished, Verdict,
 };
+use figure2_timely::{Checkpoints, Kept};
 use std::time::Duration;
 
 /// Width of the names of what a report tells.
@@ -93,6 +94,28 @@ pub fn report(profile: &Profile, report: &Report) -> String {
         _ => {}
     }
     text + "\n"
+}
+
+/// With what a search goes on, before it does.
+#[must_use]
+pub fn goes_on(kept: Kept) -> String {
+    let Kept { level, states } = kept;
+    field("goes on", &format!("from the checkpoint of level {level}, with {} states", grouped(states)))
+}
+
+/// How to go on with a search that was not finished.
+#[must_use]
+pub fn to_go_on(checkpoints: Option<&Checkpoints>, kept: Option<Kept>) -> String {
+    let how = match (checkpoints, kept) {
+        (Some(checkpoints), Some(Kept { level, states })) => format!(
+            "the same command goes on from level {level} ({} states), the last checkpoint in {}",
+            grouped(states),
+            checkpoints.directory.display()
+        ),
+        (Some(_), None) => "no checkpoint was made yet: the same command begins anew".to_owned(),
+        (None, _) => "a search begins anew; with --engine timely --checkpoint DIR it would go on".to_owned(),
+    };
+    field("to go on", &how) + "\n"
 }
 
 /// From which states the cluster recovers.

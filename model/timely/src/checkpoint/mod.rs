@@ -16,7 +16,7 @@ mod files;
 mod writer;
 
 pub(crate) use files::Marks;
-pub(crate) use writer::Writer;
+pub(crate) use writer::{Writer, no_checkpoint};
 
 use crate::level::Edge;
 use figure2_model::{Birth, Counted, PackedState};
@@ -40,6 +40,23 @@ pub struct Checkpoints {
     pub directory: PathBuf,
     /// At the end of a level, a checkpoint is made when the last one is so old.
     pub every: Duration,
+}
+
+/// What a checkpoint has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The level with which a search goes on.
+    pub level: u32,
+    /// How many states the levels before have.
+    pub states: u64,
+}
+
+impl Checkpoints {
+    /// What is in the directory; none if there is no checkpoint, or none that can be read: the search itself says why.
+    pub fn kept(&self) -> Option<Kept> {
+        let manifest = Manifest::read(&self.directory).ok()??;
+        Some(Kept { level: manifest.level, states: manifest.levels.iter().sum() })
+    }
 }
 
 /// Why a search does not begin, or does not go on, with the checkpoints that it was told.
@@ -140,7 +157,10 @@ fn resumed(manifest: &Manifest, directory: &Path) -> Result<Resumed, CheckpointE
     }
     for (level, states) in edges.iter_mut().zip(&manifest.levels) {
         if level.len() as u64 != *states {
-            return Err(damaged(&directory.join("manifest"), "it tells of states that the files do not have"));
+            return Err(damaged(
+                &directory.join("manifest"),
+                "it tells of states that the files do not have",
+            ));
         }
         // They were written by several workers, each in the order of keys.
         level.sort_unstable();

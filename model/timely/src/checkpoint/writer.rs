@@ -1,9 +1,12 @@
 //! What writes checkpoints, in each process its own files, and in the first one the manifest.
 
 use super::files::{Appended, Manifest, Marks, failed};
-use super::{CheckpointError, Checkpoints, EDGES, FORMAT, FRONTIER, PARTS, Resumed, Waiting, is_ours, resumed};
-use crate::level::Edge;
-use figure2_model::{Counted, Space};
+use super::{
+    CheckpointError, Checkpoints, EDGES, FORMAT, FRONTIER, PARTS, Resumed, Waiting, is_ours, resumed,
+};
+use crate::level::Level;
+use crate::spill::{Edges, bytes_of};
+use figure2_model::{Counted, PackedState, Space};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,7 +22,7 @@ pub(crate) struct Writer {
     parts: Appended,
     edges: Appended,
     /// How many parts and levels are in the files, or in those of an earlier search.
-    written: (usize, usize),
+    written: (usize, u32),
 }
 
 impl Writer {
@@ -64,7 +67,7 @@ impl Writer {
             process,
             space: expected,
             generation,
-            written: (0, manifest.as_ref().map_or(0, |manifest| manifest.levels.len())),
+            written: (0, manifest.as_ref().map_or(0, |manifest| manifest.level)),
         };
         Ok((writer, found))
     }
@@ -82,15 +85,18 @@ impl Writer {
     /// Writes the states of a level that a worker of this process owns.
     pub(crate) fn frontier(
         (directory, process): (&Path, usize),
-        level: u32,
+        depth: u32,
         worker: u64,
-        states: impl Iterator<Item = Waiting>,
-    ) -> Result<Marks, CheckpointError> {
-        let mut file = Appended::create(directory, format!("{FRONTIER}{level}-{process}-{worker}"))?;
-        for state in states {
-            file.append_record(&state)?;
-        }
-        Ok(Marks::from([file.sync()?]))
+        level: &Level,
+        space: &Space,
+    ) -> Result<Marks, String> {
+        let name = format!("{FRONTIER}{depth}-{process}-{worker}");
+        let mut file = Appended::create(directory, name).map_err(no_checkpoint)?;
+        level.each(space, |entry, before| {
+            let waiting: Waiting = (PackedState::new(&entry.state, entry.changed), before);
+            file.append_record(&waiting).map_err(no_checkpoint)
+        })?;
+        Ok(Marks::from([file.sync().map_err(no_checkpoint)?]))
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -98,28 +104,24 @@ impl Writer {
     }
 
     /// Writes what this process has added since the last checkpoint: parts, and the edges of the levels before this one.
-    pub(crate) fn add(
-        &mut self,
-        space: &Space,
-        level: u32,
-        edges: &[Vec<Vec<Edge>>],
-    ) -> Result<Marks, CheckpointError> {
+    pub(crate) fn add(&mut self, space: &Space, level: u32, edges: &Edges) -> Result<Marks, String> {
         for birth in space.births(self.written.0) {
-            self.parts.append_record(&birth)?;
+            self.parts.append_record(&birth).map_err(no_checkpoint)?;
             self.written.0 += 1;
         }
-        let levels = (0..level).zip(edges).skip(self.written.1);
-        for (of, chunk) in levels.flat_map(|(of, chunks)| chunks.iter().map(move |chunk| (of, chunk))) {
-            self.edges.append(&of.to_le_bytes())?;
-            self.edges.append(&(chunk.len() as u64).to_le_bytes())?;
-            for (key, before) in chunk {
-                self.edges.append(&key.to_le_bytes())?;
-                self.edges.append(&before.to_le_bytes())?;
-            }
+        for of in self.written.1..level {
+            let file = &mut self.edges;
+            edges.of_level(of, |some| {
+                let mut bytes = of.to_le_bytes().to_vec();
+                bytes.extend((some.len() as u64).to_le_bytes());
+                bytes.extend(bytes_of(some));
+                file.append(&bytes).map_err(no_checkpoint)
+            })?;
         }
-        self.written.1 = level as usize;
+        self.written.1 = level;
         self.last = Instant::now();
-        Ok(Marks::from([self.parts.sync()?, self.edges.sync()?]))
+        let parts = self.parts.sync().map_err(no_checkpoint)?;
+        Ok(Marks::from([parts, self.edges.sync().map_err(no_checkpoint)?]))
     }
 
     /// Completes the checkpoint of a level, once all processes have written theirs.
@@ -164,4 +166,9 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// What a search says when a checkpoint could not be made.
+pub(crate) fn no_checkpoint(error: CheckpointError) -> String {
+    format!("no checkpoint could be made: {error}")
 }

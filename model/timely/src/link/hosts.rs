@@ -55,7 +55,9 @@ pub enum HostsError {
         processes: usize,
     },
     /// This process cannot listen at its own address.
-    #[error("process {process} cannot listen at {address}: {error}; is it this machine's address, and not in use?")]
+    #[error(
+        "process {process} cannot listen at {address}: {error}; is it this machine's address, and not in use?"
+    )]
     Listen {
         /// This process.
         process: usize,
@@ -77,7 +79,9 @@ pub enum HostsError {
         why: String,
     },
     /// Another process searches something else, or is another build.
-    #[error("process {process} at {address} does not fit: {what}; start all processes with the same build and the same options")]
+    #[error(
+        "process {process} at {address} does not fit: {what}; start all processes with the same build and the same options"
+    )]
     Differs {
         /// Which one.
         process: usize,
@@ -118,7 +122,9 @@ impl Hosts {
             return Err(HostsError::Addresses(format!("{} addresses", addresses.len())));
         }
         let is_address = |address: &str| {
-            address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+            address
+                .rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
         };
         if let Some(wrong) = addresses.iter().find(|address| !is_address(address)) {
             return Err(HostsError::Addresses(format!("`{wrong}` is no address")));
@@ -170,11 +176,8 @@ impl Hosts {
             listener.set_nonblocking(true)?;
             Ok(listener)
         });
-        let listener = listening.map_err(|error| HostsError::Listen {
-            process: self.process,
-            address: own,
-            error,
-        })?;
+        let listener =
+            listening.map_err(|error| HostsError::Listen { process: self.process, address: own, error })?;
         let deadline = Instant::now() + self.patience;
         let none = || (0..self.processes()).map(|_| None).collect::<Vec<Option<TcpStream>>>();
         let mut connections = Connections { data: none(), control: none() };
@@ -232,7 +235,8 @@ impl Hosts {
     ) -> Result<(), HostsError> {
         loop {
             let missing = (self.process + 1..self.processes()).find(|process| {
-                let is_there = |streams: &[Option<TcpStream>]| streams.get(*process).is_some_and(Option::is_some);
+                let is_there =
+                    |streams: &[Option<TcpStream>]| streams.get(*process).is_some_and(Option::is_some);
                 !is_there(&connections.data) || self.process == 0 && !is_there(&connections.control)
             });
             let Some(missing) = missing else { return Ok(()) };

@@ -47,6 +47,7 @@ pub(crate) struct Counts {
     pub generated: u64,
     pub distinct: u64,
     pub memory: Option<u64>,
+    pub disk: u64,
     /// The limit that it hit, if it did.
     pub limit: Option<Limit>,
 }
@@ -81,6 +82,7 @@ pub(crate) struct Part {
     /// By level, how many states it owned.
     pub levels: Vec<u64>,
     pub limit: Option<Limit>,
+    pub panic: Option<String>,
     pub failure: Option<String>,
     /// The smallest key of a broken state.
     pub broken: Option<u64>,
@@ -109,7 +111,10 @@ pub(crate) enum Words {
     /// A process has nothing left to explore.
     Ended(Box<Part>),
     /// The first one asks for the key before a key on a level.
-    Asked { level: u32, key: u64 },
+    Asked {
+        level: u32,
+        key: u64,
+    },
     Before(Option<u64>),
     Concluded(Box<Whole>),
     Lost(Lost),
@@ -230,7 +235,8 @@ impl Link {
     /// Listens to a process until the end, or until it is lost. `before` answers the first one's question.
     pub(crate) fn listen(&self, process: usize, before: impl Fn(u32, u64) -> Option<u64>) {
         let Some(Some(stream)) = self.streams.get(process) else { return };
-        let set = stream.set_read_timeout(Some(SILENCE)).and_then(|()| stream.set_write_timeout(Some(SILENCE)));
+        let set =
+            stream.set_read_timeout(Some(SILENCE)).and_then(|()| stream.set_write_timeout(Some(SILENCE)));
         if let Err(error) = set {
             return self.lose(process, error.to_string());
         }
