@@ -20,13 +20,15 @@ pub fn run(comparison: &Comparison) -> Result<(), String> {
     let ours = Search::Figure2 { profile: profile.clone(), threads: *threads };
     let theirs = |order, depth| Search::Stateright { order, depth, threads: *threads };
     let on_timely = Search::Timely { profile: profile.clone(), threads: *threads };
-    let searches = [theirs(Order::Breadth, *bfs_depth), theirs(Order::Depth, *dfs_depth), ours, on_timely];
+    let processes = Search::Processes { profile: profile.clone() };
+    let searches =
+        [theirs(Order::Breadth, *bfs_depth), theirs(Order::Depth, *dfs_depth), ours, on_timely, processes];
     println!(
         "stateright: examples/raft.rs of 0.31.0, 3 servers, to depth {bfs_depth} (bfs) and {dfs_depth} (dfs), {threads} threads"
     );
     println!("figure2:    profile {profile}, all of it, {threads} threads\n");
     println!("{}", heading());
-    let mut results: [Vec<Figures>; 4] = Default::default();
+    let mut results: [Vec<Figures>; 5] = Default::default();
     for run in 1..=*runs {
         for (search, results) in searches.iter().zip(&mut results) {
             let figures = in_a_process(&program, search)?;
@@ -40,14 +42,17 @@ pub fn run(comparison: &Comparison) -> Result<(), String> {
         println!("{}", row(&format!("{} median", search.name()), median));
     }
     println!();
-    if let [breadth, depth, ours, on_timely] = &medians[..] {
+    if let [breadth, depth, ours, on_timely, processes] = &medians[..] {
         println!("{}", ratio("figure2 dfs", &searches[0], breadth, ours));
         println!("{}", ratio("figure2 dfs", &searches[1], depth, ours));
         println!("{}", ratio("figure2 timely", &searches[2], ours, on_timely));
+        println!("{}", ratio("figure2 timely x 2", &searches[3], on_timely, processes));
+        let cpu = processes.cpu_seconds / on_timely.cpu_seconds;
+        println!("figure2 timely x 2 / figure2 timely: {cpu:.2} x the CPU seconds");
     }
     let counts =
         |results: &Vec<Figures>| results.first().map(|figures| (figures.distinct, figures.generated));
-    if counts(&results[2]) != counts(&results[3]) {
+    if counts(&results[2]) != counts(&results[3]) || counts(&results[2]) != counts(&results[4]) {
         return Err("the two engines found different states of the same profile".to_owned());
     }
     println!();

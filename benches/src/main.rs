@@ -4,6 +4,7 @@
 mod baseline;
 mod comparison;
 mod instructions;
+mod ladder;
 mod memory;
 mod options;
 mod search;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     };
     let done = match task {
         Task::Comparison(options) => comparison::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Ladder { seconds, threads } => ladder::run(seconds, threads).map(|()| ExitCode::SUCCESS),
         Task::Instructions { bless } => instructions::run(bless),
         Task::Search(search) => search.run().map(|result| {
             println!("{result}");

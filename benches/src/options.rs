@@ -20,6 +20,16 @@ pub enum Task {
     /// Compare our search with that of stateright's Raft example, in turn (cargo bench-model)
     #[command(name = "model", bin_name = "cargo bench-model")]
     Comparison(Comparison),
+    /// How a space grows with its bounds: each rung's states, as far as they can be found in so many seconds
+    #[command(bin_name = "cargo bench-model ladder")]
+    Ladder {
+        /// Longest time for a rung
+        #[arg(long, value_name = "S", default_value = "120", value_parser = count)]
+        seconds: usize,
+        /// Threads of each search
+        #[arg(long, value_name = "N", default_value = "2", value_parser = count)]
+        threads: usize,
+    },
     /// Count instructions of steps of the core, and of a generated state of the model, and compare them with
     /// benches/instructions.txt (cargo bench-instructions)
     #[command(bin_name = "cargo bench-instructions")]
@@ -107,6 +117,7 @@ mod tests {
         let searches = [
             Search::Figure2 { profile: "crash".to_owned(), threads: 2 },
             Search::Timely { profile: "crash".to_owned(), threads: 1 },
+            Search::Processes { profile: "crash".to_owned() },
             Search::Stateright { order: Order::Breadth, depth: 12, threads: 2 },
             Search::Stateright { order: Order::Depth, depth: 9, threads: 1 },
         ];

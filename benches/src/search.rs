@@ -6,11 +6,13 @@ use crate::stateright_raft::RaftModelCfg;
 use clap::{Subcommand, ValueEnum};
 use cpu_time::ProcessTime;
 use figure2_model::{CheckOptions, Profile, Report, System, Verdict, check, profile, profiles};
-use figure2_timely::Plan;
+use figure2_timely::{Hosts, Plan};
 use stateright::actor::Network;
 use stateright::{Checker, Model};
 use std::fmt;
+use std::net::TcpListener;
 use std::str::FromStr;
+use std::thread;
 use std::time::Instant;
 
 /// A model, and how it is searched.
@@ -33,6 +35,13 @@ pub enum Search {
         /// Threads of the search
         #[arg(value_parser = count)]
         threads: usize,
+    },
+    /// The same by two processes of one thread each, on loopback; here they are threads of one, so that their processor time
+    /// and memory are counted together
+    #[command(name = "search-processes", hide = true)]
+    Processes {
+        /// The profile's name
+        profile: String,
     },
     /// stateright's example as its own `check` command sets it up, down to a depth: its terms have no bound
     #[command(name = "search-stateright", hide = true)]
@@ -65,6 +74,7 @@ impl Search {
         match self {
             Search::Figure2 { .. } => "figure2 dfs",
             Search::Timely { .. } => "figure2 timely",
+            Search::Processes { .. } => "figure2 timely x 2",
             Search::Stateright { order: Order::Breadth, .. } => "stateright bfs",
             Search::Stateright { order: Order::Depth, .. } => "stateright dfs",
         }
@@ -79,6 +89,7 @@ impl Search {
             Search::Timely { profile, threads } => {
                 vec!["search-timely".to_owned(), profile.clone(), threads.to_string()]
             }
+            Search::Processes { profile } => vec!["search-processes".to_owned(), profile.clone()],
             Search::Stateright { order, depth, threads } => {
                 let order = match order {
                     Order::Breadth => "bfs",
@@ -104,6 +115,7 @@ impl Search {
                 figure2_timely::check(&System::default(), profile, options, &plan, &mut |_| ())
                     .map_err(|error| error.to_string())
             }),
+            Search::Processes { profile } => figure2(profile, 1, two_processes),
             Search::Stateright { order, depth, threads } => Ok(stateright(*order, *depth, *threads)),
         }
     }
@@ -175,6 +187,26 @@ fn figure2(
         cpu_seconds,
         bytes,
         verdict: "all properties hold in every state".to_owned(),
+    })
+}
+
+/// A search by two processes.
+fn two_processes(profile: &Profile, options: &CheckOptions) -> Result<Report, String> {
+    let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let free = || free().map(|address| address.to_string()).map_err(|error| error.to_string());
+    let addresses = vec![free()?, free()?];
+    let search = |process: usize| {
+        let hosts = Hosts::new(addresses.clone(), process).map_err(|error| error.to_string())?;
+        let plan = Plan { hosts: Some(hosts), ..Plan::of_threads(1) };
+        figure2_timely::check(&System::default(), profile, options, &plan, &mut |_| ())
+            .map_err(|error| error.to_string())
+    };
+    thread::scope(|scope| {
+        let second = scope.spawn(|| search(1));
+        let first = search(0);
+        // Both have the same report, or the same reason why not.
+        second.join().map_err(|_| "the second process panicked".to_owned())??;
+        first
     })
 }
 

@@ -4,7 +4,9 @@
 use crate::checkpoint::assert_same;
 use crate::engine::{ALL, on_timely, small};
 use figure2_model::mutants::mutants;
-use figure2_model::{CheckOptions, Limit, Profile, Report, Share, System, Unfinished, Verdict, profile};
+use figure2_model::{
+    CheckOptions, Limit, Profile, Report, Share, System, Unfinished, Verdict, profile, profiles,
+};
 use figure2_timely::{Checkpoints, EngineError, Hosts, HostsError, Plan, check};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -61,6 +63,32 @@ fn several_processes_find_what_one_finds() {
         for (processes, threads) in [(2, 1), (2, 2), (3, 1)] {
             let found = together((&system, &profile), (processes, threads), &ALL);
             assert_same(&found, &expected, &format!("{}, {processes} x {threads}", profile.name));
+        }
+    }
+}
+
+/// All profiles by both engines, and those that are small by several processes, too. Told as it goes.
+#[test]
+#[ignore = "half an hour on two quiet cores: for a night, with `cargo test -p figure2-timely -- --ignored --nocapture`"]
+fn all_profiles_are_the_same_by_both_engines_and_by_several_processes() {
+    for profile in profiles() {
+        let system = System::default();
+        let options = CheckOptions { recovery: Some(profile.recovery()), ..ALL };
+        let expected = figure2_model::check(&profile, &options, &mut |_| ()).unwrap();
+        let sizes: &[_] = match expected.distinct < 3_000_000 {
+            true => &[(1, 2), (1, 1), (2, 1), (2, 2)],
+            false => &[(1, 2)],
+        };
+        for (processes, threads) in sizes {
+            let found = match processes {
+                1 => on_timely(&system, &profile, &options, *threads),
+                _ => together((&system, &profile), (*processes, *threads), &options),
+            };
+            let told = format!("{}, {processes} x {threads}", profile.name);
+            // Depths differ, and only one of them tells levels.
+            let expected = Report { levels: found.levels.clone(), ..expected.clone() };
+            assert_same(&found, &expected, &told);
+            println!("{told}: {} states, {:.1} s", found.distinct, found.elapsed.as_secs_f64());
         }
     }
 }
