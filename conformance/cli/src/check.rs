@@ -9,6 +9,7 @@ mod json;
 mod junit;
 mod markdown;
 mod progress;
+mod quiet;
 mod sarif;
 mod select;
 mod text;
@@ -69,6 +70,9 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     };
     let options = options(args)?;
     interrupt::listen()?;
+    if args.hosts.is_some() {
+        quiet::about_connections();
+    }
     let agreed = args.baseline.as_deref().map(Baseline::read).transpose()?;
     let checked = match &mutant {
         Some(mutant) => {

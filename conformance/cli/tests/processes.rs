@@ -48,6 +48,7 @@ fn ends(mut child: Child, lost: usize, within: Duration) -> String {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains(&format!("process {lost} at 127.0.0.1:")) && told.contains("is lost"), "{told}");
+    assert!(!told.contains("panicked"), "{told}");
     told
 }
 

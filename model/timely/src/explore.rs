@@ -5,7 +5,7 @@ use crate::guess;
 use crate::link::{BEAT, Words};
 use crate::owner::Owner;
 use crate::plan::{EngineError, Plan};
-use crate::shared::{Data, Shared, lock};
+use crate::shared::{Data, Shared};
 use crate::travel::Sent;
 use figure2_model::{CheckOptions, Phase, Profile, Progress, Report, Space, System};
 use std::any::Any;
@@ -20,7 +20,7 @@ use timely::communication::{Hooks, WorkerGuards};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::operator::Operator;
-use timely::dataflow::operators::{Concat, ConnectLoop, Feedback, ToStream};
+use timely::dataflow::operators::{ConnectLoop, Feedback};
 
 /// How often limits are looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -184,19 +184,17 @@ fn watch(
 fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) {
     let _abandons = Abandons(&shared.gate);
     let mut owner = Owner::new(shared.clone(), worker.index());
-    let own = worker.index() % shared.plan.threads.max(1);
-    let start = lock(&shared.start).get_mut(own).map(std::mem::take).unwrap_or_default();
     worker.dataflow::<u32, _, _>(move |scope| {
         let (again, found) = scope.feedback::<Vec<Sent>>(1);
-        let start = start.into_iter().map(Sent::State).to_stream(scope).container::<Vec<Sent>>();
-        start
-            .concat(found)
+        found
             .unary_frontier::<CapacityContainerBuilder<Vec<Sent>>, _, _, _>(
                 Exchange::new(Sent::address),
                 "explore",
                 move |capability, info| {
                     owner.begin(&capability);
+                    // The first level is here from the beginning.
                     let activator = scope.activator_for(info.address);
+                    activator.activate();
                     move |(input, frontier), output| {
                         input.for_each_stamp(|stamp, arrived| {
                             let Some(capability) = stamp.retain_least(output.output_index()) else { return };

@@ -15,6 +15,7 @@
 //! This crate must not judge a state itself: [`Space`](figure2_model::Space) does, for every engine.
 
 mod checkpoint;
+mod edges;
 mod ending;
 mod explore;
 mod gate;

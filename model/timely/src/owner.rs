@@ -3,10 +3,9 @@
 use crate::level::{Level, Telling};
 use crate::recent::Recent;
 use crate::shared::{Shared, lock};
-use crate::spill::SpillError;
 use crate::table::Table;
 use crate::travel::{Found, Inbox, Outbox, Sent, touch};
-use crate::waiting::Entry;
+use crate::waiting::{Entry, Place};
 use figure2_model::{Expansion, Next, PackedState, State};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
@@ -46,11 +45,9 @@ impl Owner {
         let edges = lock(&shared.edges);
         for level in 0..edges.levels() {
             let known = edges.of_level(level, |some| {
-                let own = some.iter().filter(|(key, _)| shared.owner(*key) == index);
-                own.for_each(|(key, _)| {
+                for (key, _) in some.iter().filter(|(key, _)| shared.owner(*key) == index) {
                     seen.add(*key, ());
-                });
-                Ok::<(), SpillError>(())
+                }
             });
             known.unwrap_or_else(|error| shared.fail(error.to_string()));
         }
@@ -68,10 +65,21 @@ impl Owner {
         }
     }
 
-    /// The search begins. Where checkpoints are made, or processes search together, all workers go from level to level together.
+    /// The search begins, with the states of the first level that this worker owns. Where checkpoints are made, or processes
+    /// search together, all workers go from level to level together, also those that have none.
     pub(crate) fn begin(&mut self, capability: &Capability<u32>) {
-        if self.shared.meets() {
-            mine_at(&mut self.levels, capability, &self.shared, self.index);
+        let (mut level, seen) = (Level::new(place(&self.shared, 0, self.index)), &mut self.seen);
+        let begun = self.shared.begin(self.index, |entry, before| {
+            if level.find(entry.state.key(), before, seen) {
+                level.push(entry);
+            }
+        });
+        let failure = begun.err().map(|error| error.to_string()).or_else(|| level.failure().cloned());
+        failure.into_iter().for_each(|what| self.shared.fail(what));
+        self.shared.distinct.fetch_add(level.len(), Ordering::Relaxed);
+        if self.shared.meets() || level.len() > 0 {
+            let mine = Mine { capability: capability.clone(), level, is_closed: false };
+            self.levels.insert(*capability.time(), mine);
         }
     }
 
@@ -207,6 +215,11 @@ impl Owner {
     }
 }
 
+/// Where states of a level go that are too many for the memory.
+fn place(shared: &Shared, time: u32, index: u64) -> Option<Place> {
+    shared.spill.clone().map(|spill| (spill, format!("frontier-{time}-{index}")))
+}
+
 fn mine_at<'a>(
     levels: &'a mut BTreeMap<u32, Mine>,
     capability: &Capability<u32>,
@@ -216,7 +229,7 @@ fn mine_at<'a>(
     let time = *capability.time();
     levels.entry(time).or_insert_with(|| Mine {
         capability: capability.clone(),
-        level: Level::new(shared.spill.clone().map(|spill| (spill, format!("frontier-{time}-{index}")))),
+        level: Level::new(place(shared, time, index)),
         is_closed: false,
     })
 }

@@ -64,7 +64,7 @@ pub enum EngineError {
     #[error("checkpoint: {0}")]
     Checkpoint(#[from] CheckpointError),
     /// The files for what need not be in memory are of no use.
-    #[error(transparent)]
+    #[error("--spill: {0}")]
     Spill(#[from] SpillError),
     /// The processes do not come together.
     #[error(transparent)]

@@ -1,17 +1,16 @@
 //! What the workers of a process share, and where they meet.
 
 use crate::checkpoint::{CheckpointError, Marks, Resumed, Writer, no_checkpoint};
+use crate::edges::Edges;
 use crate::gate::Gate;
-use crate::level::{Edge, Level};
+use crate::level::Level;
 use crate::link::{Agreed, Counts, Link, Part, Standing, Words};
 use crate::plan::{EngineError, Plan};
-use crate::spill::{Edges, Spill};
-use crate::travel::Found;
+use crate::spill::Spill;
 use crate::waiting::Entry;
-use figure2_model::{Changed, CheckOptions, Counted, Foreign, Limit, Space};
+use figure2_model::{Changed, CheckOptions, Counted, Limit, Space};
 use std::collections::BTreeMap;
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -39,8 +38,8 @@ pub(crate) struct Shared {
     pub spill: Option<Spill>,
     /// The level with which this search begins.
     pub first_level: u32,
-    /// The states of that level, by worker of this process.
-    pub start: Mutex<Vec<Vec<Found>>>,
+    /// The checkpoint with which it begins, if there is one.
+    resumed: Option<Resumed>,
     checkpoints: Option<Mutex<Writer>>,
     /// What the workers have written of a checkpoint.
     marks: Mutex<Marks>,
@@ -83,11 +82,25 @@ impl Shared {
         });
         let (link, data) = joined.transpose()?.unzip();
         let resumed = resumed.flatten();
-        let spill = plan.spills.as_ref().map(|spills| Spill::open(spills, process));
-        let spill = spill.transpose()?;
-        let edges = spill.as_ref().map(|spill| spill.file("edges")).transpose()?;
+        let spill = plan.spills.as_ref().map(|spills| Spill::open(spills, process)).transpose()?;
+        // A checkpoint has the edges in any case.
+        let mut edges = Edges::new(match (&writer, &spill) {
+            (Some(writer), _) => Some(writer.edges()?),
+            (None, Some(spill)) => Some(spill.file("edges")?),
+            (None, None) => None,
+        });
+        let (mut levels, mut totals) = (BTreeMap::new(), Vec::new());
+        if let Some(resumed) = &resumed {
+            resumed.edges()?.into_iter().try_for_each(|file| edges.attach(file))?;
+            // They count once, as what was counted then.
+            let own = |states: &u64| if process == 0 { *states } else { 0 };
+            totals = resumed.levels().to_vec();
+            levels = (0..).zip(totals.iter().map(own)).collect();
+            if process == 0 {
+                space.go_on_from(resumed.counted());
+            }
+        }
         let shared = Shared {
-            start: Mutex::new((0..plan.threads).map(|_| Vec::new()).collect()),
             space,
             plan: plan.clone(),
             options: *options,
@@ -95,62 +108,38 @@ impl Shared {
             failure: Mutex::default(),
             broken: Mutex::default(),
             last_level: AtomicU32::new(u32::MAX),
-            distinct: AtomicU64::new(0),
-            levels: Mutex::default(),
-            totals: Mutex::default(),
-            edges: Mutex::new(Edges::new(edges)),
+            distinct: AtomicU64::new(levels.values().sum()),
+            levels: Mutex::new(levels),
+            totals: Mutex::new(totals),
+            edges: Mutex::new(edges),
             spill,
-            first_level: resumed.as_ref().map_or(0, |resumed| resumed.level),
+            first_level: resumed.as_ref().map_or(0, Resumed::level),
+            resumed,
             checkpoints: writer.map(Mutex::new),
             marks: Mutex::default(),
             agreed: Mutex::default(),
             gate: Gate::new(plan.threads),
             link,
         };
-        match resumed {
-            None => {
-                let start = shared.space.start();
-                // Every process makes the start; it counts once.
-                if process == 0 {
-                    shared.space.generate(start.len() as u64);
-                }
-                for state in start {
-                    let before = state.key();
-                    shared.give(Entry { state, changed: Changed::All }, before);
-                }
-            }
-            Some(resumed) => shared.go_on_from(resumed)?,
-        }
         Ok((shared, data.unwrap_or_default()))
     }
 
-    /// Takes what a checkpoint tells, as far as this process owns it.
-    fn go_on_from(&self, resumed: Resumed) -> Result<(), EngineError> {
-        let directory: PathBuf = self.plan.checkpoints.iter().map(|known| known.directory.clone()).collect();
-        let foreign = |foreign: Foreign| CheckpointError::Damaged {
-            file: directory.clone(),
-            what: foreign.to_string(),
-        };
-        for told in &resumed.told {
-            let mut known = self.space.known();
-            for birth in &told.births {
-                self.space.learn(&mut known, birth).map_err(foreign)?;
+    /// Gives the states of the first level that a worker owns, each with the key of a state before it.
+    pub(crate) fn begin(&self, worker: u64, mut give: impl FnMut(Entry, u64)) -> Result<(), CheckpointError> {
+        if let Some(resumed) = &self.resumed {
+            return resumed.states(
+                &self.space,
+                |key| self.owner(key) == worker,
+                |state, changed, before| give(Entry { state, changed }, before),
+            );
+        }
+        for state in self.space.start() {
+            let key = state.key();
+            if self.owner(key) == worker {
+                self.space.generate(1);
+                give(Entry { state, changed: Changed::All }, key);
             }
-            for (packed, before) in told.frontier.iter().filter(|(packed, _)| self.owns(packed.key())) {
-                let (state, changed) = self.space.unpacked(&known, packed).map_err(foreign)?;
-                self.give(Entry { state, changed }, *before);
-            }
         }
-        if self.plan.process() == 0 {
-            self.space.go_on_from(&resumed.counted);
-        }
-        for (level, edges) in (0..).zip(resumed.edges) {
-            let own: Vec<Edge> = edges.into_iter().filter(|(key, _)| self.owns(*key)).collect();
-            lock(&self.levels).insert(level, own.len() as u64);
-            lock(&self.edges).add(level, own)?;
-        }
-        self.distinct.store(lock(&self.levels).values().sum(), Ordering::Relaxed);
-        *lock(&self.totals) = resumed.levels;
         Ok(())
     }
 
@@ -162,22 +151,6 @@ impl Shared {
     /// The process of a worker.
     pub(crate) fn process_of(&self, worker: u64) -> usize {
         usize::try_from(worker).unwrap_or_default() / self.plan.threads.max(1)
-    }
-
-    /// Whether a worker of this process owns a key.
-    pub(crate) fn owns(&self, key: u64) -> bool {
-        self.process_of(self.owner(key)) == self.plan.process()
-    }
-
-    /// Gives a state of the first level to its owner, if that is in this process.
-    fn give(&self, entry: Entry, before: u64) {
-        let key = entry.state.key();
-        if self.owns(key) {
-            let worker = usize::try_from(self.owner(key)).unwrap_or_default() % self.plan.threads.max(1);
-            if let Some(states) = lock(&self.start).get_mut(worker) {
-                states.push(Found { entry, before });
-            }
-        }
     }
 
     /// Something failed: the search ends, and is unfinished. The first reason counts.
@@ -289,7 +262,7 @@ impl Shared {
             Err(what) => self.fail(what),
         }
         if self.gate.wait()
-            && let Err(error) = self.complete(&mut lock(writer), depth)
+            && let Err(error) = self.complete(&mut lock(writer))
         {
             self.fail(error);
         }
@@ -297,12 +270,12 @@ impl Shared {
     }
 
     /// Completes a checkpoint, once all workers of this process have written theirs.
-    fn complete(&self, writer: &mut Writer, depth: u32) -> Result<(), String> {
+    fn complete(&self, writer: &mut Writer) -> Result<(), String> {
         let mut marks = std::mem::take(&mut *lock(&self.marks));
         let failure = lock(&self.failure).clone();
         let added = match failure {
             Some(failure) => Err(failure),
-            None => writer.add(&self.space, depth, &lock(&self.edges)),
+            None => writer.add(&self.space, &lock(&self.edges)).map_err(no_checkpoint),
         };
         let wrote = added.map(|more| {
             marks.extend(more);

@@ -1,7 +1,6 @@
 //! What need not be in memory, in files: the states of a level that wait, and the keys of the levels before. They are of this
 //! search only, and removed at its end; who wants to go on later makes checkpoints.
 
-use crate::level::Edge;
 use crate::plan::Spills;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -10,9 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const PREFIX: &str = "spill-";
-
-/// Edges that are read at once.
-const AT_ONCE: usize = 1 << 14;
 
 /// A directory for a search's files.
 #[derive(Clone, Debug)]
@@ -27,8 +23,8 @@ pub(crate) struct Spill {
 /// Bytes in a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent {
-    offset: u64,
-    bytes: u64,
+    pub offset: u64,
+    pub bytes: u64,
 }
 
 /// A file that is written from the front to the back, and read anywhere.
@@ -37,6 +33,8 @@ pub(crate) struct Spilled {
     file: File,
     len: u64,
     all: Arc<AtomicU64>,
+    /// Whether it stays when nobody uses it any more.
+    is_kept: bool,
 }
 
 impl From<SpillError> for String {
@@ -47,7 +45,7 @@ impl From<SpillError> for String {
 
 /// A file could not be used.
 #[derive(Debug, thiserror::Error)]
-#[error("--spill: {file}: {error}")]
+#[error("{file}: {error}")]
 pub struct SpillError {
     /// Which one.
     pub file: PathBuf,
@@ -82,7 +80,7 @@ impl Spill {
         let path = self.directory.join(format!("{PREFIX}{name}"));
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
         let file = file.map_err(failed(&path))?;
-        Ok(Spilled { path, file, len: 0, all: self.bytes.clone() })
+        Ok(Spilled { path, file, len: 0, all: self.bytes.clone(), is_kept: false })
     }
 
     /// Bytes in all files.
@@ -92,6 +90,30 @@ impl Spill {
 }
 
 impl Spilled {
+    /// A new file that stays.
+    pub(crate) fn kept(path: PathBuf) -> Result<Spilled, SpillError> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
+        let file = file.map_err(failed(&path))?;
+        Ok(Spilled { path, file, len: 0, all: Arc::default(), is_kept: true })
+    }
+
+    /// A file of so many bytes that is there, and stays; it is only read.
+    pub(crate) fn there(path: PathBuf, len: u64) -> Result<Spilled, SpillError> {
+        let file = File::open(&path).map_err(failed(&path))?;
+        Ok(Spilled { path, file, len, all: Arc::default(), is_kept: true })
+    }
+
+    /// Makes it durable. Its name and its bytes.
+    pub(crate) fn sync(&self) -> Result<(String, u64), SpillError> {
+        self.file.sync_all().map_err(failed(&self.path))?;
+        Ok((self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(), self.len))
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
     /// Appends some bytes.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<Extent, SpillError> {
         let offset = self.len;
@@ -119,125 +141,12 @@ impl Spilled {
 
 impl Drop for Spilled {
     fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
         self.all.fetch_sub(self.len, Ordering::Relaxed);
         // What cannot be removed is removed by the next search.
         let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// Some edges of a level, in the order of keys.
-enum Chunk {
-    Here(Vec<Edge>),
-    /// In the file.
-    There(Extent),
-}
-
-/// The keys of all levels that are closed, with the keys before them.
-#[derive(Default)]
-pub(crate) struct Edges {
-    levels: Vec<Vec<Chunk>>,
-    file: Option<Spilled>,
-}
-
-/// Edges as they are in files.
-pub(crate) fn bytes_of(edges: &[Edge]) -> Vec<u8> {
-    edges.iter().flat_map(|(key, before)| [key.to_le_bytes(), before.to_le_bytes()]).flatten().collect()
-}
-
-fn edges_of(bytes: &[u8]) -> Vec<Edge> {
-    let (numbers, _) = bytes.as_chunks::<8>();
-    let (pairs, _) = numbers.as_chunks::<2>();
-    pairs.iter().map(|[key, before]| (u64::from_le_bytes(*key), u64::from_le_bytes(*before))).collect()
-}
-
-const EDGE: u64 = size_of::<Edge>() as u64;
-
-impl Edges {
-    /// In memory, or in a file.
-    pub(crate) fn new(file: Option<Spilled>) -> Edges {
-        Edges { levels: Vec::new(), file }
-    }
-
-    /// How many levels there are.
-    pub(crate) fn levels(&self) -> u32 {
-        u32::try_from(self.levels.len()).unwrap_or(u32::MAX)
-    }
-
-    /// Adds a worker's edges of a level, which are in order.
-    pub(crate) fn add(&mut self, level: u32, edges: Vec<Edge>) -> Result<(), SpillError> {
-        let chunk = match &mut self.file {
-            None => Chunk::Here(edges),
-            Some(file) => {
-                let mut whole = Extent { offset: file.len, bytes: 0 };
-                for some in edges.chunks(AT_ONCE) {
-                    whole.bytes += file.append(&bytes_of(some))?.bytes;
-                }
-                Chunk::There(whole)
-            }
-        };
-        while self.levels() <= level {
-            self.levels.push(Vec::new());
-        }
-        if let Some(level) = self.levels.get_mut(level as usize) {
-            level.push(chunk);
-        }
-        Ok(())
-    }
-
-    /// Edges of a file, from one on.
-    fn read(&self, extent: Extent, from: u64, many: u64) -> Result<Vec<Edge>, SpillError> {
-        let Some(file) = &self.file else { return Ok(Vec::new()) };
-        let many = many.min((extent.bytes / EDGE).saturating_sub(from));
-        Ok(edges_of(&file.read(Extent { offset: extent.offset + from * EDGE, bytes: many * EDGE })?))
-    }
-
-    /// The key before a key of a level.
-    pub(crate) fn before(&self, level: u32, key: u64) -> Result<Option<u64>, SpillError> {
-        for chunk in self.levels.get(level as usize).into_iter().flatten() {
-            let found = match chunk {
-                Chunk::Here(edges) => {
-                    let at = edges.binary_search_by_key(&key, |(key, _)| *key).ok();
-                    at.and_then(|at| edges.get(at)).copied()
-                }
-                Chunk::There(extent) => {
-                    let (mut from, mut until) = (0, extent.bytes / EDGE);
-                    while until - from > 1 {
-                        let middle = from.midpoint(until);
-                        let at = self.read(*extent, middle, 1)?;
-                        if at.first().is_some_and(|(other, _)| *other <= key) {
-                            from = middle;
-                        } else {
-                            until = middle;
-                        }
-                    }
-                    self.read(*extent, from, 1)?.first().copied().filter(|(other, _)| *other == key)
-                }
-            };
-            if let Some((_, before)) = found {
-                return Ok(Some(before));
-            }
-        }
-        Ok(None)
-    }
-
-    /// All edges of a level, some at a time.
-    pub(crate) fn of_level<E: From<SpillError>>(
-        &self,
-        level: u32,
-        mut give: impl FnMut(&[Edge]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        for chunk in self.levels.get(level as usize).into_iter().flatten() {
-            match chunk {
-                Chunk::Here(edges) => give(edges)?,
-                Chunk::There(extent) => {
-                    let many = extent.bytes / EDGE;
-                    for from in (0..many).step_by(AT_ONCE) {
-                        give(&self.read(*extent, from, AT_ONCE as u64)?)?;
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -249,46 +158,6 @@ mod tests {
 
     fn spills(directory: &Path) -> Spills {
         Spills { directory: directory.to_path_buf(), waiting: 1 }
-    }
-
-    /// Three levels of two workers each, with keys in order.
-    fn filled(mut edges: Edges) -> Edges {
-        for level in 0..3 {
-            for worker in 0..2 {
-                let keys = (0..40_000).map(|number| number * 12 + u64::from(level) * 4 + worker);
-                edges.add(level, keys.map(|key| (key, key + 1)).collect()).unwrap();
-            }
-        }
-        edges
-    }
-
-    #[test]
-    fn edges_in_a_file_are_those_in_memory() {
-        let directory = tempfile::tempdir().unwrap();
-        let spill = Spill::open(&spills(directory.path()), 3).unwrap();
-        let (here, there) =
-            (filled(Edges::new(None)), filled(Edges::new(Some(spill.file("edges").unwrap()))));
-        assert_eq!(spill.bytes(), 6 * 40_000 * 16);
-        for edges in [&here, &there] {
-            assert_eq!(edges.levels(), 3);
-            for key in [0, 1, 12, 39_999 * 12, 39_999 * 12 + 1] {
-                assert_eq!(edges.before(0, key).unwrap(), Some(key + 1), "{key}");
-            }
-            for (level, key) in [(0, 2), (0, 4), (1, 0), (3, 0), (0, 40_000 * 12), (2, u64::MAX)] {
-                assert_eq!(edges.before(level, key).unwrap(), None, "{key} on {level}");
-            }
-        }
-        let all = |edges: &Edges, level| {
-            let mut all = Vec::new();
-            edges.of_level(level, |some| Ok::<(), SpillError>(all.extend_from_slice(some))).unwrap();
-            all
-        };
-        for level in 0..4 {
-            assert_eq!(all(&here, level), all(&there, level));
-        }
-        assert_eq!(all(&there, 1).len(), 80_000);
-        drop(there);
-        assert_eq!((spill.bytes(), fs::read_dir(directory.path().join("3")).unwrap().count()), (0, 0));
     }
 
     #[test]

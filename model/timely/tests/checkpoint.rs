@@ -122,13 +122,26 @@ fn what_a_crash_leaves_in_the_middle_of_a_checkpoint_is_cut_off() {
     assert_same(&search((&system, &profile), &ALL, 2, began.path()).unwrap(), &expected, "began");
 }
 
+/// How many bytes a file has, as a manifest says.
+fn bytes(manifest: &Path, file: &Path) -> Option<usize> {
+    let text = fs::read_to_string(manifest).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
+    let bytes = manifest["files"].get(file.file_name().unwrap().to_str().unwrap())?["bytes"].as_u64();
+    bytes.map(|bytes| usize::try_from(bytes).unwrap())
+}
+
 #[test]
 fn a_damaged_checkpoint_is_refused_and_the_file_is_named() {
     let (system, profile, directory) = small();
     let mut refused = 0;
     for file in fs::read_dir(directory.path()).unwrap() {
         let file = file.unwrap().path();
-        let whole = fs::read(&file).unwrap();
+        if file.ends_with("lock-0") {
+            continue;
+        }
+        let mut whole = fs::read(&file).unwrap();
+        // What is behind the mark does not count.
+        whole.truncate(bytes(&directory.path().join("manifest"), &file).unwrap_or(whole.len()));
         let flipped = |at: usize| {
             let mut bytes = whole.clone();
             bytes[at] ^= 4;
@@ -175,4 +188,15 @@ fn a_checkpoint_of_another_search_is_refused() {
     let error = search((&system, &split_votes), &ALL, 2, full.path()).unwrap_err();
     assert!(matches!(error, EngineError::Checkpoint(CheckpointError::NotEmpty(_))), "{error}");
     assert_eq!(fs::read_to_string(full.path().join("letter.txt")).unwrap(), "mine");
+}
+
+#[test]
+fn two_searches_do_not_write_into_one_directory() {
+    let (system, profile, directory) = small();
+    let lock = fs::File::open(directory.path().join("lock-0")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let error = search((&system, &profile), &ALL, 2, directory.path()).unwrap_err();
+    assert!(matches!(error, EngineError::Checkpoint(CheckpointError::Used(_))), "{error}");
+    drop(lock);
+    search((&system, &profile), &ALL, 2, directory.path()).unwrap();
 }

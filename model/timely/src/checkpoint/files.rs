@@ -12,13 +12,19 @@ use std::path::{Path, PathBuf};
 const MANIFEST: &str = "manifest";
 
 /// Bytes that are read or written at once.
-pub(super) const BUFFER: usize = 1 << 20;
+const BUFFER: usize = 1 << 20;
 
 /// A file's length and checksum.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Mark {
     pub bytes: u64,
     pub sha256: String,
+}
+
+impl Mark {
+    pub(crate) fn new(bytes: u64, digest: Sha256) -> Mark {
+        Mark { bytes, sha256: hex(digest) }
+    }
 }
 
 /// Files by their names.
@@ -86,7 +92,7 @@ impl Appended {
     pub(super) fn sync(&mut self) -> Result<(String, Mark), CheckpointError> {
         let synced = self.writer.flush().and_then(|()| self.writer.get_ref().sync_all());
         synced.map_err(failed(&self.file))?;
-        Ok((self.name.clone(), Mark { bytes: self.bytes, sha256: hex(self.digest.clone()) }))
+        Ok((self.name.clone(), Mark::new(self.bytes, self.digest.clone())))
     }
 }
 
@@ -104,22 +110,20 @@ fn digest_of(mut bytes: impl Read) -> io::Result<Sha256> {
     }
 }
 
-/// A file until its mark.
-pub(super) fn opened(file: &Path, mark: &Mark) -> Result<io::Take<BufReader<File>>, CheckpointError> {
+/// Gives the records of a file, all that it has until its mark.
+pub(super) fn records<T: DeserializeOwned>(
+    file: &Path,
+    mark: &Mark,
+    mut give: impl FnMut(T) -> Result<(), CheckpointError>,
+) -> Result<(), CheckpointError> {
     let opened = File::open(file).map_err(failed(file))?;
-    Ok(BufReader::with_capacity(BUFFER, opened).take(mark.bytes))
-}
-
-/// The records of a file, all that it has until its mark.
-pub(super) fn records<T: DeserializeOwned>(file: &Path, mark: &Mark) -> Result<Vec<T>, CheckpointError> {
     // Each record takes a byte at least, so a length that is a lie does not make a reader wait for more.
-    let mut bytes = opened(file, mark)?;
-    let mut records = Vec::new();
+    let mut bytes = BufReader::with_capacity(BUFFER, opened).take(mark.bytes);
     while bytes.limit() > 0 {
         let record = bincode::serde::decode_from_std_read(&mut bytes, bincode::config::standard());
-        records.push(record.map_err(|error| damaged(file, error))?);
+        give(record.map_err(|error| damaged(file, error))?)?;
     }
-    Ok(records)
+    Ok(())
 }
 
 impl Manifest {

@@ -6,6 +6,7 @@
 //! | `parts-G-P` | how the parts of process P's states came to be ([`Birth`]), in order; only ever appended to. Who goes on gives the parts other numbers, so each search, by its generation G, writes its own |
 //! | `edges-G-P` | the keys that process P owned of the levels that this search explored, each with the key of a state before it, 16 bytes a state; only ever appended to |
 //! | `frontier-L-P-W` | the states of level L that worker W of process P owned: they are yet to be judged and expanded |
+//! | `lock-P` | nothing: process P has it locked, so no other search writes there |
 //! | `manifest` | the level, what was counted, and how long each file is and what its checksum is |
 //!
 //! The manifest is written last, by the first process, when all processes' files are durable, and put in the place of the one
@@ -15,15 +16,14 @@
 mod files;
 mod writer;
 
-pub(crate) use files::Marks;
+pub(crate) use files::{Mark, Marks};
 pub(crate) use writer::{Writer, no_checkpoint};
 
-use crate::level::Edge;
-use figure2_model::{Birth, Counted, PackedState};
-use files::{Manifest, damaged, failed, opened, records};
-use std::collections::BTreeMap;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use crate::spill::{SpillError, Spilled};
+use figure2_model::{Birth, Changed, Counted, PackedState, Space, State};
+use files::{Manifest, damaged, records};
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The version of the files' format.
@@ -32,6 +32,7 @@ const FORMAT: u32 = 2;
 const PARTS: &str = "parts-";
 const FRONTIER: &str = "frontier-";
 const EDGES: &str = "edges-";
+const LOCK: &str = "lock-";
 
 /// Where checkpoints are, and how often one is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,9 @@ pub enum CheckpointError {
         /// Why.
         error: io::Error,
     },
+    /// Another search writes there.
+    #[error("{0} is used by another search: choose another directory, or wait for its end")]
+    Used(PathBuf),
     /// There is a directory with other files.
     #[error("{0} has files in it, and no checkpoint: choose an empty directory")]
     NotEmpty(PathBuf),
@@ -105,87 +109,77 @@ pub enum CheckpointError {
     },
 }
 
+impl From<SpillError> for CheckpointError {
+    fn from(error: SpillError) -> CheckpointError {
+        CheckpointError::File { file: error.file, error: error.error }
+    }
+}
+
 /// A state of the frontier, and the key of the state before it.
 pub(crate) type Waiting = (PackedState, u64);
 
-/// What a process told: how its parts came to be, and the states that it owned.
-#[derive(Default)]
-pub(crate) struct Told {
-    pub births: Vec<Birth>,
-    pub frontier: Vec<Waiting>,
-}
-
-/// Where a search stood.
+/// Where a search stood, and the files that say more.
 pub(crate) struct Resumed {
-    /// The level that is yet to be expanded.
-    pub level: u32,
-    /// How many states each level before has.
-    pub levels: Vec<u64>,
-    /// What was counted until then.
-    pub counted: Counted,
-    /// The states of each level before, with those before them, in order.
-    pub edges: Vec<Vec<Edge>>,
-    /// What each process told.
-    pub told: Vec<Told>,
+    manifest: Manifest,
+    directory: PathBuf,
 }
 
 fn is_ours(name: &str) -> bool {
-    [PARTS, EDGES, FRONTIER].iter().any(|prefix| name.starts_with(prefix)) || name == "manifest.new"
+    [PARTS, EDGES, FRONTIER, LOCK].iter().any(|prefix| name.starts_with(prefix)) || name == "manifest.new"
 }
 
-/// What the files of a manifest say.
-fn resumed(manifest: &Manifest, directory: &Path) -> Result<Resumed, CheckpointError> {
-    let mut told: BTreeMap<&str, Told> = BTreeMap::new();
-    let mut edges: Vec<Vec<Edge>> = manifest.levels.iter().map(|_| Vec::new()).collect();
-    for (name, mark) in &manifest.files {
-        let file = directory.join(name);
-        // Of `parts-G-P` and `frontier-L-P-W`, the process.
-        let process = name.split('-').nth(2).unwrap_or_default();
-        if name.starts_with(PARTS) {
-            told.entry(process).or_default().births = records(&file, mark)?;
-        } else if name.starts_with(FRONTIER) {
-            told.entry(process).or_default().frontier.extend(records::<Waiting>(&file, mark)?);
-        } else {
-            let mut bytes = opened(&file, mark)?;
-            while bytes.limit() > 0 {
-                read_edges(&mut bytes, &mut edges).map_err(|error| match error.kind() {
-                    io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => damaged(&file, error),
-                    _ => failed(&file)(error),
+impl Resumed {
+    /// The level that is yet to be expanded.
+    pub(crate) fn level(&self) -> u32 {
+        self.manifest.level
+    }
+
+    /// How many states each level before has.
+    pub(crate) fn levels(&self) -> &[u64] {
+        &self.manifest.levels
+    }
+
+    /// What was counted until then.
+    pub(crate) fn counted(&self) -> &Counted {
+        &self.manifest.counted
+    }
+
+    /// The files whose names begin so; of `parts-G-P` and `frontier-L-P-W` the process, too.
+    fn files(&self, prefix: &str) -> impl Iterator<Item = (&str, PathBuf, &Mark)> {
+        let files = self.manifest.files.iter().filter(move |(name, _)| name.starts_with(prefix));
+        files
+            .map(|(name, mark)| (name.split('-').nth(2).unwrap_or_default(), self.directory.join(name), mark))
+    }
+
+    /// The edges of the levels before.
+    pub(crate) fn edges(&self) -> Result<Vec<Spilled>, CheckpointError> {
+        let opened = self.files(EDGES).map(|(_, file, mark)| Spilled::there(file, mark.bytes));
+        opened.map(|opened| opened.map_err(CheckpointError::from)).collect()
+    }
+
+    /// The states of the level that are wanted, each with the key of a state before it.
+    pub(crate) fn states(
+        &self,
+        space: &Space,
+        is_wanted: impl Fn(u64) -> bool,
+        mut give: impl FnMut(State, Changed, u64),
+    ) -> Result<(), CheckpointError> {
+        for (process, parts, mark) in self.files(PARTS) {
+            let mut known = space.known();
+            records(&parts, mark, |birth: Birth| {
+                space.learn(&mut known, &birth).map_err(|foreign| damaged(&parts, foreign))
+            })?;
+            for (_, file, mark) in self.files(FRONTIER).filter(|(other, ..)| *other == process) {
+                records(&file, mark, |(packed, before): Waiting| {
+                    if is_wanted(packed.key()) {
+                        let unpacked = space.unpacked(&known, &packed);
+                        let (state, changed) = unpacked.map_err(|foreign| damaged(&file, foreign))?;
+                        give(state, changed, before);
+                    }
+                    Ok(())
                 })?;
             }
         }
+        Ok(())
     }
-    for (level, states) in edges.iter_mut().zip(&manifest.levels) {
-        if level.len() as u64 != *states {
-            return Err(damaged(
-                &directory.join("manifest"),
-                "it tells of states that the files do not have",
-            ));
-        }
-        // They were written by several workers, each in the order of keys.
-        level.sort_unstable();
-    }
-    Ok(Resumed {
-        level: manifest.level,
-        levels: manifest.levels.clone(),
-        counted: manifest.counted.clone(),
-        edges,
-        told: told.into_values().collect(),
-    })
-}
-
-/// Some edges of a level: the level, how many, and then they.
-fn read_edges(bytes: &mut impl Read, edges: &mut [Vec<Edge>]) -> io::Result<()> {
-    let (mut of, mut many) = ([0; 4], [0; 8]);
-    bytes.read_exact(&mut of)?;
-    bytes.read_exact(&mut many)?;
-    let level = edges.get_mut(u32::from_le_bytes(of) as usize).ok_or(io::ErrorKind::InvalidData)?;
-    for _ in 0..u64::from_le_bytes(many) {
-        let mut edge = [[0; 8]; 2];
-        for half in &mut edge {
-            bytes.read_exact(half)?;
-        }
-        level.push((u64::from_le_bytes(edge[0]), u64::from_le_bytes(edge[1])));
-    }
-    Ok(())
 }

@@ -1,13 +1,14 @@
 //! What writes checkpoints, in each process its own files, and in the first one the manifest.
 
 use super::files::{Appended, Manifest, Marks, failed};
-use super::{
-    CheckpointError, Checkpoints, EDGES, FORMAT, FRONTIER, PARTS, Resumed, Waiting, is_ours, resumed,
-};
+use super::{CheckpointError, Checkpoints, EDGES, FORMAT, FRONTIER, LOCK, PARTS, Resumed, Waiting, is_ours};
+use crate::edges::Edges;
 use crate::level::Level;
-use crate::spill::{Edges, bytes_of};
+use crate::spill::Spilled;
 use figure2_model::{Counted, PackedState, Space};
-use std::fs;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,12 @@ pub(crate) struct Writer {
     space: String,
     generation: u64,
     parts: Appended,
-    edges: Appended,
-    /// How many parts and levels are in the files, or in those of an earlier search.
-    written: (usize, u32),
+    /// How many parts are in the file.
+    written: usize,
+    /// The level with which the search began.
+    level: u32,
+    /// It is locked as long as it is open.
+    _lock: File,
 }
 
 impl Writer {
@@ -34,6 +38,13 @@ impl Writer {
     ) -> Result<(Writer, Option<Resumed>), CheckpointError> {
         let directory = checkpoints.directory.clone();
         fs::create_dir_all(&directory).map_err(failed(&directory))?;
+        let file = directory.join(format!("{LOCK}{process}"));
+        let lock = File::create(&file).map_err(failed(&file))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(CheckpointError::Used(directory)),
+            Err(error) => return Err(failed(&file)(error.into())),
+        }
         let manifest = Manifest::read(&directory)?;
         let expected = space.identity();
         let found = match &manifest {
@@ -54,27 +65,28 @@ impl Writer {
                 if process == 0 {
                     manifest.cut(&directory)?;
                 }
-                Some(resumed(manifest, &directory)?)
+                Some(Resumed { manifest: manifest.clone(), directory: directory.clone() })
             }
         };
         let generation = manifest.as_ref().map_or(0, |manifest| manifest.generation + 1);
         let writer = Writer {
             parts: Appended::create(&directory, format!("{PARTS}{generation}-{process}"))?,
-            edges: Appended::create(&directory, format!("{EDGES}{generation}-{process}"))?,
             directory,
             every: checkpoints.every,
             last: Instant::now(),
             process,
             space: expected,
             generation,
-            written: (0, manifest.as_ref().map_or(0, |manifest| manifest.level)),
+            written: 0,
+            level: manifest.as_ref().map_or(0, |manifest| manifest.level),
+            _lock: lock,
         };
         Ok((writer, found))
     }
 
     /// Which checkpoint it went on from: all processes of a search go on from the same one.
     pub(crate) fn began_with(&self) -> String {
-        format!("generation {}, level {}", self.generation, self.written.1)
+        format!("generation {}, level {}", self.generation, self.level)
     }
 
     /// Whether the last checkpoint is old enough.
@@ -103,25 +115,21 @@ impl Writer {
         &self.directory
     }
 
-    /// Writes what this process has added since the last checkpoint: parts, and the edges of the levels before this one.
-    pub(crate) fn add(&mut self, space: &Space, level: u32, edges: &Edges) -> Result<Marks, String> {
-        for birth in space.births(self.written.0) {
-            self.parts.append_record(&birth).map_err(no_checkpoint)?;
-            self.written.0 += 1;
+    /// The file for the edges of this search.
+    pub(crate) fn edges(&self) -> Result<Spilled, CheckpointError> {
+        let name = format!("{EDGES}{}-{}", self.generation, self.process);
+        Ok(Spilled::kept(self.directory.join(name))?)
+    }
+
+    /// Makes durable what this process has added since the last checkpoint: parts, and the edges of the levels before this one.
+    pub(crate) fn add(&mut self, space: &Space, edges: &Edges) -> Result<Marks, CheckpointError> {
+        for birth in space.births(self.written) {
+            self.parts.append_record(&birth)?;
+            self.written += 1;
         }
-        for of in self.written.1..level {
-            let file = &mut self.edges;
-            edges.of_level(of, |some| {
-                let mut bytes = of.to_le_bytes().to_vec();
-                bytes.extend((some.len() as u64).to_le_bytes());
-                bytes.extend(bytes_of(some));
-                file.append(&bytes).map_err(no_checkpoint)
-            })?;
-        }
-        self.written.1 = level;
         self.last = Instant::now();
-        let parts = self.parts.sync().map_err(no_checkpoint)?;
-        Ok(Marks::from([parts, self.edges.sync().map_err(no_checkpoint)?]))
+        let parts = self.parts.sync()?;
+        Ok([parts].into_iter().chain(edges.sync()?).collect())
     }
 
     /// Completes the checkpoint of a level, once all processes have written theirs.
@@ -134,9 +142,9 @@ impl Writer {
         let mut files = files;
         // What earlier searches told of the levels before still holds.
         if let Some(before) = Manifest::read(&self.directory)? {
-            files.extend(before.files.into_iter().filter(|(name, _)| {
-                name.starts_with(EDGES) && !name.starts_with(&format!("{EDGES}{}-", self.generation))
-            }));
+            let own = format!("{EDGES}{}-", self.generation);
+            let is_earlier = |name: &String| name.starts_with(EDGES) && !name.starts_with(&own);
+            files.extend(before.files.into_iter().filter(|(name, _)| is_earlier(name)));
         }
         let manifest = Manifest {
             format: FORMAT,
@@ -159,7 +167,7 @@ impl Writer {
     fn remove_others(&self, manifest: &Manifest) -> Result<(), CheckpointError> {
         for entry in fs::read_dir(&self.directory).map_err(failed(&self.directory))? {
             let name = entry.map_err(failed(&self.directory))?.file_name().to_string_lossy().into_owned();
-            if is_ours(&name) && !manifest.files.contains_key(&name) {
+            if is_ours(&name) && !name.starts_with(LOCK) && !manifest.files.contains_key(&name) {
                 let file = self.directory.join(name);
                 fs::remove_file(&file).map_err(failed(&file))?;
             }
