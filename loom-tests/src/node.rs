@@ -117,10 +117,12 @@ impl Node {
     /// handlers help them.
     pub fn serving_with_help(mut self) -> Node {
         let (monitor, disk, wire) = (self.monitor.clone(), self.disk.clone(), self.wire());
-        let writes = async move { writer::run(&monitor, disk, wire).await };
-        let (monitor, shop) = (self.monitor.clone(), self.shop(Habits::default()));
-        let applies = async move { applier::run(&monitor, Install::Conditional, shop).await };
-        let hands = Arc::new(Hands { writer: Helped::new(writes), applier: Helped::new(applies) });
+        let (applies, shop) = (self.monitor.clone(), self.shop(Habits::default()));
+        let applies = async move { applier::run(&applies, Install::Conditional, shop).await };
+        let applier = Arc::new(Helped::new(applies));
+        let own = applier.clone();
+        let writes = async move { writer::run(&monitor, disk, wire, &own).await };
+        let hands = Arc::new(Hands { writer: Helped::new(writes), applier });
         self.hands = Some(hands.clone());
         let writer = hands.clone();
         self.spawn_task(move || async move { writer.writer.run().await });

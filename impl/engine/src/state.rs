@@ -6,7 +6,7 @@ use crate::inbox::Told;
 use crate::observe::Facts;
 use crate::propose::Queue;
 use crate::record::Recorded;
-use crate::{Batch, Durable, Envelope, Input, Server, oneshot};
+use crate::{Apply, Batch, Durable, Envelope, Input, Install, Server, oneshot};
 use crate::{Command, Failure, ReceiveError, RoleName, SnapshotData, Status};
 use core::task::Waker;
 use figure2_core::{Change, Entry, Index, Outcome};
@@ -102,6 +102,8 @@ pub(crate) struct Turn {
     pub(crate) is_more_due: bool,
     /// Whether the server leads, and commands may come.
     pub(crate) leads: bool,
+    /// Whether there is something for the applier, which is not woken for it.
+    pub(crate) applies: bool,
 }
 
 /// See [`State::awake`].
@@ -214,7 +216,8 @@ impl<T: Timers> State<T> {
     /// The input by which the server sends what followers are due, if any is: one more message for each of them, and for
     /// all that has happened since the last time.
     pub(crate) fn what_to_send(&self) -> Option<Input> {
-        if self.sends_by_hand {
+        // Mostly whoever looks is a follower, with nothing to send.
+        if self.sends_by_hand || !(self.commit_moved || self.server.is_leader()) {
             return None;
         }
         // Entries that are in the log do not wait. Word of a commit goes with them.
@@ -244,6 +247,21 @@ impl<T: Timers> State<T> {
             self.commit_moved = false;
             self.step(input);
         }
+    }
+
+    /// What the service gets next, with at most so many entries. Nothing while an offer is unanswered.
+    pub(crate) fn next_apply(&mut self, install: Install, limit: usize) -> Option<Apply> {
+        self.awake.applier = false;
+        if self.unanswered.is_some() {
+            return None;
+        }
+        let apply = self.server.next_apply(limit);
+        self.awake.applier = apply.is_some();
+        if let (Install::Conditional, Some(Apply::Snapshot(snapshot))) = (install, &apply) {
+            // Before it is delivered: the answer may come sooner than the delivery returns.
+            self.unanswered = Some(snapshot.last_included_index);
+        }
+        apply
     }
 
     /// All that waits for a write, which begins now.
@@ -283,7 +301,7 @@ impl<T: Timers> State<T> {
         let is_more_due = !self.outbox.is_empty() || self.are_held || self.what_to_send().is_some();
         self.awake.sender = saves || is_more_due;
         let leads = self.server.is_leader();
-        Turn { ready: core::mem::take(&mut self.ready), answers, is_more_due, leads }
+        Turn { ready: core::mem::take(&mut self.ready), answers, is_more_due, leads, applies: false }
     }
 
     /// Whether so much waits for a write that the requests of peers are dropped, and no election is called.
@@ -317,10 +335,13 @@ impl<T: Timers> State<T> {
         }
     }
 
-    /// The tasks that have something to do after a change, before which the applier's position was this.
-    pub(crate) fn whom_to_wake(&mut self, before: (Index, Option<Index>, Option<Index>)) -> Wake {
+    /// Who has something to do after a change, before which the applier's position was this; the status may have changed in it.
+    pub(crate) fn whom_to_wake(
+        &mut self,
+        before: (Index, Option<Index>, Option<Index>),
+        has_changed: bool,
+    ) -> Wake {
         let next = self.timers.next(self.server.role().into());
-        let may_have_room = self.server.commit_index() != before.0 || !self.server.is_leader();
         let mut awake = core::mem::take(&mut self.awake);
         let to_write = !self.outbox.is_empty();
         let sender = rouse(&mut awake.sender, || {
@@ -338,20 +359,39 @@ impl<T: Timers> State<T> {
             applier,
             // Each draw is random: a new deadline can be earlier than the one that is slept on.
             timer: self.sleeps_until.take_if(|sleeps_until| next < *sleeps_until).is_some(),
-            proposers: if may_have_room && !self.queue.is_empty() { self.queue.take() } else { Vec::new() },
-            answered: self.applied.take_answered(),
-            told: self.applied.take_told(),
-            watchers: Vec::new(),
+            callers: self.callers(before.0 != self.server.commit_index(), has_changed).map(Box::new),
         }
+    }
+
+    /// The callers whose wait has ended. Mostly there are none.
+    fn callers(&mut self, has_committed: bool, has_changed: bool) -> Option<Callers> {
+        let has_room = !self.queue.is_empty() && (has_committed || !self.server.is_leader());
+        let is_answered = self.applied.is_answered();
+        if !(has_room || is_answered || has_changed) {
+            return None;
+        }
+        Some(Callers {
+            proposers: if has_room { self.queue.take() } else { Vec::new() },
+            answered: if is_answered { self.applied.take_answered() } else { Vec::new() },
+            told: if is_answered { self.applied.take_told() } else { Vec::new() },
+            watchers: if has_changed { self.watching.take() } else { Vec::new() },
+        })
     }
 }
 
-/// The tasks to be woken after a change.
+/// Who is to be woken after a change: tasks, and callers that wait.
 pub(crate) struct Wake {
     pub(crate) sender: bool,
     pub(crate) syncer: bool,
     pub(crate) applier: bool,
     pub(crate) timer: bool,
+    /// In a box of its own, for most changes have none.
+    pub(crate) callers: Option<Box<Callers>>,
+}
+
+/// Callers to be woken after a change.
+pub(crate) struct Callers {
+    /// Those who wait until there is room for a command.
     pub(crate) proposers: Vec<(u64, Waker)>,
     /// Those whose commands' outcome is known now.
     pub(crate) answered: Vec<Waker>,

@@ -31,8 +31,8 @@ pub const ALL: &[Mutant] = &[
         about: "what is applied does not answer those who submitted it",
         replacements: &[(
             MONITOR,
-            "        wake.told.into_iter().for_each(Told::tell);\n",
-            "        drop(wake.told);\n",
+            "        callers.told.into_iter().for_each(Told::tell);\n",
+            "        drop(callers.told);\n",
         )],
         likely: &["submit"],
     },
