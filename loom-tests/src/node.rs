@@ -6,7 +6,7 @@ use crate::setup::Start;
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
-use figure2_engine::{Envelope, Hands, Helped, Service, applier, sender, syncer, writer};
+use figure2_engine::{Command, Envelope, Hands, Helped, Service, Submitted, applier, sender, syncer, writer};
 use figure2_engine::{Install, Storage};
 use std::sync::Arc;
 
@@ -255,6 +255,14 @@ pub struct Handler {
 }
 
 impl Handler {
+    /// A command of a client, who goes on with it where the tasks may be helped.
+    pub fn submit(&self, command: Command) -> Submitted {
+        match &self.hands {
+            Some(hands) => self.monitor.submit_and_help(command, hands),
+            None => self.monitor.submit(command),
+        }
+    }
+
     /// A message from a peer. (What it is answered, the way to the peers sees.)
     pub fn tell(&self, message: Envelope) {
         self.book.expect(&message);

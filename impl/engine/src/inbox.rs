@@ -152,6 +152,12 @@ impl<T: Timers> Monitor<T> {
         Submitted(submitted)
     }
 
+    /// From now on it is as if commands had come one at a time for long: for an explorer of interleavings, to whom that would be
+    /// many steps.
+    pub fn commands_come_one_at_a_time(&self) {
+        lock(&self.inbox).pace = Pace { lone_turns: Pace::LONE_TURNS, left: Pace::IN_A_ROW, is_helped: false };
+    }
+
     /// For the writer: whether whoever brought a command is at it, and does not let others run before.
     pub(crate) fn is_helped(&self) -> bool {
         lock(&self.inbox).pace.is_helped

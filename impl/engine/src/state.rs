@@ -191,7 +191,10 @@ impl<T: Timers> State<T> {
         self.commit_moved |= after.role == RoleName::Leader && after.commit_index > before.commit_index;
 
         let outcome = effects.outcome().clone();
-        self.ready.extend(effects.take_early());
+        match effects.take_early() {
+            early if self.ready.is_empty() => self.ready = early,
+            early => self.ready.extend(early),
+        }
         let waits = who_waits(&outcome);
         if !(effects.is_empty() && waits.is_none()) {
             if after.role != RoleName::Leader {

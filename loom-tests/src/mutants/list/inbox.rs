@@ -11,6 +11,12 @@ pub const ALL: &[Mutant] = &[
         likely: &["submit"],
     },
     Mutant {
+        name: "helped-without-a-signal",
+        about: "a client that goes on with its command does not tell the task that there is one",
+        replacements: &[(INBOX, "            self.sender.set();\n", "")],
+        likely: &["submit-alone"],
+    },
+    Mutant {
         name: "asleep-after-the-look",
         about: "the sender looks for submitted commands under one lock, and is said to sleep under another",
         replacements: &[(
