@@ -258,7 +258,7 @@ impl Handler {
     /// A command of a client, who goes on with it where the tasks may be helped.
     pub fn submit(&self, command: Command) -> Submitted {
         match &self.hands {
-            Some(hands) => self.monitor.submit_and_help(command, hands),
+            Some(hands) => self.monitor.submit_and_help(command, hands, || true),
             None => self.monitor.submit(command),
         }
     }

@@ -122,16 +122,22 @@ impl<T: Timers> Monitor<T> {
     /// The command goes into the leader's log, or is refused; the future tells what became of it. As
     /// [`propose`](Self::propose) and [`outcome`](Self::outcome), but for the two there is one answer.
     pub fn submit(&self, command: Command) -> Submitted {
-        self.enqueue(command, None)
+        self.enqueue(command, None::<(&Hands, fn() -> bool)>)
     }
 
     /// The same, and where commands come one at a time, goes on with what follows, instead of leaving it to the tasks: the
-    /// command may be replicated, and its answer be there, before this returns.
-    pub fn submit_and_help(&self, command: Command, hands: &Hands) -> Submitted {
-        self.enqueue(command, Some(hands))
+    /// command may be replicated, and its answer be there, before this returns. Only where it comes to that, the caller is asked
+    /// whether it may.
+    pub fn submit_and_help(
+        &self,
+        command: Command,
+        hands: &Hands,
+        may_help: impl FnOnce() -> bool,
+    ) -> Submitted {
+        self.enqueue(command, Some((hands, may_help)))
     }
 
-    fn enqueue(&self, command: Command, hands: Option<&Hands>) -> Submitted {
+    fn enqueue(&self, command: Command, hands: Option<(&Hands, impl FnOnce() -> bool)>) -> Submitted {
         let (answer, submitted) = oneshot::channel();
         let (mut wake, mut helped) = (false, None);
         {
@@ -142,7 +148,9 @@ impl<T: Timers> Monitor<T> {
                 helped = hands.filter(|_| inbox.pace.is_alone(commands));
             }
         }
-        if let Some(hands) = helped {
+        if let Some((hands, may_help)) = helped
+            && may_help()
+        {
             self.sender.set();
             wake = !hands.writer.help();
         }
@@ -155,7 +163,8 @@ impl<T: Timers> Monitor<T> {
     /// From now on it is as if commands had come one at a time for long: for an explorer of interleavings, to whom that would be
     /// many steps.
     pub fn commands_come_one_at_a_time(&self) {
-        lock(&self.inbox).pace = Pace { lone_turns: Pace::LONE_TURNS, left: Pace::IN_A_ROW, is_helped: false };
+        lock(&self.inbox).pace =
+            Pace { lone_turns: Pace::LONE_TURNS, left: Pace::IN_A_ROW, is_helped: false };
     }
 
     /// For the writer: whether whoever brought a command is at it, and does not let others run before.

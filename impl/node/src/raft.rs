@@ -242,10 +242,9 @@ impl Raft {
     /// ```
     pub async fn submit(&self, command: Command) -> Result<(Position, ProposalOutcome), ProposeError> {
         // The node's tasks are of its runtime, and so is what they may need of the thread they run on.
-        let is_mine =
-            |_: &&Arc<Hands>| Handle::try_current().is_ok_and(|current| current.id() == self.runtime);
-        match self.hands.as_ref().filter(is_mine) {
-            Some(hands) => self.monitor.submit_and_help(command, hands).await,
+        let is_mine = || Handle::try_current().is_ok_and(|current| current.id() == self.runtime);
+        match &self.hands {
+            Some(hands) => self.monitor.submit_and_help(command, hands, is_mine).await,
             None => self.monitor.submit(command).await,
         }
     }

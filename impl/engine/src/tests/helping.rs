@@ -9,6 +9,7 @@ struct Alone {
     hands: Arc<Hands>,
     tasks: Vec<Pin<Box<dyn Future<Output = ()>>>>,
     delivered: Arc<Mutex<Vec<u64>>>,
+    may_help: bool,
 }
 
 impl Alone {
@@ -27,7 +28,7 @@ impl Alone {
             Box::pin(async move { writer.writer.run().await }),
             Box::pin(async move { applier.applier.run().await }),
         ];
-        let mut alone = Alone { monitor, hands, tasks, delivered };
+        let mut alone = Alone { monitor, hands, tasks, delivered, may_help: true };
         alone.monitor.timeout();
         alone.run();
         assert!(alone.monitor.term_and_leadership().1);
@@ -50,7 +51,8 @@ impl Alone {
 
     /// The same of several clients, who bring theirs one after the other.
     fn are_answered_at_once(&mut self, clients: usize) -> Vec<bool> {
-        let submit = |_| self.monitor.submit_and_help(Bytes::from_static(b"x"), &self.hands);
+        let submit =
+            |_| self.monitor.submit_and_help(Bytes::from_static(b"x"), &self.hands, || self.may_help);
         let submitted: Vec<Submitted> = (0..clients).map(submit).collect();
         let context = &mut Context::from_waker(Waker::noop());
         let polled: Vec<_> =
@@ -103,12 +105,23 @@ fn where_several_bring_commands_they_share_a_turn() {
     assert!(alone.is_answered_at_once());
 }
 
+/// The tasks are woken, as ever.
+#[test]
+fn who_may_not_help_leaves_it_to_the_tasks() {
+    let mut alone = Alone::new();
+    alone.until_it_shows();
+    alone.may_help = false;
+    for turn in 0..3 * Pace::IN_A_ROW {
+        assert!(!alone.is_answered_at_once(), "turn {turn}");
+    }
+}
+
 /// A stopped node takes nothing, whoever helps.
 #[test]
 fn a_client_that_is_alone_learns_of_the_end() {
     let mut alone = Alone::new();
     alone.until_it_shows();
     alone.monitor.stop();
-    let submitted = alone.monitor.submit_and_help(Bytes::from_static(b"x"), &alone.hands);
+    let submitted = alone.monitor.submit_and_help(Bytes::from_static(b"x"), &alone.hands, || true);
     assert_eq!(block_on(submitted), Err(ProposeError::Stopped));
 }
