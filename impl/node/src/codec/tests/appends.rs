@@ -3,9 +3,15 @@
 use super::*;
 use crate::codec::serial::{self, PREFIX, Payload};
 
+/// Numbers on both sides of where one more byte is needed.
+const EDGES: [u64; 8] = [0, 250, 251, 0xFFFF, 0x1_0000, 0xFFFF_FFFF, 0x1_0000_0000, u64::MAX];
+
 /// A number of any length in bytes.
 fn number(random: &mut StdRng) -> u64 {
-    random.next_u64() >> random.random_range(0..64)
+    match random.random() {
+        true => EDGES[random.random_range(0..EDGES.len())],
+        false => random.next_u64() >> random.random_range(0..64),
+    }
 }
 
 fn random_message(random: &mut StdRng) -> Packet {
