@@ -125,3 +125,17 @@ fn what_serde_refuses_is_refused() {
     }
     assert!(by_hand > 1_000 && refused > 1_000, "{by_hand} read without serde, {refused} refused");
 }
+
+/// To bincode a variant is a number of 32 bits: a longer one is none, whatever its value.
+#[test]
+fn a_variant_of_64_bits_is_refused() {
+    let message = packet(0, 1, append_reply(AppendResult::Success { match_index: Index(7) }).message);
+    let mut bytes = encode_message(&message).unwrap().to_vec();
+    // After the group and the ids 10 and 300.
+    let at = PREFIX + 1 + 1 + 3;
+    assert_eq!(bytes[at], 3);
+    bytes.splice(at..=at, [253, 3, 0, 0, 0, 0, 0, 0, 0]);
+    bytes[2] += 8;
+    assert!(read_by_serde(Some(&cluster()), &bytes).is_err());
+    assert!(decode_message(&bytes).is_err());
+}
