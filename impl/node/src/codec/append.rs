@@ -93,7 +93,7 @@ pub(super) fn read(
             let leader_commit = Index(head.next()?);
             let count = head.next()?;
             // All of it is looked at first: only then memory is claimed, and something is taken of the payload.
-            head.clone().is_of_entries(count, length)?;
+            head.clone().check_entries(count, length)?;
             let mut entries = Vec::with_capacity(usize::try_from(count).ok()?);
             for _ in 0..count {
                 let (term, _, length) = (Term(head.next()?), head.byte()?, head.next()?);
@@ -163,8 +163,8 @@ impl Numbers<'_> {
         Some(*chunk)
     }
 
-    /// Whether so many entries with commands stand here and nothing else, and the commands have so many bytes together.
-    fn is_of_entries(mut self, count: u64, length: usize) -> Option<()> {
+    /// None unless so many entries with commands stand here, nothing else, and the commands have so many bytes together.
+    fn check_entries(mut self, count: u64, length: usize) -> Option<()> {
         let mut bytes = 0_u64;
         for _ in 0..count {
             let (_, payload) = (self.next()?, self.byte()?);
