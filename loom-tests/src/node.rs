@@ -6,7 +6,7 @@ use crate::setup::Start;
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
-use figure2_engine::{Envelope, Hands, Helped, Service, applier, sender, syncer, writer};
+use figure2_engine::{Command, Envelope, Hands, Helped, Service, Submitted, applier, sender, syncer, writer};
 use figure2_engine::{Install, Storage};
 use std::sync::Arc;
 
@@ -117,10 +117,12 @@ impl Node {
     /// handlers help them.
     pub fn serving_with_help(mut self) -> Node {
         let (monitor, disk, wire) = (self.monitor.clone(), self.disk.clone(), self.wire());
-        let writes = async move { writer::run(&monitor, disk, wire).await };
-        let (monitor, shop) = (self.monitor.clone(), self.shop(Habits::default()));
-        let applies = async move { applier::run(&monitor, Install::Conditional, shop).await };
-        let hands = Arc::new(Hands { writer: Helped::new(writes), applier: Helped::new(applies) });
+        let (applies, shop) = (self.monitor.clone(), self.shop(Habits::default()));
+        let applies = async move { applier::run(&applies, Install::Conditional, shop).await };
+        let applier = Arc::new(Helped::new(applies));
+        let own = applier.clone();
+        let writes = async move { writer::run(&monitor, disk, wire, &own).await };
+        let hands = Arc::new(Hands { writer: Helped::new(writes), applier });
         self.hands = Some(hands.clone());
         let writer = hands.clone();
         self.spawn_task(move || async move { writer.writer.run().await });
@@ -253,6 +255,14 @@ pub struct Handler {
 }
 
 impl Handler {
+    /// A command of a client, who goes on with it where the tasks may be helped.
+    pub fn submit(&self, command: Command) -> Submitted {
+        match &self.hands {
+            Some(hands) => self.monitor.submit_and_help(command, hands, || true),
+            None => self.monitor.submit(command),
+        }
+    }
+
     /// A message from a peer. (What it is answered, the way to the peers sees.)
     pub fn tell(&self, message: Envelope) {
         self.book.expect(&message);

@@ -141,6 +141,14 @@ impl Applied {
         }
     }
 
+    /// Whether the wait of anybody has ended.
+    pub(crate) fn is_answered(&self) -> bool {
+        let is_over = |index: Index| index <= self.last;
+        self.waiting.front().is_some_and(|(index, _, _)| is_over(*index))
+            || self.submitted.front().is_some_and(|(position, _)| is_over(position.index))
+            || !self.told.is_empty()
+    }
+
     /// Those who wait for what the service has by now.
     pub(crate) fn take_answered(&mut self) -> Vec<Waker> {
         if self.waiting.front().is_none_or(|(index, _, _)| *index > self.last) {

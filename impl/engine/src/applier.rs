@@ -6,6 +6,7 @@ use crate::{ApplyMsg, Failure, Install};
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
+use figure2_core::Index;
 
 /// The way to the service.
 pub trait Service: Send {
@@ -43,12 +44,14 @@ pub enum Undelivered {
 pub async fn run<T: Timers>(monitor: &Monitor<T>, install: Install, mut service: impl Service) {
     let _stop_at_end = monitor.stop_at_end();
     while !monitor.is_stopped() {
-        while let Some(apply) = monitor.next_apply(install) {
-            match hand_over(monitor, install, &mut service, apply).await {
-                Ok(()) => {}
+        let mut next = monitor.next_apply(install);
+        while let Some(apply) = next {
+            next = match deliver_all(monitor, install, &mut service, apply).await {
+                Ok(Some(last)) => monitor.applied_then_next(last, install),
+                Ok(None) => monitor.next_apply(install),
                 Err(Undelivered::ServiceGone) => return monitor.fail(Failure::ServiceGone),
                 Err(Undelivered::Stopped) => return,
-            }
+            };
         }
         monitor.applier.wait().await;
     }
@@ -64,6 +67,20 @@ pub async fn hand_over<T: Timers>(
     service: &mut impl Service,
     apply: Apply,
 ) -> Result<(), Undelivered> {
+    if let Some(last) = deliver_all(monitor, install, service, apply).await? {
+        monitor.applied(last);
+    }
+    Ok(())
+}
+
+/// Delivers one thing that is due. If it is entries, the index of the last one, which is still to be told to the monitor: not
+/// before the service has them, so that last_applied never runs ahead of it.
+async fn deliver_all<T: Timers>(
+    monitor: &Monitor<T>,
+    install: Install,
+    service: &mut impl Service,
+    apply: Apply,
+) -> Result<Option<Index>, Undelivered> {
     match (apply, install) {
         (Apply::Entries { first_index, entries }, _) => {
             let mut index = first_index.prev();
@@ -78,16 +95,14 @@ pub async fn hand_over<T: Timers>(
                     deliver(monitor, service, message).await?;
                 }
             }
-            // Only now: last_applied never runs ahead of the service.
-            monitor.applied(index);
-            Ok(())
+            Ok(Some(index))
         }
         (Apply::Snapshot(snapshot), Install::Conditional) => {
-            deliver(monitor, service, snapshot_message(snapshot)).await
+            deliver(monitor, service, snapshot_message(snapshot)).await.map(|()| None)
         }
         (Apply::Snapshot(snapshot), Install::Automatic) => match monitor.install(snapshot.clone()).await {
-            Some(true) => deliver(monitor, service, snapshot_message(snapshot)).await,
-            Some(false) => Ok(()),
+            Some(true) => deliver(monitor, service, snapshot_message(snapshot)).await.map(|()| None),
+            Some(false) => Ok(None),
             None => Err(Undelivered::Stopped),
         },
     }

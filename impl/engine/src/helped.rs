@@ -4,7 +4,7 @@
 //! hands in a message goes on with the task that the message concerns, as far as it gets without waiting: the task is a
 //! future, and a future may be polled by anybody, if only by one at a time. What is left to wait for wakes the task itself.
 
-use crate::sync::{Mutex, lock};
+use crate::sync::{Arc, Mutex, lock};
 use core::any::Any;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
@@ -90,6 +90,6 @@ impl Drop for DropsIt<'_> {
 pub struct Hands {
     /// [`writer::run`](crate::writer::run).
     pub writer: Helped,
-    /// [`applier::run`](crate::applier::run).
-    pub applier: Helped,
+    /// [`applier::run`](crate::applier::run). The writer has it, too.
+    pub applier: Arc<Helped>,
 }

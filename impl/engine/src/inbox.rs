@@ -6,7 +6,7 @@
 
 use crate::state::{State, Timers};
 use crate::sync::lock;
-use crate::{Command, Monitor, Position, ProposalOutcome, ProposeError, oneshot};
+use crate::{Command, Hands, Monitor, Position, ProposalOutcome, ProposeError, oneshot};
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -41,12 +41,64 @@ pub(crate) struct Inbox {
     is_awake: bool,
     /// The node has stopped: nothing comes in any more.
     is_closed: bool,
+    pace: Pace,
+}
+
+/// Whether commands come one at a time. Then whoever brings one gains nothing by letting others run first, and may go on with
+/// it ([`Monitor::submit_and_help`]).
+///
+/// That nobody else has a command shows only when others were let run: a client that goes on by itself may be the only one
+/// just because nobody else comes to it. So after so many commands others are let run again.
+#[derive(Default)]
+pub(crate) struct Pace {
+    /// So many times in a row one command was there, and no more, after others were let run.
+    lone_turns: u32,
+    /// So many more commands may be gone on with.
+    left: u32,
+    /// Whoever brought the command goes on with it: the next turn says nothing of others.
+    is_helped: bool,
+}
+
+impl Pace {
+    /// So often one command must have been the only one: once may be chance, with as many clients as there are threads.
+    pub(crate) const LONE_TURNS: u32 = 8;
+
+    /// So many commands in a row are gone on with. A client holds its thread for so long: tokio allows a task twice as much.
+    pub(crate) const IN_A_ROW: u32 = 64;
+
+    /// A command has come, and so many are there: whether whoever brought it goes on with it.
+    fn is_alone(&mut self, commands: usize) -> bool {
+        self.is_helped = commands == 1 && self.left > 0;
+        self.left -= u32::from(self.is_helped);
+        self.is_helped
+    }
+
+    /// So many commands are taken.
+    fn turn(&mut self, commands: usize) {
+        let is_helped = core::mem::take(&mut self.is_helped);
+        match commands {
+            0 => {}
+            1 if is_helped => {}
+            1 => {
+                self.lone_turns = self.lone_turns.saturating_add(1);
+                self.left = if self.lone_turns >= Self::LONE_TURNS { Self::IN_A_ROW } else { 0 };
+            }
+            _ => (self.lone_turns, self.left) = (0, 0),
+        }
+    }
 }
 
 impl Inbox {
     /// An empty one, for messages of so many bytes.
     pub(crate) fn new(enough: u64) -> Inbox {
-        Inbox { commands: Vec::new(), bytes: 0, enough, is_awake: false, is_closed: false }
+        Inbox {
+            commands: Vec::new(),
+            bytes: 0,
+            enough,
+            is_awake: false,
+            is_closed: false,
+            pace: Pace::default(),
+        }
     }
 
     /// Whether the sender is to be woken.
@@ -70,15 +122,54 @@ impl<T: Timers> Monitor<T> {
     /// The command goes into the leader's log, or is refused; the future tells what became of it. As
     /// [`propose`](Self::propose) and [`outcome`](Self::outcome), but for the two there is one answer.
     pub fn submit(&self, command: Command) -> Submitted {
+        self.enqueue(command, None::<(&Hands, fn() -> bool)>)
+    }
+
+    /// The same, and where commands come one at a time, goes on with what follows, instead of leaving it to the tasks: the
+    /// command may be replicated, and its answer be there, before this returns. Only where it comes to that, the caller is asked
+    /// whether it may.
+    pub fn submit_and_help(
+        &self,
+        command: Command,
+        hands: &Hands,
+        may_help: impl FnOnce() -> bool,
+    ) -> Submitted {
+        self.enqueue(command, Some((hands, may_help)))
+    }
+
+    fn enqueue(&self, command: Command, hands: Option<(&Hands, impl FnOnce() -> bool)>) -> Submitted {
         let (answer, submitted) = oneshot::channel();
-        let wake = {
+        let (mut wake, mut helped) = (false, None);
+        {
             let mut inbox = lock(&self.inbox);
-            !inbox.is_closed && inbox.push(command, answer)
-        };
+            if !inbox.is_closed {
+                wake = inbox.push(command, answer);
+                let commands = inbox.commands.len();
+                helped = hands.filter(|_| inbox.pace.is_alone(commands));
+            }
+        }
+        if let Some((hands, may_help)) = helped
+            && may_help()
+        {
+            self.sender.set();
+            wake = !hands.writer.help();
+        }
         if wake {
             self.sender.notify();
         }
         Submitted(submitted)
+    }
+
+    /// From now on it is as if commands had come one at a time for long: for an explorer of interleavings, to whom that would be
+    /// many steps.
+    pub fn commands_come_one_at_a_time(&self) {
+        lock(&self.inbox).pace =
+            Pace { lone_turns: Pace::LONE_TURNS, left: Pace::IN_A_ROW, is_helped: false };
+    }
+
+    /// For the writer: whether whoever brought a command is at it, and does not let others run before.
+    pub(crate) fn is_helped(&self) -> bool {
+        lock(&self.inbox).pace.is_helped
     }
 
     /// All commands that are in the queue go into the leader's log, if they need not [wait](State::holds); `taken` is empty,
@@ -87,6 +178,8 @@ impl<T: Timers> Monitor<T> {
         let mut inbox = lock(&self.inbox);
         state.are_held = state.holds() && !inbox.commands.is_empty() && inbox.bytes < inbox.enough;
         if !state.are_held {
+            let count = inbox.commands.len();
+            inbox.pace.turn(count);
             core::mem::swap(&mut inbox.commands, taken);
             inbox.bytes = 0;
             drop(inbox);

@@ -36,6 +36,7 @@ mod storage;
 mod sync;
 pub mod syncer;
 mod transfer;
+mod wake;
 mod watch;
 pub mod writer;
 

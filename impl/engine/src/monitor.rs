@@ -1,11 +1,12 @@
 //! The lock, the operations under it, and the wake-ups that follow them.
 
-use crate::helped::Hands;
+use crate::helped::{Hands, Helped};
 use crate::inbox::{Answer, Inbox, Told};
 use crate::record::Recorded;
 use crate::signal::Signal;
-use crate::state::{Due, Installer, State, Stop, Timers, Turn, Wake};
+use crate::state::{Due, Installer, State, Stop, Timers, Turn};
 use crate::sync::{Flag, Mutex, MutexGuard, lock};
+use crate::wake::{Callers, Wake};
 use crate::{Apply, Batch, Durable, Envelope, Input, Server, Snapshot, oneshot};
 use crate::{Command, Failure, Install, ReceiveError, SnapshotData, Status};
 use core::convert::Infallible;
@@ -105,11 +106,16 @@ impl<T: Timers> Monitor<T> {
             wake.sender = !hands.writer.help();
         }
         if wake.applier {
-            self.applier.set();
-            wake.applier = !hands.applier.help();
+            wake.applier = !self.apply_here(&hands.applier);
         }
         self.wake(wake);
         received
+    }
+
+    /// Runs the applier here, as far as it gets. False when it is to be woken.
+    pub(crate) fn apply_here(&self, applier: &Helped) -> bool {
+        self.applier.set();
+        applier.help()
     }
 
     /// The service's state after the entry at `index`, which takes the place of the log up to there.
@@ -213,10 +219,13 @@ impl<T: Timers> Monitor<T> {
 
     /// For the writer: a batch is durable. What may leave, and who is to be answered; none once stopped.
     pub(crate) fn release(&self, durable: Durable) -> Option<Turn> {
-        self.update(|state| {
+        let (mut turn, mut wake) = self.change(|state| {
             let answers = state.persisted(durable);
             state.turn(answers, false)
-        })
+        })?;
+        turn.applies = core::mem::take(&mut wake.applier);
+        self.wake(wake);
+        Some(turn)
     }
 
     /// Sender and syncer are one task.
@@ -238,25 +247,21 @@ impl<T: Timers> Monitor<T> {
 
     /// The same, with at most so many entries.
     pub fn next_apply_at_most(&self, install: Install, limit: usize) -> Option<Apply> {
-        self.update(|state| {
-            state.awake.applier = false;
-            if state.unanswered.is_some() {
-                return None;
-            }
-            let apply = state.server.next_apply(limit);
-            state.awake.applier = apply.is_some();
-            if let (Install::Conditional, Some(Apply::Snapshot(snapshot))) = (install, &apply) {
-                // Before it is delivered: the answer may come sooner than the delivery returns.
-                state.unanswered = Some(snapshot.last_included_index);
-            }
-            apply
-        })
-        .flatten()
+        self.update(|state| state.next_apply(install, limit)).flatten()
     }
 
     /// For the applier: the service has everything up to `index`.
     pub(crate) fn applied(&self, index: Index) {
         self.update(|state| state.step(Input::Applied { index }));
+    }
+
+    /// Both, under one lock.
+    pub(crate) fn applied_then_next(&self, index: Index, install: Install) -> Option<Apply> {
+        self.update(|state| {
+            state.step(Input::Applied { index });
+            state.next_apply(install, APPLY_LIMIT)
+        })
+        .flatten()
     }
 
     /// Term and leadership, read together.
@@ -329,8 +334,8 @@ impl<T: Timers> Monitor<T> {
         let seen = (!state.watching.is_empty()).then(|| state.status());
         let result = change(&mut state);
         let has_changed = seen.is_some_and(|seen| seen != state.status());
-        let watchers = if has_changed { state.watching.take() } else { Vec::new() };
-        Some((result, Wake { watchers, ..state.whom_to_wake(before) }))
+        let wake = state.whom_to_wake(before, has_changed);
+        Some((result, wake))
     }
 
     fn wake(&self, wake: Wake) {
@@ -346,12 +351,18 @@ impl<T: Timers> Monitor<T> {
         if wake.timer {
             self.timer.notify();
         }
-        for (_, waker) in wake.proposers {
+        if let Some(callers) = wake.callers {
+            Self::wake_callers(*callers);
+        }
+    }
+
+    fn wake_callers(callers: Callers) {
+        for (_, waker) in callers.proposers {
             waker.wake();
         }
-        wake.answered.into_iter().for_each(Waker::wake);
-        wake.told.into_iter().for_each(Told::tell);
-        wake.watchers.into_iter().for_each(|(_, waker)| waker.wake());
+        callers.answered.into_iter().for_each(Waker::wake);
+        callers.told.into_iter().for_each(Told::tell);
+        callers.watchers.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State<T>> {

@@ -2,13 +2,12 @@
 //! these.
 
 use crate::applied::Applied;
-use crate::inbox::Told;
 use crate::observe::Facts;
 use crate::propose::Queue;
 use crate::record::Recorded;
-use crate::{Batch, Durable, Envelope, Input, Server, oneshot};
+use crate::wake::Awake;
+use crate::{Apply, Batch, Durable, Envelope, Input, Install, Server, oneshot};
 use crate::{Command, Failure, ReceiveError, RoleName, SnapshotData, Status};
-use core::task::Waker;
 use figure2_core::{Change, Entry, Index, Outcome};
 
 /// The two timers of a server. Their deadlines move under the lock, in the step that says so.
@@ -102,21 +101,8 @@ pub(crate) struct Turn {
     pub(crate) is_more_due: bool,
     /// Whether the server leads, and commands may come.
     pub(crate) leads: bool,
-}
-
-/// See [`State::awake`].
-#[derive(Default)]
-pub(crate) struct Awake {
-    pub(crate) sender: bool,
-    pub(crate) syncer: bool,
-    pub(crate) applier: bool,
-}
-
-/// Whether a task is to be woken: it has something to do, and sleeps.
-fn rouse(awake: &mut bool, has_work: impl FnOnce() -> bool) -> bool {
-    let wake = !*awake && has_work();
-    *awake |= wake;
-    wake
+    /// Whether there is something for the applier, which is not woken for it.
+    pub(crate) applies: bool,
 }
 
 impl<T: Timers> State<T> {
@@ -189,7 +175,10 @@ impl<T: Timers> State<T> {
         self.commit_moved |= after.role == RoleName::Leader && after.commit_index > before.commit_index;
 
         let outcome = effects.outcome().clone();
-        self.ready.extend(effects.take_early());
+        match effects.take_early() {
+            early if self.ready.is_empty() => self.ready = early,
+            early => self.ready.extend(early),
+        }
         let waits = who_waits(&outcome);
         if !(effects.is_empty() && waits.is_none()) {
             if after.role != RoleName::Leader {
@@ -214,7 +203,8 @@ impl<T: Timers> State<T> {
     /// The input by which the server sends what followers are due, if any is: one more message for each of them, and for
     /// all that has happened since the last time.
     pub(crate) fn what_to_send(&self) -> Option<Input> {
-        if self.sends_by_hand {
+        // Mostly whoever looks is a follower, with nothing to send.
+        if self.sends_by_hand || !(self.commit_moved || self.server.is_leader()) {
             return None;
         }
         // Entries that are in the log do not wait. Word of a commit goes with them.
@@ -244,6 +234,21 @@ impl<T: Timers> State<T> {
             self.commit_moved = false;
             self.step(input);
         }
+    }
+
+    /// What the service gets next, with at most so many entries. Nothing while an offer is unanswered.
+    pub(crate) fn next_apply(&mut self, install: Install, limit: usize) -> Option<Apply> {
+        self.awake.applier = false;
+        if self.unanswered.is_some() {
+            return None;
+        }
+        let apply = self.server.next_apply(limit);
+        self.awake.applier = apply.is_some();
+        if let (Install::Conditional, Some(Apply::Snapshot(snapshot))) = (install, &apply) {
+            // Before it is delivered: the answer may come sooner than the delivery returns.
+            self.unanswered = Some(snapshot.last_included_index);
+        }
+        apply
     }
 
     /// All that waits for a write, which begins now.
@@ -283,7 +288,7 @@ impl<T: Timers> State<T> {
         let is_more_due = !self.outbox.is_empty() || self.are_held || self.what_to_send().is_some();
         self.awake.sender = saves || is_more_due;
         let leads = self.server.is_leader();
-        Turn { ready: core::mem::take(&mut self.ready), answers, is_more_due, leads }
+        Turn { ready: core::mem::take(&mut self.ready), answers, is_more_due, leads, applies: false }
     }
 
     /// Whether so much waits for a write that the requests of peers are dropped, and no election is called.
@@ -316,49 +321,6 @@ impl<T: Timers> State<T> {
             snapshot_index: server.log().base_index(),
         }
     }
-
-    /// The tasks that have something to do after a change, before which the applier's position was this.
-    pub(crate) fn whom_to_wake(&mut self, before: (Index, Option<Index>, Option<Index>)) -> Wake {
-        let next = self.timers.next(self.server.role().into());
-        let may_have_room = self.server.commit_index() != before.0 || !self.server.is_leader();
-        let mut awake = core::mem::take(&mut self.awake);
-        let to_write = !self.outbox.is_empty();
-        let sender = rouse(&mut awake.sender, || {
-            !self.ready.is_empty()
-                || (self.one_task && to_write && !self.is_saving)
-                || self.what_to_send().is_some()
-                || (self.are_held && !self.holds())
-        });
-        let syncer = !self.one_task && rouse(&mut awake.syncer, || to_write);
-        let applier = rouse(&mut awake.applier, || self.apply_position() != before);
-        self.awake = awake;
-        Wake {
-            sender,
-            syncer,
-            applier,
-            // Each draw is random: a new deadline can be earlier than the one that is slept on.
-            timer: self.sleeps_until.take_if(|sleeps_until| next < *sleeps_until).is_some(),
-            proposers: if may_have_room && !self.queue.is_empty() { self.queue.take() } else { Vec::new() },
-            answered: self.applied.take_answered(),
-            told: self.applied.take_told(),
-            watchers: Vec::new(),
-        }
-    }
-}
-
-/// The tasks to be woken after a change.
-pub(crate) struct Wake {
-    pub(crate) sender: bool,
-    pub(crate) syncer: bool,
-    pub(crate) applier: bool,
-    pub(crate) timer: bool,
-    pub(crate) proposers: Vec<(u64, Waker)>,
-    /// Those whose commands' outcome is known now.
-    pub(crate) answered: Vec<Waker>,
-    /// What those are told whose commands were submitted.
-    pub(crate) told: Vec<Told>,
-    /// Those who wait until the status changes.
-    pub(crate) watchers: Vec<(u64, Waker)>,
 }
 
 /// How many bytes of what peers sent wait for a write.

@@ -6,13 +6,18 @@
 
 use crate::sender::send_all;
 use crate::syncer::{answer_all, save};
-use crate::{Durable, Link, Monitor, Storage, Timers};
+use crate::{Durable, Helped, Link, Monitor, Storage, Timers};
 use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
 use core::task::Poll;
 
 /// Sends and saves until the node stops: see [`sender::run`](crate::sender::run) and [`syncer::run`](crate::syncer::run).
-pub async fn run<T: Timers>(monitor: &Monitor<T>, mut storage: impl Storage, link: impl Link) {
+pub async fn run<T: Timers>(
+    monitor: &Monitor<T>,
+    mut storage: impl Storage,
+    link: impl Link,
+    applier: &Helped,
+) {
     let _stop_at_end = monitor.stop_at_end();
     monitor.has_one_task();
     let (mut submitted, mut is_patient) = (Vec::new(), false);
@@ -48,8 +53,12 @@ pub async fn run<T: Timers>(monitor: &Monitor<T>, mut storage: impl Storage, lin
         }
         send_all(monitor, &link, turn.ready);
         answer_all(monitor, turn.answers);
+        if turn.applies && !monitor.apply_here(applier) {
+            monitor.applier.notify();
+        }
         if !turn.is_more_due && monitor.nothing_submitted() {
             monitor.sender.wait().await;
+            is_patient &= !monitor.is_helped();
         }
     }
 }

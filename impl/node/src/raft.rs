@@ -11,7 +11,7 @@ use figure2_core::{Server, ServerId, Term};
 use figure2_engine::{Hands, Helped, Monitor, SnapshotStore, applier, sender, syncer, writer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::{self, Handle, RuntimeFlavor};
 use tokio::sync::watch;
 
 /// A server of the cluster: a handle to it, cheap to clone.
@@ -26,7 +26,9 @@ pub struct Raft {
     pub(crate) snapshots: Arc<Mutex<Option<Arc<dyn SnapshotStore>>>>,
     /// Each task holds a receiver until it has let go of all it has.
     tasks: watch::Sender<()>,
-    /// The tasks that whoever hands in a message may run, where the storage does not block.
+    /// The runtime that the tasks are of.
+    runtime: runtime::Id,
+    /// The tasks that whoever hands in a message or a command may run, where the storage does not block.
     pub(crate) hands: Option<Arc<Hands>>,
 }
 
@@ -79,8 +81,15 @@ impl Raft {
         let make = if options.record { Monitor::recorded } else { Monitor::new };
         let monitor = Arc::new(make(server, deadlines));
         monitor.limit_waiting(options.max_waiting_bytes);
-        let mut raft =
-            Raft { monitor, cluster, peers, snapshots, tasks: watch::Sender::new(()), hands: None };
+        let mut raft = Raft {
+            monitor,
+            cluster,
+            peers,
+            snapshots,
+            tasks: watch::Sender::new(()),
+            runtime: runtime.id(),
+            hands: None,
+        };
         let wire = Wire { raft: raft.clone() };
         let in_place = storage.blocks() && runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         let one_task = !storage.blocks();
@@ -89,8 +98,10 @@ impl Raft {
         let applies = async move { applier::run(&monitor, options.install, channel).await };
         let monitor = raft.monitor.clone();
         if one_task {
-            let writes = async move { writer::run(&monitor, storage, wire).await };
-            let hands = Arc::new(Hands { writer: Helped::new(writes), applier: Helped::new(applies) });
+            let applier = Arc::new(Helped::new(applies));
+            let own = applier.clone();
+            let writes = async move { writer::run(&monitor, storage, wire, &own).await };
+            let hands = Arc::new(Hands { writer: Helped::new(writes), applier });
             raft.hands = Some(hands.clone());
             let (task, writer) = (raft.tasks.subscribe(), hands.clone());
             runtime.spawn(async move { while_it_lasts(task, writer.writer.run()).await });
@@ -210,6 +221,11 @@ impl Raft {
     /// until all that was taken before is committed, or until they fill a message of
     /// [`max_message_bytes`](Options::max_message_bytes). Dropped before it is done, the command may be taken or not.
     ///
+    /// Where the storage does not [block](Storage::blocks) and commands come one at a time, the caller's thread goes on with the
+    /// command as far as nothing has to be waited for, if it is one of the node's runtime, instead of a wake-up of the node's
+    /// tasks. So [`Peer::send`], [`Storage::save`] and the [service](ApplyChannel::call) may be called within the poll of the
+    /// future: whoever polls it holds no lock that one of them takes. After 64 commands in a row the tasks have their turn.
+    ///
     /// # Errors
     /// As those of [`propose`](Self::propose).
     ///
@@ -225,7 +241,12 @@ impl Raft {
     /// # }
     /// ```
     pub async fn submit(&self, command: Command) -> Result<(Position, ProposalOutcome), ProposeError> {
-        self.monitor.submit(command).await
+        // The node's tasks are of its runtime, and so is what they may need of the thread they run on.
+        let is_mine = || Handle::try_current().is_ok_and(|current| current.id() == self.runtime);
+        match &self.hands {
+            Some(hands) => self.monitor.submit_and_help(command, hands, is_mine).await,
+            None => self.monitor.submit(command).await,
+        }
     }
 
     /// Hands leadership over to the server with this id (thesis, section 3.10), for instance before this one is taken down: no

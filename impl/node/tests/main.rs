@@ -8,3 +8,4 @@ mod durability;
 mod interface;
 mod proposals;
 mod snapshots;
+mod submitted;

@@ -13,6 +13,7 @@ use super::Mutant;
 
 const MONITOR: &str = "monitor.rs";
 const STATE: &str = "state.rs";
+const WAKE: &str = "wake.rs";
 const APPLIER: &str = "applier.rs";
 const PROPOSE: &str = "propose.rs";
 const SYNCER: &str = "syncer.rs";

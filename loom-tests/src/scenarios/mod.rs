@@ -57,6 +57,12 @@ pub const ALL: &[Scenario] = &[
         run: proposing::submit,
     },
     Scenario {
+        name: "submit-alone",
+        about: "the same, and each client goes on with its command itself, if it can",
+        extra: 0,
+        run: proposing::submit_alone,
+    },
+    Scenario {
         name: "submit-apart",
         about: "a client that submits two commands, the sender, the syncer, the applier",
         extra: 0,

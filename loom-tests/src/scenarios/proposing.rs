@@ -121,7 +121,23 @@ pub fn submit(extra: usize) {
     node.settle(2 + extra as u64);
 }
 
-/// The same with sender and syncer apart. What is submitted while the first is saved waits for the end of that; then the two
+/// Clients that go on with their commands themselves, for commands have come one at a time so far. Only one of them can be at it,
+/// and the other one wakes the task.
+pub fn submit_alone(extra: usize) {
+    let node = Node::new(leader_of_three());
+    node.monitor.commands_come_one_at_a_time();
+    let mut node = node.serving_with_help();
+    let submit = |handler: &Handler, n: u64| {
+        let told = block_on(handler.submit(Bytes::from(format!("client {n}"))));
+        let Ok((position, ProposalOutcome::Applied)) = told else { panic!("a client was told {told:?}") };
+        assert!(handler.book.lock().index >= position.index.0, "{position:?} is not applied");
+    };
+    node.spawn_handlers(1 + extra, move |handler, n| submit(handler, 1 + n));
+    submit(&node.handler(), 0);
+    node.settle(2 + extra as u64);
+}
+
+/// As [`submit`], with sender and syncer apart. What is submitted while the first is saved waits for the end of that; then the two
 /// race for it, and it is sent and saved all the same.
 pub fn submit_apart(extra: usize) {
     let mut node = Node::new(leader_of_three());

@@ -36,7 +36,8 @@ impl Leader {
         let notes = Notes { sent: Sent::default(), at_save: Arc::clone(&saves), done: done.clone() };
         let (writes, sends, link) = (monitor.clone(), monitor.clone(), sent.clone());
         let (sender, syncer): (Task, Option<Task>) = if one_task {
-            (Box::pin(async move { writer::run(&sends, notes, link).await }), None)
+            let nobody = Helped::new(async {});
+            (Box::pin(async move { writer::run(&sends, notes, link, &nobody).await }), None)
         } else {
             let syncer: Task = Box::pin(async move { syncer::run(&writes, notes).await });
             (Box::pin(async move { sender::run(&sends, link).await }), Some(syncer))

@@ -12,6 +12,7 @@
 //! the input must be used up to its last byte. A snapshot may be as large as memory allows, and so may a persistent state:
 //! what was accepted must not become impossible to send or to store.
 
+mod append;
 mod disk;
 mod frame;
 mod hello;
@@ -144,13 +145,18 @@ pub(crate) fn encode_owned(
     if !Versions::KNOWN.contains(version) {
         return Err(CodecError::Version { found: version, versions: Versions::KNOWN });
     }
-    let entries = entries_of(&envelope);
-    let (head, payload) = Head::split(envelope, cluster)?;
-    let room = if head.brings_snapshot() { 9 * cluster.voters().len() } else { ENTRY * entries };
-    let bytes = serial::write(MESSAGE_FORMAT, version, &head, HEAD + room)?;
-    let frame = Frame { head: bytes, payload };
+    let room = HEAD + ENTRY * entries_of(&envelope);
+    let mut bytes = serial::start(MESSAGE_FORMAT, version, room);
+    let (frame, brings_snapshot) = if append::write(&mut bytes, cluster, &envelope) {
+        (Frame { head: serial::finish(bytes)?, payload: append::commands(envelope) }, false)
+    } else {
+        let (head, payload) = Head::split(envelope, cluster)?;
+        let room = if head.brings_snapshot() { 9 * cluster.voters().len() } else { 0 };
+        let bytes = serial::write(MESSAGE_FORMAT, version, &head, HEAD + room)?;
+        (Frame { head: bytes, payload }, head.brings_snapshot())
+    };
     let length = frame.len();
-    if length > MESSAGE_LIMIT && !head.brings_snapshot() {
+    if length > MESSAGE_LIMIT && !brings_snapshot {
         return Err(CodecError::TooLong { length, limit: MESSAGE_LIMIT });
     }
     Ok(frame)
@@ -219,7 +225,14 @@ pub fn decode_message(frame: impl Into<Frame>) -> Result<Envelope<Command, Snaps
 
 fn read(cluster: Option<&Cluster>, frame: Frame) -> Result<Envelope<Command, SnapshotData>, CodecError> {
     let length = frame.len();
-    let begun = serial::begin(MESSAGE_FORMAT, Versions::KNOWN, frame)?;
+    let mut begun = serial::begin(MESSAGE_FORMAT, Versions::KNOWN, frame)?;
+    if begun.version == FIRST_VERSION && length <= MESSAGE_LIMIT {
+        let (head, payload) = begun.parts();
+        let following = length.saturating_sub(serial::PREFIX + head.len());
+        if let Some(read) = append::read(cluster, head, payload, following) {
+            return read;
+        }
+    }
     let (head, mut payload) = match begun.version {
         FIRST_VERSION => begun.read::<Head>()?,
         found => return Err(CodecError::Version { found, versions: Versions::KNOWN }),

@@ -25,10 +25,24 @@ pub(super) fn write(
     head: &impl Serialize,
     room: usize,
 ) -> Result<Bytes, CodecError> {
-    let mut bytes = Vec::with_capacity(PREFIX + room);
-    bytes.extend_from_slice(&[format, version, 0, 0, 0, 0]);
+    let mut bytes = start(format, version, room);
     bincode::serde::encode_into_std_write(head, &mut bytes, config::standard())
         .map_err(|error| CodecError::Malformed(error.to_string()))?;
+    finish(bytes)
+}
+
+/// What stands in front of a head, which is to be appended, and room for that.
+pub(super) fn start(format: u8, version: u8, room: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(PREFIX + room);
+    bytes.extend_from_slice(&[format, version, 0, 0, 0, 0]);
+    bytes
+}
+
+/// The head is appended.
+///
+/// # Errors
+/// When the head is longer than 4 GiB: no limit lets it become so.
+pub(super) fn finish(mut bytes: Vec<u8>) -> Result<Bytes, CodecError> {
     let length = bytes.len() - PREFIX;
     let length =
         u32::try_from(length).map_err(|_| CodecError::TooLong { length, limit: u32::MAX as usize })?;
@@ -42,7 +56,9 @@ pub(super) fn write(
 pub(super) struct Begun {
     /// The version that the head is of.
     pub(super) version: u8,
-    head: Bytes,
+    /// The first piece of the frame, in which the head ends here.
+    first: Bytes,
+    end: usize,
     payload: Payload,
 }
 
@@ -51,7 +67,7 @@ pub(super) struct Begun {
 /// # Errors
 /// When it is of another format, of an unknown version, or cut short.
 pub(super) fn begin(format: u8, versions: Versions, frame: Frame) -> Result<Begun, CodecError> {
-    let Frame { head: mut first, payload: chunks } = frame;
+    let Frame { head: first, payload: chunks } = frame;
     match first.first() {
         Some(found) if *found == format => {}
         found => return Err(CodecError::Format { found: found.copied(), expected: format }),
@@ -67,18 +83,25 @@ pub(super) fn begin(format: u8, versions: Versions, frame: Frame) -> Result<Begu
     else {
         return Err(CodecError::Malformed("it ends before its head does".to_owned()));
     };
-    let mut rest = first.split_off(PREFIX);
-    let head = rest.split_to(length);
-    Ok(Begun { version, head, payload: Payload { rest, chunks: chunks.into_iter() } })
+    let end = PREFIX + length;
+    // To share the bytes costs more than to look at them: most messages have nothing after their heads.
+    let rest = if end < first.len() { first.slice(end..) } else { Bytes::new() };
+    Ok(Begun { version, first, end, payload: Payload { rest, chunks: chunks.into_iter() } })
 }
 
 impl Begun {
+    /// The bytes of the head, and what follows it.
+    pub(super) fn parts(&mut self) -> (&[u8], &mut Payload) {
+        (self.first.get(PREFIX..self.end).unwrap_or_default(), &mut self.payload)
+    }
+
     /// The head, and what follows it.
     ///
     /// # Errors
     /// When its bytes are not exactly one of the possible values.
-    pub(super) fn read<T: DeserializeOwned>(self) -> Result<(T, Payload), CodecError> {
-        Ok((read_head(&self.head)?, self.payload))
+    pub(super) fn read<T: DeserializeOwned>(mut self) -> Result<(T, Payload), CodecError> {
+        let (head, _) = self.parts();
+        Ok((read_head(head)?, self.payload))
     }
 }
 

@@ -6,6 +6,7 @@ use figure2_core::{
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
+mod appends;
 mod golden;
 mod limits;
 mod newer;

@@ -11,6 +11,12 @@ pub const ALL: &[Mutant] = &[
         likely: &["submit"],
     },
     Mutant {
+        name: "helped-without-a-signal",
+        about: "a client that goes on with its command does not tell the task that there is one",
+        replacements: &[(INBOX, "            self.sender.set();\n", "")],
+        likely: &["submit-alone"],
+    },
+    Mutant {
         name: "asleep-after-the-look",
         about: "the sender looks for submitted commands under one lock, and is said to sleep under another",
         replacements: &[(
@@ -31,8 +37,8 @@ pub const ALL: &[Mutant] = &[
         about: "what is applied does not answer those who submitted it",
         replacements: &[(
             MONITOR,
-            "        wake.told.into_iter().for_each(Told::tell);\n",
-            "        drop(wake.told);\n",
+            "        callers.told.into_iter().for_each(Told::tell);\n",
+            "        drop(callers.told);\n",
         )],
         likely: &["submit"],
     },

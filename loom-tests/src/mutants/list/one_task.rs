@@ -1,13 +1,13 @@
 //! Sender and syncer as one task, where the storage does not block.
 
-use super::{MONITOR, SIGNAL, STATE, WRITER};
+use super::{MONITOR, SIGNAL, WAKE, WRITER};
 use crate::mutants::Mutant;
 
 pub const ALL: &[Mutant] = &[
     Mutant {
         name: "one-task-not-told-of-writes",
         about: "where sender and syncer are one task, a step that leaves something to write does not wake it",
-        replacements: &[(STATE, "                || (self.one_task && to_write && !self.is_saving)\n", "")],
+        replacements: &[(WAKE, "                || (self.one_task && to_write && !self.is_saving)\n", "")],
         likely: &["help"],
     },
     Mutant {

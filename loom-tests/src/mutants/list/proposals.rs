@@ -9,11 +9,11 @@ pub const ALL: &[Mutant] = &[
         about: "a commit does not wake those who wait for room",
         replacements: &[(
             MONITOR,
-            "        for (_, waker) in wake.proposers {
+            "        for (_, waker) in callers.proposers {
             waker.wake();
         }
 ",
-            "        drop(wake.proposers);\n",
+            "        drop(callers.proposers);\n",
         )],
         likely: &["busy"],
     },
@@ -44,8 +44,8 @@ pub const ALL: &[Mutant] = &[
         about: "what is applied does not wake those who wait for the outcome of their commands",
         replacements: &[(
             MONITOR,
-            "        wake.answered.into_iter().for_each(Waker::wake);\n",
-            "        drop(wake.answered);\n",
+            "        callers.answered.into_iter().for_each(Waker::wake);\n",
+            "        drop(callers.answered);\n",
         )],
         likely: &["outcome"],
     },

@@ -13,7 +13,7 @@ pub const ALL: &[Mutant] = &[
                 "            let mut index = first_index.prev();\n",
                 "            let mut index = first_index.prev();\n            monitor.applied(index.plus(entries.len()));\n",
             ),
-            (APPLIER, "            monitor.applied(index);\n", ""),
+            (APPLIER, "            Ok(Some(index))\n", "            Ok(None)\n"),
         ],
         likely: &["snapshot-inline"],
     },

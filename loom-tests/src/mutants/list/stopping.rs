@@ -1,13 +1,13 @@
 //! Offers of a snapshot, and the end of the node: who waits is told.
 
-use super::MONITOR;
+use super::{MONITOR, STATE};
 use crate::mutants::Mutant;
 
 pub const ALL: &[Mutant] = &[
     Mutant {
         name: "offer-not-awaited",
         about: "entries and offers are handed over while an offer is unanswered",
-        replacements: &[(MONITOR, "if state.unanswered.is_some() {", "if false {")],
+        replacements: &[(STATE, "if self.unanswered.is_some() {", "if false {")],
         likely: &["offer-in-channel"],
     },
     Mutant {

@@ -32,12 +32,8 @@ pub const ALL: &[Mutant] = &[
         name: "applier-thought-awake",
         about: "an applier that found nothing to hand over is still taken for awake, and not woken again",
         replacements: &[
-            (
-                MONITOR,
-                "            state.awake.applier = false;\n",
-                "            state.awake.applier = true;\n",
-            ),
-            (MONITOR, "            state.awake.applier = apply.is_some();\n", ""),
+            (STATE, "        self.awake.applier = false;\n", "        self.awake.applier = true;\n"),
+            (STATE, "        self.awake.applier = apply.is_some();\n", ""),
         ],
         likely: &["append"],
     },
