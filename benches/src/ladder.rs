@@ -1,6 +1,6 @@
 //! How a space grows with its bounds: what one more term, command or crash costs.
 
-use figure2_model::{Bounds, CheckOptions, Profile, Report, System, Verdict, profile};
+use figure2_model::{Apply, Bounds, CheckOptions, Profile, Report, System, Verdict, profile};
 use figure2_timely::Plan;
 use std::time::Duration;
 
@@ -44,7 +44,9 @@ pub fn run(seconds: usize, threads: usize) -> Result<(), String> {
 }
 
 fn with(base: &Profile, [terms, client_requests, crashes, snapshots]: [u8; 4]) -> Profile {
-    let bounds = Bounds { terms, client_requests, crashes, snapshots, ..base.bounds };
+    // The moment of an application only makes no difference where nobody takes a snapshot of what was applied.
+    let apply = if snapshots > 0 { Apply::Separately } else { base.bounds.apply };
+    let bounds = Bounds { terms, client_requests, crashes, snapshots, apply, ..base.bounds };
     // What it shows and which rules fire is another question than how large it is.
     Profile { bounds, sometimes: Vec::new(), rules: Vec::new(), ..base.clone() }
 }

@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn guesses_are_about_right_in_the_second_half_of_a_search() {
         let mut guesses = 0;
-        for name in ["transfer", "mixed-rules", "clients"] {
+        for name in ["transfer", "mixed-rules"] {
             let options = CheckOptions::default();
             let report = check(
                 &System::default(),
@@ -92,6 +92,6 @@ mod tests {
                 }
             }
         }
-        assert!(guesses > 10, "{guesses}");
+        assert!(guesses > 6, "{guesses}");
     }
 }

@@ -60,7 +60,10 @@ fn several_processes_find_what_one_finds() {
     for profile in small() {
         let system = System::default();
         let expected = on_timely(&system, &profile, &ALL, 2);
-        for (processes, threads) in [(2, 1), (2, 2), (3, 1)] {
+        // The larger ones by fewer: all are compared in a night.
+        let sizes = if expected.distinct < 50_000 { &[(2, 1), (2, 2), (3, 1)][..] } else { &[(2, 2)] };
+        for (processes, threads) in sizes {
+            let (processes, threads) = (*processes, *threads);
             let found = together((&system, &profile), (processes, threads), &ALL);
             assert_same(&found, &expected, &format!("{}, {processes} x {threads}", profile.name));
         }
