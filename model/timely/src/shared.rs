@@ -222,7 +222,9 @@ impl Shared {
                 level: depth,
                 states: lock(&self.levels).get(&depth).copied().unwrap_or_default(),
                 expanded: self.space.expanded(),
-                is_over: self.is_broken() || self.is_over.load(Ordering::SeqCst),
+                is_over: self.is_broken()
+                    || self.is_over.load(Ordering::SeqCst)
+                    || self.space.limit().is_some(),
             };
             let agreed = match &self.link {
                 Some(link) => link.agree(own, |sum| self.decide(sum)).unwrap_or_default(),
