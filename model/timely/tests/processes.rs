@@ -72,7 +72,7 @@ fn several_processes_find_what_one_finds() {
 
 /// All profiles by both engines, and those that are small by several processes, too. Told as it goes.
 #[test]
-#[ignore = "half an hour on two quiet cores: for a night, with `cargo test -p figure2-timely -- --ignored --nocapture`"]
+#[ignore = "half an hour on two quiet cores: for a night, with `cargo test --release -p figure2-timely -- --ignored --nocapture`"]
 fn all_profiles_are_the_same_by_both_engines_and_by_several_processes() {
     for profile in profiles() {
         let system = System::default();
