@@ -141,12 +141,15 @@ fn what_is_on_disk_makes_no_difference() {
         let expected = on_timely(&system, &profile, &ALL, 2);
         let spills = Spills { directory: directory.clone(), waiting: 100 };
         let plan = Plan { spills: Some(spills), ..Plan::of_threads(2) };
-        let mut most = 0;
+        let (mut most, mut have_waited) = (0, false);
         let (watched, done) = (directory.clone(), AtomicBool::new(false));
         let found = thread::scope(|scope| {
             let watching = scope.spawn(|| {
                 while !done.load(Ordering::SeqCst) {
                     most = most.max(bytes(&watched));
+                    let files = fs::read_dir(watched.join("0")).into_iter().flatten().flatten();
+                    let mut names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+                    have_waited |= names.any(|name| name.contains("frontier"));
                 }
             });
             let found = check_on_timely(&system, &profile, &ALL, &plan, &mut |_| ()).unwrap();
@@ -157,6 +160,7 @@ fn what_is_on_disk_makes_no_difference() {
         assert_same(&found, &expected, name);
         // The keys of all levels, and some states that waited; nothing is left of them.
         assert!(most > expected.distinct * 16 / 2, "{most}");
+        assert!(have_waited || name == "limits-of-one", "no state of {name} was on disk");
         assert_eq!(bytes(&directory), 0);
     }
     let mutant = mutants().into_iter().find(|mutant| mutant.id == "V8").unwrap();
