@@ -89,7 +89,7 @@ impl Profile {
 }
 
 /// Profiles in whose states recovery is judged by a sample: one in so many.
-const SAMPLED: [(&str, u64); 7] = [
+const SAMPLED: [(&str, u64); 8] = [
     ("election-5", 20),
     ("crash", 200),
     ("figure8", 150),
@@ -97,6 +97,7 @@ const SAMPLED: [(&str, u64); 7] = [
     ("snapshot-crash", 500),
     ("nightly-disk", 3_000),
     ("nightly-crash", 3_000),
+    ("nightly-billion", 10_000),
 ];
 
 /// Rules that no search can reach, and why none is missing: all peers are correct, so no message is rejected (and
@@ -188,7 +189,7 @@ pub fn profiles() -> Vec<Profile> {
 
 /// Profiles for a night: larger than what a change can wait for.
 pub fn nightly_profiles() -> Vec<Profile> {
-    vec![nightly::disk(), nightly::crash()]
+    vec![nightly::disk(), nightly::crash(), nightly::billion()]
 }
 
 /// Profiles that break a property, and are there to show how: what Raft does not tolerate, whatever its rules. No group of

@@ -25,6 +25,19 @@ pub fn disk() -> Profile {
     }
 }
 
+/// The largest one: two cores need the better part of an hour, so it is for `--engine timely`, which goes on where it was
+/// interrupted, and keeps in files what does not fit 24 GB (docs/scale.md).
+pub fn billion() -> Profile {
+    let disk = disk();
+    Profile {
+        name: "nightly-billion".to_owned(),
+        description: "As nightly-disk, with a write that fails, and at most two lost messages: more than a billion states."
+            .to_owned(),
+        bounds: Bounds { failed_writes: 1, losses: Budget::AtMost(2), ..disk.bounds },
+        ..disk
+    }
+}
+
 pub fn crash() -> Profile {
     Profile {
         sometimes: vec![Witness::OlderCommitted, Witness::RecoveredCrash],

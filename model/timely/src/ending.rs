@@ -118,7 +118,7 @@ impl Shared {
 
     /// The key before a key on a level, from the process that owns it. None when that is lost.
     fn before_anywhere(&self, link: &Link, level: u32, key: u64) -> Option<Option<u64>> {
-        let process = self.process_of(self.owner(key));
+        let process = self.process_of(self.worker_of(key));
         if process == self.plan.process() {
             return Some(self.before(level, key));
         }

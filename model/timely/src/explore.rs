@@ -1,12 +1,12 @@
-//! The dataflow: states travel to their owners, level by level.
+//! The dataflow: states travel to the processes that own them, level by level.
 
 use crate::gate::Abandons;
 use crate::guess;
 use crate::link::{BEAT, Words};
-use crate::owner::Owner;
 use crate::plan::{EngineError, Plan};
 use crate::shared::{Data, Shared};
 use crate::travel::Sent;
+use crate::worker::Worker;
 use figure2_model::{CheckOptions, Phase, Profile, Progress, Report, Space, System};
 use std::any::Any;
 use std::sync::Arc;
@@ -183,29 +183,25 @@ fn watch(
 /// A worker's part of the search.
 fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) {
     let _abandons = Abandons(&shared.gate);
-    let mut owner = Owner::new(shared.clone(), worker.index());
+    let (of_worker, index) = (shared.clone(), worker.index());
     worker.dataflow::<u32, _, _>(move |scope| {
         let (again, found) = scope.feedback::<Vec<Sent>>(1);
         found
             .unary_frontier::<CapacityContainerBuilder<Vec<Sent>>, _, _, _>(
-                Exchange::new(Sent::address),
+                Exchange::new(|sent: &Sent| sent.to),
                 "explore",
                 move |capability, info| {
-                    owner.begin(&capability);
+                    let mut explorer = Worker::new(of_worker, index, capability);
                     // The first level is here from the beginning.
                     let activator = scope.activator_for(info.address);
                     activator.activate();
                     move |(input, frontier), output| {
-                        input.for_each_stamp(|stamp, arrived| {
-                            let Some(capability) = stamp.retain_least(output.output_index()) else { return };
-                            for batch in arrived {
-                                owner.take_in(&capability, batch);
-                            }
-                        });
+                        // What arrives is of the level that is being found: the worker has its capability.
+                        input.for_each_stamp(|_, arrived| arrived.for_each(|batch| explorer.take_in(batch)));
                         let is_here = |time: &u32| !frontier.frontier().less_equal(time);
-                        if let Some((capability, mine)) = owner.next(is_here) {
+                        if let Some((capability, entries)) = explorer.next(is_here) {
                             let mut session = output.session(&capability);
-                            owner.expand(mine, |sent| session.give(sent));
+                            explorer.expand(*capability.time(), &entries, |sent| session.give(sent));
                             drop(session);
                             activator.activate();
                         }

@@ -6,6 +6,7 @@ use crate::gate::Gate;
 use crate::level::Level;
 use crate::link::{Agreed, Counts, Link, Part, Standing, Words};
 use crate::plan::{EngineError, Plan};
+use crate::seen::{PARTS, Seen};
 use crate::spill::Spill;
 use crate::waiting::Entry;
 use figure2_model::{Changed, CheckOptions, Counted, Limit, Space};
@@ -28,7 +29,11 @@ pub(crate) struct Shared {
     /// The level that has them: it is judged to its end everywhere, and none follows.
     pub last_level: AtomicU32,
     pub distinct: AtomicU64,
-    /// How many states of each level the workers own.
+    /// The states that this process owns, by their keys.
+    pub seen: Seen,
+    /// The states of the level that is expanded, as far as each worker has found them.
+    current: Vec<Mutex<Level>>,
+    /// How many states of each level this process owns.
     pub levels: Mutex<BTreeMap<u32, u64>>,
     /// How many states each level has, in all processes, as far as the workers have met.
     totals: Mutex<Vec<u64>>,
@@ -109,6 +114,8 @@ impl Shared {
             broken: Mutex::default(),
             last_level: AtomicU32::new(u32::MAX),
             distinct: AtomicU64::new(levels.values().sum()),
+            seen: Seen::new(),
+            current: (0..plan.threads).map(|_| Mutex::new(Level::new(None))).collect(),
             levels: Mutex::new(levels),
             totals: Mutex::new(totals),
             edges: Mutex::new(edges),
@@ -124,18 +131,18 @@ impl Shared {
         Ok((shared, data.unwrap_or_default()))
     }
 
-    /// Gives the states of the first level that a worker owns, each with the key of a state before it.
+    /// Gives the states of the first level that fall to a worker, each with the key of a state before it.
     pub(crate) fn begin(&self, worker: u64, mut give: impl FnMut(Entry, u64)) -> Result<(), CheckpointError> {
         if let Some(resumed) = &self.resumed {
             return resumed.states(
                 &self.space,
-                |key| self.owner(key) == worker,
+                |key| self.worker_of(key) == worker,
                 |state, changed, before| give(Entry { state, changed }, before),
             );
         }
         for state in self.space.start() {
             let key = state.key();
-            if self.owner(key) == worker {
+            if self.worker_of(key) == worker {
                 self.space.generate(1);
                 give(Entry { state, changed: Changed::All }, key);
             }
@@ -143,14 +150,19 @@ impl Shared {
         Ok(())
     }
 
-    /// The worker that owns a key, of all.
-    pub(crate) fn owner(&self, key: u64) -> u64 {
+    /// The worker to which a key falls, of all: its process owns the state.
+    pub(crate) fn worker_of(&self, key: u64) -> u64 {
         key % self.plan.workers().max(1) as u64
     }
 
     /// The process of a worker.
     pub(crate) fn process_of(&self, worker: u64) -> usize {
         usize::try_from(worker).unwrap_or_default() / self.plan.threads.max(1)
+    }
+
+    /// Which thread of its process a worker is.
+    fn thread_of(&self, worker: u64) -> usize {
+        usize::try_from(worker).unwrap_or_default() % self.plan.threads.max(1)
     }
 
     /// Something failed: the search ends, and is unfinished. The first reason counts.
@@ -161,11 +173,6 @@ impl Shared {
 
     pub(crate) fn is_broken(&self) -> bool {
         self.last_level.load(Ordering::SeqCst) < u32::MAX
-    }
-
-    /// Whether the workers go from level to level together.
-    pub(crate) fn meets(&self) -> bool {
-        self.checkpoints.is_some() || self.link.is_some()
     }
 
     /// Whether a worker has panicked or a process is lost: nobody waits for the others any more.
@@ -216,7 +223,11 @@ impl Shared {
 
     /// All workers of all processes have all states of a level, and nothing of it is expanded: if a checkpoint is due, it is
     /// made. Whether the level is expanded.
-    pub(crate) fn meet(&self, worker: u64, depth: u32, level: &Level) -> bool {
+    pub(crate) fn meet(&self, worker: u64, depth: u32, level: Level) -> bool {
+        *lock(&self.levels).entry(depth).or_default() += level.len();
+        if let Some(current) = self.current.get(self.thread_of(worker)) {
+            *lock(current) = level;
+        }
         if self.gate.wait() {
             let own = Standing {
                 level: depth,
@@ -239,7 +250,10 @@ impl Shared {
         self.gate.wait();
         let agreed = *lock(&self.agreed);
         if agreed.is_due {
-            self.write(worker, depth, level);
+            self.write(worker, depth);
+        }
+        if agreed.goes_on {
+            self.close(worker, depth);
         }
         if self.gate.wait() {
             lock(&self.totals).push(agreed.states);
@@ -252,14 +266,42 @@ impl Shared {
         lock(&self.agreed).goes_on
     }
 
+    /// Closes a worker's part of a level: what is found from now on is of the next one.
+    fn close(&self, worker: u64, depth: u32) {
+        let share = |thread: usize| PARTS * thread / self.plan.threads.max(1);
+        let thread = self.thread_of(worker);
+        let edges = self.seen.close(share(thread)..share(thread + 1));
+        if let Err(error) = lock(&self.edges).add(depth, edges) {
+            self.fail(error.to_string());
+        }
+    }
+
+    /// Some states of the level that is expanded: of those that the worker has found, or else of others'. None when no more wait.
+    pub(crate) fn take(&self, worker: u64) -> Option<Vec<Entry>> {
+        if self.is_over.load(Ordering::Relaxed) {
+            return None;
+        }
+        let (mine_and_behind, before) =
+            self.current.split_at_checked(self.thread_of(worker)).map(|(a, b)| (b, a))?;
+        mine_and_behind.iter().chain(before).find_map(|level| {
+            lock(level).pop(&self.space).unwrap_or_else(|what| {
+                self.fail(what);
+                None
+            })
+        })
+    }
+
     /// Writes a worker's part of a checkpoint; the last worker completes it.
-    fn write(&self, worker: u64, depth: u32, level: &Level) {
-        let Some(writer) = &self.checkpoints else { return };
+    fn write(&self, worker: u64, depth: u32) {
+        let (Some(writer), Some(level)) = (&self.checkpoints, self.current.get(self.thread_of(worker)))
+        else {
+            return;
+        };
         let (directory, process) = {
             let writer = lock(writer);
             (writer.directory().to_path_buf(), writer.process())
         };
-        match Writer::frontier((&directory, process), depth, worker, level, &self.space) {
+        match Writer::frontier((&directory, process), depth, worker, &lock(level), self) {
             Ok(marks) => lock(&self.marks).extend(marks),
             Err(what) => self.fail(what),
         }

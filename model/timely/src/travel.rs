@@ -1,50 +1,24 @@
-//! How states travel to their owners: as they are within a process, and to other processes as numbers of parts, with what the
-//! other process needs to know of these.
+//! How states travel to the processes that own them: as numbers of parts, with what the other process needs to know of these.
 
-use crate::level::{Edge, Level};
-use crate::table::Table;
+use crate::level::Edge;
+use crate::table::{Place, Table};
 use crate::waiting::Entry;
 use figure2_model::{Birth, Foreign, Known, PackedState, Space};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hint::black_box;
 
 /// A parcel is sent when it has so many states.
 const MANY: usize = 1024;
 
-/// A state on its way to its owner.
-pub(crate) struct Found {
-    pub entry: Entry,
-    /// The key of the state from which it was found.
-    pub before: u64,
-}
-
-/// What leaves a worker.
+/// States for a worker of another process.
 #[derive(Serialize, Deserialize)]
-pub(crate) enum Sent {
-    /// States for a worker of another process.
-    Parcel {
-        /// The worker.
-        to: u64,
-        /// The process that sends it.
-        from: usize,
-        parcel: Encoded,
-    },
-    /// A state, for a worker of this process: it travels as it is. (What serde skips comes last, or it counts the others from
-    /// another number when it reads.)
-    #[serde(skip)]
-    State(Found),
-}
-
-impl Sent {
-    /// To whom it goes: the worker's number, or one that leaves the same rest when divided by how many there are.
-    pub(crate) fn address(&self) -> u64 {
-        match self {
-            Sent::State(found) => found.entry.state.key(),
-            Sent::Parcel { to, .. } => *to,
-        }
-    }
+pub(crate) struct Sent {
+    /// The worker.
+    pub to: u64,
+    /// The process that sends them.
+    from: usize,
+    parcel: Encoded,
 }
 
 /// A parcel's bytes. Told to serde as bytes, which costs less than numbers.
@@ -88,17 +62,35 @@ struct Parcel {
 
 /// What a worker has for the workers of other processes.
 #[derive(Default)]
-pub(crate) struct Outbox(BTreeMap<u64, Parcel>);
+pub(crate) struct Outbox {
+    parcels: BTreeMap<u64, Parcel>,
+    /// The states of this level that it sent, by the first bits of their keys, each with the smallest key before it that it told.
+    told: BTreeMap<u8, Table<u64>>,
+}
 
 impl Outbox {
-    /// A state for a worker.
-    pub(crate) fn put(&mut self, to: u64, state: PackedState, before: u64) {
-        self.0.entry(to).or_default().states.push((state, before));
+    /// A state was found that falls to a worker: it is sent, but if it was before on this level. Then the key before it is sent
+    /// alone, if it is smaller now. (Each worker remembers only what it sent itself: this is sure to arrive after the state.)
+    pub(crate) fn put(&mut self, to: u64, (key, before): Edge, state: impl FnOnce() -> PackedState) {
+        let [first, ..] = key.to_be_bytes();
+        let told = self.told.entry(first).or_default();
+        match told.find(key) {
+            Place::Free(at) => {
+                told.put(key, at, before);
+                self.parcels.entry(to).or_default().states.push((state(), before));
+            }
+            Place::Taken(at) => {
+                if let Some(known) = told.value(at).filter(|known| before < **known) {
+                    *known = before;
+                    self.parcels.entry(to).or_default().again.push((key, before));
+                }
+            }
+        }
     }
 
-    /// A state that was sent before has another one before it.
-    pub(crate) fn put_again(&mut self, to: u64, edge: Edge) {
-        self.0.entry(to).or_default().again.push(edge);
+    /// What is found from now on is of the next level.
+    pub(crate) fn begin_level(&mut self) {
+        self.told.clear();
     }
 
     /// Sends what is full; at the end of a turn, all that there is.
@@ -109,7 +101,7 @@ impl Outbox {
         is_end: bool,
         mut send: impl FnMut(Sent),
     ) -> Result<(), String> {
-        for (to, parcel) in &mut self.0 {
+        for (to, parcel) in &mut self.parcels {
             let len = parcel.states.len() + parcel.again.len();
             if len == 0 || !is_end && len < MANY {
                 continue;
@@ -122,7 +114,7 @@ impl Outbox {
             parcel.births.clear();
             parcel.states.clear();
             parcel.again.clear();
-            send(Sent::Parcel { to: *to, from, parcel: Encoded(encoded) });
+            send(Sent { to: *to, from, parcel: Encoded(encoded) });
         }
         Ok(())
     }
@@ -132,41 +124,52 @@ impl Outbox {
 #[derive(Default)]
 pub(crate) struct Inbox(BTreeMap<usize, (Known, u64)>);
 
+/// A parcel that was opened.
+pub(crate) struct Opened<'a> {
+    from: usize,
+    known: &'a Known,
+    parcel: Parcel,
+}
+
+fn foreign(from: usize) -> impl Fn(Foreign) -> String {
+    move |foreign| format!("process {from}: {foreign}")
+}
+
 impl Inbox {
-    /// Opens a parcel: what is in it is put on its level, if it is new.
-    pub(crate) fn open(
-        &mut self,
-        space: &Space,
-        (from, Encoded(encoded)): (usize, Encoded),
-        level: &mut Level,
-        seen: &mut Table<()>,
-    ) -> Result<(), String> {
+    /// Opens a parcel, and learns of the parts that it tells of.
+    pub(crate) fn open(&mut self, space: &Space, sent: Sent) -> Result<Opened<'_>, String> {
+        let Sent { from, parcel: Encoded(encoded), .. } = sent;
         let decoded = bincode::serde::decode_from_slice(&encoded, bincode::config::standard());
         let (parcel, _): (Parcel, usize) = decoded.map_err(|error| error.to_string())?;
-        let foreign = |foreign: Foreign| format!("process {from}: {foreign}");
         let (known, learned) = self.0.entry(from).or_insert_with(|| (space.known(), 0));
         // Another worker of that process may have told the first of them.
         let skipped = usize::try_from(learned.saturating_sub(parcel.told)).unwrap_or(usize::MAX);
         for birth in parcel.births.iter().skip(skipped) {
-            space.learn(known, birth).map_err(foreign)?;
+            space.learn(known, birth).map_err(foreign(from))?;
         }
         *learned = (*learned).max(parcel.told + parcel.births.len() as u64);
-        let touched = parcel.states.iter().map(|(packed, _)| touch(level, seen, packed.key()));
-        black_box(touched.fold(0, u64::wrapping_add));
-        for (packed, before) in &parcel.states {
-            if level.find(packed.key(), *before, seen) {
-                let (state, changed) = space.unpacked(known, packed).map_err(foreign)?;
-                level.push(Entry { state, changed });
-            }
-        }
-        for (key, before) in &parcel.again {
-            level.find(*key, *before, seen);
-        }
-        Ok(())
+        Ok(Opened { from, known, parcel })
     }
 }
 
-/// Reads what [`Level::find`] will look at.
-pub(crate) fn touch(level: &Level, seen: &Table<()>, key: u64) -> u64 {
-    level.touch(key).wrapping_add(seen.touch(key))
+impl Opened<'_> {
+    /// The keys of its states, each with the key before it; and of states that were sent before.
+    pub(crate) fn edges(&self) -> impl Iterator<Item = Edge> {
+        let states = self.parcel.states.iter().map(|(packed, before)| (packed.key(), *before));
+        states.chain(self.parcel.again.iter().copied())
+    }
+
+    /// Unpacks those states that are new.
+    pub(crate) fn states(
+        &self,
+        space: &Space,
+        is_new: impl Fn(usize) -> bool,
+        mut give: impl FnMut(Entry),
+    ) -> Result<(), String> {
+        for (_, (packed, _)) in self.parcel.states.iter().enumerate().filter(|(place, _)| is_new(*place)) {
+            let (state, changed) = space.unpacked(self.known, packed).map_err(foreign(self.from))?;
+            give(Entry { state, changed });
+        }
+        Ok(())
+    }
 }

@@ -127,8 +127,4 @@ impl Waiting {
             Some(Chunk::There(extent)) => self.read(extent, space).map(Some),
         }
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
-    }
 }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `parts-G-P` | how the parts of process P's states came to be ([`Birth`]), in order; only ever appended to. Who goes on gives the parts other numbers, so each search, by its generation G, writes its own |
 //! | `edges-G-P` | the keys that process P owned of the levels that this search explored, each with the key of a state before it, 16 bytes a state; only ever appended to |
-//! | `frontier-L-P-W` | the states of level L that worker W of process P owned: they are yet to be judged and expanded |
+//! | `frontier-L-P-W` | the states of level L that worker W of process P has found: they are yet to be judged and expanded |
 //! | `lock-P` | nothing: process P has it locked, so no other search writes there |
 //! | `manifest` | the level, what was counted, and how long each file is and what its checksum is |
 //!

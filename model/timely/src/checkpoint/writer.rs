@@ -4,6 +4,7 @@ use super::files::{Appended, Manifest, Marks, failed};
 use super::{CheckpointError, Checkpoints, EDGES, FORMAT, FRONTIER, LOCK, PARTS, Resumed, Waiting, is_ours};
 use crate::edges::Edges;
 use crate::level::Level;
+use crate::shared::Shared;
 use crate::spill::Spilled;
 use figure2_model::{Counted, PackedState, Space};
 use rustix::fs::{FlockOperation, flock};
@@ -94,17 +95,18 @@ impl Writer {
         self.last.elapsed() >= self.every
     }
 
-    /// Writes the states of a level that a worker of this process owns.
+    /// Writes the states of a level that a worker of this process has found.
     pub(crate) fn frontier(
         (directory, process): (&Path, usize),
         depth: u32,
         worker: u64,
         level: &Level,
-        space: &Space,
+        shared: &Shared,
     ) -> Result<Marks, String> {
         let name = format!("{FRONTIER}{depth}-{process}-{worker}");
         let mut file = Appended::create(directory, name).map_err(no_checkpoint)?;
-        level.each(space, |entry, before| {
+        level.each(&shared.space, |entry| {
+            let before = shared.seen.before(entry.state.key()).unwrap_or_default();
             let waiting: Waiting = (PackedState::new(&entry.state, entry.changed), before);
             file.append_record(&waiting).map_err(no_checkpoint)
         })?;
