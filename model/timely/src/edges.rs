@@ -79,7 +79,7 @@ impl Edges {
         }
     }
 
-    /// Adds a worker's edges of a level, which are in order.
+    /// Adds some edges of a level, which are in order.
     pub(crate) fn add(&mut self, level: u32, edges: Vec<Edge>) -> Result<(), SpillError> {
         let Some(file) = self.files.first_mut() else {
             self.put(level, Chunk::Here(edges));

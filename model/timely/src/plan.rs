@@ -39,9 +39,14 @@ impl Plan {
         self.hosts.as_ref().map_or(0, Hosts::process)
     }
 
+    /// How many processes there are.
+    pub(crate) fn processes(&self) -> usize {
+        self.hosts.as_ref().map_or(1, Hosts::processes)
+    }
+
     /// How many workers there are in all processes.
     pub(crate) fn workers(&self) -> usize {
-        self.threads * self.hosts.as_ref().map_or(1, Hosts::processes)
+        self.threads * self.processes()
     }
 }
 

@@ -48,6 +48,12 @@ impl Seen {
         Seen((0..PARTS).map(|_| Mutex::default()).collect())
     }
 
+    /// Makes room for so many keys.
+    pub(crate) fn reserve(&self, keys: u64) {
+        let each = usize::try_from(keys).unwrap_or_default() / PARTS;
+        self.0.iter().for_each(|part| lock(part).all.reserve(each + each / 64));
+    }
+
     /// A key of a level before this search.
     pub(crate) fn know(&self, key: u64) {
         if let Some(part) = self.0.get(part(key)) {
@@ -104,16 +110,17 @@ impl Seen {
         lock(self.0.get(part(key))?).level.get(key)
     }
 
-    /// All of a level is found: the states before its states, by their keys, in order of these, in some of the parts. What is
-    /// found from now on is of the next one.
-    pub(crate) fn close(&self, parts: Range<usize>) -> Vec<Edge> {
-        let mut edges = Vec::new();
+    /// All of a level is found: gives the states before its states, by their keys, in order of these, of some of the parts one
+    /// after the other. What is found from now on is of the next level.
+    pub(crate) fn close(&self, parts: Range<usize>, mut give: impl FnMut(Vec<Edge>)) {
         for part in self.0.get(parts).unwrap_or_default() {
             let level = mem::take(&mut lock(part).level);
-            edges.reserve(level.len());
-            edges.extend(level.into_all());
+            if level.len() > 0 {
+                let mut edges = Vec::with_capacity(level.len());
+                edges.extend(level.into_all());
+                give(edges);
+            }
         }
-        edges
     }
 }
 
@@ -161,8 +168,13 @@ mod tests {
         assert_eq!(new(&seen, &found), [true, true, false, false, false, true]);
         assert_eq!(new(&seen, &found), [false; 6]);
         assert_eq!((seen.before(HIGH), seen.before(2), seen.before(4)), (Some(6), Some(5), None));
-        assert_eq!(seen.close(0..PARTS / 2), [(2, 5), (HIGH, 6)]);
-        assert_eq!(seen.close(PARTS / 2..PARTS), [(u64::MAX, 1)]);
+        let closed = |parts| {
+            let mut closed = Vec::new();
+            seen.close(parts, |edges| closed.push(edges));
+            closed
+        };
+        assert_eq!(closed(0..PARTS / 2), [[(2, 5)], [(HIGH, 6)]]);
+        assert_eq!(closed(PARTS / 2..PARTS), [[(u64::MAX, 1)]]);
         // On the next level they are known, and have nothing before them.
         assert_eq!(new(&seen, &found), [false; 6]);
         assert_eq!(seen.before(2), None);
@@ -187,7 +199,8 @@ mod tests {
         for key in 0..20_000 {
             assert_eq!(found.iter().filter(|new| new[key]).count(), 1, "{key}");
         }
-        let edges = seen.close(0..PARTS);
+        let mut edges = Vec::new();
+        seen.close(0..PARTS, |part| edges.extend(part));
         assert_eq!(edges.len(), 20_000);
         assert!(edges.is_sorted() && edges.iter().all(|(_, before)| *before == 1));
     }

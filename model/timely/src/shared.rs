@@ -94,12 +94,14 @@ impl Shared {
             (None, Some(spill)) => Some(spill.file("edges")?),
             (None, None) => None,
         });
-        let (mut levels, mut totals) = (BTreeMap::new(), Vec::new());
+        let (mut levels, mut totals, seen) = (BTreeMap::new(), Vec::new(), Seen::new());
         if let Some(resumed) = &resumed {
             resumed.edges()?.into_iter().try_for_each(|file| edges.attach(file))?;
             // They count once, as what was counted then.
             let own = |states: &u64| if process == 0 { *states } else { 0 };
             totals = resumed.levels().to_vec();
+            let (states, processes) = (totals.iter().sum::<u64>(), plan.processes() as u64);
+            seen.reserve(states / processes.max(1));
             levels = (0..).zip(totals.iter().map(own)).collect();
             if process == 0 {
                 space.go_on_from(resumed.counted());
@@ -114,7 +116,7 @@ impl Shared {
             broken: Mutex::default(),
             last_level: AtomicU32::new(u32::MAX),
             distinct: AtomicU64::new(levels.values().sum()),
-            seen: Seen::new(),
+            seen,
             current: (0..plan.threads).map(|_| Mutex::new(Level::new(None))).collect(),
             levels: Mutex::new(levels),
             totals: Mutex::new(totals),
@@ -161,7 +163,7 @@ impl Shared {
     }
 
     /// Which thread of its process a worker is.
-    fn thread_of(&self, worker: u64) -> usize {
+    pub(crate) fn thread_of(&self, worker: u64) -> usize {
         usize::try_from(worker).unwrap_or_default() % self.plan.threads.max(1)
     }
 
@@ -270,10 +272,11 @@ impl Shared {
     fn close(&self, worker: u64, depth: u32) {
         let share = |thread: usize| PARTS * thread / self.plan.threads.max(1);
         let thread = self.thread_of(worker);
-        let edges = self.seen.close(share(thread)..share(thread + 1));
-        if let Err(error) = lock(&self.edges).add(depth, edges) {
-            self.fail(error.to_string());
-        }
+        self.seen.close(share(thread)..share(thread + 1), |edges| {
+            if let Err(error) = lock(&self.edges).add(depth, edges) {
+                self.fail(error.to_string());
+            }
+        });
     }
 
     /// Some states of the level that is expanded: of those that the worker has found, or else of others'. None when no more wait.

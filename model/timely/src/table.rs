@@ -53,6 +53,15 @@ impl<V: Copy + Default> Table<V> {
         self.slots.capacity() * size_of::<Slot<V>>()
     }
 
+    /// Makes room for so many keys, if there is none yet. Who adds many keys in their order must: where the first of them lie
+    /// there would be no room otherwise, and each would move all that are behind it.
+    pub(crate) fn reserve(&mut self, keys: usize) {
+        let spread = keys / FULL.0 * FULL.1 + keys / 8 + SMALLEST;
+        if self.spread < spread {
+            self.spread_over(spread);
+        }
+    }
+
     /// Reads the key's place, so that it is at hand soon. What is read is of no use, but it depends on nothing: the processor
     /// reads several such places at once.
     pub(crate) fn touch(&self, key: u64) -> u64 {
@@ -131,7 +140,11 @@ impl<V: Copy + Default> Table<V> {
     }
 
     fn grow(&mut self) {
-        self.spread = (self.spread + self.spread / 4).max(SMALLEST);
+        self.spread_over((self.spread + self.spread / 4).max(SMALLEST));
+    }
+
+    fn spread_over(&mut self, slots: usize) {
+        self.spread = slots;
         let old = std::mem::replace(&mut self.slots, Vec::with_capacity(self.spread + self.spread / 64 + 8));
         for slot in old.into_iter().filter(|(key, _)| *key != 0) {
             let home = self.home(slot.0);
@@ -176,6 +189,23 @@ mod tests {
         }
         assert!(matches!(table.find(0x0734_5678_9abc_def0), Place::Free(_)));
         assert_eq!(table.into_all().collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn keys_that_are_added_in_their_order_stay_near_their_places_where_there_is_room() {
+        let mut sorted: Vec<u64> = keys(50_000).collect();
+        sorted.sort_unstable();
+        let furthest = |room: usize| {
+            let (mut table, mut furthest) = (Table::default(), 0);
+            table.reserve(room);
+            for key in &sorted {
+                table.add(*key, ());
+                let Place::Taken(at) = table.find(*key) else { panic!("{key}") };
+                furthest = furthest.max(at - table.home(*key));
+            }
+            furthest
+        };
+        assert!(furthest(sorted.len()) < 100 && furthest(0) > 1_000);
     }
 
     #[test]

@@ -63,18 +63,13 @@ impl Worker {
         worker
     }
 
-    /// Notes the states of the levels before the first one, as far as they fall to this worker, and takes in those of the first.
+    /// Takes in the states of the first level that fall to this worker. The first one of a process notes those of the levels before,
+    /// too.
     fn begin(&mut self) {
         let shared = self.shared.clone();
-        let edges = lock(&shared.edges);
-        for level in 0..edges.levels() {
-            let known = edges.of_level(level, |some| {
-                let mine = some.iter().filter(|(key, _)| shared.worker_of(*key) == self.index);
-                mine.for_each(|(key, _)| shared.seen.know(*key));
-            });
-            known.unwrap_or_else(|error| shared.fail(error.to_string()));
+        if shared.thread_of(self.index) == 0 {
+            shared.know_levels_before();
         }
-        drop(edges);
         let (mut entries, index) = (Vec::new(), self.index);
         let begun = shared.begin(index, |entry, before| {
             self.edges.push((entry.state.key(), before));
@@ -202,6 +197,18 @@ fn place(shared: &Shared, time: u32, index: u64) -> Option<Place> {
 }
 
 impl Shared {
+    /// Notes the states of the levels before the first one, as far as this process owns them.
+    fn know_levels_before(&self) {
+        let edges = lock(&self.edges);
+        let is_own = |key: u64| self.process_of(self.worker_of(key)) == self.plan.process();
+        for level in 0..edges.levels() {
+            let known = edges.of_level(level, |some| {
+                some.iter().filter(|(key, _)| is_own(*key)).for_each(|(key, _)| self.seen.know(*key));
+            });
+            known.unwrap_or_else(|error| self.fail(error.to_string()));
+        }
+    }
+
     /// Judges some states, and gives what follows on them: the key of which, its own, and what it is.
     fn follow<'a>(
         &'a self,
