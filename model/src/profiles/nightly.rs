@@ -26,7 +26,7 @@ pub fn disk() -> Profile {
 }
 
 /// The largest one: for `--engine timely`, which keeps in files what does not fit the memory, and goes on where it was interrupted
-/// (docs/scale.md). Its first 35 levels have 320 million states, and the next ones are larger.
+/// (docs/scale.md). Its first 35 levels have 320 million states.
 pub fn billion() -> Profile {
     let disk = disk();
     Profile {
