@@ -194,7 +194,7 @@ pub fn explore(
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Checked> {
     let plan = Plan::of_threads(options.threads);
-    explore_recovery(selected, options, (Engine::Stateright, plan), (None, None), tell)
+    explore_recovery(selected, options, (Engine::default(), plan), (None, None), tell)
 }
 
 /// The same by an engine, and recovery is judged from these states, or a part of them.

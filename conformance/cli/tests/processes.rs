@@ -108,7 +108,8 @@ fn processes_that_make_no_sense_are_refused_before_anything_runs() {
     };
     refused(&["--hosts", "hosts"], "--process");
     refused(&["--process", "0"], "--hosts");
-    refused(&["--hosts", "hosts", "--process", "0"], "add --engine timely");
+    let on_stateright = ["--engine", "stateright", "--hosts", "hosts", "--process", "0"];
+    refused(&on_stateright, "leave --engine out");
     let on_timely = ["--engine", "timely", "--hosts", "hosts", "--process"];
     refused(&[&on_timely[..], &["0"]].concat(), "needs --threads");
     refused(&[&on_timely[..], &["2", "--threads", "1"]].concat(), "process 2 of 2");

@@ -69,8 +69,8 @@ fn checkpoints_of_another_search_or_engine_are_refused() {
         assert_eq!(output.status.code(), Some(2));
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    let told = refused(&["--checkpoint", "kept"]);
-    assert!(told.contains("--engine timely"), "{told}");
+    let told = refused(&["--engine", "stateright", "--checkpoint", "kept"]);
+    assert!(told.contains("leave --engine stateright out"), "{told}");
     let kept = ["--engine", "timely", "--checkpoint", "kept", "--checkpoint-every", "0"];
     let stopped = check(directory, &[&kept[..], &["--max-states", "5000"]].concat()).output().unwrap();
     assert_eq!(stopped.status.code(), Some(2));

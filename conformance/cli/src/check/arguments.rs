@@ -29,27 +29,27 @@ pub struct CheckArgs {
     /// Break a rule: check this mutant, in its own profile, and see how it is caught
     #[arg(long, value_name = "ID", conflicts_with = "profile")]
     pub mutant: Option<String>,
-    /// What explores: stateright, depth first; Timely Dataflow, breadth first, which tells the states of each level; or both,
-    /// to compare what they find
-    #[arg(long, value_enum, default_value_t = Engine::Stateright, conflicts_with = "mutant")]
+    /// What explores: Timely Dataflow, breadth first, which tells the states of each level; stateright, depth first, in less
+    /// memory; or both, to compare what they find
+    #[arg(long, value_enum, default_value_t = Engine::Timely, conflicts_with = "mutant")]
     pub engine: Engine,
     /// Search on several processes: a file with the address of each, HOST:PORT, a line each. Start the same command for every
     /// one of them; each has the whole report in the end. Their ports are open and unencrypted: see docs/scale.md
-    #[arg(long, value_name = "FILE", requires = "process")]
+    #[arg(long, value_name = "FILE", requires = "process", conflicts_with = "mutant")]
     pub hosts: Option<PathBuf>,
     /// Which line of the file this process is, from 0
     #[arg(long, value_name = "I", requires = "hosts")]
     pub process: Option<usize>,
-    /// Keep checkpoints in this directory, one of its own for each profile, and go on from what is there. With
-    /// `--engine timely`; several processes share the directory
-    #[arg(long, value_name = "DIR")]
+    /// Keep checkpoints in this directory, one of its own for each profile, and go on from what is there. Not
+    /// with `--engine stateright`; several processes share the directory
+    #[arg(long, value_name = "DIR", conflicts_with = "mutant")]
     pub checkpoint: Option<PathBuf>,
     /// At the end of a level, make a checkpoint when the last one is so many seconds old
     #[arg(long, value_name = "S", default_value_t = 600, requires = "checkpoint")]
     pub checkpoint_every: u64,
     /// Keep in files below this directory what need not be in memory: the states that wait to be explored, and the keys of the
-    /// levels before. With `--engine timely`
-    #[arg(long, value_name = "DIR")]
+    /// levels before. Not with `--engine stateright`
+    #[arg(long, value_name = "DIR", conflicts_with = "mutant")]
     pub spill: Option<PathBuf>,
     /// Explore without this reduction; repeatable: more states, the same verdict
     #[arg(long, value_name = "NAME", value_parser = reduction)]
@@ -103,11 +103,11 @@ pub struct CheckArgs {
 /// What explores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Engine {
-    /// stateright's checker, depth first.
-    #[default]
-    Stateright,
     /// Timely Dataflow, breadth first, in this process or in several.
+    #[default]
     Timely,
+    /// stateright's checker, depth first.
+    Stateright,
     /// Both, one after the other: what they find is compared, and a difference leaves the check unfinished.
     Both,
 }
@@ -135,7 +135,7 @@ impl CheckArgs {
     pub(super) fn hosts(&self) -> anyhow::Result<Option<Hosts>> {
         let (Some(file), Some(process)) = (&self.hosts, self.process) else { return Ok(None) };
         if self.engine != Engine::Timely {
-            bail!("--hosts needs the engine that several processes run together: add --engine timely");
+            bail!("--hosts needs the engine that several processes run together: leave --engine out");
         }
         if self.threads.is_none() {
             bail!("--hosts needs --threads: all processes must have as many, whatever their machines have");
@@ -149,7 +149,7 @@ impl CheckArgs {
     /// When the engine keeps all there.
     pub(super) fn spills(&self) -> anyhow::Result<Option<Spills>> {
         if self.spill.is_some() && self.engine == Engine::Stateright {
-            bail!("--spill needs the engine that can do without: add --engine timely");
+            bail!("--spill needs the engine that can do without: leave --engine stateright out");
         }
         Ok(self.spill.clone().map(|directory| Spills { directory, waiting: WAITING }))
     }
@@ -160,7 +160,7 @@ impl CheckArgs {
     /// When the engine makes none.
     pub(super) fn checkpoints(&self) -> anyhow::Result<Option<Checkpoints>> {
         if self.checkpoint.is_some() && self.engine == Engine::Stateright {
-            bail!("--checkpoint needs a search that goes level by level: add --engine timely");
+            bail!("--checkpoint needs a search that goes level by level: leave --engine stateright out");
         }
         let every = Duration::from_secs(self.checkpoint_every);
         Ok(self.checkpoint.clone().map(|directory| Checkpoints { directory, every }))
@@ -262,7 +262,7 @@ pub(super) mod tests {
         CheckArgs {
             profile: Vec::new(),
             mutant: None,
-            engine: Engine::Stateright,
+            engine: Engine::default(),
             hosts: None,
             process: None,
             checkpoint: None,

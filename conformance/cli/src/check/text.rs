@@ -113,7 +113,7 @@ pub fn to_go_on(checkpoints: Option<&Checkpoints>, kept: Option<Kept>) -> String
             checkpoints.directory.display()
         ),
         (Some(_), None) => "no checkpoint was made yet: the same command begins anew".to_owned(),
-        (None, _) => "a search begins anew; with --engine timely --checkpoint DIR it would go on".to_owned(),
+        (None, _) => "a search begins anew; with --checkpoint DIR it would go on".to_owned(),
     };
     field("to go on", &how) + "\n"
 }
