@@ -1,4 +1,4 @@
-//! The keys that a worker found lately: most of what is found again was found shortly before, and need not travel.
+//! The keys that a worker found lately: what is found again shortly afterwards need not be looked up.
 
 /// So many are remembered; they fit a processor's second cache.
 const MANY: usize = 1 << 13;
