@@ -197,7 +197,11 @@ fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) {
                     activator.activate();
                     move |(input, frontier), output| {
                         // What arrives is of the level that is being found: the worker has its capability.
-                        input.for_each_stamp(|_, arrived| arrived.for_each(|batch| explorer.take_in(batch)));
+                        input.for_each_stamp(|stamp, arrived| {
+                            let mut session = output.session(&stamp);
+                            let arrived = arrived.flat_map(|batch| batch.drain(..));
+                            explorer.take_in(arrived, |sent| session.give(sent));
+                        });
                         let is_here = |time: &u32| !frontier.frontier().less_equal(time);
                         if let Some((capability, entries)) = explorer.next(is_here) {
                             let mut session = output.session(&capability);

@@ -30,6 +30,7 @@ mod spill;
 mod table;
 mod travel;
 mod waiting;
+mod window;
 mod worker;
 
 pub use checkpoint::{CheckpointError, Checkpoints, Kept};

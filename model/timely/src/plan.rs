@@ -17,12 +17,18 @@ pub struct Plan {
     pub checkpoints: Option<Checkpoints>,
     /// Where goes what need not be in memory, if it is not to be there.
     pub spills: Option<Spills>,
+    /// So many bytes a worker may have on their way to each one of other processes. When there are more, it waits until that one
+    /// has taken some in: what one finds faster than another takes it in does not pile up in memory.
+    pub window: u64,
 }
+
+/// What usually may be on its way from one worker to another, in bytes.
+const WINDOW: u64 = 8 << 20;
 
 impl Plan {
     /// A search by this process alone, that keeps nothing.
     pub fn of_threads(threads: usize) -> Plan {
-        Plan { threads, hosts: None, checkpoints: None, spills: None }
+        Plan { threads, hosts: None, checkpoints: None, spills: None, window: WINDOW }
     }
 
     /// The same with directories of its own below those of this one.

@@ -3,26 +3,46 @@
 use crate::level::Edge;
 use crate::table::{Place, Table};
 use crate::waiting::Entry;
+use crate::window::Window;
 use figure2_model::{Birth, Foreign, Known, PackedState, Space};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::mem;
 
 /// A parcel is sent when it has so many states.
 const MANY: usize = 1024;
 
-/// States for a worker of another process.
+/// A parcel tells of no more births.
+const BIRTHS: usize = 256;
+
+/// What a worker sends to one of another process.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Sent {
-    /// The worker.
+    /// To whom.
     pub to: u64,
-    /// The process that sends them.
-    from: usize,
-    parcel: Encoded,
+    /// Who sends it.
+    pub from: u64,
+    pub what: What,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum What {
+    /// States.
+    Parcel(Encoded),
+    /// So many bytes of parcels were taken in.
+    Taken(u64),
 }
 
 /// A parcel's bytes. Told to serde as bytes, which costs less than numbers.
 pub(crate) struct Encoded(Vec<u8>);
+
+impl Encoded {
+    /// How many bytes they are.
+    pub(crate) fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
 
 impl Serialize for Encoded {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -60,15 +80,48 @@ struct Parcel {
     again: Vec<Edge>,
 }
 
+impl Parcel {
+    fn len(&self) -> usize {
+        self.states.len() + self.again.len()
+    }
+
+    fn encoded(&self) -> Result<Encoded, String> {
+        let encoded = bincode::serde::encode_to_vec(self, bincode::config::standard());
+        encoded.map(Encoded).map_err(|error| error.to_string())
+    }
+}
+
 /// What a worker has for the workers of other processes.
-#[derive(Default)]
 pub(crate) struct Outbox {
+    /// Whose it is.
+    from: u64,
+    window: Window,
     parcels: BTreeMap<u64, Parcel>,
     /// The states of this level that it sent, by the first bits of their keys, each with the smallest key before it that it told.
     told: BTreeMap<u8, Table<u64>>,
 }
 
 impl Outbox {
+    /// The outbox of a worker, which has no more than about so many bytes on their way to each other one.
+    pub(crate) fn new(from: u64, window: u64) -> Outbox {
+        Outbox { from, window: Window::new(window), parcels: BTreeMap::new(), told: BTreeMap::new() }
+    }
+
+    /// Whether nothing may be sent to some worker before it says that it has taken in more. Then nothing is to be put in.
+    pub(crate) fn is_full(&self) -> bool {
+        !self.window.is_open_to_all()
+    }
+
+    /// Whether all was sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parcels.values().all(|parcel| parcel.len() == 0)
+    }
+
+    /// A worker has taken in so many bytes.
+    pub(crate) fn taken(&mut self, by: u64, bytes: u64) {
+        self.window.taken(by, bytes);
+    }
+
     /// A state was found that falls to a worker: it is sent, but if it was before on this level. Then the key before it is sent
     /// alone, if it is smaller now. (Each worker remembers only what it sent itself: this is sure to arrive after the state.)
     pub(crate) fn put(&mut self, to: u64, (key, before): Edge, state: impl FnOnce() -> PackedState) {
@@ -93,28 +146,35 @@ impl Outbox {
         self.told.clear();
     }
 
-    /// Sends what is full; at the end of a turn, all that there is.
+    /// Sends what is full; at the end of a turn, all that there is. What may not be sent now stays.
     pub(crate) fn send(
         &mut self,
         space: &Space,
-        from: usize,
         is_end: bool,
         mut send: impl FnMut(Sent),
     ) -> Result<(), String> {
-        for (to, parcel) in &mut self.parcels {
-            let len = parcel.states.len() + parcel.again.len();
-            if len == 0 || !is_end && len < MANY {
+        let Outbox { from, window, parcels, .. } = self;
+        for (to, parcel) in parcels {
+            if parcel.len() == 0 || !is_end && parcel.len() < MANY {
                 continue;
             }
             let told = usize::try_from(parcel.told).unwrap_or(usize::MAX);
-            parcel.births.extend(space.births(told));
-            let encoded = bincode::serde::encode_to_vec(&*parcel, bincode::config::standard());
-            let encoded = encoded.map_err(|error| error.to_string())?;
-            parcel.told += parcel.births.len() as u64;
-            parcel.births.clear();
-            parcel.states.clear();
-            parcel.again.clear();
-            send(Sent { to: *to, from, parcel: Encoded(encoded) });
+            let mut births = space.births(told).peekable();
+            let mut is_sent = false;
+            while !is_sent && window.is_open(*to) {
+                // Who is told of a long search for the first time is told in several parcels, the states in the last.
+                let mut next = Parcel { told: parcel.told, ..Parcel::default() };
+                next.births.extend(births.by_ref().take(BIRTHS));
+                is_sent = births.peek().is_none();
+                if is_sent {
+                    next.states = mem::take(&mut parcel.states);
+                    next.again = mem::take(&mut parcel.again);
+                }
+                parcel.told += next.births.len() as u64;
+                let encoded = next.encoded()?;
+                window.sent(*to, encoded.len());
+                send(Sent { to: *to, from: *from, what: What::Parcel(encoded) });
+            }
         }
         Ok(())
     }
@@ -136,9 +196,14 @@ fn foreign(from: usize) -> impl Fn(Foreign) -> String {
 }
 
 impl Inbox {
-    /// Opens a parcel, and learns of the parts that it tells of.
-    pub(crate) fn open(&mut self, space: &Space, sent: Sent) -> Result<Opened<'_>, String> {
-        let Sent { from, parcel: Encoded(encoded), .. } = sent;
+    /// Opens a parcel of a process, and learns of the parts that it tells of.
+    pub(crate) fn open(
+        &mut self,
+        space: &Space,
+        from: usize,
+        encoded: Encoded,
+    ) -> Result<Opened<'_>, String> {
+        let Encoded(encoded) = encoded;
         let decoded = bincode::serde::decode_from_slice(&encoded, bincode::config::standard());
         let (parcel, _): (Parcel, usize) = decoded.map_err(|error| error.to_string())?;
         let (known, learned) = self.0.entry(from).or_insert_with(|| (space.known(), 0));
@@ -171,5 +236,78 @@ impl Opened<'_> {
             give(Entry { state, changed });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use figure2_model::{Changed, CheckOptions, Expansion, State, System, profile};
+    use std::collections::HashSet;
+
+    /// A space, and some states of it. How their parts came to be was noted.
+    fn explored(states: usize) -> (Space, Vec<State>) {
+        let profile = profile("replication").unwrap();
+        let space = Space::new(&System::default(), &profile, &CheckOptions::default()).unwrap();
+        space.record();
+        let (mut found, mut keys) = (space.start(), HashSet::new());
+        let mut next = 0;
+        while found.len() < states {
+            let mut more = Vec::new();
+            space.expand(&[&found[next]], &mut Expansion::default(), |_, key, next| {
+                if keys.insert(key) {
+                    more.push(next.state(key));
+                }
+            });
+            found.extend(more);
+            next += 1;
+        }
+        (space, found)
+    }
+
+    fn put(outbox: &mut Outbox, state: &State) {
+        outbox.put(7, (state.key(), 1), || PackedState::new(state, Changed::All));
+    }
+
+    fn sent(outbox: &mut Outbox, space: &Space, is_end: bool) -> Vec<Encoded> {
+        let mut sent = Vec::new();
+        outbox.send(space, is_end, |more| sent.push(more)).unwrap();
+        let parcel = |sent: Sent| match sent.what {
+            What::Parcel(encoded) if (sent.from, sent.to) == (3, 7) => encoded,
+            _ => panic!("only parcels of this worker are sent"),
+        };
+        sent.into_iter().map(parcel).collect()
+    }
+
+    #[test]
+    fn what_is_too_much_to_be_on_its_way_stays_until_some_of_it_was_taken_in() {
+        let (space, states) = explored(10_000);
+        assert!(space.births(0).count() > 2 * BIRTHS);
+        let (mut outbox, mut inbox) = (Outbox::new(3, 1), Inbox::default());
+        put(&mut outbox, &states[9_000]);
+        assert!(sent(&mut outbox, &space, false).is_empty() && !outbox.is_empty() && !outbox.is_full());
+        let other = explored(1).0;
+        let (mut parcels, mut arrived) = (0, Vec::new());
+        while !outbox.is_empty() {
+            // A parcel is on its way, and with a window of one byte nothing else may be. What is found meanwhile stays.
+            let mut on_the_way = sent(&mut outbox, &space, true);
+            let parcel = on_the_way.pop().unwrap();
+            if parcels == 0 {
+                put(&mut outbox, &states[9_001]);
+            }
+            assert!(on_the_way.is_empty() && outbox.is_full() && sent(&mut outbox, &space, true).is_empty());
+            parcels += 1;
+            // The other process has explored next to nothing: each parcel tells some of how parts came to be.
+            let bytes = parcel.len();
+            assert!(bytes < 100 * BIRTHS as u64, "{bytes}");
+            let opened = inbox.open(&other, 0, parcel).unwrap();
+            opened.states(&other, |_| true, |entry| arrived.push(entry.state.key())).unwrap();
+            outbox.taken(7, bytes);
+            assert!(!outbox.is_full());
+        }
+        assert!(parcels > 2, "{parcels}");
+        assert_eq!(arrived, [states[9_000].key(), states[9_001].key()]);
     }
 }

@@ -4,10 +4,11 @@ use crate::level::{Edge, Level};
 use crate::recent::Recent;
 use crate::seen::LookUp;
 use crate::shared::{Shared, lock};
-use crate::travel::{Inbox, Outbox, Sent};
+use crate::travel::{Encoded, Inbox, Outbox, Sent, What};
 use crate::waiting::{Entry, Place};
 use figure2_model::{Expansion, Next, PackedState, State};
 use smallvec::SmallVec;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use timely::dataflow::operators::Capability;
@@ -49,6 +50,7 @@ impl Worker {
         let index = index as u64;
         let mut worker = Worker {
             found: Level::new(place(&shared, 0, index)),
+            outbox: Outbox::new(index, shared.plan.window),
             shared,
             index,
             current: Some(Current { capability, is_found: false }),
@@ -57,7 +59,6 @@ impl Worker {
             edges: Vec::new(),
             look_up: LookUp::default(),
             inbox: Inbox::default(),
-            outbox: Outbox::default(),
         };
         worker.begin();
         worker
@@ -103,27 +104,38 @@ impl Worker {
         }
     }
 
-    /// States of the level that is being found arrive from another process.
-    pub(crate) fn take_in(&mut self, batch: &mut Vec<Sent>) {
-        for sent in batch.drain(..) {
-            let known = self.found.len();
-            if let Err(what) = self.open(sent) {
-                self.shared.fail(what);
+    /// States of the level that is being found arrive from other processes, and word of what was taken in there. Who sent states is
+    /// answered.
+    pub(crate) fn take_in(&mut self, arrived: impl Iterator<Item = Sent>, mut send: impl FnMut(Sent)) {
+        let mut taken: BTreeMap<u64, u64> = BTreeMap::new();
+        for Sent { from, what, .. } in arrived {
+            match what {
+                What::Taken(bytes) => self.outbox.taken(from, bytes),
+                What::Parcel(encoded) => {
+                    *taken.entry(from).or_default() += encoded.len();
+                    let known = self.found.len();
+                    if let Err(what) = self.open(from, encoded) {
+                        self.shared.fail(what);
+                    }
+                    self.note(known);
+                }
             }
-            self.note(known);
+        }
+        for (to, bytes) in taken {
+            send(Sent { to, from: self.index, what: What::Taken(bytes) });
         }
     }
 
-    fn open(&mut self, sent: Sent) -> Result<(), String> {
+    fn open(&mut self, from: u64, encoded: Encoded) -> Result<(), String> {
         let (shared, look_up) = (self.shared.clone(), &mut self.look_up);
-        let opened = self.inbox.open(&shared.space, sent)?;
+        let opened = self.inbox.open(&shared.space, shared.process_of(from), encoded)?;
         self.edges.extend(opened.edges());
         shared.seen.look_up(&self.edges, look_up);
         opened.states(&shared.space, |place| look_up.is_new(place), |entry| self.found.push(entry))
     }
 
     /// States of a level that are to be expanded, with the capability of what is said of that level; all of it is here, and the
-    /// one before is over everywhere.
+    /// one before is over everywhere. There are none where something that was found before is yet to be sent.
     pub(crate) fn next(&mut self, is_here: impl Fn(&u32) -> bool) -> Option<(Capability<u32>, Vec<Entry>)> {
         loop {
             let current = self.current.as_mut().filter(|current| is_here(current.capability.time()))?;
@@ -139,6 +151,13 @@ impl Worker {
                     self.current = None;
                     return None;
                 }
+            }
+            if self.outbox.is_full() {
+                // Those who take in what was sent will say so.
+                return None;
+            }
+            if !self.outbox.is_empty() {
+                return Some((capability, Vec::new()));
             }
             match self.shared.take(self.index) {
                 Some(entries) => return Some((capability, entries)),
@@ -180,11 +199,11 @@ impl Worker {
                 }
             }
             self.note(known);
-            if let Err(what) = self.outbox.send(&shared.space, process, false, &mut send) {
+            if let Err(what) = self.outbox.send(&shared.space, false, &mut send) {
                 shared.fail(what);
             }
         }
-        if let Err(what) = self.outbox.send(&shared.space, process, true, &mut send) {
+        if let Err(what) = self.outbox.send(&shared.space, true, &mut send) {
             shared.fail(what);
         }
         shared.space.count(&mut self.expansion);

@@ -8,6 +8,7 @@ use figure2_model::{
     CheckOptions, Limit, Profile, Report, Share, System, Unfinished, Verdict, profile, profiles,
 };
 use figure2_timely::{Checkpoints, EngineError, Hosts, HostsError, Plan, check};
+use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -24,17 +25,27 @@ type Found = Vec<Result<Report, EngineError>>;
 
 /// What each of the processes finds, with its own options.
 fn each(
-    (system, profile): (&System, &Profile),
+    searched: (&System, &Profile),
     (processes, threads): (usize, usize),
     options: impl Fn(usize) -> CheckOptions + Sync,
     directory: Option<&Path>,
 ) -> Found {
+    let checkpoints =
+        directory.map(|directory| Checkpoints { directory: directory.to_path_buf(), every: Duration::ZERO });
+    each_of_plan(searched, processes, options, &Plan { checkpoints, ..Plan::of_threads(threads) })
+}
+
+/// The same by a plan that says all but which process is which.
+fn each_of_plan(
+    (system, profile): (&System, &Profile),
+    processes: usize,
+    options: impl Fn(usize) -> CheckOptions + Sync,
+    plan: &Plan,
+) -> Found {
     let addresses = addresses(processes);
     let run = |process: usize| {
         let hosts = Hosts::new(addresses.clone(), process).unwrap().with_patience(Duration::from_secs(10));
-        let checkpoints = directory
-            .map(|directory| Checkpoints { directory: directory.to_path_buf(), every: Duration::ZERO });
-        let plan = Plan { hosts: Some(hosts), checkpoints, ..Plan::of_threads(threads) };
+        let plan = Plan { hosts: Some(hosts), ..plan.clone() };
         check(system, profile, &options(process), &plan, &mut |_| ())
     };
     thread::scope(|scope| {
@@ -67,6 +78,35 @@ fn several_processes_find_what_one_finds() {
             let found = together((&system, &profile), (processes, threads), &ALL);
             assert_same(&found, &expected, &format!("{}, {processes} x {threads}", profile.name));
         }
+    }
+}
+
+#[test]
+fn processes_that_wait_for_every_byte_to_be_taken_in_find_the_same() {
+    let (system, profile) = (System::default(), profile("power-loss-1").unwrap());
+    let expected = on_timely(&system, &profile, &ALL, 2);
+    for (processes, threads) in [(2, 1), (2, 2), (3, 1)] {
+        let plan = Plan { window: 1, ..Plan::of_threads(threads) };
+        for found in each_of_plan((&system, &profile), processes, |_| ALL, &plan) {
+            assert_same(&found.unwrap(), &expected, &format!("{processes} x {threads}"));
+        }
+    }
+}
+
+#[test]
+fn each_of_several_processes_owns_as_many_states_as_the_others() {
+    let (system, profile) = (System::default(), profile("power-loss-1").unwrap());
+    for processes in [2, 3] {
+        let directory = tempfile::tempdir().unwrap();
+        each((&system, &profile), (processes, 1), |_| ALL, Some(directory.path()));
+        // A checkpoint has the keys that a process owns, each in as many bytes as the others.
+        let bytes = |process: usize| {
+            fs::metadata(directory.path().join(format!("edges-0-{process}"))).unwrap().len() as f64
+        };
+        let bytes: Vec<f64> = (0..processes).map(bytes).collect();
+        let even = bytes.iter().sum::<f64>() / processes as f64;
+        assert!(even > 16.0 * 4_000.0, "{even}");
+        assert!(bytes.iter().all(|bytes| (bytes / even - 1.0).abs() < 0.05), "{bytes:?}");
     }
 }
 
@@ -183,7 +223,7 @@ fn silly_hosts_are_refused_with_what_to_write() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("hosts");
     let refused = |text: &str, process: usize, told: &str| {
-        std::fs::write(&file, text).unwrap();
+        fs::write(&file, text).unwrap();
         let error = Hosts::read(&file, process).unwrap_err().to_string();
         assert!(error.contains(told), "{error}");
     };
@@ -194,6 +234,6 @@ fn silly_hosts_are_refused_with_what_to_write() {
     refused("a:1\nb:2\n", 2, "process 2 of 2: they are numbered from 0 to 1");
     let missing = Hosts::read(&directory.path().join("missing"), 0).unwrap_err();
     assert!(matches!(missing, HostsError::File { .. }), "{missing}");
-    std::fs::write(&file, "# two\na:1\n\n b:2 \n").unwrap();
+    fs::write(&file, "# two\na:1\n\n b:2 \n").unwrap();
     assert_eq!(Hosts::read(&file, 1).unwrap(), Hosts::new(vec!["a:1".into(), "b:2".into()], 1).unwrap());
 }
