@@ -90,10 +90,10 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         None => {
             let parts = (args.recovery, args.shards.shard);
             let plan = Plan {
-                threads: options.threads,
                 hosts: args.hosts()?,
                 checkpoints: args.checkpoints()?,
                 spills: args.spills()?,
+                ..Plan::of_threads(options.threads)
             };
             explore_recovery(&selected, &options, (args.engine, plan), parts, &mut tell)?
         }
