@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::process::Command;
 
 /// Whether this machine allows network namespaces: makes two, and removes them.
@@ -21,12 +22,17 @@ pub(crate) struct Namespaces {
 }
 
 impl Namespaces {
-    /// Makes one for each server.
+    /// Makes one for each server. Those of earlier runs that were killed are removed.
     ///
     /// # Errors
     /// When the machine does not allow it, with what it says.
     pub(crate) fn make(servers: usize) -> anyhow::Result<Namespaces> {
-        let mut namespaces = Namespaces { run: std::process::id(), made: 0 };
+        remove_left_behind();
+        Namespaces::of_run(std::process::id(), servers)
+    }
+
+    fn of_run(run: u32, servers: usize) -> anyhow::Result<Namespaces> {
+        let mut namespaces = Namespaces { run, made: 0 };
         for server in 0..servers {
             // Counted first: what of it was made before something failed is removed.
             namespaces.made = server + 1;
@@ -77,26 +83,75 @@ impl Namespaces {
         entered
     }
 
+    fn remove(&self, server: usize) {
+        // What was not made cannot be removed. The link first: connections that still end hold a namespace for a while.
+        let _ = ip(&["link", "del", &self.link(server)]);
+        let _ = ip(&["netns", "del", &self.name(server)]);
+    }
+
     /// A server's link goes down, or up.
     pub(crate) fn set_link(&self, server: usize, up: bool) -> anyhow::Result<()> {
-        ip(&["link", "set", &self.link(server), if up { "up" } else { "down" }])
+        ip(&["link", "set", &self.link(server), if up { "up" } else { "down" }]).map(drop)
     }
 }
 
 impl Drop for Namespaces {
     fn drop(&mut self) {
-        for server in 0..self.made {
-            // What was not made cannot be removed. The link first: connections that still end hold a namespace for a while.
-            let _ = ip(&["link", "del", &self.link(server)]);
-            let _ = ip(&["netns", "del", &self.name(server)]);
+        (0..self.made).for_each(|server| self.remove(server));
+    }
+}
+
+/// Removes the namespaces of processes that are gone: those were killed before they could do it themselves, and a later run may
+/// get the same addresses.
+fn remove_left_behind() {
+    for name in list().unwrap_or_default() {
+        let numbers = name.strip_prefix("figure2-").and_then(|numbers| numbers.split_once('-'));
+        let Some((Ok(run), Ok(server))) = numbers.map(|(run, server)| (run.parse(), server.parse())) else {
+            continue;
+        };
+        if !Path::new("/proc").join(format!("{run}")).exists() {
+            Namespaces { run, made: 0 }.remove(server);
         }
     }
 }
 
-fn ip(arguments: &[&str]) -> anyhow::Result<()> {
+/// The names of all namespaces of this machine.
+fn list() -> anyhow::Result<Vec<String>> {
+    let said = ip(&["netns", "list"])?;
+    Ok(said.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
+}
+
+/// Runs the command ip, and gives what it says.
+fn ip(arguments: &[&str]) -> anyhow::Result<String> {
     let said = Command::new("ip").args(arguments).output().context("the command ip cannot be run")?;
     if !said.status.success() {
         bail!("ip {}: {}", arguments.join(" "), String::from_utf8_lossy(&said.stderr).trim());
     }
-    Ok(())
+    Ok(String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use std::mem;
+
+    #[test]
+    fn what_a_killed_run_left_behind_is_removed_by_the_next_one() {
+        if let Err(why) = namespaces_are_possible() {
+            println!("skipped: {why}");
+            return;
+        }
+        let mut gone = Command::new("true").spawn().unwrap();
+        gone.wait().unwrap();
+        let left_behind = Namespaces::of_run(gone.id(), 2).unwrap();
+        let names: Vec<String> = (0..2).map(|server| left_behind.name(server)).collect();
+        mem::forget(left_behind);
+        assert!(names.iter().all(|name| list().unwrap().contains(name)));
+        let next = Namespaces::make(1).unwrap();
+        let listed = list().unwrap();
+        assert!(!names.iter().any(|name| listed.contains(name)), "{listed:?}");
+        assert!(listed.contains(&next.name(0)));
+    }
 }
