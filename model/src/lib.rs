@@ -42,8 +42,9 @@ pub use profiles::{
 };
 pub use properties::{Safety, SafetySet, Witness};
 pub use recovery::{Missing, OnTheirWay, ROUNDS, Recovered, Share, Stuck, Unrecovered};
-pub use search::births::{Birth, Foreign, Known, PackedState};
+pub use search::births::{Birth, Foreign, Known};
 pub use search::check::{CheckError, CheckOptions, Phase, Progress, check, check_system, shortest_witness};
+pub use search::packed::PackedState;
 pub use search::report::{MOST_COLLISIONS, Outcome, Report, Unfinished, Verdict, unreached};
 pub use search::search_state::{Limit, SearchState, interrupt};
 pub use search::space::{Counted, Expansion, Searched, Space};

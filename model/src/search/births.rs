@@ -11,9 +11,9 @@ use crate::cluster::event::NodeEvent;
 use crate::cluster::next::Changed;
 use crate::cluster::state::{EnvelopeId, HistoryId, Network, NodeId, State};
 use crate::properties::Safety;
+use crate::search::packed::PackedState;
 use crate::search::tables::StepId;
 use ahash::AHasher;
-use figure2_core::ServerId;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -54,23 +54,6 @@ pub enum Birth {
         after: u32,
     },
 }
-
-/// A state, by the numbers that parts have in the process that tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PackedState {
-    key: u64,
-    used: [u8; 7],
-    history: u32,
-    nodes: SmallVec<[u32; 5]>,
-    network: SmallVec<[u32; 6]>,
-    /// The server that differs from the state from which it was found; or that none does, or that more does.
-    changed: u8,
-}
-
-/// That only messages differ.
-const NO_NODE: u8 = 254;
-/// That more differs than one node.
-const ALL: u8 = 255;
 
 /// What was told does not fit these rules or this profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -156,60 +139,6 @@ impl Known {
         let used = Used::unpacked(packed.used);
         let state = State { nodes, network: Network::of(network), history, used, key: packed.key };
         (cluster.key(&state) == packed.key).then(|| (state, packed.changed())).ok_or(Foreign)
-    }
-}
-
-impl PackedState {
-    /// The key of the state.
-    pub fn key(&self) -> u64 {
-        self.key
-    }
-
-    /// The state, in the process that told it, and what differs from the state from which it was found.
-    ///
-    /// # Errors
-    /// When this process has no such parts, or the state another key.
-    pub(crate) fn own(&self, cluster: &Cluster) -> Result<(State, Changed), Foreign> {
-        let tables = cluster.tables();
-        let [nodes, envelopes, histories] = tables.parts();
-        let is_here = self.nodes.iter().all(|number| *number < nodes)
-            && self.network.iter().all(|number| *number < envelopes)
-            && self.history < histories;
-        if !is_here {
-            return Err(Foreign);
-        }
-        let state = State {
-            nodes: self.nodes.iter().map(|number| tables.node_id(*number)).collect(),
-            network: Network::of(self.network.iter().map(|number| tables.envelope_id(*number)).collect()),
-            history: tables.history_id(self.history),
-            used: Used::unpacked(self.used),
-            key: self.key,
-        };
-        (cluster.key(&state) == self.key).then(|| (state, self.changed())).ok_or(Foreign)
-    }
-
-    fn changed(&self) -> Changed {
-        match self.changed {
-            ALL => Changed::All,
-            NO_NODE => Changed::Network,
-            id => Changed::Node(ServerId(id)),
-        }
-    }
-
-    /// A state as this process tells it.
-    pub fn new(state: &State, changed: Changed) -> PackedState {
-        PackedState {
-            key: state.key,
-            used: state.used.counters(),
-            history: state.history.number(),
-            nodes: state.nodes.iter().map(|node| node.number()).collect(),
-            network: state.network.envelopes().iter().map(|envelope| envelope.number()).collect(),
-            changed: match changed {
-                Changed::All => ALL,
-                Changed::Network => NO_NODE,
-                Changed::Node(id) => id.0,
-            },
-        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod hashed;
 pub mod intern;
 mod memo;
 mod memory;
+pub mod packed;
 pub mod report;
 pub mod search_state;
 pub mod space;

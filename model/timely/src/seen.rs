@@ -39,7 +39,8 @@ impl LookUp {
     }
 }
 
-fn part(key: u64) -> usize {
+/// The part to which a key belongs.
+pub(crate) fn part(key: u64) -> usize {
     usize::from(key.to_be_bytes()[0])
 }
 

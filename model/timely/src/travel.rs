@@ -1,6 +1,7 @@
 //! How states travel to the processes that own them: as numbers of parts, with what the other process needs to know of these.
 
 use crate::level::Edge;
+use crate::seen::{PARTS, part};
 use crate::table::{Place, Table};
 use crate::waiting::Entry;
 use crate::window::Window;
@@ -8,6 +9,7 @@ use figure2_model::{Birth, Foreign, Known, PackedState, Space};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hint::black_box;
 use std::mem;
 
 /// A parcel is sent when it has so many states.
@@ -75,8 +77,9 @@ struct Parcel {
     /// How many births were told before.
     told: u64,
     births: Vec<Birth>,
+    /// States, each with the key of its predecessor.
     states: Vec<(PackedState, u64)>,
-    /// States that were sent before, and found again from a state with a smaller key.
+    /// States that were sent before, and found again from a predecessor with a smaller key.
     again: Vec<Edge>,
 }
 
@@ -97,14 +100,19 @@ pub(crate) struct Outbox {
     from: u64,
     window: Window,
     parcels: BTreeMap<u64, Parcel>,
-    /// The states of this level that it sent, by the first bits of their keys, each with the smallest key before it that it told.
-    told: BTreeMap<u8, Table<u64>>,
+    /// The states that it sent on this level, each with the smallest key of a predecessor that it sent; in parts, by their keys.
+    told: Vec<Table<u64>>,
 }
 
 impl Outbox {
     /// The outbox of a worker, which has no more than about so many bytes on their way to each other one.
     pub(crate) fn new(from: u64, window: u64) -> Outbox {
-        Outbox { from, window: Window::new(window), parcels: BTreeMap::new(), told: BTreeMap::new() }
+        Outbox {
+            from,
+            window: Window::new(window),
+            parcels: BTreeMap::new(),
+            told: (0..PARTS).map(|_| Table::default()).collect(),
+        }
     }
 
     /// Whether nothing may be sent to some worker before it says that it has taken in more. Then nothing is to be put in.
@@ -117,16 +125,22 @@ impl Outbox {
         self.parcels.values().all(|parcel| parcel.len() == 0)
     }
 
+    /// Reads ahead for keys that are put in next: a processor can wait for several reads at once.
+    pub(crate) fn touch(&self, keys: impl Iterator<Item = u64>) {
+        let touched = keys.map(|key| self.told.get(part(key)).map_or(0, |told| told.touch(key)));
+        black_box(touched.fold(0, u64::wrapping_add));
+    }
+
     /// A worker has taken in so many bytes.
     pub(crate) fn taken(&mut self, by: u64, bytes: u64) {
         self.window.taken(by, bytes);
     }
 
-    /// A state was found that falls to a worker: it is sent, but if it was before on this level. Then the key before it is sent
-    /// alone, if it is smaller now. (Each worker remembers only what it sent itself: this is sure to arrive after the state.)
+    /// A state was found that belongs to another worker. It is sent once on each level; when it is found again from a predecessor
+    /// with a smaller key, only the two keys are sent. (Each worker remembers what it sent itself and nothing else, for only that
+    /// is sure to arrive before the keys.)
     pub(crate) fn put(&mut self, to: u64, (key, before): Edge, state: impl FnOnce() -> PackedState) {
-        let [first, ..] = key.to_be_bytes();
-        let told = self.told.entry(first).or_default();
+        let Some(told) = self.told.get_mut(part(key)) else { return };
         match told.find(key) {
             Place::Free(at) => {
                 told.put(key, at, before);
@@ -143,7 +157,7 @@ impl Outbox {
 
     /// What is found from now on is of the next level.
     pub(crate) fn begin_level(&mut self) {
-        self.told.clear();
+        self.told.iter_mut().for_each(|told| *told = Table::default());
     }
 
     /// Sends what is full; at the end of a turn, all that there is. What may not be sent now stays.
@@ -162,7 +176,7 @@ impl Outbox {
             let mut births = space.births(told).peekable();
             let mut is_sent = false;
             while !is_sent && window.is_open(*to) {
-                // Who is told of a long search for the first time is told in several parcels, the states in the last.
+                // After a resume there may be millions of births: then several parcels are sent, with the states in the last.
                 let mut next = Parcel { told: parcel.told, ..Parcel::default() };
                 next.births.extend(births.by_ref().take(BIRTHS));
                 is_sent = births.peek().is_none();

@@ -1,9 +1,9 @@
-//! How much may be on its way from a worker to those of other processes.
+//! Flow control: how many bytes may be on their way from a worker to those of other processes.
 
 use std::collections::BTreeMap;
 
-/// What a worker has sent to each other one, and what of it that one has not yet said to have taken in. A worker that is slow, or
-/// whose connection is, makes those who send to it wait: nothing piles up before it.
+/// How many bytes a worker has sent to each other one that are not acknowledged yet. When a worker or its connection is slow, those who
+/// send to it wait, so nothing piles up in memory.
 pub(crate) struct Window {
     /// So many bytes may be on their way to a worker before nothing more is sent to it.
     most: u64,
@@ -20,7 +20,7 @@ impl Window {
         *self.on_the_way.entry(to).or_default() += bytes;
     }
 
-    /// A worker has taken in bytes.
+    /// A worker has acknowledged bytes: it has taken them in.
     pub(crate) fn taken(&mut self, by: u64, bytes: u64) {
         if let Some(on_the_way) = self.on_the_way.get_mut(&by) {
             *on_the_way = on_the_way.saturating_sub(bytes);

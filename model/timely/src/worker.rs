@@ -175,9 +175,11 @@ impl Worker {
         let shared = self.shared.clone();
         let (process, depth) = (shared.plan.process(), shared.first_level + time);
         for looked_up in entries.chunks(LOOKED_UP) {
-            let (mut found, known): (Vec<Next<'_>>, u64) = (Vec::new(), self.found.len());
+            let (mut found, known): (Vec<Next<'_>>, u64) =
+                (Vec::with_capacity(self.edges.capacity()), self.found.len());
+            let mut of_others: Vec<(u64, Edge, Next<'_>)> = Vec::new();
             for together in looked_up.chunks(TOGETHER) {
-                let (recent, edges, outbox) = (&mut self.recent, &mut self.edges, &mut self.outbox);
+                let (recent, edges) = (&mut self.recent, &mut self.edges);
                 shared.follow(depth, together, &mut self.expansion, |before, key, next| {
                     if recent.knows(key, before) {
                         return;
@@ -187,8 +189,7 @@ impl Worker {
                         edges.push((key, before));
                         found.push(next);
                     } else {
-                        let packed = || PackedState::new(&next.state(key), next.changed());
-                        outbox.put(worker, (key, before), packed);
+                        of_others.push((worker, (key, before), next));
                     }
                 });
             }
@@ -199,6 +200,11 @@ impl Worker {
                 }
             }
             self.note(known);
+            self.outbox.touch(of_others.iter().map(|(_, (key, _), _)| *key));
+            for (worker, edge, next) in of_others {
+                let packed = || PackedState::new(&next.state(edge.0), next.changed());
+                self.outbox.put(worker, edge, packed);
+            }
             if let Err(what) = self.outbox.send(&shared.space, false, &mut send) {
                 shared.fail(what);
             }
