@@ -11,8 +11,13 @@ mod search;
 mod stateright_raft;
 mod steps;
 
+use mimalloc::MiMalloc;
 use options::Task;
 use std::process::ExitCode;
+
+/// As the command `figure2`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Exit codes: 0 done, 1 more instructions than before, 2 nothing could be measured.
 fn main() -> ExitCode {

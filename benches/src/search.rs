@@ -178,7 +178,7 @@ fn figure2(
     let report = check(&profile, &options)?;
     let (_, cpu_seconds, bytes) = start.elapsed();
     if report.verdict != Verdict::Holds {
-        return Err(format!("{name}: not every state was visited, or something is broken: check it first"));
+        return Err(format!("{name}: {:?}; check it first", report.verdict));
     }
     Ok(Figures {
         generated: report.generated,
