@@ -196,11 +196,12 @@ fn explore(shared: &Arc<Shared>, worker: &mut timely::worker::Worker) {
                     let activator = scope.activator_for(info.address);
                     activator.activate();
                     move |(input, frontier), output| {
-                        // What arrives is of the level that is being found: the worker has its capability.
-                        input.for_each_stamp(|stamp, arrived| {
+                        // States that arrive are of the level that is being found: the worker has its capability. They are
+                        // taken in one after the other as they come, for a parcel builds on those before it. So not by
+                        // `for_each_stamp`, which sorts them, and may exchange those of the same time.
+                        input.for_each(|stamp, batch| {
                             let mut session = output.session(&stamp);
-                            let arrived = arrived.flat_map(|batch| batch.drain(..));
-                            explorer.take_in(arrived, |sent| session.give(sent));
+                            explorer.take_in(batch.drain(..), |sent| session.give(sent));
                         });
                         let is_here = |time: &u32| !frontier.frontier().less_equal(time);
                         if let Some((capability, entries)) = explorer.next(is_here) {

@@ -3,9 +3,6 @@
 use crate::waiting::{self, Entry, Waiting};
 use figure2_model::Space;
 
-/// So many are expanded before other processes' states have their turn.
-const TURN: usize = 1024;
-
 /// A key and the key of a state before it, of several the smallest.
 pub(crate) type Edge = (u64, u64);
 
@@ -48,16 +45,16 @@ impl Level {
         self.waiting.each(space, give)
     }
 
-    /// The next states to be expanded. Those with the same nodes are together: what is known of these nodes is needed for all
+    /// The next states to be expanded, at most so many. Those with the same nodes are together: what is known of these nodes is needed for all
     /// of them, and is at hand then.
-    pub(crate) fn pop(&mut self, space: &Space) -> Result<Option<Vec<Entry>>, String> {
+    pub(crate) fn pop(&mut self, space: &Space, turn: usize) -> Result<Option<Vec<Entry>>, String> {
         if self.ready.is_empty() {
             let Some(mut chunk) = self.waiting.take(space)? else { return Ok(None) };
             chunk.sort_by_cached_key(|entry| entry.state.order());
             chunk.reverse();
             self.ready = chunk;
         }
-        let at = self.ready.len().saturating_sub(TURN);
+        let at = self.ready.len().saturating_sub(turn.max(1));
         Ok(Some(self.ready.split_off(at)))
     }
 }

@@ -20,15 +20,20 @@ pub struct Plan {
     /// So many bytes a worker may have on their way to each one of other processes. When there are more, it waits until that one
     /// has taken some in: what one finds faster than another takes it in does not pile up in memory.
     pub window: u64,
+    /// So many states at most a worker expands before it takes in what other processes sent.
+    pub turn: usize,
 }
 
 /// What usually may be on its way from one worker to another, in bytes.
 const WINDOW: u64 = 8 << 20;
 
+/// How many states are usually expanded in a turn.
+const TURN: usize = 1024;
+
 impl Plan {
     /// A search by this process alone, that keeps nothing.
     pub fn of_threads(threads: usize) -> Plan {
-        Plan { threads, hosts: None, checkpoints: None, spills: None, window: WINDOW }
+        Plan { threads, hosts: None, checkpoints: None, spills: None, window: WINDOW, turn: TURN }
     }
 
     /// The same with directories of its own below those of this one.

@@ -287,7 +287,7 @@ impl Shared {
         let (mine_and_behind, before) =
             self.current.split_at_checked(self.thread_of(worker)).map(|(a, b)| (b, a))?;
         mine_and_behind.iter().chain(before).find_map(|level| {
-            lock(level).pop(&self.space).unwrap_or_else(|what| {
+            lock(level).pop(&self.space, self.plan.turn).unwrap_or_else(|what| {
                 self.fail(what);
                 None
             })

@@ -221,6 +221,9 @@ impl Inbox {
         let decoded = bincode::serde::decode_from_slice(&encoded, bincode::config::standard());
         let (parcel, _): (Parcel, usize) = decoded.map_err(|error| error.to_string())?;
         let (known, learned) = self.0.entry(from).or_insert_with(|| (space.known(), 0));
+        if parcel.told > *learned {
+            return Err(format!("process {from}: a parcel came before the one that it builds on"));
+        }
         // Another worker of that process may have told the first of them.
         let skipped = usize::try_from(learned.saturating_sub(parcel.told)).unwrap_or(usize::MAX);
         for birth in parcel.births.iter().skip(skipped) {
@@ -232,6 +235,11 @@ impl Inbox {
 }
 
 impl Opened<'_> {
+    /// How many states it has.
+    pub(crate) fn len(&self) -> usize {
+        self.parcel.states.len()
+    }
+
     /// The keys of its states, each with the key before it; and of states that were sent before.
     pub(crate) fn edges(&self) -> impl Iterator<Item = Edge> {
         let states = self.parcel.states.iter().map(|(packed, before)| (packed.key(), *before));

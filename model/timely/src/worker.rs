@@ -131,6 +131,9 @@ impl Worker {
         let opened = self.inbox.open(&shared.space, shared.process_of(from), encoded)?;
         self.edges.extend(opened.edges());
         shared.seen.look_up(&self.edges, look_up);
+        if (opened.len()..self.edges.len()).any(|place| look_up.is_new(place)) {
+            return Err(format!("process {}: keys came before their state", shared.process_of(from)));
+        }
         opened.states(&shared.space, |place| look_up.is_new(place), |entry| self.found.push(entry))
     }
 

@@ -93,6 +93,20 @@ fn processes_that_wait_for_every_byte_to_be_taken_in_find_the_same() {
     }
 }
 
+/// More workers than processors, and each sends something every few states: so much arrives at once. A worker once took that in
+/// in another order than it was sent.
+#[test]
+fn processes_that_send_little_at_a_time_find_the_same() {
+    let (system, profile) = (System::default(), profile("power-loss-1").unwrap());
+    let expected = on_timely(&system, &profile, &ALL, 2);
+    for (processes, threads) in [(3, 1), (4, 1), (3, 2)] {
+        let plan = Plan { turn: 2, ..Plan::of_threads(threads) };
+        for found in each_of_plan((&system, &profile), processes, |_| ALL, &plan) {
+            assert_same(&found.unwrap(), &expected, &format!("{processes} x {threads}"));
+        }
+    }
+}
+
 #[test]
 fn each_of_several_processes_owns_as_many_states_as_the_others() {
     let (system, profile) = (System::default(), profile("power-loss-1").unwrap());
