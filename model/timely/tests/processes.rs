@@ -81,30 +81,28 @@ fn several_processes_find_what_one_finds() {
     }
 }
 
-#[test]
-fn processes_that_wait_for_every_byte_to_be_taken_in_find_the_same() {
+/// Several processes with a plan that is unusual find what one finds.
+fn assert_same_by(plan: &Plan, sizes: &[(usize, usize)]) {
     let (system, profile) = (System::default(), profile("power-loss-1").unwrap());
     let expected = on_timely(&system, &profile, &ALL, 2);
-    for (processes, threads) in [(2, 1), (2, 2), (3, 1)] {
-        let plan = Plan { window: 1, ..Plan::of_threads(threads) };
-        for found in each_of_plan((&system, &profile), processes, |_| ALL, &plan) {
+    for (processes, threads) in sizes {
+        let plan = Plan { threads: *threads, ..plan.clone() };
+        for found in each_of_plan((&system, &profile), *processes, |_| ALL, &plan) {
             assert_same(&found.unwrap(), &expected, &format!("{processes} x {threads}"));
         }
     }
+}
+
+#[test]
+fn processes_that_wait_for_every_byte_to_be_taken_in_find_the_same() {
+    assert_same_by(&Plan { window: 1, ..Plan::of_threads(1) }, &[(2, 1), (2, 2), (3, 1)]);
 }
 
 /// More workers than processors, and each sends something every few states: so much arrives at once. A worker once took that in
 /// in another order than it was sent.
 #[test]
 fn processes_that_send_little_at_a_time_find_the_same() {
-    let (system, profile) = (System::default(), profile("power-loss-1").unwrap());
-    let expected = on_timely(&system, &profile, &ALL, 2);
-    for (processes, threads) in [(3, 1), (4, 1), (3, 2)] {
-        let plan = Plan { turn: 2, ..Plan::of_threads(threads) };
-        for found in each_of_plan((&system, &profile), processes, |_| ALL, &plan) {
-            assert_same(&found.unwrap(), &expected, &format!("{processes} x {threads}"));
-        }
-    }
+    assert_same_by(&Plan { turn: 2, ..Plan::of_threads(1) }, &[(3, 1), (4, 1), (3, 2)]);
 }
 
 #[test]
