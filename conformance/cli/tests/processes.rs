@@ -2,7 +2,7 @@
 //! commands go on from the checkpoint.
 
 use crate::resume::{check, found_by};
-use std::net::TcpListener;
+use figure2_testing::addresses::free;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 
 /// Writes a file with so many free addresses.
 fn hosts(directory: &Path, processes: usize) {
-    let listeners: Vec<_> = (0..processes).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let lines = listeners.iter().map(|listener| format!("{}\n", listener.local_addr().unwrap()));
-    std::fs::write(directory.join("hosts"), lines.collect::<String>()).unwrap();
+    let lines: String = free(processes).unwrap().iter().map(|address| format!("{address}\n")).collect();
+    std::fs::write(directory.join("hosts"), lines).unwrap();
 }
 
 /// Begins a process of a search.

@@ -4,6 +4,8 @@
 //! [`transport::check`]. Each runs all that the node relies on, and says in one sentence what does not hold. figure2's own
 //! storages and the transports of its examples pass them.
 //!
+//! For tests of several processes, [`addresses::free`] has ports that nobody takes in between.
+//!
 //! It is for tests: no crate that ships depends on it. It knows the public interface of `figure2` and of the core, and
 //! nothing of how the node is made.
 //!
@@ -29,6 +31,7 @@
 //! # }
 //! ```
 
+pub mod addresses;
 pub mod disk;
 pub mod server_disk;
 pub mod storage;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
+mod addresses;
 mod disk;
 mod server_disk;
 mod storages;

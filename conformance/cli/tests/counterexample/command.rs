@@ -119,11 +119,8 @@ fn get(address: &str, path: &str) -> String {
 
 /// The Explorer at a free address, with its stdout, which must stay open while it runs.
 fn explorer() -> (Running, impl Iterator<Item = std::io::Result<String>>, String) {
-    // An address that was free may be taken by the time the command wants it.
-    for _ in 0..10 {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap().to_string();
-        drop(free);
+    for address in figure2_testing::addresses::free(3).unwrap() {
+        let address = address.to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_figure2"));
         let args = ["explore", "--profile", "election", "--address", &address];
         let mut running = Running(command.args(args).stdout(Stdio::piped()).spawn().unwrap());
@@ -132,7 +129,7 @@ fn explorer() -> (Running, impl Iterator<Item = std::io::Result<String>>, String
             return (running, lines, address);
         }
     }
-    panic!("ten addresses that were free could not be used");
+    panic!("three addresses that were free could not be used");
 }
 
 #[test]

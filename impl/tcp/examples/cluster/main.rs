@@ -8,7 +8,6 @@ mod server;
 use figure2_tcp::certs;
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -155,11 +154,8 @@ fn main() -> Result<()> {
     let servers = (0..SERVERS as u64).collect();
     certs::make(&directory.join("certs"), &certs::Request { group: 0, servers, days: 1 })?;
     cluster.say("an authority, and a certificate for each of three servers (as `figure2 certs` makes them)");
-    let ports: Vec<TcpListener> =
-        (0..SERVERS).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
-    let addresses =
-        ports.iter().map(|port| Ok(port.local_addr()?.to_string())).collect::<Result<Vec<_>>>()?;
-    drop(ports);
+    let addresses = figure2_testing::addresses::free(SERVERS)?;
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     for id in 0..SERVERS {
         cluster.servers.push(Some(Process::start(id, directory, &addresses)?));
     }
