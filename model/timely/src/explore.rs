@@ -58,11 +58,14 @@ pub fn check(
             let joined = thread::spawn(move || guards.join());
             watch(&shared, &joined, &mut peak_memory, progress);
             match joined.is_finished() {
-                // When the thread itself panicked, a connection for states broke.
-                true => match joined.join() {
-                    Ok(ended) => ended.into_iter().find_map(Result::err),
-                    Err(_) => Some("a connection for states is broken".to_owned()),
-                },
+                true => {
+                    shared.release();
+                    // When the thread itself panicked, a connection for states broke.
+                    match joined.join() {
+                        Ok(ended) => ended.into_iter().find_map(Result::err),
+                        Err(_) => Some("a connection for states is broken".to_owned()),
+                    }
+                }
                 // Only a lost process is not waited for.
                 false => None,
             }

@@ -316,6 +316,12 @@ impl Shared {
         self.gate.wait();
     }
 
+    /// The workers of this process are done: the next search may go on from the checkpoint. Threads that only speak with other
+    /// processes may be about to end and not gone yet, so it is not left to them.
+    pub(crate) fn release(&self) {
+        self.checkpoints.iter().for_each(|writer| lock(writer).release());
+    }
+
     /// Completes a checkpoint, once all workers of this process have written theirs.
     fn complete(&self, writer: &mut Writer) -> Result<(), String> {
         let mut marks = std::mem::take(&mut *lock(&self.marks));

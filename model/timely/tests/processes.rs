@@ -7,6 +7,7 @@ use figure2_model::mutants::mutants;
 use figure2_model::{
     CheckOptions, Limit, Profile, Report, Share, System, Unfinished, Verdict, profile, profiles,
 };
+use figure2_testing::addresses::free;
 use figure2_timely::{Checkpoints, EngineError, Hosts, HostsError, Plan, check};
 use std::fs;
 use std::io::Write;
@@ -17,8 +18,7 @@ use std::time::Duration;
 
 /// Addresses at which nobody listens.
 fn addresses(processes: usize) -> Vec<String> {
-    let listeners: Vec<_> = (0..processes).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    listeners.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect()
+    free(processes).unwrap().iter().map(ToString::to_string).collect()
 }
 
 type Found = Vec<Result<Report, EngineError>>;
@@ -55,10 +55,16 @@ fn each_of_plan(
     })
 }
 
+/// The reports of all. When there are errors, all are shown: one process that fails makes the others wait in vain.
+fn reports(found: Found) -> Vec<Report> {
+    let (reports, errors): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
+    assert!(errors.is_empty(), "{errors:?}");
+    reports.into_iter().map(Result::unwrap).collect()
+}
+
 /// The report that all of them have.
 fn together(searched: (&System, &Profile), sizes: (usize, usize), options: &CheckOptions) -> Report {
-    let mut found: Vec<Report> =
-        each(searched, sizes, |_| *options, None).into_iter().map(Result::unwrap).collect();
+    let mut found = reports(each(searched, sizes, |_| *options, None));
     let first = found.remove(0);
     for other in &found {
         assert_same(other, &first, "reports of two processes");
@@ -87,8 +93,8 @@ fn assert_same_by(plan: &Plan, sizes: &[(usize, usize)]) {
     let expected = on_timely(&system, &profile, &ALL, 2);
     for (processes, threads) in sizes {
         let plan = Plan { threads: *threads, ..plan.clone() };
-        for found in each_of_plan((&system, &profile), *processes, |_| ALL, &plan) {
-            assert_same(&found.unwrap(), &expected, &format!("{processes} x {threads}"));
+        for found in reports(each_of_plan((&system, &profile), *processes, |_| ALL, &plan)) {
+            assert_same(&found, &expected, &format!("{processes} x {threads}"));
         }
     }
 }
@@ -110,7 +116,7 @@ fn each_of_several_processes_owns_as_many_states_as_the_others() {
     let (system, profile) = (System::default(), profile("power-loss-1").unwrap());
     for processes in [2, 3] {
         let directory = tempfile::tempdir().unwrap();
-        each((&system, &profile), (processes, 1), |_| ALL, Some(directory.path()));
+        reports(each((&system, &profile), (processes, 1), |_| ALL, Some(directory.path())));
         // A checkpoint has the keys that a process owns, each in as many bytes as the others.
         let bytes = |process: usize| {
             fs::metadata(directory.path().join(format!("edges-0-{process}"))).unwrap().len() as f64
@@ -166,9 +172,8 @@ fn a_violation_is_told_by_the_same_way_in_all_processes() {
 fn the_limit_of_one_process_ends_all() {
     let (system, profile) = (System::default(), profile("batches").unwrap());
     let limited = |process| CheckOptions { max_states: (process == 1).then_some(2000), ..ALL };
-    for found in each((&system, &profile), (2, 1), limited, None) {
-        let verdict = found.unwrap().verdict;
-        assert_eq!(verdict, Verdict::Unfinished(Unfinished::Limit(Limit::States(2000))));
+    for report in reports(each((&system, &profile), (2, 1), limited, None)) {
+        assert_eq!(report.verdict, Verdict::Unfinished(Unfinished::Limit(Limit::States(2000))));
     }
 }
 
@@ -182,8 +187,7 @@ fn a_checkpoint_of_several_processes_is_gone_on_from_by_any_number() {
     let parts = [((2, 1), 1), ((1, 2), 2), ((3, 1), 3), ((2, 2), 9)];
     for (sizes, part) in parts {
         let options = CheckOptions { max_states: Some(expected.distinct * part / 4), ..options };
-        let found = each((&system, &profile), sizes, |_| options, Some(directory.path()));
-        for report in found.into_iter().map(Result::unwrap) {
+        for report in reports(each((&system, &profile), sizes, |_| options, Some(directory.path()))) {
             match part {
                 9 => assert_same(&report, &expected, "gone on"),
                 _ => {
@@ -192,6 +196,19 @@ fn a_checkpoint_of_several_processes_is_gone_on_from_by_any_number() {
             }
         }
         assert!(directory.path().join("manifest").exists());
+    }
+}
+
+/// The same processes go on at once, again and again: a search that is over has let go of its checkpoint.
+#[test]
+fn a_search_that_is_over_leaves_its_checkpoint_to_the_next() {
+    let (system, profile) = (System::default(), profile("split-votes").unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    for part in 1..=60 {
+        let options = CheckOptions { max_states: Some(10 * part), recovery: None, ..ALL };
+        for report in reports(each((&system, &profile), (3, 1), |_| options, Some(directory.path()))) {
+            assert!(matches!(report.verdict, Verdict::Unfinished(_)), "{part}: {:?}", report.verdict);
+        }
     }
 }
 

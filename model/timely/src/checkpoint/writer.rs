@@ -26,8 +26,8 @@ pub(crate) struct Writer {
     written: usize,
     /// The level with which the search began.
     level: u32,
-    /// It is locked as long as it is open.
-    _lock: File,
+    /// It is locked until the search is over.
+    lock: Option<File>,
 }
 
 impl Writer {
@@ -80,7 +80,7 @@ impl Writer {
             generation,
             written: 0,
             level: manifest.as_ref().map_or(0, |manifest| manifest.level),
-            _lock: lock,
+            lock: Some(lock),
         };
         Ok((writer, found))
     }
@@ -88,6 +88,11 @@ impl Writer {
     /// Which checkpoint it went on from: all processes of a search go on from the same one.
     pub(crate) fn began_with(&self) -> String {
         format!("generation {}, level {}", self.generation, self.level)
+    }
+
+    /// Leaves the directory to the next search: this one writes nothing more.
+    pub(crate) fn release(&mut self) {
+        self.lock = None;
     }
 
     /// Whether the last checkpoint is old enough.
