@@ -21,7 +21,8 @@ pub enum Task {
     #[command(name = "model", bin_name = "cargo bench-model")]
     Comparison(Comparison),
     /// How a space grows with its bounds: each rung's states, as far as they can be found in so many seconds
-    #[command(bin_name = "cargo bench-model ladder")]
+    /// (cargo bench-ladder)
+    #[command(bin_name = "cargo bench-ladder")]
     Ladder {
         /// Longest time for a rung
         #[arg(long, value_name = "S", default_value = "120", value_parser = count)]

@@ -1,5 +1,8 @@
 //! The command `figure2`: one place for everything the project can show.
 
+#[cfg(test)]
+mod documented;
+
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use figure2_cli::{
     audit_cmd, certs_cmd, check, conform_cmd, disk_cmd, explore_cmd, kill_cmd, lab_cmd, linear_cmd,
