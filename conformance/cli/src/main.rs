@@ -102,8 +102,18 @@ fn main() -> ExitCode {
         Command::Witness(args) => replay_cmd::run_witness(&args),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("figure2: {error:#}");
+        eprintln!("figure2: {}", told(&error));
         ExitCode::from(2)
+    })
+}
+
+/// An error with its causes. Many errors put their cause into a sentence, and say what to do behind it: that cause is not
+/// repeated.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.contains(&cause) {
+        true => told,
+        false if told.is_empty() => cause,
+        false => format!("{told}: {cause}"),
     })
 }
 
@@ -128,5 +138,14 @@ mod tests {
         }
         assert!(help.lines().all(|line| line.chars().count() <= 130), "{help}");
         command().debug_assert();
+    }
+
+    #[test]
+    fn each_cause_of_an_error_is_told_once() {
+        let error = anyhow::anyhow!("the disk is full").context("no log: the disk is full; make room");
+        assert_eq!(told(&error), "no log: the disk is full; make room");
+        assert_eq!(told(&error.context("server 2")), "server 2: no log: the disk is full; make room");
+        assert_eq!(told(&anyhow::anyhow!("a").context("b")), "b: a");
+        assert_eq!(told(&anyhow::anyhow!("alone")), "alone");
     }
 }
