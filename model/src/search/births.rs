@@ -13,11 +13,8 @@ use crate::cluster::state::{EnvelopeId, HistoryId, Network, NodeId, State};
 use crate::properties::Safety;
 use crate::search::packed::PackedState;
 use crate::search::tables::StepId;
-use ahash::AHasher;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 
 /// How a part came to be, by the numbers that parts have in the process that tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,11 +57,38 @@ pub enum Birth {
 #[error("states that were told do not follow from the rules and the profile of this build")]
 pub struct Foreign;
 
-/// By a number that another process gave.
-type Numbers<T> = HashMap<u32, T, BuildHasherDefault<AHasher>>;
+/// By a number that another process gave. It counts its parts, so the numbers are those of places.
+#[derive(Debug)]
+struct Numbers<T>(Vec<Option<T>>);
+
+/// So far apart numbers are at most that follow on each other: threads number parts and tell them in different orders.
+const APART: usize = 1 << 20;
+
+impl<T: Copy> Numbers<T> {
+    /// The first numbers.
+    fn first(count: u32, of: impl Fn(u32) -> T) -> Numbers<T> {
+        Numbers((0..count).map(|number| Some(of(number))).collect())
+    }
+
+    /// What a number means.
+    fn get(&self, number: u32) -> Result<T, Foreign> {
+        self.0.get(number as usize).copied().flatten().ok_or(Foreign)
+    }
+
+    /// Notes what a number means.
+    fn insert(&mut self, number: u32, meaning: T) -> Result<(), Foreign> {
+        let place = number as usize;
+        if place >= self.0.len() + APART {
+            return Err(Foreign);
+        }
+        self.0.resize(self.0.len().max(place + 1), None);
+        self.0.get_mut(place).into_iter().for_each(|known| *known = Some(meaning));
+        Ok(())
+    }
+}
 
 /// What another process' numbers mean here.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Known {
     nodes: Numbers<NodeId>,
     envelopes: Numbers<EnvelopeId>,
@@ -78,10 +102,10 @@ impl Known {
         let tables = cluster.tables();
         let [nodes, envelopes, histories, steps] = tables.before_births();
         Known {
-            nodes: (0..nodes).map(|number| (number, tables.node_id(number))).collect(),
-            envelopes: (0..envelopes).map(|number| (number, tables.envelope_id(number))).collect(),
-            histories: (0..histories).map(|number| (number, tables.history_id(number))).collect(),
-            steps: (0..steps).map(|number| (number, StepId::of(number))).collect(),
+            nodes: Numbers::first(nodes, |number| tables.node_id(number)),
+            envelopes: Numbers::first(envelopes, |number| tables.envelope_id(number)),
+            histories: Numbers::first(histories, |number| tables.history_id(number)),
+            steps: Numbers::first(steps, StepId::of),
         }
     }
 
@@ -93,11 +117,9 @@ impl Known {
         let tables = cluster.tables();
         match birth {
             Birth::Step { node, event, number, after, sent } => {
-                let node = *self.nodes.get(node).ok_or(Foreign)?;
+                let node = self.nodes.get(*node)?;
                 let event = match NodeEvent::of_code(*event).ok_or(Foreign)? {
-                    NodeEvent::Receive(told) => {
-                        NodeEvent::Receive(*self.envelopes.get(&told).ok_or(Foreign)?)
-                    }
+                    NodeEvent::Receive(told) => NodeEvent::Receive(self.envelopes.get(told)?),
                     // Not a message: nothing is asked of what it is about.
                     other => other.map(|_| tables.envelope_id(0)),
                 };
@@ -106,19 +128,21 @@ impl Known {
                 if step.sent.len() != sent.len() {
                     return Err(Foreign);
                 }
-                self.steps.insert(*number, id);
-                self.nodes.insert(*after, step.node);
-                self.envelopes.extend(sent.iter().copied().zip(step.sent.iter().copied()));
+                self.steps.insert(*number, id)?;
+                self.nodes.insert(*after, step.node)?;
+                for (told, envelope) in sent.iter().zip(&step.sent) {
+                    self.envelopes.insert(*told, *envelope)?;
+                }
             }
             Birth::History { before, step, after } => {
-                let before = *self.histories.get(before).ok_or(Foreign)?;
-                let step = *self.steps.get(step).ok_or(Foreign)?;
-                self.histories.insert(*after, tables.history_after(before, step));
+                let before = self.histories.get(*before)?;
+                let step = self.steps.get(*step)?;
+                self.histories.insert(*after, tables.history_after(before, step))?;
             }
             Birth::Broken { before, safety, after } => {
-                let before = *self.histories.get(before).ok_or(Foreign)?;
+                let before = self.histories.get(*before)?;
                 let safety = Safety::ALL.get(usize::from(*safety)).ok_or(Foreign)?;
-                self.histories.insert(*after, tables.history_with(before, *safety));
+                self.histories.insert(*after, tables.history_with(before, *safety))?;
             }
         }
         Ok(())
@@ -129,13 +153,10 @@ impl Known {
     /// # Errors
     /// When it has parts that were not told, or another key here.
     pub(crate) fn state(&self, cluster: &Cluster, packed: &PackedState) -> Result<(State, Changed), Foreign> {
-        let nodes: Option<_> = packed.nodes.iter().map(|number| self.nodes.get(number).copied()).collect();
-        let network: Option<_> =
-            packed.network.iter().map(|number| self.envelopes.get(number).copied()).collect();
-        let history = self.histories.get(&packed.history).copied();
-        let (Some(nodes), Some(network), Some(history)) = (nodes, network, history) else {
-            return Err(Foreign);
-        };
+        let nodes = packed.nodes.iter().map(|number| self.nodes.get(*number)).collect::<Result<_, _>>()?;
+        let network =
+            packed.network.iter().map(|number| self.envelopes.get(*number)).collect::<Result<_, _>>()?;
+        let history = self.histories.get(packed.history)?;
         let used = Used::unpacked(packed.used);
         let state = State { nodes, network: Network::of(network), history, used, key: packed.key };
         (cluster.key(&state) == packed.key).then(|| (state, packed.changed())).ok_or(Foreign)
@@ -227,5 +248,14 @@ mod tests {
         let impossible =
             Birth::Step { node: 0, event: impossible, number: 0, after: 0, sent: SmallVec::new() };
         assert_eq!(known.learn(&theirs.cluster, &impossible), Err(Foreign));
+    }
+
+    #[test]
+    fn a_number_to_which_nobody_counted_takes_no_memory() {
+        let mut numbers = Numbers::first(3, |number| number + 10);
+        assert_eq!((numbers.get(2), numbers.get(3)), (Ok(12), Err(Foreign)));
+        assert_eq!(numbers.insert(u32::MAX, 1), Err(Foreign));
+        numbers.insert(5, 7).unwrap();
+        assert_eq!((numbers.get(4), numbers.get(5), numbers.0.len()), (Err(Foreign), Ok(7), 6));
     }
 }
