@@ -2,6 +2,7 @@
 //! commands go on from the checkpoint.
 
 use crate::resume::{check, found_by};
+use figure2_processes::Namespaces;
 use figure2_testing::addresses::free;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,11 +15,20 @@ fn hosts(directory: &Path, processes: usize) {
     std::fs::write(directory.join("hosts"), lines).unwrap();
 }
 
-/// Begins a process of a search.
-fn begin(directory: &Path, process: usize, args: &[&str]) -> Child {
+/// The command of a process of a search.
+fn of_process(directory: &Path, process: usize, args: &[&str]) -> Command {
     let number = process.to_string();
     let own = ["--engine", "timely", "--threads", "1", "--hosts", "hosts", "--process", &number];
-    check(directory, &[&own[..], args].concat()).stderr(Stdio::piped()).spawn().unwrap()
+    check(directory, &[&own[..], args].concat())
+}
+
+fn spawn(directory: &Path, mut command: Command) -> Child {
+    command.current_dir(directory).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Begins a process of a search.
+fn begin(directory: &Path, process: usize, args: &[&str]) -> Child {
+    spawn(directory, of_process(directory, process, args))
 }
 
 fn directory() -> tempfile::TempDir {
@@ -36,8 +46,8 @@ fn wait_for_change(file: &Path, before: &Option<String>, child: &mut Child) -> b
     true
 }
 
-/// It ends with exit code 2, within the time, and names the process that was lost.
-fn ends(mut child: Child, lost: usize, within: Duration) -> String {
+/// It ends with exit code 2, within the time, and says that a process was lost.
+fn ends(mut child: Child, within: Duration) -> String {
     let begin = Instant::now();
     while child.try_wait().unwrap().is_none() {
         assert!(begin.elapsed() < within, "it goes on");
@@ -46,7 +56,7 @@ fn ends(mut child: Child, lost: usize, within: Duration) -> String {
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told.contains(&format!("process {lost} at 127.0.0.1:")) && told.contains("is lost"), "{told}");
+    assert!(told.contains("is lost"), "{told}");
     assert!(!told.contains("panicked"), "{told}");
     told
 }
@@ -68,7 +78,8 @@ fn processes_that_are_killed_and_begun_again_find_what_stateright_finds() {
         children[killed].kill().unwrap();
         children.remove(killed).wait().unwrap();
         for child in children {
-            ends(child, killed, Duration::from_secs(10));
+            let told = ends(child, Duration::from_secs(10));
+            assert!(told.contains(&format!("process {killed} at 127.0.0.1:")), "{told}");
         }
     }
     hosts(directory, 2);
@@ -89,10 +100,41 @@ fn a_process_that_hangs_ends_the_others() {
     assert!(wait_for_change(&directory.join("kept/transfer/manifest"), &None, &mut second));
     let stop = Command::new("kill").args(["-STOP", &second.id().to_string()]).status().unwrap();
     assert!(stop.success());
-    let told = ends(first, 1, Duration::from_secs(30));
+    let told = ends(first, Duration::from_secs(30));
+    assert!(told.contains("process 1 at 127.0.0.1:"), "{told}");
     assert!(told.contains("nothing was heard of it for 10 seconds"), "{told}");
     second.kill().unwrap();
     second.wait().unwrap();
+}
+
+/// As two machines: each has its own network and address, and a cable that is pulled tells nobody anything.
+#[test]
+fn processes_on_two_networks_find_what_one_finds_and_notice_when_they_are_parted_or_it_is_said_why_not() {
+    let namespaces = match Namespaces::make(1) {
+        Ok(namespaces) => namespaces,
+        Err(why) => return println!("skipped: network namespaces cannot be made here: {why:#}"),
+    };
+    let directory = directory();
+    let directory = directory.path();
+    let hosts = [namespaces.near(0), namespaces.far(0)].map(|address| format!("{address}:7600\n"));
+    std::fs::write(directory.join("hosts"), hosts.concat()).unwrap();
+    let kept = ["--checkpoint", "kept", "--checkpoint-every", "0"];
+    let begin_both = || {
+        let inside = namespaces.enter(0, &of_process(directory, 1, &kept));
+        [of_process(directory, 0, &kept), inside].map(|command| spawn(directory, command))
+    };
+    let mut both = begin_both();
+    assert!(wait_for_change(&directory.join("kept/transfer/manifest"), &None, &mut both[0]));
+    namespaces.set_link(0, false).unwrap();
+    for (child, other) in both.into_iter().zip([1, 0]) {
+        let (told, lost) = (ends(child, Duration::from_secs(30)), format!("process {other} at 198.1"));
+        assert!(told.contains(&lost) && told.contains("nothing was heard of it for 10 seconds"), "{told}");
+    }
+    namespaces.set_link(0, true).unwrap();
+    let expected = found_by(check(directory, &["--engine", "stateright"]).output().unwrap());
+    for child in begin_both() {
+        assert_eq!(found_by(child.wait_with_output().unwrap()), expected);
+    }
 }
 
 #[test]

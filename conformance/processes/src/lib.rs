@@ -31,7 +31,7 @@ mod tcp;
 mod wire;
 
 pub use faults::{Counts, Fault, Network};
-pub use namespaces::namespaces_are_possible;
+pub use namespaces::{Namespaces, namespaces_are_possible};
 pub use round::{Figures, Killed, Plan, Verdict, kill};
 pub use server::{Defect, Life, serve};
 pub use tcp::Wiring;

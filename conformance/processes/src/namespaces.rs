@@ -13,25 +13,31 @@ pub fn namespaces_are_possible() -> anyhow::Result<()> {
     Namespaces::make(2).map(drop)
 }
 
+/// Most servers.
+const MOST: u32 = 8;
+
 /// The namespaces of a round, removed with this.
-pub(crate) struct Namespaces {
-    /// Mixed into names, so that two runs do not meet.
+pub struct Namespaces {
+    /// Mixed into names and addresses, so that two runs do not meet.
     run: u32,
     /// So many have been made.
     made: usize,
 }
 
 impl Namespaces {
-    /// Makes one for each server. Those of earlier runs that were killed are removed.
+    /// Makes one for each of at most eight servers. Those of earlier runs that were killed are removed.
     ///
     /// # Errors
     /// When the machine does not allow it, with what it says.
-    pub(crate) fn make(servers: usize) -> anyhow::Result<Namespaces> {
+    pub fn make(servers: usize) -> anyhow::Result<Namespaces> {
         remove_left_behind();
         Namespaces::of_run(std::process::id(), servers)
     }
 
     fn of_run(run: u32, servers: usize) -> anyhow::Result<Namespaces> {
+        if servers > MOST as usize {
+            bail!("at most {MOST} servers have network namespaces");
+        }
         let mut namespaces = Namespaces { run, made: 0 };
         for server in 0..servers {
             // Counted first: what of it was made before something failed is removed.
@@ -59,24 +65,25 @@ impl Namespaces {
         format!("f2{}n{server}", self.run % 10_000_000)
     }
 
-    /// The address of the harness for a server: of 198.18.0.0/15, which is set aside for tests (RFC 2544).
-    pub(crate) fn near(&self, server: usize) -> IpAddr {
+    /// The address of the harness for a server: of 198.18.0.0/15, which is set aside for tests (RFC 2544). The two have a network
+    /// of their own.
+    pub fn near(&self, server: usize) -> IpAddr {
         self.address(server, 1)
     }
 
     /// The address of a server.
-    pub(crate) fn far(&self, server: usize) -> IpAddr {
+    pub fn far(&self, server: usize) -> IpAddr {
         self.address(server, 2)
     }
 
-    fn address(&self, server: usize, host: u8) -> IpAddr {
-        let [.., third, _] = self.run.to_be_bytes();
-        let server = u8::try_from(server).unwrap_or(u8::MAX);
-        Ipv4Addr::new(198, 18, third, server.wrapping_mul(4).wrapping_add(host)).into()
+    fn address(&self, server: usize, host: u32) -> IpAddr {
+        // Runs at the same time have process ids that are near to each other.
+        let network = self.run % 4096 * MOST + u32::try_from(server).unwrap_or_default() % MOST;
+        Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 0).to_bits() + network * 4 + host).into()
     }
 
     /// The command, run in a server's namespace: the process stays the same.
-    pub(crate) fn enter(&self, server: usize, command: &Command) -> Command {
+    pub fn enter(&self, server: usize, command: &Command) -> Command {
         let mut entered = Command::new("ip");
         entered.args(["netns", "exec", &self.name(server)]);
         entered.arg(command.get_program()).args(command.get_args());
@@ -90,7 +97,7 @@ impl Namespaces {
     }
 
     /// A server's link goes down, or up.
-    pub(crate) fn set_link(&self, server: usize, up: bool) -> anyhow::Result<()> {
+    pub fn set_link(&self, server: usize, up: bool) -> anyhow::Result<()> {
         ip(&["link", "set", &self.link(server), if up { "up" } else { "down" }]).map(drop)
     }
 }
@@ -135,7 +142,24 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use std::collections::HashSet;
     use std::mem;
+
+    #[test]
+    fn no_two_servers_of_runs_at_the_same_time_have_one_network() {
+        let networks = (30_000..30_100).flat_map(|run| {
+            let namespaces = Namespaces { run, made: 0 };
+            (0..8).map(move |server| [namespaces.near(server), namespaces.far(server)])
+        });
+        let networks: Vec<[IpAddr; 2]> = networks.collect();
+        assert_eq!(networks.iter().collect::<HashSet<_>>().len(), 800);
+        for [near, far] in networks {
+            let (IpAddr::V4(near), IpAddr::V4(far)) = (near, far) else { panic!("{near} {far}") };
+            assert_eq!((near.to_bits() & !3, near.to_bits() & 3), (far.to_bits() & !3, 1));
+            assert!(far.to_bits() & 3 == 2 && near.octets()[0] == 198 && near.octets()[1] | 1 == 19);
+        }
+        assert!(Namespaces::of_run(1, 9).is_err());
+    }
 
     #[test]
     fn what_a_killed_run_left_behind_is_removed_by_the_next_one() {
