@@ -228,7 +228,7 @@ fn a_process_that_does_not_come_is_named_and_a_stranger_is_no_process() {
     let (system, profile) = (System::default(), profile("split-votes").unwrap());
     let addresses = addresses(2);
     let check_as = |process: usize| {
-        let hosts = Hosts::new(addresses.clone(), process).unwrap().with_patience(Duration::from_millis(700));
+        let hosts = Hosts::new(addresses.clone(), process).unwrap().with_patience(Duration::from_secs(2));
         let plan = Plan { hosts: Some(hosts), ..Plan::of_threads(1) };
         check(&system, &profile, &ALL, &plan, &mut |_| ()).unwrap_err().to_string()
     };
