@@ -83,6 +83,11 @@ impl<V: Copy + Default> Table<V> {
         Place::Free(self.slots.len())
     }
 
+    /// Whether a key is there.
+    pub(crate) fn has(&self, key: u64) -> bool {
+        matches!(self.find(key), Place::Taken(_))
+    }
+
     /// The value of a key.
     pub(crate) fn get(&self, key: u64) -> Option<V> {
         let Place::Taken(at) = self.find(key) else { return None };

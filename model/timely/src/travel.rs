@@ -15,6 +15,10 @@ use std::mem;
 /// A parcel is sent when it has so many states.
 const MANY: usize = 1024;
 
+/// On so many levels a state is not sent twice. On `replication` and `sending-lag` it would be every fourth that was sent one level
+/// before, and every tenth two levels before; beyond that it costs more to remember than to send.
+const REMEMBERED: usize = 3;
+
 /// A parcel tells of no more births.
 const BIRTHS: usize = 256;
 
@@ -94,14 +98,19 @@ impl Parcel {
     }
 }
 
+fn tables() -> Vec<Table<u64>> {
+    (0..PARTS).map(|_| Table::default()).collect()
+}
+
 /// What a worker has for the workers of other processes.
 pub(crate) struct Outbox {
     /// Whose it is.
     from: u64,
     window: Window,
     parcels: BTreeMap<u64, Parcel>,
-    /// The states that it sent on this level, each with the smallest key of a predecessor that it sent; in parts, by their keys.
-    told: Vec<Table<u64>>,
+    /// The states that it sent on this level and on those before, as far back as it remembers, each with the smallest key of a
+    /// predecessor that it sent on that level; in parts, by their keys.
+    told: [Vec<Table<u64>>; REMEMBERED],
 }
 
 impl Outbox {
@@ -111,7 +120,7 @@ impl Outbox {
             from,
             window: Window::new(window),
             parcels: BTreeMap::new(),
-            told: (0..PARTS).map(|_| Table::default()).collect(),
+            told: std::array::from_fn(|_| tables()),
         }
     }
 
@@ -127,8 +136,8 @@ impl Outbox {
 
     /// Reads ahead for keys that are put in next: a processor can wait for several reads at once.
     pub(crate) fn touch(&self, keys: impl Iterator<Item = u64>) {
-        let touched = keys.map(|key| self.told.get(part(key)).map_or(0, |told| told.touch(key)));
-        black_box(touched.fold(0, u64::wrapping_add));
+        let touch = |key| self.told.iter().filter_map(move |told| Some(told.get(part(key))?.touch(key)));
+        black_box(keys.flat_map(touch).fold(0, u64::wrapping_add));
     }
 
     /// A worker has taken in so many bytes.
@@ -136,12 +145,14 @@ impl Outbox {
         self.window.taken(by, bytes);
     }
 
-    /// A state was found that belongs to another worker. It is sent once on each level; when it is found again from a predecessor
-    /// with a smaller key, only the two keys are sent. (Each worker remembers what it sent itself and nothing else, for only that
-    /// is sure to arrive before the keys.)
+    /// A state was found that belongs to another worker. It is sent once; when it is found again on the same level from a
+    /// predecessor with a smaller key, only the two keys are sent, and on a later level nothing, for it is no state of that one.
+    /// (Each worker remembers what it sent itself and nothing else, for only that is sure to arrive before the keys.)
     pub(crate) fn put(&mut self, to: u64, (key, before): Edge, state: impl FnOnce() -> PackedState) {
-        let Some(told) = self.told.get_mut(part(key)) else { return };
+        let ([told, earlier @ ..], part) = (&mut self.told, part(key));
+        let Some(told) = told.get_mut(part) else { return };
         match told.find(key) {
+            Place::Free(_) if earlier.iter().filter_map(|told| told.get(part)).any(|told| told.has(key)) => {}
             Place::Free(at) => {
                 told.put(key, at, before);
                 self.parcels.entry(to).or_default().states.push((state(), before));
@@ -157,7 +168,9 @@ impl Outbox {
 
     /// What is found from now on is of the next level.
     pub(crate) fn begin_level(&mut self) {
-        self.told.iter_mut().for_each(|told| *told = Table::default());
+        self.told.rotate_right(1);
+        let [told, ..] = &mut self.told;
+        *told = tables();
     }
 
     /// Sends what is full; at the end of a turn, all that there is. What may not be sent now stays.
@@ -301,6 +314,30 @@ mod tests {
             _ => panic!("only parcels of this worker are sent"),
         };
         sent.into_iter().map(parcel).collect()
+    }
+
+    #[test]
+    fn a_state_is_sent_once_as_long_as_it_is_remembered() {
+        let (space, states) = explored(10);
+        let mut outbox = Outbox::new(3, u64::MAX);
+        let sizes = |outbox: &mut Outbox, before: u64| {
+            outbox.put(7, (states[9].key(), before), || PackedState::new(&states[9], Changed::All));
+            let parcels = sent(outbox, &space, true);
+            let opened = parcels.into_iter().map(|parcel| {
+                let (parcel, _): (Parcel, usize) =
+                    bincode::serde::decode_from_slice(&parcel.0, bincode::config::standard()).unwrap();
+                (parcel.states.len(), parcel.again.len())
+            });
+            opened.collect::<Vec<_>>()
+        };
+        // On the level of which it is, a nearer predecessor counts; on later ones none does.
+        let on_a_level = [5, 6, 4].map(|before| sizes(&mut outbox, before));
+        assert_eq!(on_a_level, [vec![(1, 0)], vec![], vec![(0, 1)]]);
+        for level in 1..=REMEMBERED {
+            outbox.begin_level();
+            let expected = if level < REMEMBERED { vec![] } else { vec![(1, 0)] };
+            assert_eq!(sizes(&mut outbox, 1), expected, "{level}");
+        }
     }
 
     #[test]

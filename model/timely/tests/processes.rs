@@ -130,7 +130,7 @@ fn each_of_several_processes_owns_as_many_states_as_the_others() {
 
 /// All profiles by both engines, and those that are small by several processes, too. Told as it goes.
 #[test]
-#[ignore = "half an hour on two quiet cores: for a night, with `cargo test --release -p figure2-timely -- --ignored --nocapture`"]
+#[ignore = "half an hour on two quiet cores: for a night, with `cargo test --release -p figure2-timely --test main -- --ignored --nocapture`"]
 fn all_profiles_are_the_same_by_both_engines_and_by_several_processes() {
     for profile in profiles() {
         let system = System::default();
