@@ -15,8 +15,8 @@ use std::mem;
 /// A parcel is sent when it has so many states.
 const MANY: usize = 1024;
 
-/// On so many levels a state is not sent twice. On `replication` and `sending-lag` it would be every fourth that was sent one level
-/// before, and every tenth two levels before; beyond that it costs more to remember than to send.
+/// On so many levels a state is not sent twice. Of what is sent otherwise on `replication` and `sending-lag`, a quarter was sent one
+/// level before, about a tenth two levels before, and a twentieth three levels before.
 const REMEMBERED: usize = 3;
 
 /// A parcel tells of no more births.
