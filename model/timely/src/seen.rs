@@ -115,7 +115,11 @@ impl Seen {
     /// after the other. What is found from now on is of the next level.
     pub(crate) fn close(&self, parts: Range<usize>, mut give: impl FnMut(Vec<Edge>)) {
         for part in self.0.get(parts).unwrap_or_default() {
-            let level = mem::take(&mut lock(part).level);
+            let mut part = lock(part);
+            // The next level has about as many: a table that grew from nothing would be copied again and again.
+            let next = Table::with_room(part.level.len());
+            let level = mem::replace(&mut part.level, next);
+            drop(part);
             if level.len() > 0 {
                 let mut edges = Vec::with_capacity(level.len());
                 edges.extend(level.into_all());

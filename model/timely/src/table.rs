@@ -53,6 +53,15 @@ impl<V: Copy + Default> Table<V> {
         self.slots.capacity() * size_of::<Slot<V>>()
     }
 
+    /// A table without keys, with room for so many.
+    pub(crate) fn with_room(keys: usize) -> Table<V> {
+        let mut table = Table::default();
+        if keys > 0 {
+            table.reserve(keys);
+        }
+        table
+    }
+
     /// Makes room for so many keys, if there is none yet. Who adds many keys in their order must: where the first of them lie
     /// there would be no room otherwise, and each would move all that are behind it.
     pub(crate) fn reserve(&mut self, keys: usize) {
@@ -211,6 +220,15 @@ mod tests {
             furthest
         };
         assert!(furthest(sorted.len()) < 100 && furthest(0) > 1_000);
+    }
+
+    #[test]
+    fn a_table_with_room_does_not_grow() {
+        let mut table = Table::with_room(50_000);
+        let bytes = table.bytes();
+        keys(50_000).for_each(|key| assert!(table.add(key, 0_u64)));
+        assert!(table.bytes() == bytes && bytes > 50_000 * 16, "{bytes}");
+        assert_eq!(Table::<u64>::with_room(0).bytes(), 0);
     }
 
     #[test]

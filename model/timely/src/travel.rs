@@ -98,10 +98,6 @@ impl Parcel {
     }
 }
 
-fn tables() -> Vec<Table<u64>> {
-    (0..PARTS).map(|_| Table::default()).collect()
-}
-
 /// What a worker has for the workers of other processes.
 pub(crate) struct Outbox {
     /// Whose it is.
@@ -120,7 +116,7 @@ impl Outbox {
             from,
             window: Window::new(window),
             parcels: BTreeMap::new(),
-            told: std::array::from_fn(|_| tables()),
+            told: std::array::from_fn(|_| (0..PARTS).map(|_| Table::default()).collect()),
         }
     }
 
@@ -169,8 +165,9 @@ impl Outbox {
     /// What is found from now on is of the next level.
     pub(crate) fn begin_level(&mut self) {
         self.told.rotate_right(1);
-        let [told, ..] = &mut self.told;
-        *told = tables();
+        let [told, last, ..] = &mut self.told;
+        // There are about as many as on the last one.
+        *told = last.iter().map(|table| Table::with_room(table.len())).collect();
     }
 
     /// Sends what is full; at the end of a turn, all that there is. What may not be sent now stays.
