@@ -187,3 +187,26 @@ impl Writer {
 pub(crate) fn no_checkpoint(error: CheckpointError) -> String {
     format!("no checkpoint could be made: {error}")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use figure2_model::{CheckOptions, System, profile};
+
+    #[test]
+    fn a_directory_is_free_for_the_next_search_once_it_is_released() {
+        let directory = tempfile::tempdir().unwrap();
+        let profile = profile("election").unwrap();
+        let space = Space::new(&System::default(), &profile, &CheckOptions::default()).unwrap();
+        let checkpoints = Checkpoints { directory: directory.path().to_path_buf(), every: Duration::ZERO };
+        let open = |process| Writer::open(&checkpoints, &space, process).map(|(writer, _)| writer);
+        let mut first = open(0).unwrap();
+        assert!(matches!(open(0), Err(CheckpointError::Used(_))));
+        // The others of one search have files of their own.
+        open(1).unwrap();
+        first.release();
+        open(0).unwrap();
+    }
+}
