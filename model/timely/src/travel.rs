@@ -327,7 +327,7 @@ mod tests {
             });
             opened.collect::<Vec<_>>()
         };
-        // On the level of which it is, a nearer predecessor counts; on later ones none does.
+        // On the level of which it is, a predecessor with a smaller key counts; on later ones none does.
         let on_a_level = [5, 6, 4].map(|before| sizes(&mut outbox, before));
         assert_eq!(on_a_level, [vec![(1, 0)], vec![], vec![(0, 1)]]);
         for level in 1..=REMEMBERED {
